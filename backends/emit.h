@@ -1,0 +1,25 @@
+/* From programs to files: LLVM IR, assembly, object, executable. */
+#ifndef CNNC_BACKENDS_EMIT_H
+#define CNNC_BACKENDS_EMIT_H
+
+#include "../ir/unit.h"
+
+typedef enum EmitKind { EMIT_LLVM_IR, EMIT_ASM, EMIT_OBJECT, EMIT_EXE, EMIT_COUNT } EmitKind;
+extern const char *const emit_kind_name[EMIT_COUNT];   /* "llvm-ir", "asm", "obj", "exe" */
+
+/* The JSON text of runtime/abi.h for this unit, from its arena. */
+const char *emit_model_json(const Unit *u);
+
+/* Compiles the unit's programs (all passes done) and writes `path` ("-": stdout, not for EMIT_OBJECT and EMIT_EXE) by way
+ * of a temporary file beside it that is renamed at the end; nothing is left behind on failure. EMIT_EXE links with
+ * runtime_dir/libcnncrt.a by spawning `linker` (NULL: "cc" found in PATH) without a shell. Returns 0 or the exit code of
+ * sysexits.h, after printing "cnnc: error: ..." to stderr. */
+int emit_file(Unit *u, EmitKind kind, const char *path, const char *runtime_dir, const char *linker);
+
+/* Just-in-time use of the same code generator, for tests: the kernels of a program as callable addresses. */
+typedef struct Jit Jit;
+Jit *jit_new(const Machine *m, int opt_level, Kernel *const *kernel, int n_kernel, const char **error);
+void *jit_kernel(Jit *j, int index);   /* a CnncKernel */
+void jit_free(Jit *j);
+
+#endif

@@ -1,0 +1,84 @@
+/* The graph: operators over tensors, in single-assignment form.
+ *
+ * Rules (checked by graph_verify after every pass):
+ *   - nodes are numbered from 1 in topological order: every operand has a smaller number; 0 is "none";
+ *   - a node has one result, whose type is what its operator's shape rule gives (plus a layout);
+ *   - params are unique by name; graph outputs name live nodes;
+ *   - `group` is the fusion decision: nodes with equal non-zero group become one kernel. The graph means the same without.
+ * Within a pass nodes may be appended and operands redirected in any order; the pass driver calls graph_compact after it,
+ * which drops dead nodes and renumbers, so between passes the first rule holds. */
+#ifndef CNNC_IR_GRAPH_H
+#define CNNC_IR_GRAPH_H
+
+#include "op.h"
+
+typedef uint32_t Ref;   /* a node of this graph; 0: none */
+
+typedef struct Node {
+    Op op;
+    int32_t n_in;
+    Ref *in;
+    Type type;
+    Attr attr;
+    Name name;       /* "conv1", "layer1.0.bn2": of the layer it came from; of the parameter for a param; may be NULL */
+    Span span;       /* the .net text this came from; every pass copies it on */
+    int32_t group;   /* 0: not fused */
+    bool frozen;     /* @freeze or train.freeze covers this layer: no gradient flows into its parameters */
+} Node;
+
+typedef enum OutputOnly { ONLY_BOTH, ONLY_TRAIN, ONLY_DEPLOY } OutputOnly;
+
+typedef struct Output {
+    Name name;           /* "scores", "logits", "loss" */
+    Ref ref;
+    OutputOnly only;
+} Output;
+
+typedef struct Graph {
+    Arena *arena;
+    Name name;
+    Node *node;          /* node[0] is unused */
+    int32_t n_node, cap_node;
+    Output *output;
+    int32_t n_output, cap_output;
+} Graph;
+
+Graph *graph_new(Arena *a, Name name);
+Graph *graph_clone(Arena *a, const Graph *g);
+/* The node, valid until the next graph_add. */
+Node *graph_node(const Graph *g, Ref r);
+/* Appends a node and infers its type. Returns 0 if the shapes do not fit (reported to d; an ICE if d is NULL). `in` and
+ * `attr` are copied; attr may be NULL for ATTR_NONE. */
+Ref graph_add(Graph *g, Op op, int n_in, const Ref *in, const Attr *attr, Name name, Span span, Diags *d);
+/* Short forms for passes: the new node inherits name and span from `from`. */
+Ref graph_op1(Graph *g, Op op, Ref a, const Attr *attr, Ref from);
+Ref graph_op2(Graph *g, Op op, Ref a, Ref b, const Attr *attr, Ref from);
+Ref graph_op3(Graph *g, Op op, Ref a, Ref b, Ref c, const Attr *attr, Ref from);
+void graph_output(Graph *g, Name name, Ref ref, OutputOnly only);
+Ref graph_find_output(const Graph *g, const char *name);   /* 0 if there is none */
+Ref graph_find_param(const Graph *g, Name name);
+/* Every operand and output that is `old` becomes `new_ref`. */
+void graph_replace(Graph *g, Ref old, Ref new_ref);
+/* Number of uses (operands and outputs) of each node: array of n_node from `a`. */
+int32_t *graph_uses(const Graph *g, Arena *a);
+/* Drops what neither an output nor an effect needs, and renumbers in topological order (stable: by old number where
+ * the order is free). Returns the map old -> new (0: dropped), from `a`. */
+Ref *graph_compact(Graph *g, Arena *a);
+
+/* Text, one node a line, and back. graph_read returns NULL and sets *error (with its line) on a mistake.
+ *     graph infer alexnet {
+ *       %1 = input {role=image, type=f32[N,3,227,227]} : f32[N,3,227,227]
+ *       %2 = param {...} "conv1.weight" : f32[96,3,11,11]{16,1;0,0,0,0}
+ *       %3 = conv(%1, %2) {kernel=[11,11], ...} "conv1" group=1 : f32[N,96,55,55]{1,16;0,0,0,0}
+ *       output "scores" %9
+ *     } */
+void graph_print(Str *s, const Graph *g);
+Graph *graph_read(Arena *a, const char *text, const char **error);
+
+/* The first broken rule as text "rule-name: what", or NULL. */
+const char *graph_verify(Arena *a, const Graph *g);
+
+/* Multiply-accumulates of the node per picture (contractions only, else 0). */
+int64_t node_macs(const Graph *g, const Node *n);
+
+#endif

@@ -1,0 +1,100 @@
+/* The operators: the enumeration and the table that ops.def expands into, and the attributes each row names.
+ *
+ * Adding an operator: one row in ops.def, then the functions the linker asks for. Attributes print and read back by
+ * the field tables in op.c, so a new attribute struct is one more table there and nothing else. */
+#ifndef CNNC_IR_OP_H
+#define CNNC_IR_OP_H
+
+#include "diag.h"
+#include "type.h"
+
+typedef enum Op {
+    OP_none,
+#define OP(id, diff, ...) OP_##id,
+#include "ops.def"
+#undef OP
+    OP_COUNT
+} Op;
+
+typedef enum AttrKind {   /* selects the live member of Attr */
+    ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_NORM, ATTR_DROPOUT, ATTR_POOL, ATTR_LRN,
+    ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_COUNT
+} AttrKind;
+
+/* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N], the learning rate f32 scalar. */
+typedef enum InputRole { INPUT_IMAGE, INPUT_LABEL, INPUT_LR, INPUT_ROLE_COUNT } InputRole;
+
+/* Initial values. a and b: normal(mean a, std b); uniform(low a, high b); constant(a). he/xavier use the fan-in/out
+ * of the weight's shape (He et al. 2015: std sqrt(2/fan_in); Glorot 2010: uniform +-sqrt(6/(fan_in+fan_out))). `torch`
+ * is PyTorch's default: uniform +-1/sqrt(fan_in), with a = fan_in for a bias. */
+typedef enum InitKind { INIT_CONSTANT, INIT_NORMAL, INIT_UNIFORM, INIT_HE, INIT_XAVIER, INIT_TORCH, INIT_COUNT } InitKind;
+
+/* What a param is for: weights are trained and saved; buffers are saved but not trained (running statistics);
+ * momentum is optimiser state of the training program. */
+typedef enum ParamRole { PARAM_WEIGHT, PARAM_BUFFER, PARAM_MOMENTUM, PARAM_ROLE_COUNT } ParamRole;
+
+typedef struct InputAttr { InputRole role; Type type; } InputAttr;
+typedef struct ParamAttr {
+    ParamRole role;
+    InitKind init;
+    double a, b;
+    bool frozen;             /* neither updated nor differentiated; frozen bn keeps its running statistics */
+    double lr_scale, weight_decay;   /* of this parameter; weight_decay already resolved against train and group */
+    Type type;               /* plain logical type; Node.type adds the layout */
+} ParamAttr;
+typedef struct FillAttr { double value; bool per_picture; Type type; } FillAttr;   /* per_picture: value / N */
+/* kernel, stride, dilation: height then width. pad: top, bottom, left, right. in_h, in_w, in_c: shape of x, which
+ * conv_dgrad cannot know otherwise (conv itself leaves them 0). kernel and in_c also serve conv_wgrad. */
+typedef struct ConvAttr {
+    int32_t kernel[2], stride[2], dilation[2], pad[4], groups;
+    int32_t in_c, in_h, in_w;
+} ConvAttr;
+typedef struct ScaleAttr { double alpha, beta; bool per_picture; } ScaleAttr;   /* per_picture: alpha / N */
+typedef struct NormAttr { double eps, momentum; } NormAttr;
+typedef struct DropoutAttr { double p; int32_t site; } DropoutAttr;             /* site: which mask of the step */
+/* ceil: output size rounds up (Caffe), a window then starts inside the padded input. count_pad: an average divides by
+ * the window's size with padding. in_h, in_w: for the gradients. */
+typedef struct PoolAttr {
+    int32_t kernel[2], stride[2], pad[4];
+    bool ceil, count_pad;
+    int32_t in_h, in_w;
+} PoolAttr;
+/* y = x * (k + alpha/size * sum of x^2 over `size` neighbouring channels)^-beta (Krizhevsky 2012; PyTorch's form). */
+typedef struct LrnAttr { int32_t size; double alpha, beta, k; } LrnAttr;
+typedef struct ShapeAttr { Type type; } ShapeAttr;                              /* the result's logical type */
+typedef struct SliceAttr { int32_t from, count; } SliceAttr;   /* pad_channels: operand goes to from.., result has count */
+typedef struct LossAttr { double smoothing; } LossAttr;
+typedef struct SgdAttr { double momentum, weight_decay, lr_scale; bool nesterov; } SgdAttr;
+typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels; } EmaAttr;  /* unbias: value * M/(M-1), M = N*pixels */
+
+typedef union Attr {
+    InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; NormAttr norm; DropoutAttr dropout;
+    PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd; EmaAttr ema;
+} Attr;
+
+struct Node;
+struct Graph;
+/* Sets *result (plain layout) from the node's operands and attributes. On a misfit reports with diag_error at the
+ * node's span, showing the shapes involved, and returns false; d may be NULL (IR read from text): then only false. */
+typedef bool ShapeRule(const struct Graph *g, const struct Node *n, Type *result, Diags *d);
+
+typedef struct OpInfo {   /* what is true of an operator on every target */
+    const char *name;
+    AttrKind attr;
+    int16_t min_in, max_in;
+    bool elementwise;      /* result element i depends only on element i of each operand (or on its channel's value) */
+    bool effect;           /* never dead: it changes its first operand in place */
+    ShapeRule *shape;
+} OpInfo;
+
+extern const OpInfo op_info[OP_COUNT];
+/* OP_none if there is no operator of that name. */
+Op op_by_name(const char *name);
+
+/* Attributes as text "{stride=[2,2], ...}" (nothing if ATTR_NONE): each field in table order, defaults too, so that
+ * equal attributes print equally. attr_read parses the same from *text, advances it, and returns false on a mistake. */
+void attr_print(Str *s, AttrKind kind, const Attr *attr);
+bool attr_read(const char **text, AttrKind kind, Attr *attr);
+bool attr_equal(AttrKind kind, const Attr *a, const Attr *b);
+
+#endif

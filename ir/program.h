@@ -1,0 +1,54 @@
+/* A program: kernels, the steps that call them, and where every tensor lives.
+ *
+ * One program per entry point (infer, train). A step binds storages to a kernel's arguments. Equal kernels (equal text) are
+ * one kernel. The first `n_once` steps depend on parameters only: they run once after the weights change. */
+#ifndef CNNC_IR_PROGRAM_H
+#define CNNC_IR_PROGRAM_H
+
+#include "graph.h"
+#include "loop.h"
+
+/* Base addresses that a step's operands are relative to; see runtime/abi.h, where the same names are used. */
+typedef enum Region {
+    REGION_PARAM, REGION_STATE, REGION_FIXED, REGION_BATCH, REGION_IMAGE, REGION_LABEL, REGION_SCALAR, REGION_COUNT
+} Region;
+extern const char *const region_name[REGION_COUNT];
+
+typedef struct Storage {      /* one tensor's memory */
+    Name name;
+    Ref ref;                  /* the graph node it holds, 0 for scratch */
+    Region region;
+    Type type;
+    int64_t bytes;            /* rounded up to 64; per picture in REGION_BATCH */
+    int64_t offset;           /* bytes from the region's start; in REGION_BATCH multiplied by N at run time */
+    int32_t born, dies;       /* first and last step that touch it; dies == INT32_MAX: outputs and what `once` steps leave */
+    int32_t alias;            /* shares the memory of this storage (in place), or -1 */
+} Storage;
+
+typedef struct Step {
+    int32_t kernel;
+    int32_t *arg;             /* storages, n_arg of the kernel */
+    int32_t n_arg;
+    int64_t tasks;            /* iterations of the kernel's parallel loops... */
+    bool tasks_batched;       /* ...times N */
+    Name layer;
+    const char *what;         /* "conv+add+relu" */
+    Span span;
+    int64_t macs;             /* per picture */
+} Step;
+
+typedef struct Program {
+    Name name;                /* "infer", "train" */
+    Graph *graph;
+    Kernel **kernel;
+    int32_t n_kernel, cap_kernel;
+    Step *step;
+    int32_t n_step, cap_step, n_once;
+    Storage *storage;
+    int32_t n_storage, cap_storage;
+    int32_t *storage_of;      /* graph node -> storage, -1 where it has none */
+    int64_t region_bytes[REGION_COUNT];   /* per picture for REGION_BATCH; set by the plan pass */
+    int64_t lower_bound_bytes;            /* of REGION_BATCH: most live bytes at any step */
+} Program;
+
+#endif

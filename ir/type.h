@@ -1,0 +1,63 @@
+/* What a tensor is: element type, logical shape, and how it lies in memory.
+ *
+ * Logical shape. dim[0] of a batched tensor is BATCH: its extent is the number of pictures of the call, any number from
+ * 1 to the compiled maximum. The CHANNEL dimension is the first one that is not the batch: C of [N,C,H,W], K of [N,K],
+ * O of a weight [O,I,KH,KW], C of a per-channel vector [C].
+ *
+ * Memory. Dimension 0 may be cut in blocks of b0 and dimension 1 in blocks of b1. Storage order, outermost first:
+ *     dim0/b0, dim1/b1, dim2, dim3, dim1%b1, dim0%b0
+ * with both blocked extents rounded up and the pad lanes holding zero. So activations are nChw{v}c (b0 = 1, b1 = v),
+ * plain NCHW is b0 = b1 = 1, convolution weights are OIhw{v}i{v}o (b0 = b1 = v), a channel vector has b0 = v. A rank-2
+ * activation [N,K] with b1 = v is plain [N,K] with K rounded up to v. A batched rank-4 tensor may carry a halo: rows and
+ * columns of zeros around each plane, so that a convolution reads its padding like any other pixel. */
+#ifndef CNNC_IR_TYPE_H
+#define CNNC_IR_TYPE_H
+
+#include "base.h"
+
+enum { MAX_RANK = 4 };
+#define BATCH (-1)   /* the extent of a batch dimension */
+
+typedef enum DType { DT_F32, DT_I32, DT_U8, DT_COUNT } DType;
+extern const char *const dtype_name[DT_COUNT];
+extern const int dtype_bytes[DT_COUNT];
+
+typedef struct Halo {
+    int32_t top, bottom, left, right;
+} Halo;
+
+typedef struct Layout {
+    int32_t b0, b1;      /* block sizes; 1 = not blocked */
+    Halo halo;
+} Layout;
+
+typedef struct Type {
+    DType dtype;
+    int32_t rank;                /* 0: a scalar */
+    int32_t dim[MAX_RANK];       /* dim[0] == BATCH for batched tensors, all others >= 1 */
+    Layout layout;
+} Type;
+
+/* Plain layout, no halo. */
+Type type_make(DType dtype, int rank, const int32_t *dim);
+bool type_batched(const Type *t);
+int type_channel_dim(const Type *t);             /* index of the channel dimension, or -1 if there is none */
+int32_t type_channels(const Type *t);            /* its extent, 1 if there is none */
+int32_t type_height(const Type *t);              /* dim 2, or 1 */
+int32_t type_width(const Type *t);               /* dim 3, or 1 */
+bool type_same_shape(const Type *a, const Type *b);   /* dtype, rank and dims; layout ignored */
+bool type_equal(const Type *a, const Type *b);        /* layout too */
+/* Logical elements: of one picture for a batched tensor, of the whole otherwise. */
+int64_t type_elements(const Type *t);
+/* Elements as stored, block padding and halo included; of one picture for a batched tensor. */
+int64_t type_stored(const Type *t);
+/* Bytes as stored, rounded up to 64. */
+int64_t type_bytes(const Type *t);
+/* Where the logical element index[0..rank-1] is stored, in elements from the start of the tensor. */
+int64_t type_offset(const Type *t, const int64_t *index);
+
+/* "f32[N,64,56,56]", and with its layout when that is not plain: "f32[N,64,56,56]{1,16;1,1,1,1}" = {b0,b1;halo}. */
+void type_print(Str *s, const Type *t);
+const char *type_shape_text(Arena *a, const Type *t);    /* "64x56x56": for people; the batch is left out */
+
+#endif

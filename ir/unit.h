@@ -1,0 +1,51 @@
+/* One compilation: what the front end makes, what passes transform, what back ends emit. Everything dies with the arena. */
+#ifndef CNNC_IR_UNIT_H
+#define CNNC_IR_UNIT_H
+
+#include "diag.h"
+#include "graph.h"
+#include "machine.h"
+#include "program.h"
+
+typedef struct LossTerm {      /* train.loss = sum of weight * cross_entropy(output, smoothing) */
+    double weight;
+    Ref logits;                /* in Unit.net */
+    double smoothing;
+    Span span;
+} LossTerm;
+
+/* What compilation itself needs of the settings; the rest of them travels to the program as JSON (settings_json). */
+typedef struct TrainConfig {
+    bool present;              /* the file has a train {} section with a loss */
+    LossTerm *loss;
+    int32_t n_loss;
+    double momentum, weight_decay;
+    bool nesterov;
+    int32_t batch;
+    Span span;
+} TrainConfig;
+
+typedef struct Options {       /* of the command line, as far as passes and back ends care */
+    int opt_level;             /* 0..3 */
+    bool verbose;
+    int32_t max_batch;         /* largest batch for inference */
+} Options;
+
+typedef enum Entry { ENTRY_INFER, ENTRY_TRAIN, ENTRY_COUNT } Entry;
+
+typedef struct Unit {
+    Arena *arena;
+    Diags *diags;
+    const Options *opt;
+    const Machine *machine;
+    Name name;                 /* of the net */
+    Graph *net;                /* as written: dropout and bn as layers, outputs with their `only` */
+    Ref image;                 /* the picture input in `net` */
+    TrainConfig train;
+    const char *settings_json; /* sections input, data, augment, train, eval: see runtime/abi.h */
+    const char *options_json;  /* {"classes": 1000, ...}: option values that were in force */
+    Graph *graph[ENTRY_COUNT]; /* made by `specialise`; [ENTRY_TRAIN] is NULL without a train section */
+    Program *program[ENTRY_COUNT];
+} Unit;
+
+#endif

@@ -1,0 +1,89 @@
+/* The whole contract between cnnc's output and this runtime. The only header that both sides include.
+ *
+ * The generated object exports two symbols: cnnc_model, a JSON text that says everything about the net, and cnnc_kernel,
+ * the table of kernels that the JSON's steps name by number. JSON because a person can read it, a test can diff it,
+ * and no struct layout has to agree.
+ *
+ * cnnc_model:
+ * { "abi": 1, "version": "0.1.0", "name": "alexnet", "file": "alexnet.net", "source": "<text>",
+ *   "options": {"classes": 1000}, "target": {"cpu": "...", "features": "...", "lanes": 16},
+ *   "max_batch": 256,                      largest n for `infer`; `train` takes n <= settings.train.batch
+ *   "input": {"channels": 3, "height": 227, "width": 227},
+ *   "classes": 1000,                       channels of the output named "scores" or, without one, of the first output
+ *   "params_total": 60965224, "macs_total": 724406816,
+ *   "layers": [{"name": "conv1", "op": "conv", "shape": [96,55,55], "params": 34944, "macs": 105415200, "line": 22}, ...],
+ *   "param_bytes": B, "state_bytes": B,
+ *   "params": [PARAM...],                  in REGION_PARAM
+ *   "state":  [PARAM...],                  momentum, in REGION_STATE, named "<weight>.momentum"; zero at start
+ *   "programs": {"infer": PROGRAM, "train": PROGRAM or absent},
+ *   "settings": {"input": {...}, "data": {"": {...}, "cats": {...}}, "augment": {"": [...]}, "train": {"": {...}},
+ *                "eval": {"": {...}}} }    see below; "" is the unnamed section; a section kind may be absent
+ *
+ * PARAM = {"name": "conv1.weight", "role": "weight"|"buffer"|"momentum", "shape": [96,3,11,11], "block": [b0,b1],
+ *          "offset": bytes, "bytes": bytes, "init": {"kind": "normal", "a": 0, "b": 0.01}, "frozen": false}
+ *   Storage order, outermost first: dim0/b0, dim1/b1, dim2, dim3, dim1%b1, dim0%b0; blocked extents are rounded up and the
+ *   pad is zero and must stay zero. init kinds: constant(a) normal(mean a, std b) uniform(a, b) he xavier torch; for the
+ *   last three fan_in = product of shape[1..], fan_out = shape[0] * shape[2] * shape[3]; he: normal, std sqrt(2/fan_in);
+ *   xavier: uniform +-sqrt(6/(fan_in+fan_out)); torch: uniform +-1/sqrt(fan_in), or +-1/sqrt(a) if a > 0 (biases).
+ *
+ * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "lower_bound": per picture, "once": k, "steps": [STEP...],
+ *            "outputs": {"scores": {"region": "batch", "offset": B, "shape": [1000], "block": [1,16]}, ...}}
+ *   The first `once` steps must run after the parameters were set or changed, the others at each call. `infer` may overwrite
+ *   REGION_PARAM in its once-steps (batch norm folded in place), so it needs a private copy of the parameters; `train`
+ *   updates them. Outputs of `train`: "loss" (f32 per picture, shape []) and "logits"; of `infer`: the net's own.
+ *   An output's element (picture n, channel c) is at offset*n_total + ... : output tensors are [n][shape] in the storage
+ *   order above, each picture padded to whole blocks (and pictures to 64 bytes: "stride" bytes).
+ *
+ * STEP = {"kernel": i, "args": [["batch", offset], ...], "tasks": t, "per_picture": bool, "layer": "conv1",
+ *         "what": "conv+add+relu", "macs": per picture, "line": 22}
+ *   Argument address: region base + offset, but in region "batch" base + offset * n. Number of tasks: t, or t * n.
+ *   "image" is f32 [n][channels][height][width], plain; "label" is i32 [n]; "scalar" holds floats: [0] the learning rate.
+ *   All region bases are aligned to 64 bytes. A step's tasks may be shared out among threads in any way; the next step
+ *   starts when all have ended. Results do not depend on the sharing.
+ *
+ * Settings are what the .net file says, checked and with every default filled in by the compiler; a call f(x, k=v) is
+ * {"call": "f", "x's name": x, "k": v}; a quantity with a unit is {"value": 5, "unit": "epochs"} (units epochs, steps,
+ * batches, s; bytes and percent become plain numbers); a size is [height, width]; colour triples have 3 numbers.
+ *   input:   {"colour": "rgb"|"bgr"|"grey", "size": [h,w], "resize": {"call": "shorter", "size": 256} or {"call": "exact",
+ *             "size": [h,w]} or absent, "crop": {"call": "centre", "size": [h,w]} or absent, "filter": "bilinear"|"bicubic"|
+ *             "nearest", "antialias": true, "mean": [..], "std": [..]}       (x/255 - mean) / std, per colour
+ *   data:    {"train": {"call": "folder", "path": "p"}, "val": .., "test": .., "workers": 0 (= auto), "prefetch": 3,
+ *             "on_error": {"call": "fail"} or {"call": "skip", "at_most": 0.001}}
+ *   augment: [{"call": "random_resized_crop", "size": [h,w], "area": [lo,hi], "ratio": [lo,hi], "filter": .., "antialias": ..},
+ *             {"call": "random_crop", "size": [h,w], "pad": 4}, {"call": "hflip", "p": 0.5}, {"call": "vflip", "p": 0.5},
+ *             {"call": "resize", "size": 256 or [h,w]}, {"call": "crop", "size": [h,w]}, {"call": "random_scale", "shorter":
+ *             [lo,hi]}, {"call": "colour_jitter", "brightness": b, "contrast": c, "saturation": s}, {"call": "grey", "p": p}]
+ *   train:   {"batch": 256, "optimizer": {"call": "sgd", "momentum": m, "nesterov": b, "weight_decay": d},
+ *             "lr": [{"call": "warmup", "for": {5 epochs}, "from": 0}, {"call": "cosine", "base": 0.1, "to": 0}], "stop": {90 epochs},
+ *             "evaluate": {1 epochs}, "checkpoint": {..quantity.., or absent}, "seed": 1, "init": {"call": "weights", "path": "f",
+ *             "except": ["fc.*"]} or absent, "freeze": [globs], "drop_last": true}
+ *            lr pieces: constant(base) step(base, gamma, every) multistep(base, gamma, at [..]) poly(base, power, to)
+ *            cosine(base, to) exp(base, gamma, every) linear(base, to) warmup(for, from): warmup runs for `for`, rising from
+ *            `from` to the first value of the next piece; another piece may carry "for"; the last one runs until `stop`.
+ *   eval:    {"metrics": ["top1","top5"], "crops": 1, "batch": n or absent}
+ *
+ * Dropout draws from Philox keyed by run.key; see rng.h. */
+#ifndef CNNC_RUNTIME_ABI_H
+#define CNNC_RUNTIME_ABI_H
+
+#include <stdint.h>
+
+enum { CNNC_ABI = 1 };
+
+/* What a kernel may know of the call besides its arguments. */
+typedef struct CnncRun {
+    int64_t n;            /* pictures in this call */
+    uint32_t key[2];      /* Philox key of this step: seed and step number */
+} CnncRun;
+
+/* Runs tasks begin <= t < end of a step. arg: addresses in the order of the step's "args". */
+typedef void CnncKernel(void *const *arg, const CnncRun *run, int64_t begin, int64_t end);
+
+extern const char cnnc_model[];
+extern CnncKernel *const cnnc_kernel[];
+extern const int32_t cnnc_n_kernel;
+
+/* Uniform numbers of dropout and everything else: Philox4x32-10 (Salmon et al. 2011) with key = run.key and counter =
+ * {index low, index high, site, 0}; the first output word's upper 24 bits times 2^-24. */
+
+#endif
