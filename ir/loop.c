@@ -404,7 +404,7 @@ const Expr *ex_subst(Kernel *k, const Expr *e, const Expr *const *map) {
 /* A loop inside `s` may itself run a substituted variable: then it is renamed, which needs another variable. */
 static int32_t renamed(const Kernel *k, int32_t var, const Expr *const *map) {
     if (!map[var]) return var;
-    ICE_UNLESS(map[var]->kind == EX_var, "kernel %s: %s is substituted, but a loop inside runs it", k->name, k->var[var]);
+    ICE_UNLESS(map[var]->kind == EX_var, "kernel %s: substitutes %s, which a loop inside runs", k->name, k->var[var]);
     return (int32_t)map[var]->i;
 }
 
