@@ -4,6 +4,8 @@
  *   - nodes are numbered from 1 in topological order: every operand has a smaller number; 0 is "none";
  *   - a node has one result, whose type is what its operator's shape rule gives (plus a layout);
  *   - params are unique by name; graph outputs name live nodes;
+ *   - an effect (sgd, ema) changes its first operand, a param, and comes after every other reader of it: the nodes of a
+ *     graph see params as they were at the start of the step;
  *   - `group` is the fusion decision: nodes with equal non-zero group become one kernel. The graph means the same without.
  * Within a pass nodes may be appended and operands redirected in any order; the pass driver calls graph_compact after it,
  * which drops dead nodes and renumbers, so between passes the first rule holds. */
@@ -57,20 +59,31 @@ Ref graph_op3(Graph *g, Op op, Ref a, Ref b, Ref c, const Attr *attr, Ref from);
 void graph_output(Graph *g, Name name, Ref ref, OutputOnly only);
 Ref graph_find_output(const Graph *g, const char *name);   /* 0 if there is none */
 Ref graph_find_param(const Graph *g, Name name);
-/* Every operand and output that is `old` becomes `new_ref`. */
+/* Every operand and output that is `old` becomes `new_ref`, but for new_ref's own operands: it may wrap old. */
 void graph_replace(Graph *g, Ref old, Ref new_ref);
 /* Number of uses (operands and outputs) of each node: array of n_node from `a`. */
 int32_t *graph_uses(const Graph *g, Arena *a);
-/* Drops what neither an output nor an effect needs, and renumbers in topological order (stable: by old number where
- * the order is free). Returns the map old -> new (0: dropped), from `a`. */
+/* Who reads what: the readers of node r are node[start[r]] .. node[start[r + 1] - 1] by increasing number, from `a`. One
+ * that reads r twice is there twice. Outputs do not count. */
+typedef struct Readers {
+    int32_t *start;
+    Ref *node;
+} Readers;
+Readers graph_readers(const Graph *g, Arena *a);
+/* Does r come before effect e, because it reads the param that e changes (and is not such an effect itself)? */
+bool graph_reads_before(const Graph *g, Ref r, Ref e);
+/* Drops what neither an output nor an effect needs (picture inputs stay), and renumbers in topological order. Stable:
+ * nodes keep their order, but each is preceded by what it needs. Returns the map old -> new (0: dropped), from `a`. */
 Ref *graph_compact(Graph *g, Arena *a);
 
-/* Text, one node a line, and back. graph_read returns NULL and sets *error (with its line) on a mistake.
+/* Text, one node a line, and back; spans are not kept. graph_read returns NULL and sets *error on a mistake, with its
+ * line or, since it verifies what it read, with the broken rule.
  *     graph infer alexnet {
  *       %1 = input {role=image, type=f32[N,3,227,227]} : f32[N,3,227,227]
  *       %2 = param {...} "conv1.weight" : f32[96,3,11,11]{16,1;0,0,0,0}
- *       %3 = conv(%1, %2) {kernel=[11,11], ...} "conv1" group=1 : f32[N,96,55,55]{1,16;0,0,0,0}
+ *       %3 = conv(%1, %2) {kernel=[11,11], ...} "conv1" group=1 frozen : f32[N,96,55,55]{1,16;0,0,0,0}
  *       output "scores" %9
+ *       output "loss" %8 only=train
  *     } */
 void graph_print(Str *s, const Graph *g);
 Graph *graph_read(Arena *a, const char *text, const char **error);

@@ -96,5 +96,7 @@ Op op_by_name(const char *name);
 void attr_print(Str *s, AttrKind kind, const Attr *attr);
 bool attr_read(const char **text, AttrKind kind, Attr *attr);
 bool attr_equal(AttrKind kind, const Attr *a, const Attr *b);
+/* The name of the first field that no text can hold (an infinite number, an unknown enum value), or NULL. */
+const char *attr_invalid(AttrKind kind, const Attr *attr);
 
 #endif

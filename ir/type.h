@@ -47,7 +47,8 @@ int32_t type_height(const Type *t);              /* dim 2, or 1 */
 int32_t type_width(const Type *t);               /* dim 3, or 1 */
 bool type_same_shape(const Type *a, const Type *b);   /* dtype, rank and dims; layout ignored */
 bool type_equal(const Type *a, const Type *b);        /* layout too */
-/* Logical elements: of one picture for a batched tensor, of the whole otherwise. */
+/* These three are INT64_MAX where the true value does not fit.
+ * Logical elements: of one picture for a batched tensor, of the whole otherwise. */
 int64_t type_elements(const Type *t);
 /* Elements as stored, block padding and halo included; of one picture for a batched tensor. */
 int64_t type_stored(const Type *t);
@@ -58,6 +59,8 @@ int64_t type_offset(const Type *t, const int64_t *index);
 
 /* "f32[N,64,56,56]", and with its layout when that is not plain: "f32[N,64,56,56]{1,16;1,1,1,1}" = {b0,b1;halo}. */
 void type_print(Str *s, const Type *t);
-const char *type_shape_text(Arena *a, const Type *t);    /* "64x56x56": for people; the batch is left out */
+/* Reads the same from *text and advances it; false on a mistake. Blocks and halo are not judged (graph_verify does). */
+bool type_read(const char **text, Type *t);
+const char *type_shape_text(Arena *a, const Type *t);    /* "64x56x56", "one number": for people, no batch */
 
 #endif

@@ -1,0 +1,69 @@
+/* Sources and element-wise operators. */
+#include "shape.h"
+
+static bool is_shape(const Type *t, DType dtype, int rank) {
+    return t->dtype == dtype && t->rank == rank && (rank == 0 || type_batched(t));
+}
+
+bool shape_input(const Graph *g, const Node *n, Type *result, Diags *d) {
+    static const struct {
+        DType dtype;
+        int rank;
+    } want[INPUT_ROLE_COUNT] = {[INPUT_IMAGE] = {DT_F32, 4}, [INPUT_LABEL] = {DT_I32, 1}, [INPUT_LR] = {DT_F32, 0}};
+    const InputAttr *a = &n->attr.input;
+    (void)g;
+    if (!rule_given(n, d, result, &a->type)) return false;
+    return (a->role < INPUT_ROLE_COUNT && is_shape(result, want[a->role].dtype, want[a->role].rank)) ||
+           rule_misfit(n, d, E_INTERNAL, "an input of that role cannot be %s of %s", dtype_name[result->dtype],
+                       rule_text(d, result));
+}
+
+bool shape_param(const Graph *g, const Node *n, Type *result, Diags *d) {
+    (void)g;
+    if (!rule_given(n, d, result, &n->attr.param.type)) return false;
+    return (result->dtype == DT_F32 && !type_batched(result)) ||
+           rule_misfit(n, d, E_INTERNAL, "a parameter must be f32 and cannot depend on the batch");
+}
+
+bool shape_fill(const Graph *g, const Node *n, Type *result, Diags *d) {
+    (void)g;
+    return rule_given(n, d, result, &n->attr.fill.type);
+}
+
+/* x op y: equal shapes, or y has one number for each channel of x. */
+static bool binary(const Graph *g, const Node *n, Type *result, Diags *d, const char *verb) {
+    const Type *x = rule_in(g, n, 0), *y = rule_in(g, n, 1);
+    if (!rule_floats(g, n, 0, d) || !rule_floats(g, n, 1, d)) return false;
+    bool vector = y->rank == 1 && !type_batched(y) && type_channel_dim(x) >= 0;
+    if (type_same_shape(x, y) || (vector && y->dim[0] == type_channels(x))) return rule_like(g, n, d, result, 0);
+    rule_misfit(n, d, E_SHAPES, "cannot %s %s and %s: %s", verb, rule_text(d, x), rule_text(d, y),
+                vector && x->rank > 1 ? "channels differ" : rule_difference(d, x, y));
+    rule_note_operand(g, n, 0, d);
+    rule_note_operand(g, n, 1, d);
+    return false;
+}
+
+bool shape_add(const Graph *g, const Node *n, Type *result, Diags *d) { return binary(g, n, result, d, "add"); }
+bool shape_sub(const Graph *g, const Node *n, Type *result, Diags *d) { return binary(g, n, result, d, "subtract"); }
+bool shape_mul(const Graph *g, const Node *n, Type *result, Diags *d) { return binary(g, n, result, d, "multiply"); }
+
+static bool unary(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return rule_floats(g, n, 0, d) && rule_like(g, n, d, result, 0);
+}
+
+bool shape_scale(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
+bool shape_rsqrt(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
+bool shape_relu(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
+bool shape_dropout(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
+
+bool shape_relu_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return rule_same(g, n, 0, 1, d) && unary(g, n, result, d);
+}
+
+bool shape_bn(const Graph *g, const Node *n, Type *result, Diags *d) {
+    if (!rule_channels(g, n, 0, d)) return false;
+    int32_t c = type_channels(rule_in(g, n, 0));
+    for (int i = 1; i < n->n_in; i++)
+        if (!rule_vector(g, n, i, c, d)) return false;
+    return rule_like(g, n, d, result, 0);
+}

@@ -1,0 +1,68 @@
+/* Reductions, classification, and the operators that update parameters. */
+#include "shape.h"
+
+static bool per_channel(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return rule_channels(g, n, 0, d) && rule_result(n, d, result, DT_F32, DIMS(type_channels(rule_in(g, n, 0))));
+}
+
+bool shape_mean(const Graph *g, const Node *n, Type *result, Diags *d) { return per_channel(g, n, result, d); }
+bool shape_var(const Graph *g, const Node *n, Type *result, Diags *d) { return per_channel(g, n, result, d); }
+bool shape_channel_sum(const Graph *g, const Node *n, Type *result, Diags *d) { return per_channel(g, n, result, d); }
+
+bool shape_channel_dot(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return rule_same(g, n, 0, 1, d) && per_channel(g, n, result, d);
+}
+
+bool shape_softmax(const Graph *g, const Node *n, Type *result, Diags *d) {
+    const Type *x = rule_in(g, n, 0);
+    if (!rule_channels(g, n, 0, d)) return false;
+    if (!type_batched(x) || (x->rank != 2 && x->rank != 4))
+        return rule_misfit(n, d, E_OPERAND, "`softmax` needs scores per picture, but its input is %s", rule_text(d, x));
+    return rule_like(g, n, d, result, 0);
+}
+
+bool shape_softmax_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return rule_same(g, n, 0, 1, d) && shape_softmax(g, n, result, d);
+}
+
+/* Logits [N,K] and labels [N]. */
+static bool check_loss(const Graph *g, const Node *n, Diags *d) {
+    const Type *logits = rule_in(g, n, 0), *labels = rule_in(g, n, 1);
+    if (logits->dtype != DT_F32 || logits->rank != 2 || !type_batched(logits))
+        return rule_misfit(n, d, E_OPERAND, "`%s` needs one score per class, but gets %s", op_info[n->op].name,
+                           rule_text(d, logits));
+    return (labels->dtype == DT_I32 && labels->rank == 1 && type_batched(labels)) ||
+           rule_misfit(n, d, E_INTERNAL, "`%s` needs one label per picture, but gets %s", op_info[n->op].name,
+                       rule_text(d, labels));
+}
+
+bool shape_cross_entropy(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return check_loss(g, n, d) && rule_result(n, d, result, DT_F32, DIMS(BATCH));
+}
+
+bool shape_cross_entropy_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
+    if (!check_loss(g, n, d)) return false;
+    const Type *dloss = rule_in(g, n, 2);
+    if (dloss->dtype != DT_F32 || dloss->rank != 1 || !type_batched(dloss))
+        return rule_misfit(n, d, E_INTERNAL, "`cross_entropy_grad` needs one number per picture, but gets %s",
+                           rule_text(d, dloss));
+    return rule_like(g, n, d, result, 0);
+}
+
+/* What an effect gives: a scalar that nobody reads. */
+static bool nothing(const Node *n, Type *result, Diags *d) { return rule_result(n, d, result, DT_F32, 0, NULL); }
+
+bool shape_sgd(const Graph *g, const Node *n, Type *result, Diags *d) {
+    if (!rule_floats(g, n, 0, d) || !rule_same(g, n, 0, 1, d) || !rule_same(g, n, 0, 2, d)) return false;
+    const Type *lr = rule_in(g, n, 3);
+    if (lr->dtype != DT_F32 || lr->rank != 0)
+        return rule_misfit(n, d, E_INTERNAL, "`sgd` needs one learning rate, but gets %s", rule_text(d, lr));
+    return nothing(n, result, d);
+}
+
+bool shape_ema(const Graph *g, const Node *n, Type *result, Diags *d) {
+    const Type *running = rule_in(g, n, 0);
+    if (n->attr.ema.pixels < 0)
+        return rule_misfit(n, d, E_INTERNAL, "`ema` cannot count %d pixels", n->attr.ema.pixels);
+    return rule_vector(g, n, 0, type_channels(running), d) && rule_same(g, n, 0, 1, d) && nothing(n, result, d);
+}
