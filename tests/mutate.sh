@@ -1,0 +1,93 @@
+#!/bin/sh
+# sh tests/run.sh mutate: proves that the tests can fail. In a copy of the checkout, one deliberate fault at a time is put
+# in, the copy is built, and the label that should notice is run: "ok" means that it failed. Not among the default labels,
+# because every fault costs a build.
+#
+# Faults: the sign of every result of every gradient rule (enumerated from ir/ops.def), and the rows of `faults`.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+copy=$work/copy
+scratch=$work/build
+
+# LABEL;FILE;SED COMMAND;WHAT. The command must change the file.
+faults() {
+    cat <<'ROWS'
+ROWS
+}
+
+# The lines of a label's run in the copy, in $work/run.
+run_copy() { (cd "$copy" && CNNC_BUILD=$scratch timeout 900 sh tests/run.sh "$1") >"$work/run" 2>&1; }
+
+# judge LABEL WHAT: runs the label in the mutated copy.
+judge() {
+    if run_copy "$1"; then
+        fail "mutate/$1: $2 (missed)"
+    elif grep -q '^setup: the .* build failed' "$work/run"; then
+        fail "mutate/$1: $2 (does not build)" "$work/run"
+    else
+        ok "mutate/$1: $2 (caught)"
+    fi
+}
+
+# OPERATOR OPERANDS for every differentiable row.
+differentiable() {
+    sed -n 's/^OP(\([a-z_]*\), *DIFF,.*\.max_in = \([0-9]*\),.*/\1 \2/p' "$root/ir/ops.def" |
+        awk '{ print $1, ($2 > 5 ? 2 : $2) }'    # concat takes any number; two will do
+}
+
+# The rule keeps its text under another name; a rule of the old name turns one of its results round.
+flip_gradient() {
+    rule=$(grep -l "^void grad_$1(" "$copy"/passes/grad_*.c) || return 1
+    cp "$rule" "$work/saved"
+    sed -i "s/^void grad_$1(/static void right_$1(/" "$rule"
+    cat >>"$rule" <<RULE
+
+void grad_$1(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr minus = {.scale = {.alpha = -1}};
+    right_$1(g, node, dy, dx);
+    if (dx[$2]) dx[$2] = graph_op1(g, OP_scale, dx[$2], &minus, node);
+}
+RULE
+}
+
+mutate_gradients() {
+    differentiable | while read -r op operands; do
+        for i in $(seq 0 $((operands - 1))); do
+            # The labels of cross_entropy are integers, and have no gradient.
+            [ "$op $i" = 'cross_entropy 1' ] && continue
+            if flip_gradient "$op" "$i"; then
+                judge grad "sign of operand $i in grad_$op"
+                cp "$work/saved" "$rule"
+            else
+                fail "mutate/grad: there is no rule grad_$op"
+            fi
+        done
+    done
+}
+
+mutate_rows() {
+    faults | while IFS=';' read -r label file command what; do
+        cp "$copy/$file" "$work/saved"
+        sed -i "$command" "$copy/$file"
+        if cmp -s "$work/saved" "$copy/$file"; then
+            fail "mutate/$label: $what (the fault does not apply: $file has changed)"
+        else
+            judge "$label" "$what"
+        fi
+        cp "$work/saved" "$copy/$file"
+    done
+}
+
+rm -rf "$copy"
+mkdir -p "$copy"
+(cd "$root" && tar cf - --exclude=./build --exclude=./.git .) | (cd "$copy" && tar xf -)
+for label in grad $(faults | cut -d';' -f1 | sort -u); do
+    if ! run_copy "$label"; then
+        fail "mutate: $label fails without any fault" "$work/run"
+        exit 1
+    fi
+done
+mutate_rows >"$work/verdicts"
+mutate_gradients >>"$work/verdicts"
+cat "$work/verdicts"
+! grep -q '^FAIL' "$work/verdicts"
