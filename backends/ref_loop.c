@@ -97,7 +97,6 @@ FLOAT_OP(add, X + Y)
 FLOAT_OP(sub, X - Y)
 FLOAT_OP(mul, X * Y)
 FLOAT_OP(div, X / Y)
-FLOAT_OP(mod, fmodf(X, Y))
 FLOAT_OP(fma, fmaf(X, Y, Z))
 FLOAT_OP(sqrt, sqrtf(X))
 FLOAT_OP(exp, expf(X))
@@ -160,7 +159,7 @@ static IntFn *const compare_float_fn[EX_COUNT] = {
 };
 static FloatFn *const float_fn[EX_COUNT] = {
     [EX_float] = float_constant, [EX_load] = float_load,       [EX_add] = float_add,       [EX_sub] = float_sub,
-    [EX_mul] = float_mul,        [EX_div] = float_div,         [EX_mod] = float_mod,       [EX_min] = float_min,
+    [EX_mul] = float_mul,        [EX_div] = float_div,         [EX_min] = float_min,
     [EX_max] = float_max,        [EX_fma] = float_fma,         [EX_sqrt] = float_sqrt,     [EX_exp] = float_exp,
     [EX_log] = float_log,        [EX_select] = float_select,   [EX_tofloat] = float_tofloat,
     [EX_random] = float_random,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "sum.h"
 
 const ExprInfo expr_info[EX_COUNT] = {
 #define EXPR(id, n, result) [EX_##id] = {#id, n, ET_##result},
@@ -27,7 +28,7 @@ Kernel *kernel_new(Arena *a, Name name) {
 
 /* Words of the text format that a name alone could be mistaken for. */
 static bool reserved(const char *name) {
-    static const char *const word[] = {"N", "true", "false", "inf", "nan", "for", "if", "in"};
+    static const char *const word[] = {"N", "true", "false", "inf", "nan", "for", "if", "in", "batched", "written"};
     for (int i = 0; i < ARRAY_LEN(word); i++)
         if (!strcmp(name, word[i])) return true;
     return false;
@@ -75,7 +76,38 @@ int32_t kernel_add_var(Kernel *k, const char *name) {
     return k->n_var - 1;
 }
 
-/* Expressions. Operand types are not checked here but by loop_verify: text that is read may be wrong. */
+/* Expressions. */
+
+/* What each operand must be: i INT, f FLOAT, b BOOL, s INT or FLOAT like the last operand, t any type like the last. */
+static const char operand_types[EX_COUNT][4] = {
+    [EX_load] = "i", [EX_add] = "ss", [EX_sub] = "ss", [EX_mul] = "ss",  [EX_div] = "ss",    [EX_mod] = "ii",
+    [EX_min] = "ss", [EX_max] = "ss", [EX_fma] = "fff", [EX_sqrt] = "f", [EX_exp] = "f",     [EX_log] = "f",
+    [EX_lt] = "ss",  [EX_le] = "ss",  [EX_eq] = "ss",  [EX_and] = "bb",  [EX_select] = "btt", [EX_tofloat] = "i",
+    [EX_random] = "i",
+};
+
+static bool accepts_one(char want, ExprType type, ExprType last) {
+    switch (want) {
+    case 'i': return type == ET_INT;
+    case 'f': return type == ET_FLOAT;
+    case 'b': return type == ET_BOOL;
+    case 's': return type == last && type != ET_BOOL;
+    default: return type == last;
+    }
+}
+
+bool ex_accepts(ExprKind kind, const Expr *const *a) {
+    int32_t n = expr_info[kind].n;
+    for (int32_t i = 0; i < n; i++)
+        if (!accepts_one(operand_types[kind][i], a[i]->type, a[n - 1]->type)) return false;
+    return true;
+}
+
+static void check_operation(const Kernel *k, ExprKind kind, int32_t n, const Expr *const *a) {
+    const ExprInfo *info = &expr_info[kind];
+    ICE_UNLESS(info->n == n, "kernel %s: %s takes %d operands, not %d", k->name, info->name, info->n, n);
+    ICE_UNLESS(ex_accepts(kind, a), "kernel %s: an operand of %s has the wrong type", k->name, info->name);
+}
 
 static Expr *node(Kernel *k, ExprKind kind, ExprType type) {
     Expr *e = NEW(k->arena, Expr);
@@ -144,109 +176,7 @@ bool ex_is_int(const Expr *e, int64_t *value) {
     return true;
 }
 
-static bool same_bits(double a, double b) { return memcmp(&a, &b, sizeof a) == 0; }
-
-static bool ex_equal(const Expr *a, const Expr *b) {
-    if (a == b) return true;
-    if (a->kind != b->kind || a->type != b->type || a->i != b->i || a->buf != b->buf || !same_bits(a->f, b->f))
-        return false;
-    for (int32_t i = 0; i < expr_info[a->kind].n; i++)
-        if (!ex_equal(a->a[i], b->a[i])) return false;
-    return true;
-}
-
-/* Integer sums: every INT sum is kept as coef * term + ... + constant, its terms in order of first appearance, equal
- * terms merged. A term is anything that is neither a sum nor a product with a constant. */
-enum { SUM_MAX = 32 };
-typedef struct Sum {
-    int32_t n;
-    const Expr *term[SUM_MAX];
-    int64_t coef[SUM_MAX];
-    int64_t constant;
-} Sum;
-
-static bool sum_add_term(Sum *s, const Expr *term, int64_t coef) {
-    int32_t i = 0;
-    while (i < s->n && !ex_equal(s->term[i], term)) i++;
-    if (i == SUM_MAX || coef == INT64_MIN) return false;
-    if (i == s->n) {
-        s->term[i] = term;
-        s->coef[i] = 0;
-        s->n++;
-    }
-    if (!add_ok(s->coef[i], coef, &s->coef[i]) || s->coef[i] == INT64_MIN) return false;
-    if (s->coef[i] == 0) {
-        size_t after = (size_t)(--s->n - i);
-        memmove(&s->term[i], &s->term[i + 1], after * sizeof s->term[0]);
-        memmove(&s->coef[i], &s->coef[i + 1], after * sizeof s->coef[0]);
-    }
-    return true;
-}
-
-/* s += scale * e. False if a number overflows or there are too many terms: then the sum is left as it is written. */
-static bool sum_add(Sum *s, const Expr *e, int64_t scale) {
-    int64_t c;
-    switch (e->kind) {
-    case EX_int: return mul_ok(e->i, scale, &c) && add_ok(s->constant, c, &s->constant) && s->constant != INT64_MIN;
-    case EX_add: return sum_add(s, e->a[0], scale) && sum_add(s, e->a[1], scale);
-    case EX_sub: return mul_ok(scale, -1, &c) && sum_add(s, e->a[0], scale) && sum_add(s, e->a[1], c);
-    case EX_mul:
-        if (ex_is_int(e->a[0], &c)) return mul_ok(scale, c, &c) && sum_add(s, e->a[1], c);
-        if (ex_is_int(e->a[1], &c)) return mul_ok(scale, c, &c) && sum_add(s, e->a[0], c);
-        return scale == 0 || sum_add_term(s, e, scale);
-    default: return scale == 0 || sum_add_term(s, e, scale);
-    }
-}
-
-static const Expr *scaled(Kernel *k, int64_t coef, const Expr *e) {
-    return coef == 1 ? e : binary(k, EX_mul, ex_int(k, coef), e);
-}
-
-static const Expr *plus(Kernel *k, const Expr *sum, int64_t coef, const Expr *e) {
-    if (!sum) return scaled(k, coef, e);
-    return coef > 0 ? binary(k, EX_add, sum, scaled(k, coef, e)) : binary(k, EX_sub, sum, scaled(k, -coef, e));
-}
-
-/* Begins with something positive if there is any, so that it prints without a leading minus. */
-static const Expr *sum_build(Kernel *k, const Sum *s) {
-    int32_t first = 0;
-    while (first < s->n && s->coef[first] < 0) first++;
-    const Expr *e = NULL;
-    bool lead = first == s->n && s->constant > 0;
-    if (first < s->n) e = scaled(k, s->coef[first], s->term[first]);
-    if (lead) e = ex_int(k, s->constant);
-    for (int32_t i = 0; i < s->n; i++)
-        if (i != first) e = plus(k, e, s->coef[i], s->term[i]);
-    if (!e) return ex_int(k, s->constant);
-    if (lead || s->constant == 0) return e;
-    return binary(k, s->constant > 0 ? EX_add : EX_sub, e, ex_int(k, s->constant > 0 ? s->constant : -s->constant));
-}
-
-static int64_t floor_div(int64_t a, int64_t d) { return a / d - (a % d < 0); }
-static int64_t floor_mod(int64_t a, int64_t d) { return a % d + (a % d < 0 ? d : 0); }
-
-/* Is 0 <= s < d for any values of the variables? Known when all terms are remainders, counted positively. */
-static bool sum_within(const Sum *s, int64_t d) {
-    int64_t most = s->constant, m, part;
-    for (int32_t i = 0; i < s->n; i++) {
-        const Expr *t = s->term[i];
-        if (t->kind != EX_mod || s->coef[i] < 0 || !ex_is_int(t->a[1], &m)) return false;
-        if (!mul_ok(s->coef[i], m - 1, &part) || !add_ok(most, part, &most)) return false;
-    }
-    return s->constant >= 0 && most < d;
-}
-
-/* s = d * quotient + rest: the quotient takes what d divides, so that the rest's constant is in [0, d). */
-static void sum_divide(const Sum *s, int64_t d, Sum *quotient, Sum *rest) {
-    *quotient = (Sum){.constant = floor_div(s->constant, d)};
-    *rest = (Sum){.constant = floor_mod(s->constant, d)};
-    for (int32_t i = 0; i < s->n; i++) {
-        bool divides = s->coef[i] % d == 0;
-        Sum *to = divides ? quotient : rest;
-        to->term[to->n] = s->term[i];
-        to->coef[to->n++] = divides ? s->coef[i] / d : s->coef[i];
-    }
-}
+/* Integer arithmetic. */
 
 static const Expr *int_add(Kernel *k, ExprKind kind, const Expr *a, const Expr *b) {
     Sum s = {0};
@@ -306,19 +236,19 @@ static Fold *const int_fold[EX_COUNT] = {
 };
 
 const Expr *ex1(Kernel *k, ExprKind kind, const Expr *a) {
-    ICE_UNLESS(expr_info[kind].n == 1, "%s does not take 1 operand", expr_info[kind].name);
+    check_operation(k, kind, 1, &a);
     return operation(k, kind, &a);
 }
 
 const Expr *ex2(Kernel *k, ExprKind kind, const Expr *a, const Expr *b) {
-    ICE_UNLESS(expr_info[kind].n == 2, "%s does not take 2 operands", expr_info[kind].name);
+    check_operation(k, kind, 2, (const Expr *const[]){a, b});
     if (a->type == ET_INT && b->type == ET_INT && int_fold[kind]) return int_fold[kind](k, kind, a, b);
     if (kind == EX_and) return bool_and(k, kind, a, b);
     return binary(k, kind, a, b);
 }
 
 const Expr *ex3(Kernel *k, ExprKind kind, const Expr *a, const Expr *b, const Expr *c) {
-    ICE_UNLESS(expr_info[kind].n == 3, "%s does not take 3 operands", expr_info[kind].name);
+    check_operation(k, kind, 3, (const Expr *const[]){a, b, c});
     int64_t condition;
     if (kind == EX_select && ex_is_int(a, &condition)) return condition ? b : c;
     return operation(k, kind, (const Expr *const[]){a, b, c});

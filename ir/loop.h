@@ -106,6 +106,8 @@ const Expr *ex1(Kernel *k, ExprKind kind, const Expr *a);
 const Expr *ex2(Kernel *k, ExprKind kind, const Expr *a, const Expr *b);
 const Expr *ex3(Kernel *k, ExprKind kind, const Expr *a, const Expr *b, const Expr *c);
 bool ex_is_int(const Expr *e, int64_t *value);   /* a constant? */
+/* Do the operands have the types that the operation asks for? Building one with others is an ICE. */
+bool ex_accepts(ExprKind kind, const Expr *const *a);
 
 Stmt *st_for(Kernel *k, int32_t var, const Expr *lo, const Expr *hi, LoopMode mode, LoopRole role, Stmt *body);
 Stmt *st_store(Kernel *k, int32_t buf, const Expr *index, const Expr *value);
