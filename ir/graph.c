@@ -7,7 +7,7 @@
 Graph *graph_new(Arena *a, Name name) {
     Graph *g = NEW(a, Graph);
     g->arena = a;
-    g->name = name;
+    g->name = name ? name : name_of("");
     PUSH(a, g->node, g->n_node, g->cap_node, (Node){.op = OP_none});
     return g;
 }

@@ -6,9 +6,10 @@
  *   - params are unique by name; graph outputs name live nodes;
  *   - an effect (sgd, ema) changes its first operand, a param, and comes after every other reader of it: the nodes of a
  *     graph see params as they were at the start of the step;
- *   - `group` is the fusion decision: nodes with equal non-zero group become one kernel. The graph means the same without.
- * Within a pass nodes may be appended and operands redirected in any order; the pass driver calls graph_compact after it,
- * which drops dead nodes and renumbers, so between passes the first rule holds. */
+ *   - `group` is the fusion decision: nodes with equal non-zero group become one kernel, and these can run one after the
+ *     other. The graph means the same without.
+ * Within a pass nodes may be appended and operands redirected in any order; the pass driver calls graph_compact after
+ * it, which drops dead nodes and renumbers, so between passes the first rule holds. */
 #ifndef CNNC_IR_GRAPH_H
 #define CNNC_IR_GRAPH_H
 
@@ -28,7 +29,8 @@ typedef struct Node {
     bool frozen;     /* @freeze or train.freeze covers this layer: no gradient flows into its parameters */
 } Node;
 
-typedef enum OutputOnly { ONLY_BOTH, ONLY_TRAIN, ONLY_DEPLOY } OutputOnly;
+typedef enum OutputOnly { ONLY_BOTH, ONLY_TRAIN, ONLY_DEPLOY, ONLY_COUNT } OutputOnly;
+extern const char *const output_only_name[ONLY_COUNT];   /* "both", "train", "deploy" */
 
 typedef struct Output {
     Name name;           /* "scores", "logits", "loss" */
@@ -63,8 +65,8 @@ Ref graph_find_param(const Graph *g, Name name);
 void graph_replace(Graph *g, Ref old, Ref new_ref);
 /* Number of uses (operands and outputs) of each node: array of n_node from `a`. */
 int32_t *graph_uses(const Graph *g, Arena *a);
-/* Who reads what: the readers of node r are node[start[r]] .. node[start[r + 1] - 1] by increasing number, from `a`. One
- * that reads r twice is there twice. Outputs do not count. */
+/* Who reads what: the readers of node r are node[start[r]] .. node[start[r + 1] - 1] by increasing number, from `a`.
+ * One that reads r twice is there twice. Outputs do not count. */
 typedef struct Readers {
     int32_t *start;
     Ref *node;

@@ -1,7 +1,7 @@
 /* Reading back the texts that our own printers write, piece by piece and strictly: no space where none is printed.
  *
- * Every function takes the place in the text, returns true and moves it past the piece if it is next. On false the place
- * may have moved, except for scan_text and scan_one_of, which are for alternatives. */
+ * Every function takes the place in the text, returns true and moves it past the piece if it is next. On false the
+ * place may have moved, except for scan_text and scan_one_of, which are for alternatives. */
 #ifndef CNNC_IR_SCAN_H
 #define CNNC_IR_SCAN_H
 

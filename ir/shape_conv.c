@@ -22,8 +22,9 @@ static bool output_size(const Node *n, Diags *d, int64_t in_h, int64_t in_w, int
         int64_t pads = (int64_t)a->pad[2 * i] + a->pad[2 * i + 1];
         out[i] = window_count(in[i], pads, a->kernel[i], a->stride[i], a->dilation[i]);
         if (out[i] == 0)
-            return rule_misfit(n, d, E_KERNEL, "the kernel spans a %s of %lld, but the input has %lld and padding %lld", axis_name[i],
-                               (long long)a->dilation[i] * (a->kernel[i] - 1) + 1, (long long)in[i], (long long)pads);
+            return rule_misfit(n, d, E_KERNEL, "the kernel spans a %s of %lld, but the input has %lld and padding %lld",
+                               axis_name[i], (long long)a->dilation[i] * (a->kernel[i] - 1) + 1, (long long)in[i],
+                               (long long)pads);
     }
     return true;
 }

@@ -10,8 +10,8 @@ static bool check_attr(const Node *n, Diags *d) {
         for (int k = 2 * i; k < 2 * i + 2; k++) {
             if (a->pad[k] < 0) return rule_misfit(n, d, E_WINDOW, "a pad must not be negative, but is %d", a->pad[k]);
             if (a->pad[k] >= a->kernel[i])
-                return rule_misfit(n, d, E_POOL_PAD, "a pad of %d is not below the kernel's %d: a window would see only "
-                                   "padding", a->pad[k], a->kernel[i]);
+                return rule_misfit(n, d, E_POOL_PAD, "a pad of %d is not below the kernel's %d: a window would see "
+                                   "only padding", a->pad[k], a->kernel[i]);
         }
     }
     return true;
