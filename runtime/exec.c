@@ -1,0 +1,200 @@
+#include "exec.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { PAGE = 4096, SCALAR_BYTES = 64 };
+static const int64_t huge_page = 2 << 20;
+
+struct Exec {
+    const ModelProgram *program;
+    CnncKernel *const *kernel;
+    Pool *pool;
+    char *base[RG_COUNT];
+    bool own_params;
+    bool changed;              /* the once-steps have to run */
+    int64_t n, max_n;          /* n: the one the addresses were worked out for, 0 for none */
+    void **address;            /* [all arguments of all steps, in order] */
+    double *seconds;           /* [n_step] or NULL */
+};
+
+/* --- memory ------------------------------------------------------------------------------------------------------- */
+
+/* The mapping is guard, header page, block, guard. The header page keeps its length, for block_free. */
+int64_t block_bytes(int64_t bytes)
+{
+    int64_t unit = bytes >= huge_page ? huge_page : PAGE;
+    return (bytes + unit - 1) / unit * unit + PAGE;
+}
+
+/* A large block starts on a large page, so the mapping is made one longer than needed and what is over is given back. */
+static char *map_aligned(size_t bytes, size_t before, size_t alignment)
+{
+    size_t whole = bytes + before + alignment;
+    char *start = mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start == MAP_FAILED) return NULL;
+    uintptr_t block = ((uintptr_t)start + before + alignment - 1) / alignment * alignment;
+    size_t front = (size_t)(block - before - (uintptr_t)start), back = whole - front - before - bytes;
+    if (front) munmap(start, front);
+    if (back) munmap(start + front + before + bytes, back);
+    return start + front;
+}
+
+void *block_alloc(int64_t bytes, RtError *err)
+{
+    bool large = bytes >= huge_page;
+    size_t usable = (size_t)block_bytes(bytes) - PAGE, whole = usable + 3 * PAGE;
+    char *start = bytes < 0 || bytes > (int64_t)1 << 46 ? NULL
+                  : map_aligned(usable + PAGE, 2 * PAGE, large ? (size_t)huge_page : PAGE);
+    if (!start || mprotect(start + PAGE, PAGE + usable, PROT_READ | PROT_WRITE) != 0) {
+        if (start) munmap(start, whole);
+        rt_fail(err, RT_OS, "out of memory: %lld MiB are needed", (long long)(bytes >> 20) + 1);
+        return NULL;
+    }
+    char *block = start + 2 * PAGE;
+    memcpy(start + PAGE, &whole, sizeof whole);
+    if (large) madvise(block, usable, MADV_HUGEPAGE);
+    return block;
+}
+
+void block_free(void *block)
+{
+    if (!block) return;
+    char *start = (char *)block - 2 * PAGE;
+    size_t whole;
+    memcpy(&whole, start + PAGE, sizeof whole);
+    munmap(start, whole);
+}
+
+/* --- instance ----------------------------------------------------------------------------------------------------- */
+
+static bool batch_region_bytes(const ModelProgram *p, int64_t max_n, int64_t *bytes)
+{
+    return !__builtin_mul_overflow(p->batch_bytes, max_n, bytes);
+}
+
+int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params)
+{
+    int64_t batch;
+    if (!batch_region_bytes(p, max_n, &batch)) return INT64_MAX;
+    return block_bytes(batch) + block_bytes(p->fixed_bytes) + block_bytes(SCALAR_BYTES) +
+           (own_params ? block_bytes(m->param_bytes) : 0);
+}
+
+static bool take_regions(Exec *e, const Model *m, float *params, float *state, RtError *err)
+{
+    int64_t batch;
+    if (!batch_region_bytes(e->program, e->max_n, &batch)) {
+        rt_fail(err, RT_LIMIT, "a batch of %lld is too large for this machine", (long long)e->max_n);
+        return false;
+    }
+    e->own_params = !params;
+    e->base[RG_PARAM] = params ? (char *)params : block_alloc(m->param_bytes, err);
+    e->base[RG_STATE] = (char *)state;
+    e->base[RG_FIXED] = block_alloc(e->program->fixed_bytes, err);
+    e->base[RG_BATCH] = block_alloc(batch, err);
+    e->base[RG_SCALAR] = block_alloc(SCALAR_BYTES, err);
+    return !err->code;
+}
+
+static int64_t count_args(const ModelProgram *p)
+{
+    int64_t n = 0;
+    for (int i = 0; i < p->n_step; i++) n += p->step[i].n_arg;
+    return n;
+}
+
+Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params, float *state,
+               int64_t max_n, RtError *err)
+{
+    Exec *e = rt_alloc(1, sizeof *e, err);
+    if (!e) return NULL;
+    *e = (Exec){.program = p, .kernel = kernel, .pool = pool, .changed = true, .max_n = max_n};
+    e->address = rt_alloc((size_t)count_args(p), sizeof *e->address, err);
+    if (e->address && take_regions(e, m, params, state, err)) return e;
+    exec_free(e);
+    return NULL;
+}
+
+void exec_free(Exec *e)
+{
+    if (!e) return;
+    if (e->own_params) block_free(e->base[RG_PARAM]);
+    block_free(e->base[RG_FIXED]);
+    block_free(e->base[RG_BATCH]);
+    block_free(e->base[RG_SCALAR]);
+    free(e->address);
+    free(e);
+}
+
+float *exec_params(Exec *e)
+{
+    return (float *)(void *)e->base[RG_PARAM];
+}
+
+void exec_params_changed(Exec *e)
+{
+    e->changed = true;
+}
+
+void exec_set_lr(Exec *e, float lr)
+{
+    memcpy(e->base[RG_SCALAR], &lr, sizeof lr);
+}
+
+void exec_time_steps(Exec *e, double *seconds)
+{
+    e->seconds = seconds;
+}
+
+/* --- run ---------------------------------------------------------------------------------------------------------- */
+
+static void resolve(Exec *e, int64_t n)
+{
+    void **to = e->address;
+    for (int i = 0; i < e->program->n_step; i++) {
+        const ModelStep *s = &e->program->step[i];
+        for (int k = 0; k < s->n_arg; k++) {
+            const ModelArg *a = &s->arg[k];
+            *to++ = e->base[a->region] + (a->region == RG_BATCH ? a->offset * n : a->offset);
+        }
+    }
+    e->n = n;
+}
+
+static void run_step(Exec *e, int i, void *const *arg, const CnncRun *run)
+{
+    const ModelStep *s = &e->program->step[i];
+    double start = e->seconds ? rt_now() : 0;
+    pool_run(e->pool, e->kernel[s->kernel], arg, run, s->per_picture ? s->tasks * run->n : s->tasks);
+    if (e->seconds) e->seconds[i] += rt_now() - start;
+}
+
+void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2])
+{
+    const ModelProgram *p = e->program;
+    CnncRun run = {.n = n, .key = {key[0], key[1]}};
+    if (n != e->n || e->base[RG_IMAGE] != (const char *)images || e->base[RG_LABEL] != (const char *)labels) {
+        e->base[RG_IMAGE] = (char *)(uintptr_t)images;   /* kernels only read them, but take all addresses alike */
+        e->base[RG_LABEL] = (char *)(uintptr_t)labels;
+        resolve(e, n);
+    }
+    void *const *arg = e->address;
+    for (int i = 0; i < p->n_step; arg += p->step[i++].n_arg)
+        if (i >= p->n_once || e->changed) run_step(e, i, arg, &run);
+    e->changed = false;
+}
+
+float exec_output(const Exec *e, const ModelOutput *o, int64_t picture, int64_t channel, int64_t position)
+{
+    float x;
+    memcpy(&x, e->base[RG_BATCH] + output_address(o, e->n, picture, channel, position), sizeof x);
+    return x;
+}
+
+void exec_output_copy(const Exec *e, const ModelOutput *o, int64_t picture, float *out)
+{
+    for (int64_t c = 0; c < o->channels; c++)
+        for (int64_t i = 0; i < o->plane; i++) *out++ = exec_output(e, o, picture, c, i);
+}

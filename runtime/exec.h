@@ -1,0 +1,47 @@
+/* An instance of a program: its memory, its addresses, its run.
+ *
+ * All memory is taken in exec_new; running takes none. A run names n, the pictures and the labels; addresses are worked
+ * out again only when one of those differs from the run before. Parameters belong to the caller or to the instance:
+ * `infer` may overwrite them in its once-steps and so has its own copy, `train` updates the caller's. */
+#ifndef CNNC_RUNTIME_EXEC_H
+#define CNNC_RUNTIME_EXEC_H
+
+#include "model.h"
+#include "pool.h"
+
+typedef struct Exec Exec;
+
+/* Memory in whole pages, zeroed, in large pages where the kernel has them, with an unreadable page on either side.
+ * NULL and RT_OS if there is none; bytes may be 0. block_free takes what block_alloc gave, or NULL. */
+void *block_alloc(int64_t bytes, RtError *err);
+void block_free(void *block);
+/* What a block of that size really takes. */
+int64_t block_bytes(int64_t bytes);
+
+/* params NULL: the instance has its own, see exec_params. state may be NULL for a program that has none. max_n: largest n
+ * of exec_run. Everything passed in must outlive the instance. */
+Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params, float *state,
+               int64_t max_n, RtError *err);
+void exec_free(Exec *e);
+/* Bytes that exec_new takes for its own regions, params included if they would be its own. */
+int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params);
+
+/* The parameters in storage form. After writing to them call exec_params_changed, so that the once-steps run again. */
+float *exec_params(Exec *e);
+void exec_params_changed(Exec *e);
+
+void exec_set_lr(Exec *e, float lr);
+
+/* Runs the program for n pictures, 1 <= n <= max_n. images: f32 [n][channels][height][width]; labels: i32 [n] or NULL for a
+ * program that has none; both aligned to 64 bytes. key: see CnncRun. */
+void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]);
+
+/* One value of an output after exec_run: picture < n, channel, position in the plane. */
+float exec_output(const Exec *e, const ModelOutput *o, int64_t picture, int64_t channel, int64_t position);
+/* All values of one picture, logical order: out[channels * plane]. */
+void exec_output_copy(const Exec *e, const ModelOutput *o, int64_t picture, float *out);
+
+/* Turns timing on: seconds[n_step] grows by each step's time at every run. NULL turns it off. */
+void exec_time_steps(Exec *e, double *seconds);
+
+#endif

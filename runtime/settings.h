@@ -1,0 +1,36 @@
+/* The settings that the commands need, from the JSON sections of abi.h, with the command line's changes on top. */
+#ifndef CNNC_RUNTIME_SETTINGS_H
+#define CNNC_RUNTIME_SETTINGS_H
+
+#include "model.h"
+#include "schedule.h"
+#include "weights.h"
+
+typedef struct TrainSettings {
+    int batch;                    /* the largest that the train program was made for */
+    const json_t *lr;
+    Quantity stop, evaluate, checkpoint;
+    uint64_t seed;
+    bool drop_last;
+    const char *init_path;        /* start from these weights; NULL: from initial values */
+    Globs init_except;            /* parameters that init_path does not have to hold */
+} TrainSettings;
+
+typedef struct DataSettings {
+    const json_t *train, *val, *test;   /* sources for dataset_new; NULL if absent */
+    int workers, prefetch;
+    const json_t *on_error;
+} DataSettings;
+
+typedef struct EvalSettings {
+    int batch;                    /* never more than Model.max_batch */
+    int crops;
+} EvalSettings;
+
+/* RT_USAGE, saying why, if the program cannot train; else RT_INTERNAL on a malformed section. Release with _free. */
+bool train_settings(const Model *m, TrainSettings *s, RtError *err);
+void train_settings_free(TrainSettings *s);
+bool data_settings(const Model *m, DataSettings *s, RtError *err);
+bool eval_settings(const Model *m, EvalSettings *s, RtError *err);
+
+#endif
