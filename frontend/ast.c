@@ -1,0 +1,202 @@
+/* Builders of the syntax tree, and the splitting of string literals. See ast.h and parse.h. */
+#include "ast.h"
+
+#include <string.h>
+
+#include "parse.h"
+
+const char *const operator_text[OPR_COUNT] = {
+#define OPERATOR(id, spelling, precedence) [OPR_##id] = spelling,
+    OPERATORS(OPERATOR)
+#undef OPERATOR
+};
+
+const int operator_precedence[OPR_COUNT] = {
+#define OPERATOR(id, spelling, precedence) [OPR_##id] = precedence,
+    OPERATORS(OPERATOR)
+#undef OPERATOR
+};
+
+static Expr *new_expr(Arena *a, ExprKind kind, Span at, int32_t depth) {
+    Expr *e = NEW(a, Expr);
+    e->kind = kind;
+    e->span = at;
+    e->depth = depth;
+    return e;
+}
+
+static int32_t deeper(const Expr *x, const Expr *y) {
+    int32_t dx = x ? x->depth : 0, dy = y ? y->depth : 0;
+    return (dx > dy ? dx : dy) + 1;
+}
+
+static int32_t args_depth(const Expr *callee, const ArgList *arg) {
+    int32_t depth = callee->depth;
+    for (int32_t i = 0; i < arg->n; i++)
+        if (arg->item[i].value->depth > depth) depth = arg->item[i].value->depth;
+    return depth + 1;
+}
+
+Expr *expr_name(Arena *a, Span at, Name name) {
+    Expr *e = new_expr(a, X_NAME, at, 0);
+    e->name = name;
+    return e;
+}
+
+Expr *expr_literal(Arena *a, Span at, ExprKind kind, Value value, const char *text) {
+    Expr *e = new_expr(a, kind, at, 0);
+    e->literal.value = value;
+    e->literal.text = text;
+    return e;
+}
+
+Expr *expr_list(Arena *a, Span at, ExprList list) {
+    int32_t depth = 0;
+    for (int32_t i = 0; i < list.n; i++)
+        if (list.item[i]->depth > depth) depth = list.item[i]->depth;
+    Expr *e = new_expr(a, X_LIST, at, depth + 1);
+    e->list = list;
+    return e;
+}
+
+Expr *expr_call(Arena *a, Span at, Expr *callee, ArgList arg) {
+    Expr *e = new_expr(a, X_CALL, at, args_depth(callee, &arg));
+    e->call.callee = callee;
+    e->call.arg = arg;
+    return e;
+}
+
+Expr *expr_annotate(Arena *a, Span at, Expr *callee, Name label, ArgList arg) {
+    Expr *e = new_expr(a, X_ANNOTATE, at, args_depth(callee, &arg));
+    e->call.callee = callee;
+    e->call.arg = arg;
+    e->call.label = label;
+    return e;
+}
+
+Expr *expr_index(Arena *a, Span at, Expr *base, Expr *index) {
+    Expr *e = new_expr(a, X_INDEX, at, deeper(base, index));
+    e->access.base = base;
+    e->access.index = index;
+    return e;
+}
+
+Expr *expr_field(Arena *a, Span at, Expr *base, Name field) {
+    Expr *e = new_expr(a, X_FIELD, at, deeper(base, NULL));
+    e->access.base = base;
+    e->access.field = field;
+    return e;
+}
+
+Expr *expr_operator(Arena *a, Span at, Operator op, Expr *x, Expr *y) {
+    Expr *e = new_expr(a, y ? X_BINARY : X_UNARY, at, deeper(x, y));
+    e->op.op = op;
+    e->op.a = x;
+    e->op.b = y;
+    return e;
+}
+
+Expr *expr_cond(Arena *a, Span at, Expr *value, Expr *test, Expr *other) {
+    int32_t depth = deeper(value, test);
+    Expr *e = new_expr(a, X_COND, at, depth > other->depth ? depth : other->depth + 1);
+    e->cond.value = value;
+    e->cond.test = test;
+    e->cond.other = other;
+    return e;
+}
+
+Expr *expr_arrow(Arena *a, Span at, Expr *from, Expr *to) {
+    Expr *e = new_expr(a, X_ARROW, at, deeper(from, to));
+    e->arrow.from = from;
+    e->arrow.to = to;
+    return e;
+}
+
+Stmt *stmt_new(Arena *a, StmtForm kind, Span at, Expr *value) {
+    Stmt *s = NEW(a, Stmt);
+    s->kind = kind;
+    s->span = at;
+    s->value = value;
+    return s;
+}
+
+Item *item_new(Arena *a, ItemKind kind, Span at, Name name) {
+    Item *i = NEW(a, Item);
+    i->kind = kind;
+    i->span = at;
+    i->name = name;
+    return i;
+}
+
+int expr_precedence(const Expr *e) {
+    switch (e->kind) {
+    case X_ARROW: return 0;
+    case X_COND: return 1;
+    case X_UNARY:
+    case X_BINARY: return operator_precedence[e->op.op];
+    default: return 10;
+    }
+}
+
+/* The byte that backslash and c stand for, or 0. Braces are escaped because plain ones substitute. */
+static char escape(char c) {
+    switch (c) {
+    case '"': case '\\': case '{': case '}': return c;
+    case 'n': return '\n';
+    case 't': return '\t';
+    default: return 0;
+    }
+}
+
+/* {00..07} is a range of file names, which stays for whoever opens the files. */
+static bool is_file_range(const char *text, size_t n) {
+    size_t a = strspn(text, "0123456789");
+    return a > 0 && a + 2 < n && text[a] == '.' && text[a + 1] == '.' && strspn(text + a + 2, "0123456789") == n - a - 2;
+}
+
+/* The place of text[i] inside the literal whose opening quote is at `at`. */
+static Span inside(Span at, size_t i, size_t n) {
+    return (Span){.file = at.file, .line = at.line, .col = at.col + 1 + (uint32_t)i, .len = (uint32_t)n};
+}
+
+Expr *parse_string(Parse *p, Span at, const char *text, size_t n) {
+    Expr *e = new_expr(p->arena, X_STRING, at, 0);
+    e->string.text = arena_strndup(p->arena, text, n);
+    Str literal = STR(p->arena);
+    for (size_t i = 0; i < n; i++) {
+        char c = text[i];
+        if (c == '\\') {
+            c = escape(text[++i]);
+            if (!c) {
+                diag_error(p->diags, inside(at, i - 1, 2), "E0006", "there is no escape `\\%c`; known: \\\" \\\\ \\{ \\} \\n \\t",
+                           text[i]);
+                return NULL;
+            }
+            str_addn(&literal, &c, 1);
+        } else if (c == '{') {
+            const char *end = memchr(text + i, '}', n - i);
+            if (!end) {
+                diag_error(p->diags, inside(at, i, 1), "E0006", "`{` without `}` in a string; write \\{ for the character");
+                return NULL;
+            }
+            size_t length = (size_t)(end - text) - i - 1;
+            if (is_file_range(text + i + 1, length)) {
+                str_addn(&literal, text + i, length + 2);
+                i += length + 1;
+                continue;
+            }
+            Expr *value = parse_expr(p->arena, p->diags, text + i + 1, length, inside(at, i + 1, length));
+            if (!value) return NULL;
+            Part part = {.text = arena_strdup(p->arena, str_text(&literal)), .value = value};
+            PUSH(p->arena, e->string.part.item, e->string.part.n, e->string.part.cap, part);
+            if (value->depth >= e->depth) e->depth = value->depth + 1;
+            literal = STR(p->arena);
+            i += length + 1;
+        } else {
+            str_addn(&literal, &c, 1);
+        }
+    }
+    Part rest = {.text = arena_strdup(p->arena, str_text(&literal))};
+    PUSH(p->arena, e->string.part.item, e->string.part.n, e->string.part.cap, rest);
+    return e;
+}

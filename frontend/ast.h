@@ -1,0 +1,173 @@
+/* The syntax tree: a .net file as its author wrote it. The parser builds it, ast_print prints it back, elaboration reads
+ * it; nothing changes it. Everything lives in the arena. */
+#ifndef CNNC_FRONTEND_AST_H
+#define CNNC_FRONTEND_AST_H
+
+#include "../ir/diag.h"
+#include "value.h"
+
+enum {
+    MAX_NESTING = 200,          /* open brackets */
+    MAX_EXPR_DEPTH = 1000,      /* operators on the longest path of one expression */
+    MAX_TOKENS = 2000000,       /* of one file: bounds memory */
+    MAX_IDENT = 255, MAX_STRING = 4096, MAX_DIGITS = 64
+};
+
+typedef enum ExprKind {
+    X_NAME, X_NUMBER, X_STRING, X_DIM, X_LIST, X_CALL, X_INDEX, X_FIELD, X_ANNOTATE, X_UNARY, X_BINARY, X_COND, X_ARROW
+} ExprKind;
+
+/* ONE ROW PER OPERATOR: id, spelling, precedence of the expression. Higher binds tighter; see expr_precedence. */
+#define OPERATORS(_)                                                                      \
+    _(or, "or", 2) _(and, "and", 3) _(not, "not ", 4)                                     \
+    _(eq, "==", 5) _(ne, "!=", 5) _(lt, "<", 5) _(le, "<=", 5) _(gt, ">", 5) _(ge, ">=", 5) \
+    _(range, "..", 6) _(add, "+", 7) _(sub, "-", 7)                                       \
+    _(mul, "*", 8) _(div, "/", 8) _(mod, "%", 8) _(shl, "<<", 8) _(neg, "-", 9)
+
+typedef enum Operator {
+#define OPERATOR(id, spelling, precedence) OPR_##id,
+    OPERATORS(OPERATOR)
+#undef OPERATOR
+    OPR_COUNT
+} Operator;
+extern const char *const operator_text[OPR_COUNT];
+extern const int operator_precedence[OPR_COUNT];
+
+typedef struct Expr Expr;
+
+typedef struct Arg {            /* of a call: expr, name = expr, or *expr */
+    Name name;                  /* NULL: positional */
+    bool spread;
+    Span span;                  /* of the name, or of the expression */
+    Expr *value;
+} Arg;
+
+typedef struct ArgList {
+    Arg *item;
+    int32_t n, cap;
+} ArgList;
+
+typedef struct ExprList {
+    Expr **item;
+    int32_t n, cap;
+} ExprList;
+
+typedef struct Part {           /* of a string: text, then the value of an expression if there is one */
+    const char *text;
+    Expr *value;
+} Part;
+
+typedef struct PartList {
+    Part *item;
+    int32_t n, cap;
+} PartList;
+
+struct Expr {
+    ExprKind kind;
+    int32_t depth;              /* operators on the longest path below */
+    Span span;
+    union {
+        Name name;                                                      /* X_NAME */
+        struct { Value value; const char *text; } literal;              /* X_NUMBER, X_DIM; text as written */
+        struct { const char *text; PartList part; } string;             /* text as written, without quotes */
+        ExprList list;
+        struct { Expr *callee; ArgList arg; Name label; } call;         /* X_CALL; X_ANNOTATE: callee @label(arg) */
+        struct { Expr *base, *index; Name field; } access;              /* X_INDEX, X_FIELD */
+        struct { Operator op; Expr *a, *b; } op;                        /* X_UNARY (b NULL), X_BINARY */
+        struct { Expr *value, *test, *other; } cond;                    /* value if test else other */
+        struct { Expr *from, *to; } arrow;
+    };
+};
+
+typedef struct NameList {
+    Name *item;
+    Span *span;
+    int32_t n, cap, cap_span;
+} NameList;
+
+typedef struct Stmt Stmt;
+
+typedef struct Body {
+    Stmt **item;
+    int32_t n, cap;
+} Body;
+
+typedef enum StmtForm { S_ASSIGN, S_FOR, S_IF, S_RETURN, S_OUTPUT } StmtForm;
+
+struct Stmt {
+    StmtForm kind;
+    Span span;
+    NameList names;             /* S_ASSIGN, S_FOR; S_OUTPUT: one */
+    Expr *value;                /* right side, iterated list, condition, result */
+    Body *body, *other;         /* S_FOR, S_IF; `other` NULL: no else */
+    Stmt *else_if;              /* instead of `other` */
+    Name only;                  /* S_OUTPUT: NULL, "train" or "deploy" as written */
+    Span only_span;
+};
+
+typedef struct Param {          /* of a block or net */
+    Name name;
+    Span span;
+    Expr *value;                /* default, or NULL */
+} Param;
+
+typedef struct ParamList {
+    Param *item;
+    int32_t n, cap;
+} ParamList;
+
+typedef struct Setting Setting;
+
+typedef struct SettingList {
+    Setting **item;
+    int32_t n, cap;
+} SettingList;
+
+struct Setting {
+    Name key;                   /* key = value; NULL: a step or a group */
+    Span span;                  /* of the key, or of the step */
+    Expr *value;                /* of a group: its pattern */
+    SettingList *group;         /* NULL unless group PATTERN { } */
+};
+
+typedef enum ItemKind { I_USE, I_CONST, I_OPTION, I_INPUT, I_BLOCK, I_NET, I_SECTION } ItemKind;
+
+typedef struct Item {
+    ItemKind kind;
+    Span span;                  /* of the name, or of the first word */
+    Name section;               /* I_SECTION: "data", "train", ... */
+    Name name;                  /* NULL: an unnamed section */
+    Expr *value, *set;          /* I_USE: the path; I_CONST, I_OPTION: value, and the set after `in` */
+    ParamList param;            /* I_BLOCK, I_NET */
+    Body *body;
+    SettingList *settings;      /* I_INPUT, I_SECTION */
+} Item;
+
+typedef struct Ast {            /* one file */
+    Arena *arena;
+    uint32_t file;              /* in Diags */
+    Item **item;
+    int32_t n_item, cap_item;
+} Ast;
+
+/* Builders, for the parser. Children may be NULL only where the struct says so. */
+Expr *expr_name(Arena *a, Span at, Name name);
+Expr *expr_literal(Arena *a, Span at, ExprKind kind, Value value, const char *text);
+Expr *expr_list(Arena *a, Span at, ExprList list);
+Expr *expr_call(Arena *a, Span at, Expr *callee, ArgList arg);
+Expr *expr_annotate(Arena *a, Span at, Expr *callee, Name label, ArgList arg);
+Expr *expr_index(Arena *a, Span at, Expr *base, Expr *index);
+Expr *expr_field(Arena *a, Span at, Expr *base, Name field);
+Expr *expr_operator(Arena *a, Span at, Operator op, Expr *x, Expr *y);
+Expr *expr_cond(Arena *a, Span at, Expr *value, Expr *test, Expr *other);
+Expr *expr_arrow(Arena *a, Span at, Expr *from, Expr *to);
+Stmt *stmt_new(Arena *a, StmtForm kind, Span at, Expr *value);
+Item *item_new(Arena *a, ItemKind kind, Span at, Name name);
+
+/* 0 for ->, 1 for if-else, then operator_precedence, 10 for calls, fields and what needs no parentheses at all. */
+int expr_precedence(const Expr *e);
+/* The file as source in the house form: parsing the result and printing again gives the same bytes. */
+void ast_print(Str *s, const Ast *ast);
+void expr_print(Str *s, const Expr *e);
+
+#endif
