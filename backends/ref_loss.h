@@ -1,0 +1,88 @@
+/* The graph interpreter: classification and the effects of a training step. Compiled for each REAL by ref.c. */
+
+/* The softmax of K numbers that lie `step` apart; the largest is taken off first, so that nothing overflows. */
+static void REF(softmax_row)(REAL *y, const REAL *x, int64_t length, int64_t step) {
+    REAL largest = x[0], sum = 0;
+    for (int64_t k = 1; k < length; k++) largest = x[k * step] > largest ? x[k * step] : largest;
+    for (int64_t k = 0; k < length; k++) sum += y[k * step] = exp(x[k * step] - largest);
+    for (int64_t k = 0; k < length; k++) y[k * step] /= sum;
+}
+
+static void REF(softmax)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *x = r->value[n->in[0]];
+    View v = view_of(r, &n->type);
+    for (int64_t o = 0; o < v.outer; o++)
+        for (int64_t i = 0; i < v.inner; i++) {
+            int64_t at = o * v.channels * v.inner + i;
+            REF(softmax_row)(y + at, x + at, v.channels, v.inner);
+        }
+}
+
+static void REF(softmax_grad)(const RefRun *r, const Node *n, REAL *dx) {
+    const REAL *dy = r->value[n->in[0]], *y = r->value[n->in[1]];
+    View v = view_of(r, &n->type);
+    for (int64_t e = 0; e < v.outer * v.channels * v.inner; e++) {
+        int64_t first = e - e / v.inner % v.channels * v.inner;
+        REAL dot = 0;
+        for (int64_t k = 0; k < v.channels; k++) dot += dy[first + k * v.inner] * y[first + k * v.inner];
+        dx[e] = y[e] * (dy[e] - dot);
+    }
+}
+
+/* What the loss wants class k of K to be. */
+static REAL REF(target)(const LossAttr *a, int64_t k, int64_t label, int64_t classes) {
+    return (REAL)(1 - a->smoothing) * (REAL)(k == label) + (REAL)a->smoothing / (REAL)classes;
+}
+
+/* A label that is no class has loss 0 and gradient 0. */
+static void REF(cross_entropy)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *label = r->value[n->in[1]];
+    int64_t classes = type_elements(type_in(r, n, 0));
+    for (int64_t p = 0; p < r->n; p++) {
+        const REAL *x = (const REAL *)r->value[n->in[0]] + p * classes;
+        REAL largest = x[0], sum = 0;
+        if (label[p] < 0 || label[p] >= (REAL)classes) continue;
+        for (int64_t k = 1; k < classes; k++) largest = x[k] > largest ? x[k] : largest;
+        for (int64_t k = 0; k < classes; k++) sum += exp(x[k] - largest);
+        for (int64_t k = 0; k < classes; k++)
+            y[p] += REF(target)(&n->attr.loss, k, (int64_t)label[p], classes) * (log(sum) + largest - x[k]);
+    }
+}
+
+static void REF(cross_entropy_grad)(const RefRun *r, const Node *n, REAL *dx) {
+    const REAL *label = r->value[n->in[1]], *dloss = r->value[n->in[2]];
+    int64_t classes = type_elements(&n->type);
+    for (int64_t p = 0; p < r->n; p++) {
+        const REAL *x = (const REAL *)r->value[n->in[0]] + p * classes;
+        REAL *d = dx + p * classes;
+        if (label[p] < 0 || label[p] >= (REAL)classes) continue;
+        REF(softmax_row)(d, x, classes, 1);
+        for (int64_t k = 0; k < classes; k++)
+            d[k] = (d[k] - REF(target)(&n->attr.loss, k, (int64_t)label[p], classes)) * dloss[p];
+    }
+}
+
+/* As PyTorch does it: decay joins the gradient, the velocity is not scaled by the learning rate. */
+static void REF(sgd)(const RefRun *r, const Node *n, REAL *y) {
+    REAL *w = r->value[n->in[0]], *velocity = r->value[n->in[2]];
+    const REAL *gradient = r->value[n->in[1]], *lr = r->value[n->in[3]];
+    const SgdAttr *a = &n->attr.sgd;
+    int64_t count = type_elements(type_in(r, n, 0));
+    for (int64_t i = 0; i < count; i++) {
+        REAL g = gradient[i] + (REAL)a->weight_decay * w[i];
+        velocity[i] = (REAL)a->momentum * velocity[i] + g;
+        w[i] -= lr[0] * (REAL)a->lr_scale * (a->nesterov ? g + (REAL)a->momentum * velocity[i] : velocity[i]);
+    }
+    *y = 0;
+}
+
+static void REF(ema)(const RefRun *r, const Node *n, REAL *y) {
+    REAL *running = r->value[n->in[0]];
+    const REAL *value = r->value[n->in[1]];
+    const EmaAttr *a = &n->attr.ema;
+    REAL m = (REAL)a->momentum, samples = (REAL)(r->n * a->pixels);
+    REAL factor = a->unbias && samples > 1 ? samples / (samples - 1) : 1;
+    for (int64_t c = 0; c < type_elements(type_in(r, n, 0)); c++)
+        running[c] = (1 - m) * running[c] + m * factor * value[c];
+    *y = 0;
+}

@@ -1,0 +1,165 @@
+/* The graph interpreter: sources, element-wise operators, shapes and reductions. Compiled for each REAL by ref.c. */
+
+static const REAL *REF(operand)(const RefRun *r, const Node *n, int i) { return r->value[n->in[i]]; }
+
+/* Sources. */
+
+static void REF(input)(const RefRun *r, const Node *n, REAL *y) { (void)r, (void)n, (void)y; }
+
+static void REF(param)(const RefRun *r, const Node *n, REAL *y) { (void)r, (void)n, (void)y; }
+
+static void REF(fill)(const RefRun *r, const Node *n, REAL *y) {
+    const FillAttr *a = &n->attr.fill;
+    int64_t count = type_elements(&n->type) * pictures(r, &n->type);
+    REAL value = (REAL)a->value / (REAL)(a->per_picture ? r->n : 1);
+    for (int64_t i = 0; i < count; i++) y[i] = value;
+}
+
+/* Element-wise. An operand has the shape of the result or is a vector with one value for each of its channels. */
+typedef struct REF(Operand) {
+    const REAL *p;
+    int64_t channels, inner;   /* channels == 0: not broadcast */
+} REF(Operand);
+
+static REF(Operand) REF(spread_operand)(const RefRun *r, const Node *n, int i) {
+    if (type_same_shape(type_in(r, n, i), &n->type)) return (REF(Operand)){REF(operand)(r, n, i), 0, 0};
+    View v = view_of(r, &n->type);
+    return (REF(Operand)){REF(operand)(r, n, i), v.channels, v.inner};
+}
+
+static REAL REF(at)(REF(Operand) o, int64_t e) { return o.p[o.channels ? e / o.inner % o.channels : e]; }
+
+static int64_t REF(length)(const RefRun *r, const Node *n) { return type_elements(&n->type) * pictures(r, &n->type); }
+
+static void REF(add)(const RefRun *r, const Node *n, REAL *y) {
+    REF(Operand) a = REF(spread_operand)(r, n, 0), b = REF(spread_operand)(r, n, 1);
+    for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = REF(at)(a, i) + REF(at)(b, i);
+}
+
+static void REF(sub)(const RefRun *r, const Node *n, REAL *y) {
+    REF(Operand) a = REF(spread_operand)(r, n, 0), b = REF(spread_operand)(r, n, 1);
+    for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = REF(at)(a, i) - REF(at)(b, i);
+}
+
+static void REF(mul)(const RefRun *r, const Node *n, REAL *y) {
+    REF(Operand) a = REF(spread_operand)(r, n, 0), b = REF(spread_operand)(r, n, 1);
+    for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = REF(at)(a, i) * REF(at)(b, i);
+}
+
+static void REF(scale)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *x = REF(operand)(r, n, 0);
+    REAL alpha = (REAL)n->attr.scale.alpha / (REAL)(n->attr.scale.per_picture ? r->n : 1);
+    for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = alpha * x[i] + (REAL)n->attr.scale.beta;
+}
+
+static void REF(rsqrt)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *x = REF(operand)(r, n, 0);
+    for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = 1 / sqrt(x[i]);
+}
+
+/* NaN stays NaN, as everywhere else, so that a training step that went wrong is seen in its loss. */
+static void REF(relu)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *x = REF(operand)(r, n, 0);
+    for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = x[i] < 0 ? 0 : x[i];
+}
+
+static void REF(relu_grad)(const RefRun *r, const Node *n, REAL *dx) {
+    const REAL *dy = REF(operand)(r, n, 0), *y = REF(operand)(r, n, 1);
+    for (int64_t i = 0; i < REF(length)(r, n); i++) dx[i] = y[i] > 0 ? dy[i] : 0;
+}
+
+static void REF(bn)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *x = REF(operand)(r, n, 0);
+    REF(Operand) mean = REF(spread_operand)(r, n, 1), var = REF(spread_operand)(r, n, 2);
+    REF(Operand) gamma = REF(spread_operand)(r, n, 3), beta = REF(spread_operand)(r, n, 4);
+    for (int64_t i = 0; i < REF(length)(r, n); i++) {
+        REAL norm = 1 / sqrt(REF(at)(var, i) + (REAL)n->attr.norm.eps);
+        y[i] = (x[i] - REF(at)(mean, i)) * norm * REF(at)(gamma, i) + REF(at)(beta, i);
+    }
+}
+
+static void REF(dropout)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *x = REF(operand)(r, n, 0);
+    const DropoutAttr *a = &n->attr.dropout;
+    for (int64_t i = 0; i < REF(length)(r, n); i++)
+        y[i] = uniform(r, a->site, i) >= a->p ? x[i] * (REAL)(1 / (1 - a->p)) : 0;
+}
+
+/* Shapes: the elements stay in row-major order. */
+
+static void REF(copy)(const RefRun *r, const Node *n, REAL *y) {
+    memcpy(y, REF(operand)(r, n, 0), (size_t)REF(length)(r, n) * sizeof(REAL));
+}
+
+static void REF(flatten)(const RefRun *r, const Node *n, REAL *y) { REF(copy)(r, n, y); }
+
+static void REF(reshape)(const RefRun *r, const Node *n, REAL *y) { REF(copy)(r, n, y); }
+
+/* Copies `count` channels, x's from `x_from` on to y's from `y_from` on. */
+static void REF(copy_channels)(REAL *y, View vy, int64_t y_from, const REAL *x, View vx, int64_t x_from, int64_t count) {
+    for (int64_t o = 0; o < vy.outer; o++)
+        memcpy(y + (o * vy.channels + y_from) * vy.inner, x + (o * vx.channels + x_from) * vx.inner,
+               (size_t)(count * vy.inner) * sizeof(REAL));
+}
+
+static void REF(concat)(const RefRun *r, const Node *n, REAL *y) {
+    int64_t from = 0;
+    for (int i = 0; i < n->n_in; i++) {
+        View v = view_of(r, type_in(r, n, i));
+        REF(copy_channels)(y, view_of(r, &n->type), from, REF(operand)(r, n, i), v, 0, v.channels);
+        from += v.channels;
+    }
+}
+
+static void REF(slice)(const RefRun *r, const Node *n, REAL *y) {
+    View v = view_of(r, type_in(r, n, 0));
+    REF(copy_channels)(y, view_of(r, &n->type), 0, REF(operand)(r, n, 0), v, n->attr.slice.from, n->attr.slice.count);
+}
+
+static void REF(pad_channels)(const RefRun *r, const Node *n, REAL *y) {
+    View v = view_of(r, type_in(r, n, 0));
+    REF(copy_channels)(y, view_of(r, &n->type), n->attr.slice.from, REF(operand)(r, n, 0), v, 0, v.channels);
+}
+
+static void REF(spread)(const RefRun *r, const Node *n, REAL *y) {
+    REF(Operand) x = REF(spread_operand)(r, n, 0);
+    for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = REF(at)(x, i);
+}
+
+/* Reductions over everything but the channel. */
+
+static void REF(channel_sum)(const RefRun *r, const Node *n, REAL *y) {
+    View v = view_of(r, type_in(r, n, 0));
+    const REAL *x = REF(operand)(r, n, 0);
+    for (int64_t i = 0; i < v.outer * v.channels * v.inner; i++) y[i / v.inner % v.channels] += x[i];
+}
+
+static void REF(channel_dot)(const RefRun *r, const Node *n, REAL *y) {
+    View v = view_of(r, type_in(r, n, 0));
+    const REAL *a = REF(operand)(r, n, 0), *b = REF(operand)(r, n, 1);
+    for (int64_t i = 0; i < v.outer * v.channels * v.inner; i++) y[i / v.inner % v.channels] += a[i] * b[i];
+}
+
+static void REF(mean)(const RefRun *r, const Node *n, REAL *y) {
+    View v = view_of(r, type_in(r, n, 0));
+    REF(channel_sum)(r, n, y);
+    for (int64_t c = 0; c < v.channels; c++) y[c] /= (REAL)(v.outer * v.inner);
+}
+
+/* Two passes: the sum of squares about zero would cancel. */
+static void REF(var)(const RefRun *r, const Node *n, REAL *y) {
+    View v = view_of(r, type_in(r, n, 0));
+    const REAL *x = REF(operand)(r, n, 0);
+    for (int64_t c = 0; c < v.channels; c++) {
+        REAL mean = 0, sum = 0;
+        for (int64_t o = 0; o < v.outer; o++)
+            for (int64_t i = 0; i < v.inner; i++) mean += x[(o * v.channels + c) * v.inner + i];
+        mean /= (REAL)(v.outer * v.inner);
+        for (int64_t o = 0; o < v.outer; o++)
+            for (int64_t i = 0; i < v.inner; i++) {
+                REAL d = x[(o * v.channels + c) * v.inner + i] - mean;
+                sum += d * d;
+            }
+        y[c] = sum / (REAL)(v.outer * v.inner);
+    }
+}
