@@ -37,6 +37,8 @@ typedef struct PassOptions {
 
 /* Runs the table. False if a pass reported errors to u->diags. Broken invariants are an ICE naming pass and rule. */
 bool pipeline_run(Unit *u, const PassOptions *o);
+/* The same for another table: pipeline_run is this on pass_table. */
+bool pipeline_run_table(Unit *u, const PassOptions *o, const Pass *table, int n);
 /* Prints the unit at its present level: the net, the graphs, or the programs. */
 void unit_print(Str *s, const Unit *u, Level level);
 

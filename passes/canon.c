@@ -1,0 +1,73 @@
+/* canon: the net in the form the other passes expect.
+ *
+ * Needs nothing, breaks nothing. Afterwards no flatten stands above an element-wise operator or a fully connected layer
+ * that could take the unflattened tensor, and operators that do nothing are gone. First in the pipeline because it works
+ * on the net as written, so that inference and training see the same.
+ *
+ * A flatten would cost a pass over its tensor, and with blocked channels it would permute it. So it sinks: first below
+ * relu, dropout and the like, which do not care, then into fc(flatten(x), w), which becomes fc(x, w) with the weight
+ * [O,K] seen as [O,C,H,W]. Row-major order is the same in both, so files need not care either: the program's parameter
+ * table then says [O,C,H,W] where a file of PyTorch's says [O,C*H*W], and who reads weights compares element counts
+ * after the trailing dimensions are multiplied out. Declined where the weight has another user: it would want [O,K]. */
+#include "pass.h"
+
+/* Everything that names `old` now names `same`: operands, outputs and the loss terms. */
+static void replace(Unit *u, Ref old, Ref same) {
+    graph_replace(u->net, old, same);
+    for (int i = 0; i < u->train.n_loss; i++)
+        if (u->train.loss[i].logits == old) u->train.loss[i].logits = same;
+}
+
+static bool identity(const Graph *g, const Node *n) {
+    switch (n->op) {
+    case OP_scale: return n->attr.scale.alpha == 1 && n->attr.scale.beta == 0 && !n->attr.scale.per_picture;
+    case OP_dropout: return n->attr.dropout.p == 0;
+    case OP_concat: return n->n_in == 1;
+    case OP_flatten:
+    case OP_reshape: return type_equal(&graph_node(g, n->in[0])->type, &n->type);
+    default: return false;
+    }
+}
+
+/* f(flatten(x)) -> flatten(f(x)), in place: node r becomes the flatten, f moves to a new node. */
+static void sink_flatten(Graph *g, Ref r) {
+    const Node *n = graph_node(g, r);
+    if (!op_info[n->op].elementwise || n->n_in != 1 || graph_node(g, n->in[0])->op != OP_flatten) return;
+    Ref flatten = n->in[0];
+    Attr attr = n->attr;
+    Ref moved = graph_op1(g, n->op, graph_node(g, flatten)->in[0], &attr, r);
+    Node *now = graph_node(g, r);
+    now->op = OP_flatten;
+    now->in[0] = moved;
+    now->attr = (Attr){0};
+    now->name = graph_node(g, flatten)->name;
+    graph_node(g, moved)->frozen = now->frozen;
+}
+
+/* fc(flatten(x), w [O,K]) -> fc(x, w [O,C,H,W]). */
+static void unflatten_fc(Graph *g, Ref r, const int32_t *uses) {
+    Node *n = graph_node(g, r);
+    if (n->op != OP_fc || graph_node(g, n->in[0])->op != OP_flatten) return;
+    Node *w = graph_node(g, n->in[1]);
+    Ref x = graph_node(g, n->in[0])->in[0];
+    if (w->op != OP_param || w->type.rank != 2 || uses[n->in[1]] != 1 || graph_node(g, x)->type.rank != 4) return;
+    int32_t dim[MAX_RANK] = {w->type.dim[0]};
+    for (int i = 1; i < MAX_RANK; i++) dim[i] = graph_node(g, x)->type.dim[i];
+    w->type = w->attr.param.type = type_make(w->type.dtype, MAX_RANK, dim);
+    n->in[0] = x;
+}
+
+void pass_canon(Unit *u, Entry entry) {
+    (void)entry;
+    Graph *g = u->net;
+    int32_t n = g->n_node;
+    const int32_t *uses = graph_uses(g, u->arena);
+    for (Ref r = 1; r < (Ref)n; r++) {
+        if (identity(g, graph_node(g, r))) {
+            replace(u, r, graph_node(g, r)->in[0]);
+            continue;
+        }
+        sink_flatten(g, r);
+        unflatten_fc(g, r, uses);
+    }
+}

@@ -1,0 +1,66 @@
+/* Gradients of windows, shapes and classification; grad_rules.c has the others. */
+#include "grad_rules.h"
+
+static const Type *type_in(const Graph *g, Ref node, int i) { return &graph_node(g, graph_node(g, node)->in[i])->type; }
+
+/* The gradients cannot know from dy what the pooled tensor measured. */
+static Attr pool_attr(const Graph *g, Ref node) {
+    Attr attr = graph_node(g, node)->attr;
+    attr.pool.in_h = type_height(type_in(g, node, 0));
+    attr.pool.in_w = type_width(type_in(g, node, 0));
+    return attr;
+}
+
+void grad_maxpool(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr attr = pool_attr(g, node);
+    Ref index = graph_op1(g, OP_maxpool_index, graph_node(g, node)->in[0], &attr, node);
+    dx[0] = graph_op2(g, OP_maxpool_grad, dy, index, &attr, node);
+}
+
+void grad_avgpool(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr attr = pool_attr(g, node);
+    dx[0] = graph_op1(g, OP_avgpool_grad, dy, &attr, node);
+}
+
+void grad_lrn(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr attr = graph_node(g, node)->attr;
+    dx[0] = graph_op2(g, OP_lrn_grad, dy, graph_node(g, node)->in[0], &attr, node);
+}
+
+void grad_flatten(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Type t = *type_in(g, node, 0);
+    Attr attr = {.shape = {type_make(t.dtype, t.rank, t.dim)}};
+    dx[0] = graph_op1(g, OP_reshape, dy, &attr, node);
+}
+
+void grad_reshape(Graph *g, Ref node, Ref dy, Ref *dx) { grad_flatten(g, node, dy, dx); }
+
+void grad_concat(Graph *g, Ref node, Ref dy, Ref *dx) {
+    int32_t from = 0;
+    for (int i = 0; i < graph_node(g, node)->n_in; i++) {
+        Attr attr = {.slice = {.from = from, .count = type_channels(type_in(g, node, i))}};
+        dx[i] = graph_op1(g, OP_slice, dy, &attr, node);
+        from += attr.slice.count;
+    }
+}
+
+void grad_slice(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr attr = {.slice = {graph_node(g, node)->attr.slice.from, type_channels(type_in(g, node, 0))}};
+    dx[0] = graph_op1(g, OP_pad_channels, dy, &attr, node);
+}
+
+void grad_pad_channels(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr attr = {.slice = {graph_node(g, node)->attr.slice.from, type_channels(type_in(g, node, 0))}};
+    dx[0] = graph_op1(g, OP_slice, dy, &attr, node);
+}
+
+void grad_softmax(Graph *g, Ref node, Ref dy, Ref *dx) {
+    dx[0] = graph_op2(g, OP_softmax_grad, dy, node, NULL, node);
+}
+
+/* Labels have no gradient. */
+void grad_cross_entropy(Graph *g, Ref node, Ref dy, Ref *dx) {
+    const Node *n = graph_node(g, node);
+    Attr attr = n->attr;
+    dx[0] = graph_op3(g, OP_cross_entropy_grad, n->in[0], n->in[1], dy, &attr, node);
+}

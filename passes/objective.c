@@ -1,0 +1,56 @@
+#include "objective.h"
+
+static Ref add_input(Graph *g, InputRole role, int rank, const char *name) {
+    Attr attr = {.input = {role, type_make(role == INPUT_LABEL ? DT_I32 : DT_F32, rank, (const int32_t[]){BATCH})}};
+    return graph_add(g, OP_input, 0, NULL, &attr, name_of(name), (Span){0}, NULL);
+}
+
+/* weight * cross_entropy(logits, labels); 0 if the shapes do not fit. */
+static Ref add_term(Unit *u, Graph *g, const LossTerm *term, Ref logits, Ref labels) {
+    Attr loss = {.loss = {term->smoothing}}, weight = {.scale = {.alpha = term->weight}};
+    Ref in[] = {logits, labels};
+    Ref ce = graph_add(g, OP_cross_entropy, 2, in, &loss, name_of("loss"), term->span, u->diags);
+    if (!ce || term->weight == 1) return ce;
+    return graph_op1(g, OP_scale, ce, &weight, ce);
+}
+
+Ref objective_loss(Unit *u, Graph *g) {
+    const TrainConfig *t = &u->train;
+    ICE_UNLESS(g->n_output == t->n_loss && t->n_loss > 0, "%d outputs for %d loss terms", g->n_output, t->n_loss);
+    Ref labels = add_input(g, INPUT_LABEL, 1, "labels"), total = 0, first = g->output[0].ref;
+    for (int i = 0; i < t->n_loss; i++) {
+        Ref term = add_term(u, g, &t->loss[i], g->output[i].ref, labels);
+        if (!term) return 0;
+        total = total ? graph_op2(g, OP_add, total, term, NULL, total) : term;
+    }
+    g->n_output = 0;
+    graph_output(g, name_of("loss"), total, ONLY_BOTH);
+    graph_output(g, name_of("logits"), first, ONLY_BOTH);
+    return total;
+}
+
+Ref objective_seed(Graph *g, Ref loss) {
+    const Node *n = graph_node(g, loss);
+    Attr attr = {.fill = {1, true, n->type}};
+    return graph_add(g, OP_fill, 0, NULL, &attr, n->name, n->span, NULL);
+}
+
+static Ref add_momentum(Graph *g, Ref weight) {
+    const Node *w = graph_node(g, weight);
+    Attr attr = {.param = {.role = PARAM_MOMENTUM, .init = INIT_CONSTANT, .type = w->attr.param.type}};
+    return graph_add(g, OP_param, 0, NULL, &attr, name_format("%s.momentum", w->name), w->span, NULL);
+}
+
+void objective_updates(const Unit *u, Graph *g, const Ref *grad, int32_t n) {
+    Ref lr = add_input(g, INPUT_LR, 0, "lr");
+    for (Ref r = 1; r < (Ref)n; r++) {
+        const Node *w = graph_node(g, r);
+        if (!grad[r] || w->op != OP_param) continue;
+        Span span = w->span;
+        Attr attr = {.sgd = {.momentum = u->train.momentum, .weight_decay = w->attr.param.weight_decay,
+                             .lr_scale = w->attr.param.lr_scale, .nesterov = u->train.nesterov}};
+        Name name = w->name;
+        Ref in[] = {r, grad[r], add_momentum(g, r), lr};
+        graph_add(g, OP_sgd, 4, in, &attr, name, span, NULL);
+    }
+}

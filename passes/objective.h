@@ -1,0 +1,16 @@
+/* What training minimises and how it steps: the loss at one end of the training graph, the updates at the other. */
+#ifndef CNNC_PASSES_OBJECTIVE_H
+#define CNNC_PASSES_OBJECTIVE_H
+
+#include "../ir/unit.h"
+
+/* Appends the loss of each picture, sum of weight_i * cross_entropy(logits_i, labels), of type f32 [N]. The graph's
+ * outputs, which are the logits of u->train.loss[] in order, become "loss" and "logits" (the first term's). Returns 0
+ * after reporting if the logits are not scores of classes. */
+Ref objective_loss(Unit *u, Graph *g);
+/* The gradient of the batch's mean loss with respect to each picture's: 1/N. */
+Ref objective_seed(Graph *g, Ref loss);
+/* Appends an sgd effect for each trained weight among the first n nodes that has a gradient, with its momentum. */
+void objective_updates(const Unit *u, Graph *g, const Ref *grad, int32_t n);
+
+#endif

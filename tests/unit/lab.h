@@ -1,0 +1,74 @@
+/* Small graphs with numbers in them, for test_grad.c and test_passes.c. */
+#ifndef CNNC_TESTS_UNIT_LAB_H
+#define CNNC_TESTS_UNIT_LAB_H
+
+#include <math.h>
+#include <string.h>
+
+#include "backends/ref.h"
+#include "ir/graph.h"
+
+/* How the numbers of a leaf are made: around 0; positive; far from each other and from 0, for kinks and maxima. */
+typedef enum Fill { FILL_SIGNED, FILL_POSITIVE, FILL_SPACED } Fill;
+
+/* A number in [0,1) that depends on its arguments only (the finaliser of splitmix64). */
+static inline double lab_uniform(uint64_t seed, uint64_t i) {
+    uint64_t z = seed * 0x9e3779b97f4a7c15u + (i + 1) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+
+/* Number i of `count`. Spaced numbers are a permutation of odd multiples of 0.005: i -> a i + b mod count, where a is the
+ * first number from about 0.6 count on that has no divisor in common with it. */
+static inline double lab_number(Fill fill, uint64_t seed, int64_t i, int64_t count) {
+    if (fill == FILL_POSITIVE) return 0.5 + lab_uniform(seed, (uint64_t)i);
+    if (fill == FILL_SIGNED) return 2 * lab_uniform(seed, (uint64_t)i) - 1;
+    int64_t a = count * 6 / 10 + 1;
+    for (int64_t x = a, y = count; y > 0 && x != 1;) {
+        int64_t rest = x % y;
+        x = y;
+        y = rest;
+        if (y == 0 && x != 1) x = ++a, y = count;
+    }
+    int64_t place = (i * a + (int64_t)(seed % 1000)) % count;
+    return 0.005 * (double)(2 * place - count + (count % 2 == 0));
+}
+
+static inline Type lab_type(int rank, const int32_t *dim) { return type_make(DT_F32, rank, dim); }
+
+static inline Ref lab_image(Graph *g, int32_t c, int32_t h, int32_t w) {
+    Attr attr = {.input = {INPUT_IMAGE, lab_type(4, (const int32_t[]){BATCH, c, h, w})}};
+    return graph_add(g, OP_input, 0, NULL, &attr, name_of("image"), (Span){0}, NULL);
+}
+
+static inline Ref lab_param(Graph *g, const char *name, ParamRole role, int rank, const int32_t *dim) {
+    Attr attr = {.param = {.role = role, .init = INIT_NORMAL, .b = 1, .lr_scale = 1, .type = lab_type(rank, dim)}};
+    return graph_add(g, OP_param, 0, NULL, &attr, name_of(name), (Span){0}, NULL);
+}
+
+static inline uint64_t lab_seed_of(const Node *n) {
+    uint64_t seed = 7;
+    for (const char *c = n->name ? n->name : ""; *c; c++) seed = seed * 31 + (unsigned char)*c;
+    return seed;
+}
+
+/* Gives every input and param numbers that depend on its name only, so that equal names in two graphs hold equal
+ * numbers. Labels are 0, 1, 2, 0, ...; the learning rate is lr; names that end in "var" are positive; momentum is 0. */
+static inline void lab_set_leaves(RefRun *r, double lr) {
+    for (Ref ref = 1; ref < (Ref)r->graph->n_node; ref++) {
+        const Node *n = graph_node(r->graph, ref);
+        if (n->op != OP_param && n->op != OP_input) continue;
+        size_t length = n->name ? strlen(n->name) : 0;
+        bool positive = length >= 3 && strcmp(n->name + length - 3, "var") == 0;
+        for (int64_t i = 0; i < ref_count(r, ref); i++) {
+            double x = lab_number(positive ? FILL_POSITIVE : FILL_SIGNED, lab_seed_of(n), i, 0);
+            if (n->op == OP_param && n->attr.param.role == PARAM_MOMENTUM) x = 0;
+            if (n->op == OP_input && n->attr.input.role == INPUT_LABEL) x = (double)(i % 3);
+            if (n->op == OP_input && n->attr.input.role == INPUT_LR) x = lr;
+            ref_set(r, ref, i, x);
+        }
+    }
+}
+
+#endif
