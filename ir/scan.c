@@ -1,7 +1,6 @@
 #include "scan.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,20 +26,15 @@ bool scan_one_of(const char **p, const char *const *name, int n, int *which) {
     return false;
 }
 
-bool scan_i64(const char **p, int64_t *out) {
+/* strtoll gives the nearest 64-bit number if there are too many digits: also out of range. */
+bool scan_i32(const char **p, int32_t *out) {
     const char *digits = *p + (**p == '-');
     if (!isdigit((unsigned char)*digits) || (*digits == '0' && (digits > *p || isdigit((unsigned char)digits[1]))))
         return false;
     char *end;
-    errno = 0;
-    *out = strtoll(*p, &end, 10);
+    long long wide = strtoll(*p, &end, 10);
+    if (wide < INT32_MIN || wide > INT32_MAX) return false;
     *p = end;
-    return errno == 0;
-}
-
-bool scan_i32(const char **p, int32_t *out) {
-    int64_t wide;
-    if (!scan_i64(p, &wide) || wide < INT32_MIN || wide > INT32_MAX) return false;
     *out = (int32_t)wide;
     return true;
 }

@@ -12,7 +12,6 @@ bool scan_text(const char **p, const char *expected);
  * are skipped. */
 bool scan_one_of(const char **p, const char *const *name, int n, int *which);
 /* A decimal number as %d prints it: no plus, no leading zeros. */
-bool scan_i64(const char **p, int64_t *out);
 bool scan_i32(const char **p, int32_t *out);
 /* A finite decimal number. */
 bool scan_double(const char **p, double *out);

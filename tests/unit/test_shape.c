@@ -329,6 +329,22 @@ static void every_operator_prints_and_reads_back(void) {
         CU_ASSERT_TRUE(attr_equal(op_info[g->node[i].op].attr, &g->node[i].attr, &again->node[i].attr));
 }
 
+static void attributes_differ_in_any_field(void) {
+    static const struct {
+        AttrKind kind;
+        const char *a, *b;
+    } row[] = {{ATTR_CONV, PLAIN("3,3", "1,1,1,1", "1" NO_IN), PLAIN("3,3", "1,1,1,0", "1" NO_IN)},
+               {ATTR_SCALE, "{alpha=1, beta=0, per_picture=false}", "{alpha=1, beta=-0, per_picture=false}"},
+               {ATTR_SCALE, "{alpha=1, beta=0, per_picture=false}", "{alpha=1, beta=0, per_picture=true}"},
+               {ATTR_INPUT, "{role=lr, type=f32[]}", "{role=label, type=f32[]}"},
+               {ATTR_SHAPE, "{type=f32[3]}", "{type=f32[3]{8,1;0,0,0,0}}"}};
+    for (int i = 0; i < ARRAY_LEN(row); i++) {
+        Attr a = attr_of(row[i].kind, row[i].a), b = attr_of(row[i].kind, row[i].b);
+        CU_ASSERT_TRUE(attr_equal(row[i].kind, &a, &a));
+        CU_ASSERT_FALSE(attr_equal(row[i].kind, &a, &b));
+    }
+}
+
 /* Any prefix, and any text with one character changed, is read or refused, but never more than that. */
 static void broken_texts_are_refused(void) {
     const char *text = text_of(graph_of_everything()), *error;
@@ -356,6 +372,7 @@ int main(void) {
     CU_ADD_TEST(s, zero_dimensions_are_refused);
     CU_ADD_TEST(s, misfits_point_at_both_operands);
     CU_ADD_TEST(s, every_operator_prints_and_reads_back);
+    CU_ADD_TEST(s, attributes_differ_in_any_field);
     CU_ADD_TEST(s, broken_texts_are_refused);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
