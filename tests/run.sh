@@ -1,5 +1,5 @@
 #!/bin/sh
-# sh tests/run.sh [LABEL...]: sets up, builds, and runs every test, or those of the labels.
+# sh tests/run.sh [LABEL...]: sets up, builds, and runs every test, or those of the labels. --labels lists them.
 #
 # Every test prints one line: "ok NAME", "FAIL NAME" (with what went wrong below it) or "skip NAME: reason". The last line
 # is "N passed, N failed, N skipped"; the exit status is 0 only if none failed. A label is either a group of CUnit
@@ -10,6 +10,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/tests/setup.sh"
 
 default_labels='style unit grad kernels sanitize parse errors roundtrip e2e badinput torch readme'
+if [ "${1:-}" = --labels ]; then
+    echo "$default_labels"
+    exit 0
+fi
 labels=${*:-$default_labels}
 work=$build/tests
 results=$work/results

@@ -21,6 +21,8 @@ libjansson-dev       JSON
 libjpeg62-turbo-dev  pictures
 libpng-dev           pictures
 zlib1g-dev           pictures
+libxxhash-dev        checksums of weight files
+librandom123-dev     random numbers (Philox)
 '
 
 missing_packages() {

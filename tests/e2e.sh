@@ -1,0 +1,121 @@
+#!/bin/sh
+# Whole programs: what they say about themselves, that they train, and that weights depend on nothing but the file, the data
+# and the seed.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+make_shapes=${CNNC_BUILD:-$root/build}/release/tests/make_shapes
+cd "$work" || exit 1
+
+# says NAME TEXT: the output of the last check has TEXT (an extended regular expression).
+says() {
+    if grep -qE -e "$2" "$log"; then ok "$1"; else fail "$1" "$log"; fi
+}
+
+# FILE OPTION PARAMETERS: the figures of the papers' nets, as torchvision counts them (AlexNet: two groups, 227x227).
+published() {
+    cat <<'ROWS'
+alexnet.net -Dclasses=1000 60965224
+vgg.net -Ddepth=11 132863336
+vgg.net -Ddepth=13 133047848
+vgg.net -Ddepth=16 138357544
+vgg.net -Ddepth=19 143667240
+resnet.net -Ddepth=18 11689512
+resnet.net -Ddepth=34 21797672
+resnet.net -Ddepth=50 25557032
+ROWS
+}
+
+check_parameter_counts() {
+    published >rows
+    while read -r file option parameters; do
+        name="e2e/parameters of $file $option"
+        check "$name: compile" "$cnnc" -O0 "$option" "$root/examples/$file" -o counted || continue
+        ./counted info --json >"$log"
+        says "$name" "\"params_total\": *$parameters\\b"
+    done <rows
+}
+
+check_alexnet() {
+    check 'e2e/alexnet: compile' "$cnnc" "$root/examples/alexnet.net" -o alexnet || return
+    check 'e2e/alexnet: info' ./alexnet info
+    says 'e2e/alexnet: info has the parameters' '60,?965,?224'
+    says 'e2e/alexnet: info has the memory' '[Mm]emory'
+    check 'e2e/alexnet: predict' ./alexnet predict -k 3 data/unseen/star.jpg data/unseen/ring.jpg
+    says 'e2e/alexnet: predict names the picture' 'data/unseen/ring\.jpg'
+    check 'e2e/alexnet: bench' ./alexnet bench --batch 1,16 --threads 2
+    says 'e2e/alexnet: bench prints times' 'ms'
+}
+
+# train_into FOLDER ARGUMENT...: a short training of shapes at a fixed rate, so that its length changes no step.
+train_into() {
+    folder=$1
+    shift
+    check "e2e/train into $folder" ./shapes train --data data --lr 0.05 --batch 16 --out "$folder" "$@"
+}
+
+check_same_weights() {
+    train_into threads1 --steps 8 --threads 1
+    for threads in 2 3; do
+        train_into "threads$threads" --steps 8 --threads "$threads"
+        same "e2e/same weights for 1 and $threads threads" threads1/shapes.safetensors "threads$threads/shapes.safetensors"
+    done
+    train_into resumed --steps 3
+    train_into resumed --steps 8 --resume
+    same 'e2e/same weights when resumed' threads1/shapes.safetensors resumed/shapes.safetensors
+    train_into other --steps 8 --seed 99
+    if cmp -s threads1/shapes.safetensors other/shapes.safetensors; then
+        fail 'e2e/another seed gives other weights'
+    else
+        ok 'e2e/another seed gives other weights'
+    fi
+}
+
+# A signal in the middle of a step: the program saves, says so by its exit status, and goes on to the same weights.
+check_interrupt() {
+    train_into whole --steps 400 || return
+    ./shapes train --data data --lr 0.05 --batch 16 --out cut --steps 400 >"$log" 2>&1 &
+    pid=$!
+    while ! [ -d cut ] && kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+    sleep 1
+    kill -INT "$pid" 2>/dev/null
+    wait "$pid"
+    status=$?
+    if [ "$status" = 75 ]; then
+        ok 'e2e/interrupted training exits with 75'
+    else
+        echo "exit status $status" >>"$log"
+        fail 'e2e/interrupted training exits with 75' "$log"
+    fi
+    train_into cut --steps 400 --resume
+    same 'e2e/same weights after an interruption' whole/shapes.safetensors cut/shapes.safetensors
+}
+
+check_commands() {
+    check 'e2e/eval' ./shapes eval --data data --weights whole/shapes.safetensors --json
+    says 'e2e/eval has top1' '"top1": *[0-9.]+'
+    check 'e2e/predict' ./shapes predict --weights whole/shapes.safetensors -k 2 data/unseen/heart.jpg
+    says 'e2e/predict prints a class of the data' 'arrow|circle|crescent|cross|frame|heart|hourglass|ring|square|star|stripes'
+    check 'e2e/predict --json' ./shapes predict --weights whole/shapes.safetensors --json data/unseen/heart.jpg
+    check 'e2e/export' ./shapes export --weights whole/shapes.safetensors -o copy.safetensors
+    check 'e2e/exported weights are read' ./shapes predict --weights copy.safetensors data/unseen/heart.jpg
+    check 'e2e/info --source' ./shapes info --source
+    same 'e2e/info --source is the source' "$log" "$root/examples/shapes.net"
+    check 'e2e/bench --train' ./shapes bench --train --batch 8 --threads 2
+    check 'e2e/bench --layers' ./shapes bench --layers --batch 1
+}
+
+# A program must run where neither the compiler nor LLVM is: it needs the C library only.
+check_libraries() {
+    ldd ./shapes | awk '{ print $1 }' | grep -vE '^(linux-vdso|libc\.|libm\.|/lib)' >"$log"
+    if [ -s "$log" ]; then fail 'e2e/a program needs libc and libm only' "$log"; else ok 'e2e/a program needs libc and libm only'; fi
+}
+
+"$make_shapes" data --train 12 --test 4 || exit 1
+check 'e2e/shapes: compile' "$cnnc" "$root/examples/shapes.net" -o shapes || { finish; exit; }
+check_libraries
+check_same_weights
+check_interrupt
+check_commands
+check_alexnet
+check_parameter_counts
+finish

@@ -1,0 +1,56 @@
+#!/bin/sh
+# The README is true: its net compiles and trains, its flags and files exist, and no figure is still to be filled in.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+make_shapes=${CNNC_BUILD:-$root/build}/release/tests/make_shapes
+cd "$work" || exit 1
+readme=$root/README.md
+
+# The lines of the fenced blocks of a language.
+blocks() { awk -v fence="\`\`\`$1" '$0 == fence { on = 1; next } /^```/ { on = 0 } on' "$readme"; }
+
+check_net() {
+    "$make_shapes" shapes --train 12 --test 4 || exit 1
+    blocks net >tiny.net
+    check 'readme/the net compiles' "$cnnc" tiny.net -o tiny || return
+    check 'readme/the net trains' ./tiny train --steps 4
+    check 'readme/the net evaluates' ./tiny eval
+    check 'readme/the net predicts' ./tiny predict shapes/unseen/heart.jpg
+}
+
+# Every `--flag` of the compiler in the table "Looking inside" is in its help, and every file named is there.
+check_flags() {
+    "$cnnc" --help >help 2>&1
+    sed -n '/^## Looking inside/,/^## /p' "$readme" | grep -oE '`-[-a-z]+' | tr -d '`' | sort -u >flags
+    while read -r flag; do
+        grep -q -e "$flag" help || echo "$flag is not in cnnc --help"
+    done <flags >missing
+    if [ -s flags ] && [ ! -s missing ]; then ok 'readme/flags'; else fail 'readme/flags' missing; fi
+}
+
+check_files() {
+    for f in $(grep -oE '(frontend|ir|passes|backends|runtime|tests|examples|docs)/[a-z_/.]*\.[a-z]+' "$readme" | sort -u); do
+        [ -e "$root/$f" ] || echo "$f does not exist"
+    done >missing
+    # Boxes of the diagram that name passes by file only.
+    for f in $(sed -n '/^## How it works/,/^## /p' "$readme" | grep -oE '(^|[ ])[a-z_]+\.[cly]' | tr -d ' '); do
+        [ -e "$root/passes/$f" ] || echo "passes/$f does not exist"
+    done >>missing
+    if [ -s missing ]; then fail 'readme/files' missing; else ok 'readme/files'; fi
+}
+
+check_labels() {
+    sh "$root/tests/run.sh" --labels 2>/dev/null | tr ' ' '\n' >labels
+    while read -r label; do
+        grep -q "\`$label\`" "$readme" || echo "the label $label is not in the README"
+    done <labels >missing
+    if [ -s labels ] && [ ! -s missing ]; then ok 'readme/labels'; else fail 'readme/labels' missing; fi
+}
+
+check_net
+check_flags
+check_files
+check_labels
+grep -n 'FIGURE' "$readme" >missing
+if [ -s missing ]; then fail 'readme/figures' missing; else ok 'readme/figures'; fi
+finish
