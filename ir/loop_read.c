@@ -18,10 +18,13 @@ typedef struct Reader {
     int depth;
 } Reader;
 
+/* Blanks may have been passed in looking for what comes next; the line meant is that of the word before them. */
 static bool fail(Reader *r, const char *what) {
     if (r->error) return false;
     int line = 1;
-    for (const char *c = r->text; c < r->p; c++) line += *c == '\n';
+    const char *end = r->p;
+    while (end > r->text && isspace((unsigned char)end[-1])) end--;
+    for (const char *c = r->text; c < end; c++) line += *c == '\n';
     r->error = arena_printf(r->arena, "line %d: %s", line, what);
     return false;
 }

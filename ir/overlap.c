@@ -1,0 +1,143 @@
+#include "overlap.h"
+
+#include <stdlib.h>
+
+/* The difference of the two indices is coef[0] * d[0] + ... where d[j] is an integer in a known range: for the loop
+ * itself the distance of the two iterations, not 0; for a term inside both accesses with the same coefficient, how far
+ * apart it is. Sorted by coefficient, and as in a number system: when every coefficient is larger than all that the
+ * smaller terms can add up to, the sum is 0 only if every d[j] is. Terms below the loop's own need not be like that
+ * among themselves. */
+
+enum { TERMS_MAX = 2 * SUM_MAX + 1 };
+static const int64_t ENDLESS = INT64_MAX, FAR = INT64_MAX / 4;
+
+typedef struct Part {
+    int64_t coef;              /* positive */
+    int64_t reach;             /* |d| is at most this */
+    bool self;                 /* the loop itself */
+} Part;
+
+typedef struct Parts {
+    Part part[TERMS_MAX];
+    int32_t n;
+    int64_t constant;          /* absolute difference of the constants */
+} Parts;
+
+static bool mentions(const Expr *e, int32_t var) {
+    if (e->kind == EX_var) return e->i == var;
+    for (int32_t i = 0; i < expr_info[e->kind].n; i++)
+        if (mentions(e->a[i], var)) return true;
+    return false;
+}
+
+static bool mentions_inner(const Expr *e, const Access *a, int32_t at) {
+    for (int32_t i = at + 1; i < a->n_loop; i++)
+        if (mentions(e, a->loop[i]->u.loop.var)) return true;
+    return false;
+}
+
+/* Smallest and largest value of a term. False if they depend on N, are not known or not to be reckoned with. */
+static bool range_of(const Access *a, const Expr *e, int64_t *low, int64_t *high) {
+    Sum s = {0};
+    if (!sum_add(&s, e, 1)) return false;
+    Bound lo = bound_lower(a->loop, a->n_loop, &s), hi = bound_upper(a->loop, a->n_loop, &s);
+    *low = lo.c;
+    *high = hi.c;
+    bool constant = lo.known && hi.known && lo.n == 0 && hi.n == 0;
+    return constant && lo.c > -FAR && hi.c < FAR;
+}
+
+static int64_t farther(int64_t a, int64_t b) { return max_i64(llabs(a), llabs(b)); }
+
+static void add_part(Parts *p, int64_t coef, int64_t reach, bool self) {
+    if (reach) p->part[p->n++] = (Part){llabs(coef), reach, self};
+}
+
+static int64_t reach_alone(const Access *a, const Expr *e) {
+    int64_t low, high;
+    return range_of(a, e, &low, &high) ? farther(low, high) : ENDLESS;
+}
+
+static int64_t reach_apart(const Access *a, const Expr *x, const Access *b, const Expr *y) {
+    int64_t xl, xh, yl, yh;
+    if (!range_of(a, x, &xl, &xh) || !range_of(b, y, &yl, &yh)) return ENDLESS;
+    return farther(xl - yh, xh - yl);
+}
+
+static bool fixed(const Access *a, const Expr *e, int32_t at) {
+    return !mentions(e, a->loop[at]->u.loop.var) && !mentions_inner(e, a, at);
+}
+
+/* Takes from `other` the term that x, with coefficient c in `a`, is best compared with: itself if it is fixed for both,
+ * otherwise one that moves by the same coefficient. -1: none. */
+static int32_t partner(const Access *a, const Expr *x, int64_t c, const Access *b, const Sum *other, int32_t at) {
+    for (int32_t i = 0; i < other->n; i++)
+        if (other->coef[i] == c && ex_equal(other->term[i], x)) return i;
+    if (fixed(a, x, at)) return -1;
+    for (int32_t i = 0; i < other->n; i++)
+        if (other->coef[i] == c && !fixed(b, other->term[i], at)) return i;
+    return -1;
+}
+
+static void add_pairs(Parts *p, const Access *a, const Sum *s, const Access *b, Sum *other, int32_t at) {
+    for (int32_t i = 0; i < s->n; i++) {
+        int32_t j = partner(a, s->term[i], s->coef[i], b, other, at);
+        if (j < 0) {
+            add_part(p, s->coef[i], reach_alone(a, s->term[i]), false);
+            continue;
+        }
+        bool same = fixed(a, s->term[i], at) && ex_equal(s->term[i], other->term[j]);
+        if (!same) add_part(p, s->coef[i], reach_apart(a, s->term[i], b, other->term[j]), false);
+        sum_remove(other, j);
+    }
+    for (int32_t i = 0; i < other->n; i++) add_part(p, other->coef[i], reach_alone(b, other->term[i]), false);
+}
+
+/* Removes the term of the loop's own variable; false if the variable is in some other term too. */
+static bool take_self(Sum *s, int32_t var, int64_t *coef) {
+    *coef = 0;
+    for (int32_t i = s->n - 1; i >= 0; i--) {
+        if (s->term[i]->kind == EX_var && s->term[i]->i == var) {
+            *coef = s->coef[i];
+            sum_remove(s, i);
+        } else if (mentions(s->term[i], var)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Own term last among equals: another that moves as far spoils it. */
+static int by_coefficient(const void *x, const void *y) {
+    const Part *a = x, *b = y;
+    if (a->coef != b->coef) return a->coef < b->coef ? -1 : 1;
+    return (int)a->self - (int)b->self;
+}
+
+static bool apart(Parts *p) {
+    int64_t below = p->constant, width;
+    bool seen = false;
+    qsort(p->part, (size_t)p->n, sizeof p->part[0], by_coefficient);
+    for (int32_t i = 0; i < p->n; i++) {
+        const Part *q = &p->part[i];
+        seen |= q->self;
+        if (seen && q->coef <= below) return false;
+        if (!mul_ok(q->coef, q->reach, &width) || !add_ok(below, width, &below)) below = ENDLESS;
+    }
+    return true;
+}
+
+Meeting accesses_meet(const Access *a, const Access *b, int32_t at) {
+    const Stmt *loop = a->loop[at];
+    Sum s = {0}, t = {0}, extent = {0};
+    int64_t c, d, between;
+    if (!sum_add(&s, a->index, 1) || !sum_add(&t, b->index, 1)) return MEET_UNKNOWN;
+    if (!take_self(&s, loop->u.loop.var, &c) || !take_self(&t, loop->u.loop.var, &d)) return MEET_UNKNOWN;
+    bool sized = sum_add(&extent, loop->u.loop.hi, 1) && sum_add(&extent, loop->u.loop.lo, -1) && extent.n == 0;
+    if (sized && extent.constant <= 1) return MEET_NEVER;
+    if (c == 0 || c != d || !add_ok(s.constant, -t.constant, &between) || between == INT64_MIN) return MEET_MAYBE;
+    Parts p = {.constant = llabs(between)};
+    add_part(&p, c, sized ? extent.constant - 1 : ENDLESS, true);
+    add_pairs(&p, a, &s, b, &t, at);
+    return apart(&p) ? MEET_NEVER : MEET_MAYBE;
+}
