@@ -1,8 +1,8 @@
 /* From a picture file to the f32 tensor of one picture: the settings `input` and `augment` of abi.h, parsed once.
  *
  * For evaluation the steps are input's resize and crop. For training they are augment's, which replace those; where no
- * step of augment fixes the size, input's resize and crop come first. Each (picture, step) draws from a Philox stream of its own,
- * so adding a step changes no other step's draws and threads cannot matter.
+ * step of augment fixes the size, input's resize and crop come first. Each (picture, step) draws from a Philox stream of its
+ * own: threads cannot matter, and a step that draws more changes no other step's numbers.
  *
  * What each step means (w, h: the picture's size):
  *   random_resized_crop  ten tries: area = w*h * U(area), ratio = exp(U(log ratio)); cw = round(sqrt(area * ratio)), ch =

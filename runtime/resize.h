@@ -14,7 +14,7 @@
  *   bicubic(x)  = (1.5 |x| - 2.5) x^2 + 1 for |x| < 1, ((-0.5 |x| + 2.5) |x| - 4) |x| + 2 for |x| < 2, else 0
  *   nearest: the source pixel trunc(c(i)), limited to low .. high-1.
  *
- * With antialias and low, high = 0, in this is Pillow's Image.resize, byte for byte as far as tested; low and high limit what the
+ * With antialias, and low, high = the whole picture, this is Pillow's Image.resize, byte for byte as far as tested; low and high limit what the
  * filter may see, so that crop-then-resize needs no copy of the crop. Only a window of the result need be computed:
  * a crop after a resize costs nothing. */
 #ifndef CNNC_RUNTIME_RESIZE_H
@@ -44,8 +44,9 @@ typedef struct Weights {
     double *real;               /* room for one row before rounding */
     int32_t count, stride;
     int32_t low, high;          /* the source pixels that have a weight at all: what must be decoded */
-    bool copy;                  /* source pixel = target pixel: this axis needs no work */
-    size_t tap_capacity, weight_capacity, real_capacity;
+    int32_t copy_from;          /* target pixel i is source pixel copy_from + i: no work on this axis; else -1 */
+    int32_t *row;               /* scratch of resize_image */
+    size_t tap_capacity, weight_capacity, real_capacity, row_capacity;
 } Weights;
 
 bool weights_make(Weights *w, const Axis *axis, Filter filter, bool antialias, RtError *err);
@@ -53,7 +54,7 @@ void weights_free(Weights *w);
 
 /* Resizes into out, which becomes x->count by y->count. `in` holds the source pixels from column x0 and row y0 on and must
  * hold all that the weights want. `middle` is scratch for the half-done picture; the three images differ. */
-bool resize_image(const Image *in, int32_t x0, int32_t y0, const Weights *x, const Weights *y, Image *middle, Image *out,
+bool resize_image(const Image *in, int32_t x0, int32_t y0, Weights *x, Weights *y, Image *middle, Image *out,
                   RtError *err);
 
 #endif
