@@ -35,7 +35,8 @@ static void sink_flatten(Graph *g, Ref r) {
     if (!op_info[n->op].elementwise || n->n_in != 1 || graph_node(g, n->in[0])->op != OP_flatten) return;
     Ref flatten = n->in[0];
     Attr attr = n->attr;
-    Ref moved = graph_op1(g, n->op, graph_node(g, flatten)->in[0], &attr, r);
+    bool plain = op_info[n->op].attr == ATTR_NONE;
+    Ref moved = graph_op1(g, n->op, graph_node(g, flatten)->in[0], plain ? NULL : &attr, r);
     Node *now = graph_node(g, r);
     now->op = OP_flatten;
     now->in[0] = moved;
