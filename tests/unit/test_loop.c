@@ -16,7 +16,8 @@ static const char *print(const Kernel *k) {
 /* A kernel that stores one expression of i and j, so that an expression can be written and seen as text. */
 static const char *in_kernel(const char *dtype, const char *expr) {
     return arena_printf(arena, "kernel t {\n  arg x f32 8\n  arg c i32 8\n  arg y %s 1 written\n"
-                        "  for i in 0..4 serial {\n    for j in 0..4 serial {\n      y[0] = %s\n    }\n  }\n}\n", dtype, expr);
+                        "  for i in 0..4 serial {\n    for j in 0..4 serial {\n      y[0] = %s\n    }\n  }\n}\n",
+                        dtype, expr);
 }
 
 static void check_expr(const char *dtype, const char *written, const char *expected) {
@@ -197,8 +198,8 @@ static void test_substitution(void) {
     CU_ASSERT_STRING_EQUAL(strchr(print(k), '\n'),
                            "\n  arg x f32 64 batched\n  arg y f32 64 batched written\n  reg acc f32 4 written\n"
                            "  for u_1 in 0..4 unroll {\n    acc[u_1] = mul(x[64*n + u_1 + 60], 2.0)\n  }\n"
-                           "  for u_1 in 0..4 unroll {\n    if lt(u_1 + 60, 63) {\n      y[64*n + u_1 + 60] = acc[u_1]\n"
-                           "    }\n  }\n}\n");
+                           "  for u_1 in 0..4 unroll {\n    if lt(u_1 + 60, 63) {\n"
+                           "      y[64*n + u_1 + 60] = acc[u_1]\n    }\n  }\n}\n");
     const Expr *load = ex_load(k, 0, ex_var(k, 0));
     CU_ASSERT_PTR_EQUAL(ex_subst(k, load, map), load);   /* what does not change is shared */
     const Expr *zeros[4] = {ex_int(k, 0), ex_int(k, 0), ex_int(k, 0), ex_int(k, 0)};
