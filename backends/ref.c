@@ -1,5 +1,5 @@
-/* The driver of the graph interpreter, and what its float and its double half share. The operators are in ref_*.h, which
- * are compiled twice: REAL is the number type, REF(id) the name of a function for it. */
+/* The driver of the graph interpreter, and what its float and its double half share. The operators are in ref_*.h,
+ * which are compiled twice: REAL is the number type, REF(id) the name of a function for it. */
 #include "ref.h"
 
 #include <Random123/philox.h>
@@ -9,7 +9,7 @@
 
 #include "../ir/diag.h"
 
-/* A tensor as outer x channels x inner elements; whatever the rank is, channel c of element e is (e / inner) % channels. */
+/* A tensor as outer x channels x inner elements: whatever the rank is, element e is in channel e / inner % channels. */
 typedef struct View {
     int64_t outer, channels, inner;
 } View;
@@ -34,7 +34,8 @@ typedef struct Window {
     int64_t begin, end, padded;
 } Window;
 
-static Window window_of(int64_t out, int32_t kernel, int32_t stride, int32_t pad_before, int32_t pad_after, int64_t in) {
+static Window window_of(int64_t out, int32_t kernel, int32_t stride, int32_t pad_before, int32_t pad_after,
+                        int64_t in) {
     int64_t start = out * stride - pad_before;
     int64_t stop = min_i64(start + kernel, in + pad_after);
     return (Window){max_i64(start, 0), min_i64(stop, in), stop - start};

@@ -7,12 +7,13 @@ enum { REF(AT_X), REF(AT_W), REF(AT_Y) };
 typedef struct REF(Sum) {
     REAL *to;
     const REAL *a, *b;
-    int at_to, at_a, at_b;      /* which of AT_X, AT_W, AT_Y each is */
-    bool swapped;               /* the weight is [I,O/g,KH,KW], as swap_io gives it */
+    int at_to, at_a, at_b; /* which of AT_X, AT_W, AT_Y each is */
+    bool swapped;          /* the weight is [I,O/g,KH,KW], as swap_io gives it */
 } REF(Sum);
 
 /* All taps of one output element y[p,o,oh,ow]. */
-static void REF(sum_taps)(const REF(Sum) *s, const ConvAttr *a, const Type *x, const Type *y, int64_t p, const int32_t *out) {
+static void REF(sum_taps)(const REF(Sum) *s, const ConvAttr *a, const Type *x, const Type *y, int64_t p,
+                          const int32_t *out) {
     int32_t in_g = type_channels(x) / a->groups, out_g = type_channels(y) / a->groups;
     int32_t group = out[0] / out_g, height = type_height(x), width = type_width(x);
     for (int32_t i = group * in_g; i < (group + 1) * in_g; i++)

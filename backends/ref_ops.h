@@ -18,7 +18,7 @@ static void REF(fill)(const RefRun *r, const Node *n, REAL *y) {
 /* Element-wise. An operand has the shape of the result or is a vector with one value for each of its channels. */
 typedef struct REF(Operand) {
     const REAL *p;
-    int64_t channels, inner;   /* channels == 0: not broadcast */
+    int64_t channels, inner; /* channels == 0: not broadcast */
 } REF(Operand);
 
 static REF(Operand) REF(spread_operand)(const RefRun *r, const Node *n, int i) {
@@ -96,7 +96,8 @@ static void REF(flatten)(const RefRun *r, const Node *n, REAL *y) { REF(copy)(r,
 static void REF(reshape)(const RefRun *r, const Node *n, REAL *y) { REF(copy)(r, n, y); }
 
 /* Copies `count` channels, x's from `x_from` on to y's from `y_from` on. */
-static void REF(copy_channels)(REAL *y, View vy, int64_t y_from, const REAL *x, View vx, int64_t x_from, int64_t count) {
+static void REF(copy_channels)(REAL *y, View vy, int64_t y_from, const REAL *x, View vx, int64_t x_from,
+                               int64_t count) {
     for (int64_t o = 0; o < vy.outer; o++)
         memcpy(y + (o * vy.channels + y_from) * vy.inner, x + (o * vx.channels + x_from) * vx.inner,
                (size_t)(count * vy.inner) * sizeof(REAL));

@@ -4,7 +4,7 @@
  * picture; x is its start in the unpooled tensor, h and w are the window's two axes. */
 
 typedef struct REF(Plane) {
-    int64_t in_h, in_w, out_h, out_w, count;   /* count: pictures times channels */
+    int64_t in_h, in_w, out_h, out_w, count; /* count: pictures times channels */
 } REF(Plane);
 
 static REF(Plane) REF(planes)(const RefRun *r, const Type *in, const Type *out) {
@@ -130,6 +130,7 @@ static void REF(lrn_grad)(const RefRun *r, const Node *n, REAL *dx) {
         REAL sum = 0;
         for (int64_t j = max_i64(0, c - (a->size - 1) / 2); j < min_i64(v.channels, c + a->size / 2 + 1); j++)
             sum += dy[j * v.inner] * x[j * v.inner] * pow(REF(lrn_sum)(a, x, v.channels, v.inner, j), -beta - 1);
-        dx[e] = dy[c * v.inner] * pow(REF(lrn_sum)(a, x, v.channels, v.inner, c), -beta) - factor * x[c * v.inner] * sum;
+        dx[e] =
+            dy[c * v.inner] * pow(REF(lrn_sum)(a, x, v.channels, v.inner, c), -beta) - factor * x[c * v.inner] * sum;
     }
 }

@@ -1,5 +1,5 @@
-/* autodiff: gradients by reverse accumulation, on the training graph only. It knows no operator: what an operator does to
- * a gradient is grad_<id> (grad_rules.h), what the loss and an update are is objective.c.
+/* autodiff: gradients by reverse accumulation, on the training graph only. It knows no operator: what an operator does
+ * to a gradient is grad_<id> (grad_rules.h), what the loss and an update are is objective.c.
  *
  * Needs specialise (the graph's outputs are the logits of the loss terms). Afterwards its outputs are "loss" and
  * "logits", and each trained weight has its update. Declines to differentiate what leads to no trained weight: the

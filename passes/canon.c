@@ -1,8 +1,8 @@
 /* canon: the net in the form the other passes expect.
  *
  * Needs nothing, breaks nothing. Afterwards no flatten stands above an element-wise operator or a fully connected layer
- * that could take the unflattened tensor, and operators that do nothing are gone. First in the pipeline because it works
- * on the net as written, so that inference and training see the same.
+ * that could take the unflattened tensor, and operators that do nothing are gone. First in the pipeline because it
+ * works on the net as written, so that inference and training see the same.
  *
  * A flatten would cost a pass over its tensor, and with blocked channels it would permute it. So it sinks: first below
  * relu, dropout and the like, which do not care, then into fc(flatten(x), w), which becomes fc(x, w) with the weight

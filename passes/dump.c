@@ -12,8 +12,7 @@ static void print_program(Str *s, const Program *p) {
     for (int32_t i = 0; i < p->n_step; i++) {
         const Step *step = &p->step[i];
         str_addf(s, "# step %d: %s(", i, p->kernel[step->kernel]->name);
-        for (int32_t k = 0; k < step->n_arg; k++)
-            str_addf(s, "%s%s", k ? ", " : "", p->storage[step->arg[k]].name);
+        for (int32_t k = 0; k < step->n_arg; k++) str_addf(s, "%s%s", k ? ", " : "", p->storage[step->arg[k]].name);
         str_addf(s, ") tasks=%lld%s # %s: %s\n", (long long)step->tasks, step->tasks_batched ? "*N" : "",
                  step->layer ? step->layer : "", step->what ? step->what : "");
     }
@@ -35,7 +34,8 @@ static void check_graph(const Unit *u, const Graph *g, const char *pass) {
     const Graph *back = graph_read(u->arena, str_text(&first), &error);
     ICE_UNLESS(back, "after %s the graph %s does not read back: %s", pass, g->name, error);
     graph_print(&second, back);
-    ICE_UNLESS(strcmp(str_text(&first), str_text(&second)) == 0, "after %s the graph %s reads back differently", pass, g->name);
+    ICE_UNLESS(strcmp(str_text(&first), str_text(&second)) == 0, "after %s the graph %s reads back differently", pass,
+               g->name);
 }
 
 static void check_kernel(const Unit *u, const Kernel *k, const char *pass) {
@@ -45,7 +45,8 @@ static void check_kernel(const Unit *u, const Kernel *k, const char *pass) {
     const Kernel *back = loop_read(u->arena, str_text(&first), &error);
     ICE_UNLESS(back, "after %s the kernel %s does not read back: %s", pass, k->name, error);
     loop_print(&second, back);
-    ICE_UNLESS(strcmp(str_text(&first), str_text(&second)) == 0, "after %s the kernel %s reads back differently", pass, k->name);
+    ICE_UNLESS(strcmp(str_text(&first), str_text(&second)) == 0, "after %s the kernel %s reads back differently", pass,
+               k->name);
 }
 
 void dump_check_roundtrip(const Unit *u, Level level, const char *pass) {

@@ -4,7 +4,7 @@
 
 #include "pass.h"
 
-/* The level whose text says what the last pass did: that of the pass, or LEVEL_GRAPH once a net pass has made graphs. */
+/* The level whose text says what the last pass did: that of the pass, or LEVEL_GRAPH if a net pass made graphs. */
 Level dump_level(const Unit *u, Level of_pass);
 /* Print, read, print gives the same text for each graph or kernel of that level; an ICE naming the pass otherwise. */
 void dump_check_roundtrip(const Unit *u, Level level, const char *pass);

@@ -54,9 +54,7 @@ void grad_pad_channels(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[0] = graph_op1(g, OP_slice, dy, &attr, node);
 }
 
-void grad_softmax(Graph *g, Ref node, Ref dy, Ref *dx) {
-    dx[0] = graph_op2(g, OP_softmax_grad, dy, node, NULL, node);
-}
+void grad_softmax(Graph *g, Ref node, Ref dy, Ref *dx) { dx[0] = graph_op2(g, OP_softmax_grad, dy, node, NULL, node); }
 
 /* Labels have no gradient. */
 void grad_cross_entropy(Graph *g, Ref node, Ref dy, Ref *dx) {

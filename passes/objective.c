@@ -47,8 +47,10 @@ void objective_updates(const Unit *u, Graph *g, const Ref *grad, int32_t n) {
         const Node *w = graph_node(g, r);
         if (!grad[r] || w->op != OP_param) continue;
         Span span = w->span;
-        Attr attr = {.sgd = {.momentum = u->train.momentum, .weight_decay = w->attr.param.weight_decay,
-                             .lr_scale = w->attr.param.lr_scale, .nesterov = u->train.nesterov}};
+        Attr attr = {.sgd = {.momentum = u->train.momentum,
+                             .weight_decay = w->attr.param.weight_decay,
+                             .lr_scale = w->attr.param.lr_scale,
+                             .nesterov = u->train.nesterov}};
         Name name = w->name;
         Ref in[] = {r, grad[r], add_momentum(g, r), lr};
         graph_add(g, OP_sgd, 4, in, &attr, name, span, NULL);

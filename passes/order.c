@@ -38,13 +38,13 @@ double order_peak(const Graph *g, const Ref *seq, int32_t n_seq, int64_t n) {
 typedef struct Order {
     const Graph *g;
     Arena *arena;
-    int64_t n;             /* pictures */
+    int64_t n; /* pictures */
     Readers readers;
-    int32_t *first;        /* what must run before node r: before[first[r]] .. before[first[r + 1] - 1] */
+    int32_t *first; /* what must run before node r: before[first[r]] .. before[first[r + 1] - 1] */
     Ref *before;
-    int32_t *left;         /* uses of r that have not run; outputs count */
+    int32_t *left; /* uses of r that have not run; outputs count */
     bool *done;
-    Ref *seq;              /* the nodes that have run; the first n_checked have started their followers */
+    Ref *seq; /* the nodes that have run; the first n_checked have started their followers */
     int32_t n_seq, n_checked;
 } Order;
 
@@ -103,8 +103,8 @@ static void run_readers(Order *o, Ref x) {
     }
 }
 
-/* Runs r and then, as long as there are some, the nodes that this made worth running: other readers of an operand, which
- * are the last ones now, and readers of the result. */
+/* Runs r and then, as long as there are some, the nodes that this made worth running: other readers of an operand,
+ * which are the last ones now, and readers of the result. */
 static void run_with_followers(Order *o, Ref r) {
     run_node(o, r);
     while (o->n_checked < o->n_seq) {
@@ -116,7 +116,10 @@ static void run_with_followers(Order *o, Ref r) {
 
 /* Runs what `sink` needs, depth first, with a stack of its own: a net may be deep. */
 static void run_sink(Order *o, Ref sink) {
-    typedef struct Frame { Ref r; int32_t next; } Frame;
+    typedef struct Frame {
+        Ref r;
+        int32_t next;
+    } Frame;
     Frame *stack = NULL;
     int32_t n = 0, cap = 0;
     PUSH(o->arena, stack, n, cap, ((Frame){sink, o->first[sink]}));
@@ -133,8 +136,8 @@ static void run_sink(Order *o, Ref sink) {
     }
 }
 
-/* A sink and the number it is sorted by: its own for an output, for an effect that of the youngest node it waits for that
- * computes something. */
+/* A sink and the number it is sorted by: its own for an output, for an effect that of the youngest node it waits for
+ * that computes something. */
 typedef struct Sink {
     Ref key, r;
 } Sink;
@@ -180,7 +183,7 @@ void order_renumber(Graph *g, const Ref *seq, int32_t n_seq) {
     for (int32_t i = 0; i < n_seq; i++) {
         Node *now = &node[i + 1];
         *now = g->node[seq[i]];
-        now->in = NEW_ARRAY(g->arena, Ref, now->n_in);   /* a clone may hold the old one */
+        now->in = NEW_ARRAY(g->arena, Ref, now->n_in); /* a clone may hold the old one */
         for (int k = 0; k < now->n_in; k++) now->in[k] = to[g->node[seq[i]].in[k]];
     }
     for (int i = 0; i < g->n_output; i++) g->output[i].ref = to[g->output[i].ref];

@@ -1,5 +1,5 @@
-/* The only loop over passes. After each pass it cleans up (graphs are compacted), verifies, dumps and takes the time, the
- * same for all: a pass has no code for any of that. */
+/* The only loop over passes. After each pass it cleans up (graphs are compacted), verifies, dumps and takes the time,
+ * the same for all: a pass has no code for any of that. */
 #include <string.h>
 #include <time.h>
 
@@ -23,7 +23,8 @@ static bool must_dump(const PassOptions *o, const char *pass) {
 static void compact_net(Unit *u) {
     Graph *g = u->net;
     int32_t n_output = g->n_output;
-    for (int i = 0; i < u->train.n_loss; i++) graph_output(g, name_of("loss term"), u->train.loss[i].logits, ONLY_TRAIN);
+    for (int i = 0; i < u->train.n_loss; i++)
+        graph_output(g, name_of("loss term"), u->train.loss[i].logits, ONLY_TRAIN);
     const Ref *map = graph_compact(g, u->arena);
     u->image = map[u->image];
     for (int i = 0; i < u->train.n_loss; i++) u->train.loss[i].logits = g->output[n_output + i].ref;
@@ -93,7 +94,8 @@ bool pipeline_run_table(Unit *u, const PassOptions *o, const Pass *table, int n)
     for (int i = 0; i < n; i++) {
         const Pass *p = &table[i];
         ice_context(p->name, "its needs");
-        ICE_UNLESS((facts & p->needs) == p->needs, "pass %s needs facts %#x, but only %#x hold", p->name, p->needs, facts);
+        ICE_UNLESS((facts & p->needs) == p->needs, "pass %s needs facts %#x, but only %#x hold", p->name, p->needs,
+                   facts);
         double pass_start = now_ms();
         if (!step(u, o, p)) return false;
         if (o->time_report) fprintf(stderr, "%-12s %9.2f ms\n", p->name, now_ms() - pass_start);

@@ -1,14 +1,15 @@
 /* specialise: one graph for each entry point, from the net as written.
  *
- * Needs canon. Makes u->graph[ENTRY_INFER] and, if the file has a train section, u->graph[ENTRY_TRAIN]; the net stays as it
- * is. From here on no pass knows that layers behave differently in training.
+ * Needs canon. Makes u->graph[ENTRY_INFER] and, if the file has a train section, u->graph[ENTRY_TRAIN]; the net stays
+ * as it is. From here on no pass knows that layers behave differently in training.
  *
  *   infer   outputs that are not `only train`. Dropout is gone. Batch normalisation uses the running statistics; where
- *           it follows a convolution or fully connected layer that nobody else reads, it becomes part of its weights and
- *           bias, by ordinary nodes on parameters, which run once after the weights were set. Elsewhere it stays.
- *   train   the logits of the loss terms are the outputs, "logits", "logits.1", ...; autodiff puts the loss there. Batch
- *           normalisation takes the statistics of the batch and an ema effect keeps the running ones; a frozen layer keeps
- *           the running ones untouched and drops nothing out. */
+ *           it follows a convolution or fully connected layer that nobody else reads, it becomes part of the weights
+ *           and bias, by ordinary nodes on parameters, which run once after those were set. Elsewhere it stays.
+ *
+ *   train   the logits of the loss terms are the outputs, "logits", "logits.1", ...; autodiff puts the loss there.
+ *           Batch normalisation takes the statistics of the batch and an ema effect keeps the running ones; a frozen
+ *           layer leaves the running ones as they are and drops nothing out. */
 #include "pass.h"
 
 static void drop_dropout(Graph *g, Ref r) { graph_replace(g, r, graph_node(g, r)->in[0]); }
@@ -60,7 +61,7 @@ static Graph *infer_graph(const Unit *u) {
     keep_outputs(g, ONLY_TRAIN);
     for (Ref r = 1; r < (Ref)g->n_node; r++)
         if (graph_node(g, r)->op == OP_dropout) drop_dropout(g, r);
-    graph_compact(g, u->arena);   /* so that what is dead by now does not count as a reader */
+    graph_compact(g, u->arena); /* so that what is dead by now does not count as a reader */
     const int32_t *uses = graph_uses(g, u->arena);
     Ref n = (Ref)g->n_node, bias;
     for (Ref r = 1; r < n; r++) {
@@ -94,7 +95,7 @@ static Graph *train_graph(const Unit *u) {
     g->n_output = 0;
     for (int i = 0; i < u->train.n_loss; i++)
         graph_output(g, i ? name_format("logits.%d", i) : name_of("logits"), u->train.loss[i].logits, ONLY_BOTH);
-    graph_compact(g, u->arena);   /* only now: an ema effect would keep a layer that no loss needs */
+    graph_compact(g, u->arena); /* only now: an ema effect would keep a layer that no loss needs */
     Ref n = (Ref)g->n_node;
     for (Ref r = 1; r < n; r++) {
         bool frozen = graph_node(g, r)->frozen;

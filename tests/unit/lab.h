@@ -19,8 +19,8 @@ static inline double lab_uniform(uint64_t seed, uint64_t i) {
     return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
 
-/* Number i of `count`. Spaced numbers are a permutation of odd multiples of 0.005: i -> a i + b mod count, where a is the
- * first number from about 0.6 count on that has no divisor in common with it. */
+/* Number i of `count`. Spaced numbers are a permutation of odd multiples of 0.005: i -> a i + b mod count, where a is
+ * the first number from about 0.6 count on that has no divisor in common with it. */
 static inline double lab_number(Fill fill, uint64_t seed, int64_t i, int64_t count) {
     if (fill == FILL_POSITIVE) return 0.5 + lab_uniform(seed, (uint64_t)i);
     if (fill == FILL_SIGNED) return 2 * lab_uniform(seed, (uint64_t)i) - 1;

@@ -1,5 +1,5 @@
-/* Every differentiable operator against central differences in double precision, then whole training graphs. The operators
- * are enumerated from ir/ops.def: one without cases fails. */
+/* Every differentiable operator against central differences in double precision, then whole training graphs. The
+ * operators are enumerated from ir/ops.def: one without cases fails. */
 #include <CUnit/Basic.h>
 
 #include "ir/unit.h"
@@ -13,8 +13,11 @@ static const double epsilon = 1e-6, absolute = 1e-5, relative = 1e-3;
 /* The operands of one case. A leaf is an input or param with random numbers; its gradient is checked. */
 typedef struct Lab {
     Graph *g;
-    int64_t n;                 /* pictures */
-    struct { Ref ref; Fill fill; } leaf[MAX_LEAVES];
+    int64_t n; /* pictures */
+    struct {
+        Ref ref;
+        Fill fill;
+    } leaf[MAX_LEAVES];
     int n_leaf;
 } Lab;
 
@@ -47,12 +50,12 @@ static Ref functional(Graph *g, const Type *t) {
     return graph_op1(g, OP_reshape, x, &attr, x);
 }
 
-/* Shapes for operators that take any: 1, 3, 7, 17 and 33 channels, single pixels, uneven sides, batches of 1, 2 and 5. */
+/* Shapes for operators that take any: 1, 3, 7, 17 and 33 channels, single pixels, uneven sides, batches 1, 2, 5. */
 typedef struct Shape {
     int32_t n, c, h, w;
 } Shape;
-static const Shape shapes[] = {{1, 1, 1, 1}, {2, 3, 5, 4}, {5, 7, 1, 1}, {1, 17, 3, 7}, {2, 33, 2, 2}, {5, 1, 6, 3},
-                               {1, 7, 5, 1}, {2, 17, 1, 6}, {5, 3, 4, 4}, {1, 33, 3, 3}, {2, 1, 7, 2}, {1, 3, 11, 5}};
+static const Shape shapes[] = {{1, 1, 1, 1}, {2, 3, 5, 4},  {5, 7, 1, 1}, {1, 17, 3, 7}, {2, 33, 2, 2}, {5, 1, 6, 3},
+                               {1, 7, 5, 1}, {2, 17, 1, 6}, {5, 3, 4, 4}, {1, 33, 3, 3}, {2, 1, 7, 2},  {1, 3, 11, 5}};
 enum { N_SHAPES = ARRAY_LEN(shapes) };
 
 static Ref any_pictures(Lab *l, int i, Fill fill) {
@@ -235,7 +238,8 @@ static Ref build_softmax(Lab *l, int i) {
 
 static Ref build_cross_entropy(Lab *l, int i) {
     static const int32_t classes[N_SHAPES] = {1, 3, 7, 17, 33, 2, 10, 5, 3, 4, 100, 3};
-    Attr attr = {.loss = {0.05 * (i % 4)}}, label = {.input = {INPUT_LABEL, type_make(DT_I32, 1, (const int32_t[]){BATCH})}};
+    Attr attr = {.loss = {0.05 * (i % 4)}},
+         label = {.input = {INPUT_LABEL, type_make(DT_I32, 1, (const int32_t[]){BATCH})}};
     l->n = shapes[i].n;
     Ref x = vectors(l, classes[i], FILL_SIGNED);
     Ref labels = graph_add(l->g, OP_input, 0, NULL, &label, name_of("labels"), (Span){0}, NULL);
@@ -331,8 +335,7 @@ static bool check_case(Arena *a, Build *build, int i) {
     RefRun *whole = new_run(&l, l.g);
     ref_run(whole);
     bool good = true;
-    for (int k = 0; k < l.n_leaf; k++)
-        good &= check_leaf(forward, whole, l.leaf[k].ref, grad[l.leaf[k].ref], y, dy);
+    for (int k = 0; k < l.n_leaf; k++) good &= check_leaf(forward, whole, l.leaf[k].ref, grad[l.leaf[k].ref], y, dy);
     return good;
 }
 
@@ -450,7 +453,8 @@ static double loss_along(const Graph *g, double step, double *slope_out) {
     for (int64_t i = 0; i < 5; i++) loss += ref_get(r, graph_find_output(g, "loss"), i) / 5;
     for (Ref s = 1; s < (Ref)g->n_node; s++)
         for (int64_t i = 0; graph_node(g, s)->op == OP_sgd && i < ref_count(r, graph_node(g, s)->in[0]); i++)
-            *slope_out += ref_get(r, graph_node(g, s)->in[2], i) * lab_number(FILL_SIGNED, graph_node(g, s)->in[0], i, 0);
+            *slope_out +=
+                ref_get(r, graph_node(g, s)->in[2], i) * lab_number(FILL_SIGNED, graph_node(g, s)->in[0], i, 0);
     return loss;
 }
 
@@ -470,9 +474,9 @@ static void test_whole_net(void) {
     loss_along(g, 0, &here);
     CU_ASSERT_DOUBLE_EQUAL(here, want, 1e-7 * (1 + fabs(want)));
     CU_ASSERT(fabs(want) > 1e-3);
-    CU_ASSERT_EQUAL(count_op(g, OP_sgd), 8);          /* conv2, bn2, conv3, bn3 and the fc's two; aux is frozen */
-    CU_ASSERT_EQUAL(count_op(g, OP_ema), 4);          /* bn2 and bn3 */
-    CU_ASSERT_EQUAL(count_op(g, OP_conv_dgrad), 1);   /* conv3's: below conv2 nothing is trained */
+    CU_ASSERT_EQUAL(count_op(g, OP_sgd), 8);        /* conv2, bn2, conv3, bn3 and the fc's two; aux is frozen */
+    CU_ASSERT_EQUAL(count_op(g, OP_ema), 4);        /* bn2 and bn3 */
+    CU_ASSERT_EQUAL(count_op(g, OP_conv_dgrad), 1); /* conv3's: below conv2 nothing is trained */
     CU_ASSERT_EQUAL(count_op(g, OP_spread), 0);
     arena_free(a);
 }

@@ -65,7 +65,7 @@ static void make_head(Unit *u, Ref x) {
     Ref y = op1(u, OP_dropout, op1(u, OP_relu, op1(u, OP_flatten, flat, NULL), NULL), &drop);
     Ref logits = add_bias(u, add_fc(u, op1(u, OP_scale, y, &one), "fc", 5), "fc");
     Ref aux = op1(u, OP_scale, add_fc(u, op1(u, OP_dropout, flat, &none), "aux", 3), &one);
-    op1(u, OP_relu, logits, NULL);   /* dead */
+    op1(u, OP_relu, logits, NULL); /* dead */
     graph_output(u->net, name_of("scores"), op1(u, OP_softmax, logits, NULL), ONLY_DEPLOY);
     graph_output(u->net, name_of("flat"), flat, ONLY_BOTH);
     graph_output(u->net, name_of("aux"), aux, ONLY_TRAIN);
@@ -93,7 +93,8 @@ static const Pass specialise = {
     .name = "specialise", .level = LEVEL_NET, .needs = F_CANON, .makes = F_SPECIAL, .run = pass_specialise};
 static const Pass autodiff = {
     .name = "autodiff", .level = LEVEL_GRAPH, .needs = F_SPECIAL, .makes = F_GRADS, .run = pass_autodiff};
-static const Pass order = {.name = "order", .level = LEVEL_GRAPH, .needs = F_GRADS, .makes = F_ORDER, .run = pass_order};
+static const Pass order = {
+    .name = "order", .level = LEVEL_GRAPH, .needs = F_GRADS, .makes = F_ORDER, .run = pass_order};
 
 static bool run_passes(Unit *u, int n, const Pass *table) {
     return pipeline_run_table(u, &(PassOptions){.check_roundtrip = true}, table, n);
@@ -140,7 +141,7 @@ static void test_canon(void) {
         CU_ASSERT(same_array(before, graph_find_output(before->graph, g->output[i].name), after, g->output[i].ref));
     for (int i = 0; i < 2; i++) CU_ASSERT(same_array(before, was[i].logits, after, u->train.loss[i].logits));
     CU_ASSERT_EQUAL(graph_node(g, u->image)->op, OP_input);
-    CU_ASSERT_EQUAL(count_op(g, OP_flatten), 1);    /* the output's own */
+    CU_ASSERT_EQUAL(count_op(g, OP_flatten), 1); /* the output's own */
     CU_ASSERT_EQUAL(count_op(g, OP_concat) + count_op(g, OP_scale), 0);
     CU_ASSERT_EQUAL(count_op(g, OP_dropout), 1);
     CU_ASSERT_EQUAL(graph_node(g, graph_find_param(g, name_of("fc.weight")))->type.rank, 4);
@@ -158,7 +159,8 @@ static void test_canon_shared_weight(void) {
     graph_output(u->net, name_of("y"), graph_op2(u->net, OP_fc, first, w, NULL, first), ONLY_BOTH);
     RefRun *before = run_graph(graph_clone(a, u->net));
     CU_ASSERT(run_passes(u, 1, &canon));
-    CU_ASSERT(same_array(before, graph_find_output(before->graph, "y"), run_graph(u->net), graph_find_output(u->net, "y")));
+    CU_ASSERT(
+        same_array(before, graph_find_output(before->graph, "y"), run_graph(u->net), graph_find_output(u->net, "y")));
     CU_ASSERT_EQUAL(count_op(u->net, OP_flatten), 1);
     arena_free(a);
 }
@@ -184,7 +186,7 @@ static void test_infer(void) {
     for (int i = 0; i < g->n_output; i++)
         CU_ASSERT(same_array(before, graph_find_output(before->graph, g->output[i].name), after, g->output[i].ref));
     CU_ASSERT_EQUAL(count_op(g, OP_dropout), 0);
-    CU_ASSERT_EQUAL(count_op(g, OP_bn), 2);   /* bn3 and bn4 do not fold */
+    CU_ASSERT_EQUAL(count_op(g, OP_bn), 2); /* bn3 and bn4 do not fold */
     CU_ASSERT_EQUAL(count_op(g, OP_conv), 3);
     CU_ASSERT_EQUAL(graph_find_param(g, name_of("aux.weight")), 0);
     arena_free(a);
@@ -208,7 +210,7 @@ static void test_train(void) {
     Arena *a = arena_new();
     Unit *u = new_unit(a);
     make_net(u);
-    for (Ref r = 1; r < (Ref)u->net->n_node; r++)   /* bn2 is frozen */
+    for (Ref r = 1; r < (Ref)u->net->n_node; r++) /* bn2 is frozen */
         if (graph_node(u->net, r)->op == OP_bn && graph_node(u->net, r)->name == name_of("bn2"))
             graph_node(u->net, r)->frozen = true;
     CU_ASSERT(run_passes(u, 2, (const Pass[]){canon, specialise}));
@@ -238,8 +240,8 @@ static const char *text_of(const Graph *g) {
     return str_text(&s);
 }
 
-/* The order changes, results do not; the peak gets no worse; compaction keeps it; every update comes right after what it
- * waits for, not at the end. */
+/* The order changes, results do not; the peak gets no worse; compaction keeps it; every update comes right after what
+ * it waits for, not at the end. */
 static void test_order(void) {
     Arena *a = arena_new();
     Unit *u = new_unit(a);
@@ -262,7 +264,7 @@ static void test_order(void) {
                 CU_ASSERT(same_array(before, graph_find_param(old, graph_node(g, p)->name), after, p));
     }
     Graph *train = u->graph[ENTRY_TRAIN];
-    CU_ASSERT(find_op(train, OP_maxpool_index) < find_op(train, OP_cross_entropy));   /* bn3 need not wait for it */
+    CU_ASSERT(find_op(train, OP_maxpool_index) < find_op(train, OP_cross_entropy)); /* bn3 need not wait for it */
     CU_ASSERT_EQUAL(graph_node(train, (Ref)train->n_node - 1)->op, OP_sgd);
     int last_run = 0;
     for (int32_t i = train->n_node - 1; graph_node(train, (Ref)i)->op == OP_sgd; i--) last_run++;
@@ -317,7 +319,8 @@ static void test_dump_and_stop(void) {
     size_t length = 0;
     make_net(u);
     FILE *f = open_memstream(&text, &length);
-    PassOptions o = {.dump_after = (const char *const[]){"all"}, .n_dump_after = 1, .stop_after = "specialise", .dump = f};
+    PassOptions o = {
+        .dump_after = (const char *const[]){"all"}, .n_dump_after = 1, .stop_after = "specialise", .dump = f};
     CU_ASSERT(pipeline_run_table(u, &o, (const Pass[]){canon, canon, specialise, autodiff}, 4));
     fclose(f);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "# after canon\ngraph "));
