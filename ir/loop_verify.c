@@ -133,7 +133,7 @@ static void rule_variables(Walk *w) {
 /* types: what each expression is follows from its operands, its buffer and its constant. */
 static bool constant_ok(const Expr *e) {
     if (e->kind == EX_int) return e->type == ET_INT || (e->type == ET_BOOL && (e->i == 0 || e->i == 1));
-    return e->kind != EX_float || !(e->f - (double)(float)e->f != 0);   /* NaN and infinities are floats */
+    return e->kind != EX_float || e->f == (double)(float)e->f || e->f != e->f;   /* NaN is a float */
 }
 
 static ExprType type_due(const Walk *w, const Expr *e) {
