@@ -34,7 +34,7 @@ spoilt() {
     cp -r good spoilt
 }
 
-train_on() { echo ./shapes train --data "$1" --steps 4 --out "${2:-fresh}"; }
+train_on() { echo ./shapes train --data "$1" --steps 4 --out "${2:-out}"; }
 
 bad_data() {
     # shellcheck disable=SC2046  # words of a command
@@ -104,6 +104,7 @@ check_usage() {
     bad 'cnnc: unknown option' 64 'unknown' "$cnnc" --unknown x.net
 }
 
+mkdir -p out
 "$make_shapes" good --train 4 --test 2 || exit 1
 check 'badinput/compile' "$cnnc" "$root/examples/shapes.net" -o shapes || { finish; exit; }
 check 'badinput/compile another net' "$cnnc" -O0 "$root/examples/cifar.net" -o cifar

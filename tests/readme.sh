@@ -28,15 +28,16 @@ check_flags() {
     if [ -s flags ] && [ ! -s missing ]; then ok 'readme/flags'; else fail 'readme/flags' missing; fi
 }
 
+# Every path of the README, and the boxes of the diagram that name passes by file only.
 check_files() {
-    for f in $(grep -oE '(frontend|ir|passes|backends|runtime|tests|examples|docs)/[a-z_/.]*\.[a-z]+' "$readme" | sort -u); do
+    {
+        grep -oE '(frontend|ir|passes|backends|runtime|tests|examples|docs)/[a-z_/.]*\.[a-z]+' "$readme"
+        sed -n '/^## How it works/,/^## /p' "$readme" | grep -oE '(^|[ ])[a-z_]+\.[cly]' | sed 's,^ *,passes/,'
+    } | sort -u >named
+    while read -r f; do
         [ -e "$root/$f" ] || echo "$f does not exist"
-    done >missing
-    # Boxes of the diagram that name passes by file only.
-    for f in $(sed -n '/^## How it works/,/^## /p' "$readme" | grep -oE '(^|[ ])[a-z_]+\.[cly]' | tr -d ' '); do
-        [ -e "$root/passes/$f" ] || echo "passes/$f does not exist"
-    done >>missing
-    if [ -s missing ]; then fail 'readme/files' missing; else ok 'readme/files'; fi
+    done <named >missing
+    if [ -s named ] && [ ! -s missing ]; then ok 'readme/files'; else fail 'readme/files' missing; fi
 }
 
 check_labels() {
@@ -47,10 +48,16 @@ check_labels() {
     if [ -s labels ] && [ ! -s missing ]; then ok 'readme/labels'; else fail 'readme/labels' missing; fi
 }
 
+check_quickstart() {
+    check 'readme/sh examples/quickstart.sh' sh "$root/examples/quickstart.sh" || return
+    sed -n 's/^== Done: /    /p' "$log"
+}
+
 check_net
 check_flags
 check_files
 check_labels
+check_quickstart
 grep -n 'FIGURE' "$readme" >missing
 if [ -s missing ]; then fail 'readme/figures' missing; else ok 'readme/figures'; fi
 finish
