@@ -12,26 +12,31 @@ typedef struct Mem {
     Name name;
     DType dtype;
     int64_t elements;
-    union { void *p; float *f32; int32_t *i32; uint8_t *u8; } at;
-    size_t scratch_bytes;      /* 0: an argument */
+    union {
+        void *p;
+        float *f32;
+        int32_t *i32;
+        uint8_t *u8;
+    } at;
+    size_t scratch_bytes; /* 0: an argument */
 } Mem;
 
 typedef struct Run {
     Arena *arena;
     const Kernel *kernel;
-    Mem *mem;                  /* by buffer */
-    int64_t *var;              /* by variable: its value now */
+    Mem *mem;     /* by buffer */
+    int64_t *var; /* by variable: its value now */
     int64_t n;
     uint32_t key[2];
     bool in_task;
 } Run;
 
 typedef struct Op Op;
-typedef int64_t IntFn(const Run *, const Op *);    /* BOOL too */
+typedef int64_t IntFn(const Run *, const Op *); /* BOOL too */
 typedef float FloatFn(const Run *, const Op *);
 
 struct Op {
-    IntFn *as_int;             /* of the two, the one that the type says */
+    IntFn *as_int; /* of the two, the one that the type says */
     FloatFn *as_float;
     const Op *a[3];
     const Mem *mem;
@@ -56,13 +61,13 @@ static int64_t checked_index(const Run *r, const Op *index, const Mem *m) {
 
 static int64_t floor_div(int64_t a, int64_t d) { return a / d - (a % d < 0); }
 
-#define INT_OP(id, result) \
+#define INT_OP(id, result)                                                                                             \
     static int64_t int_##id(const Run *r, const Op *o) { return result; }
 #define A int_of(r, o->a[0])
 #define B int_of(r, o->a[1])
 INT_OP(add, A + B)
 INT_OP(sub, A - B)
-INT_OP(mul, A * B)
+INT_OP(mul, (A) * (B))
 INT_OP(div, floor_div(A, B))
 INT_OP(mod, A - floor_div(A, B) * B)
 INT_OP(min, min_i64(A, B))
@@ -70,7 +75,7 @@ INT_OP(max, max_i64(A, B))
 INT_OP(lt, A < B)
 INT_OP(le, A <= B)
 INT_OP(eq, A == B)
-INT_OP(and, A & B)
+INT_OP(and, (A) & (B))
 INT_OP(load_i32, o->mem->at.i32[checked_index(r, o->a[0], o->mem)])
 INT_OP(load_u8, o->mem->at.u8[checked_index(r, o->a[0], o->mem)])
 
@@ -88,14 +93,14 @@ static int64_t int_select(const Run *r, const Op *o) {
 
 /* Float operations; comparisons are BOOL and so have integer results. */
 
-#define FLOAT_OP(id, result) \
+#define FLOAT_OP(id, result)                                                                                           \
     static float float_##id(const Run *r, const Op *o) { return result; }
 #define X float_of(r, o->a[0])
 #define Y float_of(r, o->a[1])
 #define Z float_of(r, o->a[2])
 FLOAT_OP(add, X + Y)
 FLOAT_OP(sub, X - Y)
-FLOAT_OP(mul, X * Y)
+FLOAT_OP(mul, (X) * (Y))
 FLOAT_OP(div, X / Y)
 FLOAT_OP(fma, fmaf(X, Y, Z))
 FLOAT_OP(sqrt, sqrtf(X))
@@ -150,19 +155,20 @@ static float float_random(const Run *r, const Op *o) {
 #undef Z
 
 static IntFn *const int_fn[EX_COUNT] = {
-    [EX_add] = int_add, [EX_sub] = int_sub, [EX_mul] = int_mul, [EX_div] = int_div, [EX_mod] = int_mod,
-    [EX_min] = int_min, [EX_max] = int_max, [EX_lt] = int_lt,   [EX_le] = int_le,   [EX_eq] = int_eq,
-    [EX_and] = int_and, [EX_select] = int_select,
+    [EX_add] = int_add, [EX_sub] = int_sub, [EX_mul] = int_mul, [EX_div] = int_div,
+    [EX_mod] = int_mod, [EX_min] = int_min, [EX_max] = int_max, [EX_lt] = int_lt,
+    [EX_le] = int_le,   [EX_eq] = int_eq,   [EX_and] = int_and, [EX_select] = int_select,
 };
 static IntFn *const compare_float_fn[EX_COUNT] = {
-    [EX_lt] = int_lt_float, [EX_le] = int_le_float, [EX_eq] = int_eq_float,
+    [EX_lt] = int_lt_float,
+    [EX_le] = int_le_float,
+    [EX_eq] = int_eq_float,
 };
 static FloatFn *const float_fn[EX_COUNT] = {
     [EX_float] = float_constant, [EX_load] = float_load,       [EX_add] = float_add,       [EX_sub] = float_sub,
-    [EX_mul] = float_mul,        [EX_div] = float_div,         [EX_min] = float_min,
-    [EX_max] = float_max,        [EX_fma] = float_fma,         [EX_sqrt] = float_sqrt,     [EX_exp] = float_exp,
-    [EX_log] = float_log,        [EX_select] = float_select,   [EX_tofloat] = float_tofloat,
-    [EX_random] = float_random,
+    [EX_mul] = float_mul,        [EX_div] = float_div,         [EX_min] = float_min,       [EX_max] = float_max,
+    [EX_fma] = float_fma,        [EX_sqrt] = float_sqrt,       [EX_exp] = float_exp,       [EX_log] = float_log,
+    [EX_select] = float_select,  [EX_tofloat] = float_tofloat, [EX_random] = float_random,
 };
 
 /* From expressions to operations. */
@@ -229,11 +235,11 @@ typedef struct Code Code;
 struct Code {
     StmtKind kind;
     LoopMode mode;
-    bool chain;                /* a PARALLEL loop whose body is nothing but another one */
+    bool chain; /* a PARALLEL loop whose body is nothing but another one */
     int32_t var;
-    const Op *a, *b;           /* lo, hi; index, value; condition */
+    const Op *a, *b; /* lo, hi; index, value; condition */
     const Mem *mem;
-    const Code **item;         /* a loop's or guard's body, a sequence's items */
+    const Code **item; /* a loop's or guard's body, a sequence's items */
     int32_t n_item;
 };
 

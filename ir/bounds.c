@@ -1,6 +1,6 @@
 #include "bounds.h"
 
-enum { FUEL = 2000 };   /* steps for one bound: each minimum or maximum doubles the work */
+enum { FUEL = 2000 }; /* steps for one bound: each minimum or maximum doubles the work */
 
 typedef struct Search {
     const Stmt *const *loop;
@@ -111,7 +111,9 @@ static Bound upper(Search *r, Sum s) {
     sum_remove(&s, i);
     switch (term->kind) {
     case EX_var: return with_var(r, &s, term, c);
-    case EX_min: case EX_max: case EX_select: return with_either(r, &s, term, c);
+    case EX_min:
+    case EX_max:
+    case EX_select: return with_either(r, &s, term, c);
     case EX_div: return with_quotient(r, &s, term, c);
     case EX_mod: return with_remainder(r, &s, term, c);
     default: return unknown;

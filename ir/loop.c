@@ -80,10 +80,10 @@ int32_t kernel_add_var(Kernel *k, const char *name) {
 
 /* What each operand must be: i INT, f FLOAT, b BOOL, s INT or FLOAT like the last operand, t any type like the last. */
 static const char operand_types[EX_COUNT][4] = {
-    [EX_load] = "i", [EX_add] = "ss", [EX_sub] = "ss", [EX_mul] = "ss",  [EX_div] = "ss",    [EX_mod] = "ii",
-    [EX_min] = "ss", [EX_max] = "ss", [EX_fma] = "fff", [EX_sqrt] = "f", [EX_exp] = "f",     [EX_log] = "f",
-    [EX_lt] = "ss",  [EX_le] = "ss",  [EX_eq] = "ss",  [EX_and] = "bb",  [EX_select] = "btt", [EX_tofloat] = "i",
-    [EX_random] = "i",
+    [EX_load] = "i", [EX_add] = "ss",     [EX_sub] = "ss",    [EX_mul] = "ss",   [EX_div] = "ss",
+    [EX_mod] = "ii", [EX_min] = "ss",     [EX_max] = "ss",    [EX_fma] = "fff",  [EX_sqrt] = "f",
+    [EX_exp] = "f",  [EX_log] = "f",      [EX_lt] = "ss",     [EX_le] = "ss",    [EX_eq] = "ss",
+    [EX_and] = "bb", [EX_select] = "btt", [EX_tofloat] = "i", [EX_random] = "i",
 };
 
 static bool accepts_one(char want, ExprType type, ExprType last) {
@@ -231,7 +231,7 @@ static const Expr *bool_and(Kernel *k, ExprKind kind, const Expr *a, const Expr 
 
 typedef const Expr *Fold(Kernel *, ExprKind, const Expr *, const Expr *);
 static Fold *const int_fold[EX_COUNT] = {
-    [EX_add] = int_add, [EX_sub] = int_add, [EX_mul] = int_mul, [EX_div] = int_div,    [EX_mod] = int_div,
+    [EX_add] = int_add, [EX_sub] = int_add, [EX_mul] = int_mul,    [EX_div] = int_div,    [EX_mod] = int_div,
     [EX_min] = int_min, [EX_max] = int_min, [EX_lt] = int_compare, [EX_le] = int_compare, [EX_eq] = int_compare,
 };
 

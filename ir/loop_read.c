@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 200 };   /* of parentheses, calls and braces: a bound on the recursion */
+enum { DEPTH_MAX = 200 }; /* of parentheses, calls and braces: a bound on the recursion */
 
 typedef struct Reader {
     Arena *arena;
     const char *text, *p;
     Kernel *k;
-    const char *error;      /* the first one; from then on every function fails */
+    const char *error; /* the first one; from then on every function fails */
     int depth;
 } Reader;
 

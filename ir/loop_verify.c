@@ -9,21 +9,21 @@ typedef struct Walk {
     Arena *arena;
     const Kernel *k;
     const Rule *rule;
-    const Stmt **loop;          /* open ones, outermost first */
+    const Stmt **loop; /* open ones, outermost first */
     int32_t n_loop, cap_loop, guards;
-    bool top;                   /* nothing but PARALLEL loops is open, and nothing stands beside them */
-    Access *access;             /* all of them, in order, for rules of the whole kernel */
+    bool top;       /* nothing but PARALLEL loops is open, and nothing stands beside them */
+    Access *access; /* all of them, in order, for rules of the whole kernel */
     int32_t n_access, cap_access;
-    const char *broken;         /* the first thing found */
+    const char *broken; /* the first thing found */
 } Walk;
 
-struct Rule {                   /* each function may be NULL */
+struct Rule { /* each function may be NULL */
     const char *name;
-    void (*tables)(Walk *);     /* of buffers and variables, before the walk */
+    void (*tables)(Walk *); /* of buffers and variables, before the walk */
     void (*stmt)(Walk *, const Stmt *);
     void (*expr)(Walk *, const Expr *);
     void (*access)(Walk *, const Access *);
-    void (*whole)(Walk *);      /* after the walk; Walk.access is complete */
+    void (*whole)(Walk *); /* after the walk; Walk.access is complete */
 };
 
 static void broken(Walk *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -42,7 +42,7 @@ static const char *loop_name(const Walk *w, const Stmt *s) { return var_name(w, 
 /* The walk: statements in order; a loop's bounds belong to the loops around it. */
 
 static void visit_access(Walk *w, int32_t buf, const Expr *index, bool store) {
-    if (buf < 0 || buf >= w->k->n_buf) return;   /* a matter of the types rule */
+    if (buf < 0 || buf >= w->k->n_buf) return; /* a matter of the types rule */
     Access a = {buf, index, store, NULL, w->n_loop};
     if (w->rule->access) {
         a.loop = w->loop;
@@ -133,7 +133,7 @@ static void rule_variables(Walk *w) {
 /* types: what each expression is follows from its operands, its buffer and its constant. */
 static bool constant_ok(const Expr *e) {
     if (e->kind == EX_int) return e->type == ET_INT || (e->type == ET_BOOL && (e->i == 0 || e->i == 1));
-    return e->kind != EX_float || e->f == (double)(float)e->f || e->f != e->f;   /* NaN is a float */
+    return e->kind != EX_float || e->f == (double)(float)e->f || e->f != e->f; /* NaN is a float */
 }
 
 static ExprType type_due(const Walk *w, const Expr *e) {
@@ -241,7 +241,7 @@ static void rule_bounds(Walk *w, const Access *a) {
     Sum s = {0};
     if (w->guards || !sum_add(&s, a->index, 1)) return;
     Bound low = bound_lower(a->loop, a->n_loop, &s), high = bound_upper(a->loop, a->n_loop, &s);
-    int64_t per_picture = b->batched ? b->elements : 0, first, last;   /* the last two of one picture, N = 1 */
+    int64_t per_picture = b->batched ? b->elements : 0, first, last; /* the last two of one picture, N = 1 */
     if (low.known && (low.n < 0 || !add_ok(low.n, low.c, &first) || first < 0))
         broken(w, "%s[] may begin at %lld*N + %lld", b->name, (long long)low.n, (long long)low.c);
     if (high.known && (high.n > per_picture || !add_ok(high.n, high.c, &last) || last >= b->elements))

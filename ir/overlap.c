@@ -12,15 +12,15 @@ enum { TERMS_MAX = 2 * SUM_MAX + 1 };
 static const int64_t ENDLESS = INT64_MAX, FAR = INT64_MAX / 4;
 
 typedef struct Part {
-    int64_t coef;              /* positive */
-    int64_t reach;             /* |d| is at most this */
-    bool self;                 /* the loop itself */
+    int64_t coef;  /* positive */
+    int64_t reach; /* |d| is at most this */
+    bool self;     /* the loop itself */
 } Part;
 
 typedef struct Parts {
     Part part[TERMS_MAX];
     int32_t n;
-    int64_t constant;          /* absolute difference of the constants */
+    int64_t constant; /* absolute difference of the constants */
 } Parts;
 
 static bool mentions(const Expr *e, int32_t var) {

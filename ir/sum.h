@@ -10,11 +10,11 @@ enum { SUM_MAX = 32 };
 typedef struct Sum {
     int32_t n;
     const Expr *term[SUM_MAX];
-    int64_t coef[SUM_MAX];      /* not 0, and never INT64_MIN; nor is the constant */
+    int64_t coef[SUM_MAX]; /* not 0, and never INT64_MIN; nor is the constant */
     int64_t constant;
 } Sum;
 
-bool ex_equal(const Expr *a, const Expr *b);   /* the same expression, node by node */
+bool ex_equal(const Expr *a, const Expr *b); /* the same expression, node by node */
 
 /* s += scale * e. False if a number overflows or there are too many terms; s is then worthless. */
 bool sum_add(Sum *s, const Expr *e, int64_t scale);

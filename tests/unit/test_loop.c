@@ -15,7 +15,8 @@ static const char *print(const Kernel *k) {
 
 /* A kernel that stores one expression of i and j, so that an expression can be written and seen as text. */
 static const char *in_kernel(const char *dtype, const char *expr) {
-    return arena_printf(arena, "kernel t {\n  arg x f32 8\n  arg c i32 8\n  arg y %s 1 written\n"
+    return arena_printf(arena,
+                        "kernel t {\n  arg x f32 8\n  arg c i32 8\n  arg y %s 1 written\n"
                         "  for i in 0..4 serial {\n    for j in 0..4 serial {\n      y[0] = %s\n    }\n  }\n}\n",
                         dtype, expr);
 }
@@ -108,7 +109,7 @@ static void test_names(void) {
     CU_ASSERT_STRING_EQUAL(new_var(k, "ow"), "ow");
     CU_ASSERT_STRING_EQUAL(new_var(k, "ow"), "ow_1");
     CU_ASSERT_STRING_EQUAL(new_var(k, "ow_1"), "ow_2");
-    CU_ASSERT_STRING_EQUAL(new_var(k, "N"), "N_1");   /* N alone is the batch */
+    CU_ASSERT_STRING_EQUAL(new_var(k, "N"), "N_1"); /* N alone is the batch */
     int32_t x = kernel_add_buf(k, name_of("x"), BUF_ARG, DT_F32, 4, true);
     int32_t acc = kernel_add_buf(k, name_of("x"), BUF_REG, DT_F32, 4, false);
     CU_ASSERT_STRING_EQUAL(k->buf[x].name, "x");
@@ -142,7 +143,7 @@ static void test_affine(void) {
     Affine a;
     CU_ASSERT_TRUE_FATAL(affine_of(sum, &a));
     CU_ASSERT_EQUAL(a.n, 2);
-    CU_ASSERT_EQUAL(a.var[0], i);       /* in increasing number, whatever the order in the text */
+    CU_ASSERT_EQUAL(a.var[0], i); /* in increasing number, whatever the order in the text */
     CU_ASSERT_EQUAL(a.coef[0], -2);
     CU_ASSERT_EQUAL(affine_coef(&a, j), 5);
     CU_ASSERT_EQUAL(a.constant, 15);
@@ -158,31 +159,30 @@ static void test_affine(void) {
     CU_ASSERT_FALSE(affine_of(many, &a));
 }
 
-static const char *const tile_text =
-    "kernel tile {\n"
-    "  arg x f32 64 batched\n"
-    "  arg y f32 64 batched written\n"
-    "  reg acc f32 4 written\n"
-    "  for n in 0..N parallel task {\n"
-    "    for t in 0..16 serial point {\n"
-    "      for u in 0..4 unroll {\n"
-    "        acc[u] = mul(x[64*n + 4*t + u], 2.0)\n"
-    "      }\n"
-    "      for u in 0..4 unroll {\n"
-    "        if lt(4*t + u, 63) {\n"
-    "          y[64*n + 4*t + u] = acc[u]\n"
-    "        }\n"
-    "      }\n"
-    "    }\n"
-    "  }\n"
-    "}\n";
+static const char *const tile_text = "kernel tile {\n"
+                                     "  arg x f32 64 batched\n"
+                                     "  arg y f32 64 batched written\n"
+                                     "  reg acc f32 4 written\n"
+                                     "  for n in 0..N parallel task {\n"
+                                     "    for t in 0..16 serial point {\n"
+                                     "      for u in 0..4 unroll {\n"
+                                     "        acc[u] = mul(x[64*n + 4*t + u], 2.0)\n"
+                                     "      }\n"
+                                     "      for u in 0..4 unroll {\n"
+                                     "        if lt(4*t + u, 63) {\n"
+                                     "          y[64*n + 4*t + u] = acc[u]\n"
+                                     "        }\n"
+                                     "      }\n"
+                                     "    }\n"
+                                     "  }\n"
+                                     "}\n";
 
 static void test_round_trip(void) {
     const char *error;
     Kernel *k = loop_read(arena, tile_text, &error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(k);
     CU_ASSERT_STRING_EQUAL(print(k), tile_text);
-    CU_ASSERT_EQUAL(k->n_var, 3);       /* both loops over u run the same variable */
+    CU_ASSERT_EQUAL(k->n_var, 3); /* both loops over u run the same variable */
     CU_ASSERT_EQUAL(k->n_arg, 2);
     CU_ASSERT_PTR_NULL(loop_verify(arena, k));
 }
@@ -201,14 +201,16 @@ static void test_substitution(void) {
                            "  for u_1 in 0..4 unroll {\n    if lt(u_1 + 60, 63) {\n"
                            "      y[64*n + u_1 + 60] = acc[u_1]\n    }\n  }\n}\n");
     const Expr *load = ex_load(k, 0, ex_var(k, 0));
-    CU_ASSERT_PTR_EQUAL(ex_subst(k, load, map), load);   /* what does not change is shared */
+    CU_ASSERT_PTR_EQUAL(ex_subst(k, load, map), load); /* what does not change is shared */
     const Expr *zeros[4] = {ex_int(k, 0), ex_int(k, 0), ex_int(k, 0), ex_int(k, 0)};
     Stmt *guard = st_guard(k, ex2(k, EX_lt, ex_int(k, 0), ex_var(k, 1)), st_store(k, 1, ex_var(k, 0), load));
     CU_ASSERT_EQUAL(st_subst(k, guard, zeros)->kind, ST_SEQ);
 }
 
 static void test_reader_complains(void) {
-    static const struct { const char *text, *error; } bad[] = {
+    static const struct {
+        const char *text, *error;
+    } bad[] = {
         {"", "line 1: expected 'kernel'"},
         {"kernel t", "line 1: expected '{'"},
         {"kernel t {\n  y[0] = 1\n}\n", "line 2: there is no such buffer"},

@@ -117,24 +117,47 @@ static void clamped_pool(void) {
 
 /* One of each operation, on two floats and on integers. */
 static void operations(void) {
-    static const struct { const char *expr; float due; } one[] = {
-        {"add(x[0], x[1])", 2.75f}, {"sub(x[0], x[1])", 0.25f}, {"mul(x[0], x[1])", 1.875f}, {"div(x[0], x[1])", 1.2f},
-        {"min(x[0], x[1])", 1.25f}, {"max(x[0], x[1])", 1.5f}, {"fma(x[0], x[1], -1.875)", 0}, {"sqrt(2.25)", 1.5f},
-        {"exp(0.0)", 1}, {"log(1.0)", 0},
-        {"select(lt(x[1], x[0]), 1.0, 2.0)", 1}, {"select(le(x[0], x[1]), 1.0, 2.0)", 2},
-        {"select(eq(x[0], 1.5), 1.0, 2.0)", 1}, {"select(and(lt(0.0, x[0]), lt(x[0], 0.0)), 1.0, 2.0)", 2},
-        {"max(nan, 3.0)", 3}, {"min(nan, 3.0)", 3}, {"tofloat(16777217 + 0*N)", 16777216}, {"tofloat(N)", 2},
-        {"tofloat(c[0])", -5}, {"tofloat(b[1])", 200}, {"tofloat(div(c[0], 2))", -3}, {"tofloat(mod(c[0], 2))", 1},
-        {"tofloat(min(c[0], N) + max(c[0], N) - c[0]*N)", 7}, {"tofloat(select(lt(c[0], 0), 3, 4))", 3},
-        {"select(le(c[0], -5), 1.0, 2.0)", 1}, {"select(eq(c[0], N), 1.0, 2.0)", 2},
+    static const struct {
+        const char *expr;
+        float due;
+    } one[] = {
+        {"add(x[0], x[1])", 2.75f},
+        {"sub(x[0], x[1])", 0.25f},
+        {"mul(x[0], x[1])", 1.875f},
+        {"div(x[0], x[1])", 1.2f},
+        {"min(x[0], x[1])", 1.25f},
+        {"max(x[0], x[1])", 1.5f},
+        {"fma(x[0], x[1], -1.875)", 0},
+        {"sqrt(2.25)", 1.5f},
+        {"exp(0.0)", 1},
+        {"log(1.0)", 0},
+        {"select(lt(x[1], x[0]), 1.0, 2.0)", 1},
+        {"select(le(x[0], x[1]), 1.0, 2.0)", 2},
+        {"select(eq(x[0], 1.5), 1.0, 2.0)", 1},
+        {"select(and(lt(0.0, x[0]), lt(x[0], 0.0)), 1.0, 2.0)", 2},
+        {"max(nan, 3.0)", 3},
+        {"min(nan, 3.0)", 3},
+        {"tofloat(16777217 + 0*N)", 16777216},
+        {"tofloat(N)", 2},
+        {"tofloat(c[0])", -5},
+        {"tofloat(b[1])", 200},
+        {"tofloat(div(c[0], 2))", -3},
+        {"tofloat(mod(c[0], 2))", 1},
+        {"tofloat(min(c[0], N) + max(c[0], N) - c[0]*N)", 7},
+        {"tofloat(select(lt(c[0], 0), 3, 4))", 3},
+        {"select(le(c[0], -5), 1.0, 2.0)", 1},
+        {"select(eq(c[0], N), 1.0, 2.0)", 2},
     };
     float x[2] = {1.5f, 1.25f}, y[1];
     int32_t c[1] = {-5};
     uint8_t b[2] = {0, 200};
     for (int i = 0; i < ARRAY_LEN(one); i++) {
         y[0] = NAN;
-        ref_loop_run(kernel_of(arena_printf(arena, "kernel t { arg x f32 2 arg c i32 1 arg b u8 2 arg y f32 1 written "
-                                            "y[0] = %s }", one[i].expr)), (void *[]){x, c, b, y}, 2, key);
+        ref_loop_run(kernel_of(arena_printf(arena,
+                                            "kernel t { arg x f32 2 arg c i32 1 arg b u8 2 arg y f32 1 written "
+                                            "y[0] = %s }",
+                                            one[i].expr)),
+                     (void *[]){x, c, b, y}, 2, key);
         CU_ASSERT_EQUAL(y[0], one[i].due);
         if (y[0] != one[i].due) printf("%s = %g, not %g\n", one[i].expr, (double)y[0], (double)one[i].due);
     }
@@ -144,7 +167,8 @@ static void integer_stores(void) {
     int32_t c[4];
     uint8_t b[4];
     ref_loop_run(kernel_of("kernel t { arg c i32 4 written arg b u8 4 written for i in 0..4 serial { if lt(i, 3) { "
-                           "c[i] = 7 - 5*i b[i] = 100*i } } c[3] = c[2] b[3] = b[1] }"), (void *[]){c, b}, 1, key);
+                           "c[i] = 7 - 5*i b[i] = 100*i } } c[3] = c[2] b[3] = b[1] }"),
+                 (void *[]){c, b}, 1, key);
     CU_ASSERT(c[0] == 7 && c[1] == 2 && c[2] == -3 && c[3] == -3);
     CU_ASSERT(b[0] == 0 && b[1] == 100 && b[2] == 200 && b[3] == 100);
 }
@@ -171,7 +195,8 @@ static void random_numbers(void) {
 static void scratch_is_spoilt(void) {
     float y[3] = {0, 0, 0};
     ref_loop_run(kernel_of("kernel t { arg y f32 3 written local s f32 1 written for i in 0..3 parallel { "
-                           "if lt(i, 1) { s[0] = 2.0 } y[i] = s[0] } }"), (void *[]){y}, 1, key);
+                           "if lt(i, 1) { s[0] = 2.0 } y[i] = s[0] } }"),
+                 (void *[]){y}, 1, key);
     CU_ASSERT_EQUAL(y[0], 2);
     CU_ASSERT(isnan(y[1]) && isnan(y[2]));
 }
