@@ -267,12 +267,12 @@ static void check_programs(const Model *m, RtError *err)
         return;
     }
     const ModelOutput *scores = program_scores(&m->infer);
-    if (!scores || scores->channels != m->classes)
+    if (!scores || scores->channels != m->classes || scores->plane != 1)
         rt_fail(err, RT_INTERNAL, "the output of program \"infer\" does not have %d classes", m->classes);
     if (m->train.present && !program_output(&m->train, "loss"))
         rt_fail(err, RT_INTERNAL, "program \"train\" has no output \"loss\"");
     const ModelOutput *logits = program_output(&m->train, "logits");
-    if (logits && logits->channels != m->classes)
+    if (logits && (logits->channels != m->classes || logits->plane != 1))
         rt_fail(err, RT_INTERNAL, "the logits of program \"train\" do not have %d classes", m->classes);
 }
 
@@ -335,6 +335,11 @@ int64_t model_image_bytes(const Model *m)
 const json_t *model_section(const Model *m, const char *kind)
 {
     return json_object_get(json_object_get(m->settings, kind), "");
+}
+
+bool model_gives_probabilities(const Model *m)
+{
+    return m->n_layer > 0 && strcmp(m->layer[m->n_layer - 1].op, "softmax") == 0;
 }
 
 const ModelOutput *program_output(const ModelProgram *p, const char *name)

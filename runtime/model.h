@@ -103,6 +103,8 @@ void model_free(Model *m);
 int64_t model_image_bytes(const Model *m);
 /* The unnamed section of a kind ("input", "data", "augment", "train", "eval"), or NULL. */
 const json_t *model_section(const Model *m, const char *kind);
+/* Whether the scores of the net are probabilities: its last layer is a softmax. */
+bool model_gives_probabilities(const Model *m);
 /* The output of that name, or NULL. */
 const ModelOutput *program_output(const ModelProgram *p, const char *name);
 /* The output whose channels are the classes: "scores", else the first. */

@@ -154,13 +154,19 @@ static bool read_param(const ModelParam *p, const SafeFile *f, float *region, fl
     return true;
 }
 
+/* A file never gets a NaN, so that the last good one is not lost to a training that went wrong. */
 static bool write_param(const ModelParam *p, SafeWriter *w, const float *region, float *buffer, RtError *err)
 {
     const float *stored = region + p->offset / 4;
     for (int64_t i = 0; i < form_slices(&p->form, SLICE); i++) {
         Slice s = form_slice(&p->form, SLICE, i);
+        int64_t n = form_elements(&s.form);
         unpack(&s.form, stored + s.stored, buffer);
-        if (!safe_write(w, buffer, (size_t)form_elements(&s.form) * 4, err)) return false;
+        if (!all_finite(buffer, n)) {
+            rt_fail(err, RT_NOT_FINITE, "parameter %.120s holds a NaN or an infinity; nothing was saved", p->name);
+            return false;
+        }
+        if (!safe_write(w, buffer, (size_t)n * 4, err)) return false;
     }
     return true;
 }

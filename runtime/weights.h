@@ -24,7 +24,8 @@ bool weights_read(const Model *m, const SafeFile *f, const Globs *except, float 
 /* The momentum tensors of a checkpoint, all needed. */
 bool weights_read_state(const Model *m, const SafeFile *f, float *state, RtError *err);
 
-/* Writes the file atomically. state: the momentum goes in too; NULL: not. extra: metadata besides the fixed entries, or NULL. */
+/* Writes the file atomically. state: the momentum goes in too; NULL: not. extra: metadata besides the fixed entries, or NULL.
+ * A NaN or an infinity among the values: RT_NOT_FINITE, and the file stays as it was. */
 bool weights_write(const Model *m, const float *params, const float *state, const char *path, json_t *extra, RtError *err);
 
 /* The class names in a file's metadata, as a JSON array of Model.classes texts, to be released; NULL if it has none. */

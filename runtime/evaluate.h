@@ -1,0 +1,30 @@
+/* Accuracy and loss of some parameters on a data set. */
+#ifndef CNNC_RUNTIME_EVALUATE_H
+#define CNNC_RUNTIME_EVALUATE_H
+
+#include <signal.h>
+
+#include "exec.h"
+#include "metrics.h"
+#include "source.h"
+
+typedef struct Evaluator Evaluator;
+
+/* data must outlive it. Everything it needs besides the loader's threads and buffers is taken here. */
+Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, const Dataset *data, RtError *err);
+void evaluator_free(Evaluator *e);
+/* Where parameters go in storage form before evaluator_run; they are used up by it (see abi.h on once-steps). */
+float *evaluator_params(Evaluator *e);
+
+typedef struct Evaluation {
+    Metrics metrics;
+    int64_t skipped;
+    double seconds;
+    bool stopped;          /* *stop became non-zero; the figures are not complete */
+} Evaluation;
+
+/* stop may be NULL. progress (may be NULL) is called after each batch with the number of pictures done and of all. */
+bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop, void (*progress)(void *context, int64_t done, int64_t all),
+                   void *context, Evaluation *result, RtError *err);
+
+#endif

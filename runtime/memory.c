@@ -1,0 +1,36 @@
+#include "memory.h"
+
+#include <stdio.h>
+
+#include "exec.h"
+#include "settings.h"
+
+int64_t memory_infer(const Model *m, int64_t n)
+{
+    return exec_bytes(m, &m->infer, n, true) + n * model_image_bytes(m);
+}
+
+/* Pictures, labels and sample numbers of the batches that a loader holds. */
+static int64_t loader_bytes(const Model *m, int64_t batch, int64_t prefetch)
+{
+    return (prefetch + 1) * batch * (model_image_bytes(m) + 8);
+}
+
+int64_t memory_train(const Model *m, int64_t batch, RtError *err)
+{
+    DataSettings data;
+    EvalSettings eval;
+    if (!data_settings(m, &data, err) || !eval_settings(m, &eval, err)) return 0;
+    return block_bytes(m->param_bytes) + block_bytes(m->state_bytes) + exec_bytes(m, &m->train, batch, false) +
+           loader_bytes(m, batch, data.prefetch) + exec_bytes(m, &m->infer, eval.batch, true) +
+           loader_bytes(m, eval.batch, data.prefetch);
+}
+
+void memory_text(int64_t bytes, char text[24])
+{
+    static const char *const unit[] = {"KiB", "MiB", "GiB", "TiB"};
+    double x = (double)bytes / 1024;
+    int i = 0;
+    for (; x >= 1000 && i < 3; i++) x /= 1024;
+    snprintf(text, 24, "%.1f %s", x, unit[i]);
+}

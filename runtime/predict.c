@@ -1,0 +1,184 @@
+/* The command `predict`: the most likely classes of picture files. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "augment.h"
+#include "metrics.h"
+#include "replay.h"
+#include "session.h"
+
+enum { MOST = 16, TOP = 5 };   /* pictures in a batch; classes shown for a picture */
+
+typedef struct Predict {
+    const Model *model;
+    const Options *options;
+    InferSession session;
+    Pipeline *pipeline;
+    int64_t room;                /* pictures in a batch, at most MOST */
+    Frame *frame[MOST];
+    float *images;               /* [room][channels][height][width], batches are gathered at the front */
+    RtError error[MOST];         /* of each picture of the batch */
+    float *scores;               /* [classes] */
+    double *probability;         /* [classes] */
+    int *order;                  /* [classes] */
+    json_t *json;                /* the answer, or NULL when text is printed */
+    int bad;                     /* pictures that could not be read */
+} Predict;
+
+static bool predict_open(Predict *p, const Context *c, RtError *err)
+{
+    const Model *m = c->model;
+    p->room = m->max_batch < MOST ? m->max_batch : MOST;
+    if (p->options->n_operand < p->room) p->room = p->options->n_operand;
+    if (!infer_open(&p->session, c, p->options, p->room, err)) return false;
+    p->pipeline = pipeline_new(model_section(m, "input"), NULL, err);
+    for (int64_t i = 0; p->pipeline && i < p->room && !err->code; i++) p->frame[i] = frame_new(err);
+    p->images = rt_alloc_aligned((size_t)p->room, (size_t)model_image_bytes(m), err);
+    p->scores = rt_alloc((size_t)m->classes, sizeof *p->scores, err);
+    p->probability = rt_alloc((size_t)m->classes, sizeof *p->probability, err);
+    p->order = rt_alloc((size_t)m->classes, sizeof *p->order, err);
+    p->json = p->options->json ? json_array() : NULL;
+    return !err->code;
+}
+
+static void predict_close(Predict *p)
+{
+    for (int i = 0; i < MOST; i++) frame_free(p->frame[i]);
+    pipeline_free(p->pipeline);
+    free(p->images);
+    free(p->scores);
+    free(p->probability);
+    free(p->order);
+    json_decref(p->json);
+    infer_close(&p->session);
+}
+
+typedef struct Decode {
+    Predict *predict;
+    const char *const *path;
+} Decode;
+
+/* Task t reads picture t of the batch with a frame of its own. */
+static void decode_task(void *const *arg, const CnncRun *run, int64_t begin, int64_t end)
+{
+    static const Draw none = {0};
+    const Decode *d = arg[0];
+    Predict *p = d->predict;
+    size_t floats = pipeline_floats(p->pipeline);
+    (void)run;
+    for (int64_t t = begin; t < end; t++) {
+        p->error[t] = (RtError){.code = RT_OK};
+        pipeline_run(p->pipeline, p->frame[t], d->path[t], &none, p->images + (size_t)t * floats, &p->error[t]);
+    }
+}
+
+/* Moves the pictures that were read to the front, in order; returns how many they are. */
+static int64_t gather(Predict *p, int64_t n)
+{
+    size_t floats = pipeline_floats(p->pipeline);
+    int64_t good = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (p->error[i].code) continue;
+        if (good < i) memcpy(p->images + (size_t)good * floats, p->images + (size_t)i * floats, floats * sizeof(float));
+        good++;
+    }
+    return good;
+}
+
+/* order[0 .. k-1] = the k most likely classes, the first of equals first. */
+static void sort_top(Predict *p, int k)
+{
+    for (int i = 0; i < p->model->classes; i++) p->order[i] = i;
+    for (int i = 0; i < k; i++) {
+        int best = i;
+        for (int j = i + 1; j < p->model->classes; j++)
+            if (p->probability[p->order[j]] > p->probability[p->order[best]]) best = j;
+        int class = p->order[best];
+        memmove(&p->order[i + 1], &p->order[i], (size_t)(best - i) * sizeof *p->order);
+        p->order[i] = class;
+    }
+}
+
+static void show_text(const Predict *p, const char *path, int k)
+{
+    char room[32];
+    printf("%s\n", path);
+    for (int i = 0; i < k; i++)
+        printf("  %6.2f %%  %s\n", 100 * p->probability[p->order[i]], infer_label(&p->session, p->order[i], room));
+}
+
+/* A text of any bytes: what is not UTF-8 becomes null. */
+static json_t *text_json(const char *text)
+{
+    json_t *j = json_string(text);
+    return j ? j : json_null();
+}
+
+static void add_json(const Predict *p, const char *path, int k)
+{
+    char room[32];
+    json_t *top = json_array(), *entry = json_object();
+    for (int i = 0; i < k; i++) {
+        int class = p->order[i];
+        json_array_append_new(top, json_pack("{s:s, s:i, s:f}", "label", infer_label(&p->session, class, room), "class", class,
+                                             "probability", p->probability[class]));
+    }
+    json_object_set_new(entry, "file", text_json(path));
+    json_object_set_new(entry, "top", top);
+    json_array_append_new(p->json, entry);
+}
+
+static void show_picture(Predict *p, const char *path, int64_t index)
+{
+    int k = p->options->k ? (int)p->options->k : TOP;
+    if (k > p->model->classes) k = p->model->classes;
+    exec_output_copy(p->session.exec, program_scores(&p->model->infer), index, p->scores);
+    metrics_probabilities(p->scores, p->model->classes, model_gives_probabilities(p->model), p->probability);
+    sort_top(p, k);
+    if (p->json) add_json(p, path, k);
+    else show_text(p, path, k);
+}
+
+static void show_bad(Predict *p, const char *program, const char *path, const RtError *why)
+{
+    p->bad++;
+    fflush(stdout);
+    fprintf(stderr, "%s: error: %s\n", program, why->text);
+    if (!p->json) return;
+    json_t *entry = json_object();
+    json_object_set_new(entry, "file", text_json(path));
+    json_object_set_new(entry, "error", text_json(why->text));
+    json_array_append_new(p->json, entry);
+}
+
+static void predict_batch(Predict *p, const Context *c, const char *const *path, int64_t n)
+{
+    static const uint32_t key[2] = {0, 0};
+    Decode d = {p, path};
+    void *arg[] = {&d};
+    CnncRun run = {.n = n};
+    pool_run(p->session.pool, decode_task, arg, &run, n);
+    int64_t good = gather(p, n), at = 0;
+    if (good) exec_run(p->session.exec, good, p->images, NULL, key);
+    for (int64_t i = 0; i < n; i++) {
+        if (p->error[i].code) show_bad(p, c->program, path[i], &p->error[i]);
+        else show_picture(p, path[i], at++);
+    }
+}
+
+int predict_command(const Context *c, const Options *o, RtError *err)
+{
+    if (o->replay) return replay_predict(c, o, err);
+    if (!o->n_operand) return rt_fail(err, RT_USAGE, "predict needs at least one picture file");
+    Predict p = {.model = c->model, .options = o};
+    if (predict_open(&p, c, err)) {
+        for (int64_t i = 0; i < o->n_operand; i += p.room)
+            predict_batch(&p, c, o->operand + i, o->n_operand - i < p.room ? o->n_operand - i : p.room);
+        if (p.json) json_dumpf(p.json, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+        if (p.json) putchar('\n');
+        if (p.bad) rt_fail(err, RT_DATA, "%d of %d pictures could not be read", p.bad, o->n_operand);
+    }
+    predict_close(&p);
+    return err->code;
+}

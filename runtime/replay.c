@@ -1,0 +1,169 @@
+#include "replay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "params.h"
+#include "trainer.h"
+
+/* A tensor of f32 pictures: its number of them, 0 with err set if it is not [n, channels, height, width] with 1 <= n <= most. */
+static int64_t check_images(const Model *m, const SafeFile *f, const SafeTensor *t, int64_t most, RtError *err)
+{
+    bool ok = strcmp(t->dtype, "F32") == 0 && t->rank == 4 && t->shape[0] >= 1 && t->shape[0] <= most &&
+              t->shape[1] == m->channels && t->shape[2] == m->height && t->shape[3] == m->width;
+    if (ok) return t->shape[0];
+    rt_fail(err, RT_DATA, "%s: tensor \"%s\" is not F32 [1..%lld, %d, %d, %d]", f->path, t->name, (long long)most, m->channels,
+            m->height, m->width);
+    return 0;
+}
+
+static bool read_labels(const Model *m, const SafeFile *f, const SafeTensor *t, int64_t n, int32_t *label, RtError *err)
+{
+    bool wide = strcmp(t->dtype, "I64") == 0, fits = t->rank == 1 && t->shape[0] == n;
+    if (!fits || (!wide && strcmp(t->dtype, "I32") != 0)) {
+        rt_fail(err, RT_DATA, "%s: tensor \"%s\" is not I32 or I64 [%lld]", f->path, t->name, (long long)n);
+        return false;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int64_t wide_value = 0;
+        int32_t value = 0;
+        if (!safe_read(f, t, (uint64_t)i * (wide ? 8 : 4), wide ? (void *)&wide_value : &value, wide ? 8 : 4, err)) return false;
+        if (!wide) wide_value = value;
+        if (wide_value < 0 || wide_value >= m->classes) {
+            rt_fail(err, RT_DATA, "%s: tensor \"%s\": label %lld is not one of %d classes", f->path, t->name,
+                    (long long)wide_value, m->classes);
+            return false;
+        }
+        label[i] = (int32_t)wide_value;
+    }
+    return true;
+}
+
+static const SafeTensor *find_numbered(const SafeFile *f, const char *name, int64_t k)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s.%lld", name, (long long)k);
+    return safe_find(f, text);
+}
+
+/* --- training ------------------------------------------------------------------------------------------------------- */
+
+typedef struct Replay {
+    Trainer t;
+    SafeFile *file;
+    float *images;
+    int32_t *labels;
+} Replay;
+
+static bool replay_open(Replay *r, const Context *c, const Options *o, RtError *err)
+{
+    if (!trainer_open(&r->t, c, o, err)) return false;
+    r->file = safe_open(o->replay, err);
+    if (!r->file) return false;
+    int64_t batches = 0;
+    while (find_numbered(r->file, "images", batches)) batches++;
+    if (!batches) {
+        rt_fail(err, RT_DATA, "%s has no tensor \"images.0\"", o->replay);
+        return false;
+    }
+    r->images = rt_alloc_aligned((size_t)r->t.batch, (size_t)model_image_bytes(c->model), err);
+    r->labels = rt_alloc_aligned((size_t)r->t.batch, sizeof *r->labels, err);
+    return r->images && r->labels && trainer_schedule(&r->t, o, batches, err) && trainer_initialise(&r->t, o, err);
+}
+
+static void replay_close(Replay *r)
+{
+    safe_close(r->file);
+    free(r->images);
+    free(r->labels);
+    trainer_close(&r->t);
+}
+
+/* One step; false at the end of the file too. */
+static bool replay_step(Replay *r, RtError *err)
+{
+    int64_t k = r->t.at.step;
+    const SafeTensor *images = find_numbered(r->file, "images", k), *labels = find_numbered(r->file, "labels", k);
+    double loss;
+    if (!images) return false;
+    if (!labels) rt_fail(err, RT_DATA, "%s has no tensor \"labels.%lld\"", r->file->path, (long long)k);
+    int64_t n = check_images(r->t.model, r->file, images, r->t.batch, err);
+    if (err->code || !safe_read(r->file, images, 0, r->images, (size_t)images->bytes, err)) return false;
+    if (!read_labels(r->t.model, r->file, labels, n, r->labels, err)) return false;
+    if (!trainer_step(&r->t, (int)n, r->images, r->labels, &loss, err)) return false;
+    printf("step %lld loss %.9g\n", (long long)r->t.at.step, loss);
+    return true;
+}
+
+static bool replay_save(const Replay *r, const Context *c, const char *folder, RtError *err)
+{
+    char *path = params_path(c, folder, "", err);
+    bool ok = path && weights_write(c->model, r->t.params, NULL, path, NULL, err);
+    free(path);
+    return ok;
+}
+
+int replay_train(const Context *c, const Options *o, RtError *err)
+{
+    Replay r = {.file = NULL};
+    if (replay_open(&r, c, o, err))
+        while ((!o->steps || r.t.at.step < o->steps) && replay_step(&r, err)) {}
+    if (!err->code && o->out) replay_save(&r, c, o->out, err);
+    replay_close(&r);
+    return err->code;
+}
+
+/* --- inference ------------------------------------------------------------------------------------------------------ */
+
+static bool infer_all(const Model *m, Exec *e, const SafeFile *f, const SafeTensor *images, SafeWriter *w, int64_t most,
+                      RtError *err)
+{
+    static const uint32_t key[2] = {0, 0};
+    const ModelOutput *o = program_scores(&m->infer);
+    size_t picture = (size_t)model_image_bytes(m);
+    float *in = rt_alloc_aligned((size_t)most, picture, err), *out = rt_alloc((size_t)m->classes, sizeof *out, err);
+    bool ok = in && out;
+    for (int64_t first = 0; ok && first < images->shape[0]; first += most) {
+        int64_t n = images->shape[0] - first < most ? images->shape[0] - first : most;
+        ok = safe_read(f, images, (uint64_t)first * picture, in, (size_t)n * picture, err);
+        if (ok) exec_run(e, n, in, NULL, key);
+        for (int64_t i = 0; ok && i < n; i++) {
+            exec_output_copy(e, o, i, out);
+            ok = safe_write(w, out, (size_t)m->classes * sizeof *out, err);
+        }
+    }
+    free(in);
+    free(out);
+    return ok;
+}
+
+static bool write_scores(const Model *m, Exec *e, const SafeFile *f, const Options *o, int64_t most, RtError *err)
+{
+    const SafeTensor *images = safe_find(f, "images");
+    if (!images) rt_fail(err, RT_DATA, "%s has no tensor \"images\"", o->replay);
+    if (!images || !check_images(m, f, images, INT32_MAX, err)) return false;
+    SafeTensor scores = {.name = "scores", .dtype = "F32", .rank = 2, .shape = {images->shape[0], m->classes}};
+    SafeWriter *w = safe_create(o->scores, &scores, 1, NULL, err);
+    if (!w) return false;
+    if (infer_all(m, e, f, images, w, most, err)) return safe_commit(w, err);
+    safe_abort(w);
+    return false;
+}
+
+int replay_predict(const Context *c, const Options *o, RtError *err)
+{
+    enum { BATCH = 16 };
+    const Model *m = c->model;
+    int64_t most = m->max_batch < BATCH ? m->max_batch : BATCH;
+    if (!o->scores) return rt_fail(err, RT_USAGE, "--replay needs --scores FILE");
+    int threads = pool_threads((int)o->threads, err);
+    Pool *pool = threads ? pool_new(threads, err) : NULL;
+    Exec *e = pool ? exec_new(m, &m->infer, c->kernel, pool, NULL, NULL, most, err) : NULL;
+    SafeFile *f = e && params_load(c, o->weights, pool, exec_params(e), NULL, err) ? safe_open(o->replay, err) : NULL;
+    if (f) write_scores(m, e, f, o, most, err);
+    safe_close(f);
+    exec_free(e);
+    pool_free(pool);
+    return err->code;
+}

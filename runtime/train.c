@@ -1,0 +1,291 @@
+/* The command `train`: epochs of pictures through the train program, evaluation, saving, resuming. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "evaluate.h"
+#include "memory.h"
+#include "params.h"
+#include "progress.h"
+#include "replay.h"
+#include "rundir.h"
+#include "signals.h"
+#include "trainer.h"
+
+/* Something that is done again and again: every so many steps, or every so many seconds. */
+typedef struct Timer {
+    int64_t steps;               /* 0: not by steps */
+    double seconds, last;        /* seconds 0: not by time */
+} Timer;
+
+typedef struct Session {
+    const Context *context;
+    const Options *options;
+    Trainer t;
+    Dataset *data, *held_out;    /* held_out may be NULL: no evaluation */
+    Pipeline *pipeline;
+    LoaderConfig config;
+    Evaluator *evaluator;
+    json_t *labels;
+    RunDir dir;
+    Timer evaluate, checkpoint;
+    Progress progress;
+    int64_t steps_per_epoch;
+    double deadline;             /* by rt_now; infinite unless `stop` is a time */
+    bool finished;
+    double epoch_start;
+    int64_t pictures;            /* since busy was 0 */
+    double busy;                 /* seconds of this epoch in loading and steps, evaluation left out */
+} Session;
+
+/* --- setting up ----------------------------------------------------------------------------------------------------- */
+
+static Timer timer_new(Quantity q, int64_t steps_per_epoch, RtError *err)
+{
+    Timer t = {.last = rt_now()};
+    if (q.unit == UNIT_SECONDS) t.seconds = q.value;
+    else if (q.unit != UNIT_NONE) t.steps = quantity_steps(q, steps_per_epoch, "train", err);
+    if (q.unit != UNIT_NONE && t.seconds <= 0 && t.steps < 1) t.steps = 1;
+    return t;
+}
+
+static bool timer_due(Timer *t, int64_t step)
+{
+    if (t->steps) return step % t->steps == 0;
+    double now = rt_now();
+    if (t->seconds <= 0 || now - t->last < t->seconds) return false;
+    t->last = now;
+    return true;
+}
+
+static bool open_data(Session *s, RtError *err)
+{
+    const Model *m = s->t.model;
+    s->data = source_open(m, SOURCE_TRAIN, s->options->data, err);
+    if (!s->data) {
+        rt_fail(err, RT_USAGE, "no pictures to train on: %s names none; use --data DIR", m->file);
+        return false;
+    }
+    s->labels = source_labels(s->data);
+    s->held_out = source_open(m, SOURCE_VALIDATE, s->options->data, err);
+    if (err->code || (s->held_out && !source_check_labels(s->held_out, s->labels, err))) return false;
+    s->pipeline = pipeline_new(model_section(m, "input"), model_section(m, "augment"), err);
+    if (!s->pipeline) return false;
+    if (!source_config(m, s->data, s->pipeline, s->t.batch, pool_size(s->t.pool), &s->config, err)) return false;
+    s->config.shuffle = true;
+    s->config.drop_last = s->t.settings.drop_last;
+    s->config.seed = s->t.at.seed;
+    return true;
+}
+
+/* Works out how long an epoch is, and with it everything that is given in epochs. */
+static bool plan_time(Session *s, RtError *err)
+{
+    int64_t count = (int64_t)dataset_count(s->data), batch = s->t.batch;
+    s->steps_per_epoch = s->config.drop_last ? count / batch : (count + batch - 1) / batch;
+    if (s->steps_per_epoch == 0) {
+        rt_fail(err, RT_DATA, "%lld pictures are fewer than one batch of %lld; use a smaller --batch", (long long)count,
+                (long long)batch);
+        return false;
+    }
+    if (!trainer_schedule(&s->t, s->options, s->steps_per_epoch, err)) return false;
+    s->evaluate = timer_new(s->t.settings.evaluate, s->steps_per_epoch, err);
+    s->checkpoint = timer_new(s->t.settings.checkpoint, s->steps_per_epoch, err);
+    s->deadline = s->t.total < 0 && s->t.settings.stop.unit == UNIT_SECONDS ? rt_now() + s->t.settings.stop.value : INFINITY;
+    s->t.at.samples = count;
+    return !err->code;
+}
+
+static bool start_values(Session *s, RtError *err)
+{
+    Trainer *t = &s->t;
+    if (s->options->resume && access(s->dir.checkpoint, F_OK) == 0) {
+        if (!checkpoint_read(t->model, t->params, t->state, &t->at, s->dir.checkpoint, err)) return false;
+        printf("resuming %s at step %lld\n", s->dir.checkpoint, (long long)t->at.step);
+        return true;
+    }
+    if (s->options->resume) printf("no checkpoint %s: starting from the beginning\n", s->dir.checkpoint);
+    return trainer_initialise(t, s->options, err);
+}
+
+static void announce(const Session *s)
+{
+    const Model *m = s->t.model;
+    char memory[24];
+    RtError ignored = {.code = RT_OK};
+    memory_text(memory_train(m, s->t.batch, &ignored), memory);
+    printf("training %s: %zu pictures, %d classes, batch %d, %lld steps an epoch, %d threads, %s\n", m->name,
+           dataset_count(s->data), m->classes, s->t.batch, (long long)s->steps_per_epoch, pool_size(s->t.pool), memory);
+    if (!s->held_out) printf("no pictures to evaluate on\n");
+    fflush(stdout);
+}
+
+static bool session_open(Session *s, RtError *err)
+{
+    if (!trainer_open(&s->t, s->context, s->options, err) || !open_data(s, err) || !plan_time(s, err)) return false;
+    if (!rundir_open(&s->dir, s->context, s->options->out, err)) return false;
+    if (s->held_out) {
+        s->evaluator = evaluator_new(s->t.model, s->context->kernel, s->t.pool, s->held_out, err);
+        if (!s->evaluator) return false;
+    }
+    announce(s);
+    progress_start(&s->progress);
+    return start_values(s, err);
+}
+
+static void session_close(Session *s)
+{
+    progress_clear(&s->progress);
+    evaluator_free(s->evaluator);
+    pipeline_free(s->pipeline);
+    dataset_free(s->data);
+    dataset_free(s->held_out);
+    json_decref(s->labels);
+    rundir_close(&s->dir);
+    trainer_close(&s->t);
+}
+
+/* --- evaluating and saving ------------------------------------------------------------------------------------------ */
+
+static bool save_checkpoint(Session *s, RtError *err)
+{
+    return checkpoint_write(s->t.model, s->t.params, s->t.state, &s->t.at, s->labels, s->dir.checkpoint, err);
+}
+
+static bool save_weights(Session *s, const char *path, double top1, RtError *err)
+{
+    json_t *extra = checkpoint_metadata(s->labels, &s->t.at, top1);
+    bool ok = weights_write(s->t.model, s->t.params, NULL, path, extra, err);
+    json_decref(extra);
+    return ok;
+}
+
+static void show_evaluating(void *context, int64_t done, int64_t all)
+{
+    progress_evaluate(context, done, all);
+}
+
+/* Sets *top1 in percent, or leaves it and sets at.evaluate if a signal came in between. */
+static bool evaluate(Session *s, double *top1, RtError *err)
+{
+    Evaluation e;
+    memcpy(evaluator_params(s->evaluator), s->t.params, (size_t)s->t.model->param_bytes);
+    if (!evaluator_run(s->evaluator, &signals_stop, show_evaluating, &s->progress, &e, err)) return false;
+    s->t.at.evaluate = e.stopped;
+    if (e.stopped) return true;
+    progress_clear(&s->progress);
+    *top1 = metrics_percent(&e.metrics, e.metrics.top1);
+    printf("  step %lld: evaluation loss %.4f  top1 %.2f %%  top5 %.2f %%  (%lld pictures, %.1f s)%s\n", (long long)s->t.at.step,
+           metrics_loss(&e.metrics), *top1, metrics_percent(&e.metrics, e.metrics.top5), (long long)e.metrics.pictures, e.seconds,
+           *top1 > s->t.at.best ? "  best so far" : "");
+    fflush(stdout);
+    return true;
+}
+
+static bool evaluate_and_save(Session *s, RtError *err)
+{
+    double top1 = -1;
+    s->t.at.evaluate = false;
+    if (s->evaluator && !evaluate(s, &top1, err)) return false;
+    if (s->t.at.evaluate) return true;
+    bool better = top1 > s->t.at.best;
+    if (better) s->t.at.best = top1;
+    if (!save_weights(s, s->dir.weights, top1, err)) return false;
+    if (better && !save_weights(s, s->dir.best, top1, err)) return false;
+    bool own_timer = s->checkpoint.steps || s->checkpoint.seconds > 0;
+    return (own_timer && !s->finished) || save_checkpoint(s, err);
+}
+
+/* --- the loop ------------------------------------------------------------------------------------------------------- */
+
+static ProgressTrain figures(const Session *s, const Loader *loader, const Batch *b)
+{
+    const Trainer *t = &s->t;
+    double rate = s->busy > 0 ? (double)s->pictures / s->busy : 0;
+    ProgressTrain p = {.epoch = s->config.epoch + 1, .done = (int64_t)b->number + 1, .all = (int64_t)loader_batches(loader),
+                       .running = &t->at.running, .lr = schedule_lr(t->schedule, t->at.step - 1), .rate = rate, .left = -1};
+    p.waiting = s->busy > 0 ? loader_waited(loader) / s->busy : 0;
+    if (t->total > 0) p.epochs = (t->total + s->steps_per_epoch - 1) / s->steps_per_epoch;
+    if (t->total > 0 && rate > 0) p.left = (double)(t->total - t->at.step) * t->batch / rate;
+    return p;
+}
+
+/* What comes after a step, in this order: end of the epoch, end of the training, evaluation, checkpoint. A signal leaves
+ * an evaluation that is due to the run that goes on from here. */
+static bool after_step(Session *s, const Loader *loader, const Batch *b, RtError *err)
+{
+    TrainState *at = &s->t.at;
+    ProgressTrain p = figures(s, loader, b);
+    at->batch = (int64_t)b->number + 1;
+    if (p.done < p.all) {
+        progress_train(&s->progress, &p);
+    } else {
+        progress_epoch(&s->progress, &p, rt_now() - s->epoch_start);
+        at->epoch++;
+        at->batch = 0;
+        at->running = (Metrics){0};
+    }
+    s->finished = (s->t.total >= 0 && at->step >= s->t.total) || rt_now() >= s->deadline;
+    if (timer_due(&s->evaluate, at->step) || s->finished) {
+        at->evaluate = true;
+        if (!signals_stop && !evaluate_and_save(s, err)) return false;
+    }
+    return !timer_due(&s->checkpoint, at->step) || save_checkpoint(s, err);
+}
+
+static void run_epoch(Session *s, RtError *err)
+{
+    s->config.epoch = (uint32_t)s->t.at.epoch;
+    s->config.first_batch = (size_t)s->t.at.batch;
+    s->epoch_start = rt_now();
+    s->pictures = 0;
+    s->busy = 0;
+    Loader *loader = loader_new(&s->config, err);
+    if (!loader) return;
+    while (!s->finished && !signals_stop && s->t.at.epoch == s->config.epoch) {
+        double start = rt_now(), loss;
+        const Batch *b = loader_next(loader, err);
+        if (!b) break;
+        if (!trainer_step(&s->t, b->n, b->images, b->labels, &loss, err)) break;
+        s->busy += rt_now() - start;
+        s->pictures += b->n;
+        if (!after_step(s, loader, b, err)) break;
+    }
+    bool ended = !err->code && !s->finished && !signals_stop && s->t.at.epoch == s->config.epoch;
+    if (ended && s->pictures == 0 && s->config.first_batch == 0)
+        rt_fail(err, RT_DATA, "an epoch without a single readable picture");
+    if (ended) {   /* the last batches of the epoch were left out */
+        s->t.at.epoch++;
+        s->t.at.batch = 0;
+        s->t.at.running = (Metrics){0};
+    }
+    loader_free(loader);
+}
+
+static int run(Session *s, RtError *err)
+{
+    TrainState *at = &s->t.at;
+    s->finished = s->t.total >= 0 && at->step >= s->t.total;
+    if (s->finished && !at->evaluate) printf("nothing to do: step %lld of %lld is done\n", (long long)at->step, (long long)s->t.total);
+    if (at->evaluate && !evaluate_and_save(s, err)) return err->code;
+    while (!s->finished && !signals_stop && !err->code) run_epoch(s, err);
+    if (err->code) return err->code;
+    if (!signals_stop || (s->finished && !at->evaluate)) return RT_OK;
+    if (!save_checkpoint(s, err)) return err->code;
+    progress_clear(&s->progress);
+    return rt_fail(err, RT_STOPPED, "stopped by a signal at step %lld; saved %s; --resume goes on from there", (long long)at->step,
+                   s->dir.checkpoint);
+}
+
+int train_command(const Context *c, const Options *o, RtError *err)
+{
+    Session s = {.context = c, .options = o};
+    if (o->replay) return replay_train(c, o, err);
+    signals_catch();
+    int code = session_open(&s, err) ? run(&s, err) : err->code;
+    if (code == RT_OK) printf("weights: %s\n", s.dir.weights);
+    session_close(&s);
+    return code;
+}

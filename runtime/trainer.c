@@ -1,0 +1,104 @@
+#include "trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "init.h"
+#include "params.h"
+
+static bool take_batch(Trainer *t, const Options *o, RtError *err)
+{
+    t->batch = o->batch ? (int)o->batch : t->settings.batch;
+    if (t->batch <= t->settings.batch) return true;
+    rt_fail(err, RT_USAGE, "--batch: %d is more than %d, the batch of the train section that this program was made for",
+            t->batch, t->settings.batch);
+    return false;
+}
+
+static bool take_memory(Trainer *t, RtError *err)
+{
+    const Model *m = t->model;
+    t->params = block_alloc(m->param_bytes, err);
+    t->state = block_alloc(m->state_bytes, err);
+    t->scores = rt_alloc((size_t)m->classes, sizeof *t->scores, err);
+    if (!t->params || !t->state || !t->scores) return false;
+    t->exec = exec_new(m, &m->train, t->context->kernel, t->pool, t->params, t->state, t->batch, err);
+    return t->exec != NULL;
+}
+
+bool trainer_open(Trainer *t, const Context *c, const Options *o, RtError *err)
+{
+    *t = (Trainer){.context = c, .model = c->model};
+    if (!train_settings(c->model, &t->settings, err) || !take_batch(t, o, err)) return false;
+    if (o->seed >= 0) t->settings.seed = (uint64_t)o->seed;
+    int threads = pool_threads((int)o->threads, err);
+    t->pool = threads ? pool_new(threads, err) : NULL;
+    t->loss = program_output(&c->model->train, "loss");
+    t->logits = program_output(&c->model->train, "logits");
+    t->at = (TrainState){.seed = t->settings.seed, .batch_size = t->batch, .best = -1};
+    return t->pool && take_memory(t, err);
+}
+
+void trainer_close(Trainer *t)
+{
+    exec_free(t->exec);
+    pool_free(t->pool);
+    block_free(t->params);
+    block_free(t->state);
+    free(t->scores);
+    schedule_free(t->schedule);
+    train_settings_free(&t->settings);
+}
+
+bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtError *err)
+{
+    Quantity stop = t->settings.stop;
+    if (o->epochs) stop = (Quantity){(double)o->epochs, UNIT_EPOCHS};
+    if (o->steps) stop = (Quantity){(double)o->steps, UNIT_STEPS};
+    t->total = stop.unit == UNIT_SECONDS ? -1 : quantity_steps(stop, steps_per_epoch, "train.stop", err);
+    json_t *constant = o->lr >= 0 ? json_pack("[{s:s, s:f}]", "call", "constant", "base", o->lr) : NULL;
+    t->schedule = err->code ? NULL : schedule_new(constant ? constant : t->settings.lr, steps_per_epoch, t->total, err);
+    json_decref(constant);
+    return t->schedule != NULL;
+}
+
+bool trainer_initialise(Trainer *t, const Options *o, RtError *err)
+{
+    const char *path = o->weights ? o->weights : t->settings.init_path;
+    const Globs *except = o->weights ? NULL : &t->settings.init_except;
+    if (!init_params(t->model, t->at.seed, t->pool, t->params, err)) return false;
+    return !path || params_read(t->context, path, except, t->params, NULL, err);
+}
+
+double trainer_lr(const Trainer *t)
+{
+    return schedule_lr(t->schedule, t->at.step);
+}
+
+/* The loss is summed in the order of the pictures, so it is the same for any number of threads. */
+static double count_batch(Trainer *t, int n, const int32_t *labels)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        double loss = (double)exec_output(t->exec, t->loss, i, 0, 0);
+        sum += loss;
+        if (t->logits) exec_output_copy(t->exec, t->logits, i, t->scores);
+        metrics_add(&t->at.running, t->scores, t->model->classes, labels[i], loss);
+    }
+    return sum / n;
+}
+
+bool trainer_step(Trainer *t, int n, const float *images, const int32_t *labels, double *loss, RtError *err)
+{
+    uint32_t key[2] = {(uint32_t)(t->at.seed ^ t->at.seed >> 32), (uint32_t)t->at.step};
+    exec_set_lr(t->exec, (float)trainer_lr(t));
+    exec_run(t->exec, n, images, labels, key);
+    *loss = count_batch(t, n, labels);
+    t->at.step++;
+    if (isfinite(*loss)) return true;
+    rt_fail(err, RT_NOT_FINITE, "step %lld: the loss is %s (learning rate %g, epoch %lld); saved files were not touched",
+            (long long)t->at.step, isnan(*loss) ? "not a number" : "infinite", schedule_lr(t->schedule, t->at.step - 1),
+            (long long)t->at.epoch + 1);
+    return false;
+}

@@ -1,0 +1,39 @@
+/* One training: parameters, momentum, the train program, and steps on batches. Where batches come from and when to
+ * evaluate or save is for the callers (train.c, replay.c). */
+#ifndef CNNC_RUNTIME_TRAINER_H
+#define CNNC_RUNTIME_TRAINER_H
+
+#include "checkpoint.h"
+#include "cli.h"
+#include "exec.h"
+#include "settings.h"
+
+typedef struct Trainer {
+    const Context *context;
+    const Model *model;
+    Pool *pool;
+    TrainSettings settings;
+    Schedule *schedule;          /* set by trainer_schedule */
+    int64_t total;               /* steps of the whole training; -1: not known */
+    int batch;
+    float *params, *state;
+    Exec *exec;
+    const ModelOutput *loss, *logits;   /* logits may be NULL */
+    float *scores;               /* [classes], of one picture */
+    TrainState at;
+} Trainer;
+
+/* Takes everything a training needs but data, schedule and initial values. */
+bool trainer_open(Trainer *t, const Context *c, const Options *o, RtError *err);
+void trainer_close(Trainer *t);
+/* Works out `total` and the learning rates. */
+bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtError *err);
+/* Initial values, or the weights of --weights or settings.train.init. */
+bool trainer_initialise(Trainer *t, const Options *o, RtError *err);
+
+double trainer_lr(const Trainer *t);   /* of the next step */
+/* One step on n <= t->batch pictures. *loss becomes their mean loss; at.step and at.running go on. RT_NOT_FINITE if the loss is not
+ * finite. images, labels: see exec_run; labels must lie in 0..classes-1. */
+bool trainer_step(Trainer *t, int n, const float *images, const int32_t *labels, double *loss, RtError *err);
+
+#endif
