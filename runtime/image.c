@@ -75,10 +75,11 @@ static const struct Kind {
     {"<?xml", 5, 0, "an XML file"},
 };
 
+/* No control characters, and none of the bytes that UTF-8 never has. */
 static bool is_text(const uint8_t *data, size_t size)
 {
     for (size_t i = 0; i < size; i++)
-        if (data[i] < 32 && !(data[i] >= '\t' && data[i] <= '\r'))
+        if ((data[i] < 32 && !(data[i] >= '\t' && data[i] <= '\r')) || data[i] >= 0xF8)
             return false;
     return true;
 }

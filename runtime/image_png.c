@@ -9,7 +9,7 @@
 
 #include "image_codec.h"
 
-enum { RGB = 3 };
+enum { RGB = 3, INDEX = 1 };    /* bytes of a pixel as libpng gives it */
 
 typedef struct Png {
     png_structp png;
@@ -17,6 +17,8 @@ typedef struct Png {
     jmp_buf out;
     const Source *source;
     size_t at;                  /* bytes read so far */
+    png_colorp palette;         /* NULL if pixels are colours */
+    int n_palette;
     Region region;
     Image *image;
     uint8_t *rows;              /* one row, or all of them if they come interlaced */
@@ -100,26 +102,39 @@ static bool png_open(void *state, const Source *source, int32_t *width, int32_t 
     return true;
 }
 
-/* Whatever the file holds, rows come as 8-bit r, g, b. */
+/* Whatever the file holds, rows come as 8-bit r, g, b, or as 8-bit indices: libpng would look up indices beyond the palette
+ * too. */
 static int set_output(Png *p)
 {
-    png_set_scale_16(p->png);
-    png_set_expand_gray_1_2_4_to_8(p->png);
-    png_set_palette_to_rgb(p->png);
-    png_set_strip_alpha(p->png);
-    png_set_gray_to_rgb(p->png);
+    p->palette = NULL;
+    if (png_get_color_type(p->png, p->info) == PNG_COLOR_TYPE_PALETTE)
+        png_get_PLTE(p->png, p->info, &p->palette, &p->n_palette);
+    png_set_packing(p->png);
+    if (!p->palette) {
+        png_set_scale_16(p->png);
+        png_set_expand_gray_1_2_4_to_8(p->png);
+        png_set_strip_alpha(p->png);
+        png_set_gray_to_rgb(p->png);
+    }
     int passes = png_set_interlace_handling(p->png);
     png_read_update_info(p->png, p->info);
     return passes;
 }
 
-static void copy_row(const Png *p, const uint8_t *row, int32_t y)
+static void copy_indices(const Png *p, uint8_t *to, const uint8_t *row, size_t n)
 {
-    if (y < p->region.y0 || y >= p->region.y1)
-        return;
-    size_t n = (size_t)p->image->width;
-    uint8_t *to = p->image->pixel + (size_t)(y - p->region.y0) * n * IMAGE_PIXEL_BYTES;
-    row += (size_t)p->region.x0 * RGB;
+    for (size_t i = 0; i < n; i++, to += IMAGE_PIXEL_BYTES) {
+        if (row[i] >= p->n_palette)
+            png_error(p->png, "a pixel's index is beyond the palette");
+        to[0] = p->palette[row[i]].red;
+        to[1] = p->palette[row[i]].green;
+        to[2] = p->palette[row[i]].blue;
+        to[3] = 255;
+    }
+}
+
+static void copy_colours(uint8_t *to, const uint8_t *row, size_t n)
+{
     for (size_t i = 0; i < n; i++, to += IMAGE_PIXEL_BYTES, row += RGB) {
         to[0] = row[0];
         to[1] = row[1];
@@ -128,13 +143,26 @@ static void copy_row(const Png *p, const uint8_t *row, int32_t y)
     }
 }
 
+/* Copies row y's part of the region, if it has one. */
+static void copy_row(const Png *p, const uint8_t *row, int32_t y)
+{
+    if (y < p->region.y0 || y >= p->region.y1)
+        return;
+    size_t n = (size_t)p->image->width;
+    uint8_t *to = p->image->pixel + (size_t)(y - p->region.y0) * n * IMAGE_PIXEL_BYTES;
+    if (p->palette)
+        copy_indices(p, to, row + p->region.x0, n);
+    else
+        copy_colours(to, row + (size_t)p->region.x0 * RGB, n);
+}
+
 /* Reads the file to its end even if the region ends earlier, for the checksums. */
 static bool decode_body(Png *p)
 {
     int passes = set_output(p);
     int32_t height = (int32_t)png_get_image_height(p->png, p->info);
     size_t stride = png_get_rowbytes(p->png, p->info), kept = passes > 1 ? (size_t)height : 1;
-    if (stride != (size_t)png_get_image_width(p->png, p->info) * RGB)
+    if (stride != (size_t)png_get_image_width(p->png, p->info) * (p->palette ? INDEX : RGB))
         return !rt_fail(p->err, RT_INTERNAL, "%s: rows of %zu bytes", p->source->name, stride);
     if (!rt_reserve(&p->rows, &p->rows_capacity, stride * kept, 1, p->err))
         return false;
