@@ -1,14 +1,17 @@
 /* canon: the net in the form the other passes expect.
  *
  * Needs nothing, breaks nothing. Afterwards no flatten stands above an element-wise operator or a fully connected layer
- * that could take the unflattened tensor, and operators that do nothing are gone. First in the pipeline because it
- * works on the net as written, so that inference and training see the same.
+ * that could take the unflattened tensor, no relu before a pooling that could come first, and operators that do nothing
+ * are gone. First in the pipeline because it works on the net as written, so that inference and training see the same.
  *
  * A flatten would cost a pass over its tensor, and with blocked channels it would permute it. So it sinks: first below
  * relu, dropout and the like, which do not care, then into fc(flatten(x), w), which becomes fc(x, w) with the weight
  * [O,K] seen as [O,C,H,W]. Row-major order is the same in both, so files need not care either: the program's parameter
  * table then says [O,C,H,W] where a file of PyTorch's says [O,C*H*W], and who reads weights compares element counts
- * after the trailing dimensions are multiplied out. Declined where the weight has another user: it would want [O,K]. */
+ * after the trailing dimensions are multiplied out. Declined where the weight has another user: it would want [O,K].
+ *
+ * maxpool(relu(x)) becomes relu(maxpool(x)), the same numbers and gradients: training then keeps the pooled tensor
+ * only, a quarter for the usual window, and indices of one byte. Declined where the relu has another reader. */
 #include "pass.h"
 
 /* Everything that names `old` now names `same`: operands, outputs and the loss terms. */
@@ -29,20 +32,30 @@ static bool identity(const Graph *g, const Node *n) {
     }
 }
 
-/* f(flatten(x)) -> flatten(f(x)), in place: node r becomes the flatten, f moves to a new node. */
-static void sink_flatten(Graph *g, Ref r) {
-    const Node *n = graph_node(g, r);
-    if (!op_info[n->op].elementwise || n->n_in != 1 || graph_node(g, n->in[0])->op != OP_flatten) return;
-    Ref flatten = n->in[0];
-    Attr attr = n->attr;
-    bool plain = op_info[n->op].attr == ATTR_NONE;
-    Ref moved = graph_op1(g, n->op, graph_node(g, flatten)->in[0], plain ? NULL : &attr, r);
-    Node *now = graph_node(g, r);
-    now->op = OP_flatten;
-    now->in[0] = moved;
-    now->attr = (Attr){0};
-    now->name = graph_node(g, flatten)->name;
+/* Node r, f(h(x)), becomes h(f(x)): it takes the place of h, and f moves to a new node. */
+static void swap_with_operand(Graph *g, Ref r) {
+    const Node *f = graph_node(g, r);
+    Ref inner = f->in[0];
+    Attr attr = f->attr;
+    bool plain = op_info[f->op].attr == ATTR_NONE;
+    Ref moved = graph_op1(g, f->op, graph_node(g, inner)->in[0], plain ? NULL : &attr, r);
+    Node *now = graph_node(g, r), *h = graph_node(g, inner);
     graph_node(g, moved)->frozen = now->frozen;
+    now->op = h->op;
+    now->in[0] = moved;
+    now->attr = h->attr;
+    now->name = h->name;
+    now->span = h->span;
+    now->frozen = h->frozen;
+}
+
+static void swap_if_better(Graph *g, Ref r, const int32_t *uses) {
+    const Node *n = graph_node(g, r);
+    if (n->n_in != 1) return;
+    Op inner = graph_node(g, n->in[0])->op;
+    bool sinks = inner == OP_flatten && op_info[n->op].elementwise;
+    bool shrinks = inner == OP_relu && n->op == OP_maxpool && uses[n->in[0]] == 1;
+    if (sinks || shrinks) swap_with_operand(g, r);
 }
 
 /* fc(flatten(x), w [O,K]) -> fc(x, w [O,C,H,W]). */
@@ -68,7 +81,7 @@ void pass_canon(Unit *u, Entry entry) {
             replace(u, r, graph_node(g, r)->in[0]);
             continue;
         }
-        sink_flatten(g, r);
+        swap_if_better(g, r, uses);
         unflatten_fc(g, r, uses);
     }
 }

@@ -5,7 +5,14 @@ static const Type *type_of(const Graph *g, Ref r) { return &graph_node(g, r)->ty
 
 static Ref operand(const Graph *g, Ref node, int i) { return graph_node(g, node)->in[i]; }
 
+/* alpha * x (/ N); of two such nodes in a row it makes one. */
 static Ref scaled(Graph *g, Ref x, double alpha, bool per_picture, Ref from) {
+    const Node *n = graph_node(g, x);
+    if (n->op == OP_scale && n->attr.scale.beta == 0 && !(per_picture && n->attr.scale.per_picture)) {
+        alpha *= n->attr.scale.alpha;
+        per_picture |= n->attr.scale.per_picture;
+        x = n->in[0];
+    }
     Attr attr = {.scale = {.alpha = alpha, .per_picture = per_picture}};
     return graph_op1(g, OP_scale, x, &attr, from);
 }
@@ -82,25 +89,62 @@ void grad_rsqrt(Graph *g, Ref node, Ref dy, Ref *dx) {
 
 void grad_relu(Graph *g, Ref node, Ref dy, Ref *dx) { dx[0] = graph_op2(g, OP_relu_grad, dy, node, NULL, node); }
 
-/* y = (x - mean) r gamma + beta with r = (var + eps)^(-1/2), where all five operands are free. Only sum(dy) and
- * dot(dy, x) pass over whole tensors; dot(dy, x - mean) = dot(dy, x) - mean sum(dy) is put together from these per
- * channel, and so is all the rest. In training mean() and var() of x hand their part back to x: then dx is one
- * element-wise chain  dy (gamma r) + (x - mean) c3 + c2, see grad_var and grad_sum. */
-void grad_bn(Graph *g, Ref node, Ref dy, Ref *dx) {
-    Ref x = operand(g, node, 0), mean = operand(g, node, 1), var = operand(g, node, 2), gamma = operand(g, node, 3);
+/* What the gradients of bn are made of; all but dy and x are per-channel vectors. */
+typedef struct Bn {
+    Ref node, dy, x, mean;
+    Ref r;           /* (var + eps)^(-1/2) */
+    Ref gain;        /* gamma r */
+    Ref sum, dgamma; /* sums of dy and of dy (x - mean) r */
+} Bn;
+
+/* Only sum(dy) and dot(dy, x) pass over whole tensors; dot(dy, x - mean) = dot(dy, x) - mean sum(dy). */
+static Bn bn_parts(Graph *g, Ref node, Ref dy) {
+    Bn b = {.node = node, .dy = dy, .x = operand(g, node, 0), .mean = operand(g, node, 1)};
+    Ref var = operand(g, node, 2), gamma = operand(g, node, 3);
     Attr eps = {.scale = {.alpha = 1, .beta = graph_node(g, node)->attr.norm.eps}};
-    Ref r = graph_op1(g, OP_rsqrt, graph_op1(g, OP_scale, var, &eps, node), NULL, node);
-    Ref gain = graph_op2(g, OP_mul, gamma, r, NULL, node);
-    Ref sum = graph_op1(g, OP_channel_sum, dy, NULL, node);
-    Ref dot = graph_op2(g, OP_channel_dot, dy, x, NULL, node);
-    Ref centred = graph_op2(g, OP_sub, dot, graph_op2(g, OP_mul, mean, sum, NULL, node), NULL, node);
-    dx[0] = graph_op2(g, OP_mul, dy, gain, NULL, node);
-    dx[1] = scaled(g, graph_op2(g, OP_mul, gain, sum, NULL, node), -1, false, node);
-    dx[3] = graph_op2(g, OP_mul, centred, r, NULL, node);
-    dx[4] = sum;
-    Ref r_squared = graph_op2(g, OP_mul, r, r, NULL, node);
-    Ref dgain = graph_op2(g, OP_mul, graph_op2(g, OP_mul, gain, r_squared, NULL, node), centred, NULL, node);
-    dx[2] = scaled(g, dgain, -0.5, false, node);
+    b.r = graph_op1(g, OP_rsqrt, graph_op1(g, OP_scale, var, &eps, node), NULL, node);
+    b.gain = graph_op2(g, OP_mul, gamma, b.r, NULL, node);
+    b.sum = graph_op1(g, OP_channel_sum, dy, NULL, node);
+    Ref dot = graph_op2(g, OP_channel_dot, dy, b.x, NULL, node);
+    Ref centred = graph_op2(g, OP_sub, dot, graph_op2(g, OP_mul, b.mean, b.sum, NULL, node), NULL, node);
+    b.dgamma = graph_op2(g, OP_mul, centred, b.r, NULL, node);
+    return b;
+}
+
+/* The five operands are free: y = (x - mean) r gamma + beta. */
+static void bn_free(Graph *g, const Bn *b, Ref *dx) {
+    dx[0] = graph_op2(g, OP_mul, b->dy, b->gain, NULL, b->node);
+    dx[1] = scaled(g, graph_op2(g, OP_mul, b->gain, b->sum, NULL, b->node), -1, false, b->node);
+    Ref steep = graph_op2(g, OP_mul, b->gain, b->r, NULL, b->node); /* dr/dvar = -r^3 / 2 */
+    dx[2] = scaled(g, graph_op2(g, OP_mul, steep, b->dgamma, NULL, b->node), -0.5, false, b->node);
+}
+
+/* mean and var are those of x, as in training. What they would hand back to x is in dx already:
+ *     dx = gain (dy - sum / M - (x - mean) r dgamma / M)
+ * The sum of bn_free, grad_mean and grad_var is the same, but gain dy would be stored in passing: in this order of
+ * operations everything is one chain that reads x and dy, and that waits for both sums. */
+static void bn_of_batch(Graph *g, const Bn *b, Ref *dx) {
+    double share = 1 / elements_per_channel(g, b->x);
+    bool batched = type_batched(type_of(g, b->x));
+    Ref slope = scaled(g, graph_op2(g, OP_mul, b->r, b->dgamma, NULL, b->node), -share, batched, b->node);
+    Ref offset = scaled(g, b->sum, share, batched, b->node);
+    Ref t = graph_op2(g, OP_mul, graph_op2(g, OP_sub, b->x, b->mean, NULL, b->node), slope, NULL, b->node);
+    t = graph_op2(g, OP_add, graph_op2(g, OP_sub, t, offset, NULL, b->node), b->dy, NULL, b->node);
+    dx[0] = graph_op2(g, OP_mul, t, b->gain, NULL, b->node);
+}
+
+static bool computes(const Graph *g, Ref r, Op op, Ref x) {
+    return graph_node(g, r)->op == op && operand(g, r, 0) == x;
+}
+
+void grad_bn(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Bn b = bn_parts(g, node, dy);
+    if (computes(g, b.mean, OP_mean, b.x) && computes(g, operand(g, node, 2), OP_var, b.x))
+        bn_of_batch(g, &b, dx);
+    else
+        bn_free(g, &b, dx);
+    dx[3] = b.dgamma;
+    dx[4] = b.sum;
 }
 
 void grad_dropout(Graph *g, Ref node, Ref dy, Ref *dx) {
@@ -116,18 +160,11 @@ void grad_mean(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[0] = spread_like(g, share, x, node);
 }
 
-/* The mean of x; batch normalisation has it already. */
-static Ref mean_of(Graph *g, Ref x, Ref from) {
-    for (Ref r = 1; r < (Ref)g->n_node; r++)
-        if (graph_node(g, r)->op == OP_mean && operand(g, r, 0) == x) return r;
-    return graph_op1(g, OP_mean, x, NULL, from);
-}
-
 /* d var / d x = 2 (x - mean) / M; the mean's own part is zero, because the x - mean sum to zero. */
 void grad_var(Graph *g, Ref node, Ref dy, Ref *dx) {
     Ref x = operand(g, node, 0);
     Ref share = scaled(g, dy, 2 / elements_per_channel(g, x), type_batched(type_of(g, x)), node);
-    Ref centred = graph_op2(g, OP_sub, x, mean_of(g, x, node), NULL, node);
+    Ref centred = graph_op2(g, OP_sub, x, graph_op1(g, OP_mean, x, NULL, node), NULL, node);
     dx[0] = graph_op2(g, OP_mul, centred, share, NULL, node);
 }
 

@@ -6,7 +6,7 @@
  *
  * Method: on demand, from the sinks. Sinks (outputs and effects) are taken by the old number of what they wait for, so
  * backward layers come one after another, each with its update. A node runs when a sink needs it, operands first. But a
- * node that is ready and frees more than it makes runs at once: a maxpool_index shortens the life of what it indexes.
+ * node that is ready and frees twice what it makes runs at once: a maxpool_index shortens the life of what it indexes.
  * The old order stays if it happens to be better. */
 #include "order.h"
 
@@ -48,7 +48,9 @@ typedef struct Order {
     int32_t n_seq, n_checked;
 } Order;
 
-/* Operands, and for an effect also every reader of what it changes (of several effects, the older ones). */
+/* Operands, and for an effect also every reader of what it changes (of several effects, the older ones). Operands that
+ * do not grow with the batch come first: so the per-channel numbers of a chain of element-wise nodes over big tensors
+ * are ready before it starts, and the chain is in one piece for fuse. */
 static void collect_before(Order *o) {
     const Graph *g = o->g;
     int32_t n = 0, cap = 0;
@@ -56,7 +58,10 @@ static void collect_before(Order *o) {
     for (Ref r = 1; r < (Ref)g->n_node; r++) {
         const Node *node = graph_node(g, r);
         o->first[r] = n;
-        for (int i = 0; i < node->n_in; i++) PUSH(o->arena, o->before, n, cap, node->in[i]);
+        for (int i = 0; i < 2 * node->n_in; i++) {
+            Ref x = node->in[i % node->n_in];
+            if (type_batched(&graph_node(g, x)->type) == (i >= node->n_in)) PUSH(o->arena, o->before, n, cap, x);
+        }
         if (!op_info[node->op].effect) continue;
         for (int32_t i = o->readers.start[node->in[0]]; i < o->readers.start[node->in[0] + 1]; i++) {
             Ref reader = o->readers.node[i];
@@ -79,10 +84,10 @@ static bool ready(const Order *o, Ref r) {
     return true;
 }
 
-/* Whether running r now leaves fewer bytes live. */
+/* Whether running r now frees at least twice the bytes that it makes. */
 static bool shrinks(const Order *o, Ref r) {
     const Node *node = graph_node(o->g, r);
-    double change = bytes_of(o->g, r, o->n);
+    double freed = 0;
     for (int i = 0; i < node->n_in; i++) {
         int32_t mine = 0;
         bool seen = false;
@@ -90,9 +95,9 @@ static bool shrinks(const Order *o, Ref r) {
             mine += node->in[k] == node->in[i];
             seen |= k < i && node->in[k] == node->in[i];
         }
-        if (!seen && o->left[node->in[i]] == mine) change -= bytes_of(o->g, node->in[i], o->n);
+        if (!seen && o->left[node->in[i]] == mine) freed += bytes_of(o->g, node->in[i], o->n);
     }
-    return change < 0;
+    return freed > 0 && freed >= 2 * bytes_of(o->g, r, o->n);
 }
 
 /* Runs the readers of x that can run now and had better. */

@@ -82,7 +82,8 @@ static void make_net(Unit *u) {
     u->image = lab_image(u->net, 3, 8, 6);
     Ref x = op1(u, OP_relu, add_bn(u, add_conv(u, u->image, "conv1", 6, 1), "bn1"), NULL);
     x = add_bn(u, add_bias(u, add_conv(u, x, "conv2", 6, 3), "conv2"), "bn2");
-    x = op1(u, OP_maxpool, add_bn(u, op1(u, OP_relu, x, NULL), "bn3"), &pool);
+    x = add_bn(u, op1(u, OP_relu, x, NULL), "bn3");
+    x = op1(u, OP_maxpool, op1(u, OP_relu, x, NULL), &pool);
     Ref shared = add_conv(u, x, "conv4", 6, 2);
     x = graph_op2(u->net, OP_add, add_bn(u, shared, "bn4"), shared, NULL, x);
     make_head(u, x);
@@ -144,6 +145,7 @@ static void test_canon(void) {
     CU_ASSERT_EQUAL(count_op(g, OP_flatten), 1); /* the output's own */
     CU_ASSERT_EQUAL(count_op(g, OP_concat) + count_op(g, OP_scale), 0);
     CU_ASSERT_EQUAL(count_op(g, OP_dropout), 1);
+    CU_ASSERT(graph_node(g, graph_node(g, find_op(g, OP_maxpool))->in[0])->op == OP_bn); /* not relu */
     CU_ASSERT_EQUAL(graph_node(g, graph_find_param(g, name_of("fc.weight")))->type.rank, 4);
     CU_ASSERT_EQUAL(graph_node(g, graph_find_param(g, name_of("aux.weight")))->attr.param.type.rank, 4);
     arena_free(a);
