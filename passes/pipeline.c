@@ -103,6 +103,6 @@ bool pipeline_run_table(Unit *u, const PassOptions *o, const Pass *table, int n)
         if (o->stop_after && strcmp(o->stop_after, p->name) == 0) break;
     }
     if (o->time_report) fprintf(stderr, "%-12s %9.2f ms\n", "all passes", now_ms() - start);
-    ice_context("", "");
+    ice_context("after the passes", "");
     return true;
 }

@@ -101,13 +101,15 @@ static bool run_passes(Unit *u, int n, const Pass *table) {
     return pipeline_run_table(u, &(PassOptions){.check_roundtrip = true}, table, n);
 }
 
-static RefRun *run_graph(const Graph *g) {
-    RefRun *r = ref_new(g->arena, g, PICTURES, true);
+static RefRun *run_as(const Graph *g, bool in_double) {
+    RefRun *r = ref_new(g->arena, g, PICTURES, in_double);
     r->key[1] = 9;
     lab_set_leaves(r, 0.1);
     ref_run(r);
     return r;
 }
+
+static RefRun *run_graph(const Graph *g) { return run_as(g, true); }
 
 static bool near(double a, double b) { return fabs(a - b) <= tolerance * fmax(1, fmax(fabs(a), fabs(b))); }
 
@@ -274,6 +276,24 @@ static void test_order(void) {
     arena_free(a);
 }
 
+/* The float half of the interpreter, operator by operator, on a whole training step. */
+static void test_float(void) {
+    Arena *a = arena_new();
+    Unit *u = new_unit(a);
+    make_net(u);
+    CU_ASSERT(run_passes(u, 4, (const Pass[]){canon, specialise, autodiff, order}));
+    const Graph *g = u->graph[ENTRY_TRAIN];
+    RefRun *exact = run_as(g, true), *single = run_as(g, false);
+    for (Ref r = 1; r < (Ref)g->n_node; r++)
+        for (int64_t i = 0; i < ref_count(exact, r); i++) {
+            double want = ref_get(exact, r, i), error = fabs(ref_get(single, r, i) - want);
+            if (error > 1e-4 * (1 + fabs(want)))
+                printf("\n  %%%u %s is off by %g ", r, op_info[graph_node(g, r)->op].name, error);
+            CU_ASSERT(error <= 1e-4 * (1 + fabs(want)));
+        }
+    arena_free(a);
+}
+
 /* What a table of passes does to a fresh unit, in a process of its own: its exit status. The message is not shown. */
 static int status_of(const Pass *table, int n) {
     fflush(stdout);
@@ -355,6 +375,7 @@ int main(void) {
     CU_add_test(suite, "specialise for inference keeps results", test_infer);
     CU_add_test(suite, "specialise for training takes batch statistics", test_train);
     CU_add_test(suite, "order keeps results and lowers the peak", test_order);
+    CU_add_test(suite, "the float interpreter agrees with the double one", test_float);
     CU_add_test(suite, "the pipeline enforces needs and invariants", test_pipeline_rules);
     CU_add_test(suite, "dumps and stop-after", test_dump_and_stop);
     CU_add_test(suite, "a loss on no scores is reported", test_bad_loss);
