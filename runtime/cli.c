@@ -32,7 +32,7 @@ static const OptionRow rows[] = {
     {"output", 'o', KIND_TEXT, AT(output), 0, 0, "FILE", "the safetensors file to write", "export"},
     {"resume", 0, KIND_FLAG, AT(resume), 0, 0, NULL, "go on from the checkpoint in --out, if there is one", "train"},
     {"epochs", 0, KIND_COUNT, AT(epochs), 1, 1000000000, "N", "stop after N epochs", "train"},
-    {"steps", 0, KIND_COUNT, AT(steps), 1, 1000000000000, "N", "stop after N steps", "train"},
+    {"steps", 0, KIND_COUNT, AT(steps), 1, 1000000000000, "N", "stop after N steps, with the learning rates of all", "train"},
     {"batch", 'b', KIND_COUNT, AT(batch), 1, 1 << 20, "N", "pictures in a step", "train"},
     {"batch", 'b', KIND_TEXT, AT(batches), 0, 0, "N,...", "batches to time (1,16; with --train the net's)", "bench"},
     {"lr", 0, KIND_REAL, AT(lr), 0, 0, "X", "this learning rate throughout", "train"},

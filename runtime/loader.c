@@ -148,7 +148,8 @@ static bool make_order(Loader *l, RtError *err)
 
 static bool make_places(Loader *l, RtError *err)
 {
-    size_t batch = (size_t)l->config.batch, todo = l->batches - l->next_batch, all, floats;
+    /* A batch's pictures and labels start on 64 bytes (abi.h): 16 numbers. */
+    size_t batch = ((size_t)l->config.batch + 15) / 16 * 16, todo = l->batches - l->next_batch, all, floats;
     l->places = (size_t)l->config.prefetch + 1;
     l->places = l->places > todo && todo > 0 ? todo : l->places;
     if (!rt_mul(l->places, batch, &all) || !rt_mul(all, l->floats, &floats))

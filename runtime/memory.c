@@ -10,10 +10,10 @@ int64_t memory_infer(const Model *m, int64_t n)
     return exec_bytes(m, &m->infer, n, true) + n * model_image_bytes(m);
 }
 
-/* Pictures, labels and sample numbers of the batches that a loader holds. */
+/* Pictures, labels and sample numbers of the batches that a loader holds, each with room for a multiple of 16 pictures. */
 static int64_t loader_bytes(const Model *m, int64_t batch, int64_t prefetch)
 {
-    return (prefetch + 1) * batch * (model_image_bytes(m) + 8);
+    return (prefetch + 1) * ((batch + 15) / 16 * 16) * (model_image_bytes(m) + 8);
 }
 
 int64_t memory_train(const Model *m, int64_t batch, RtError *err)

@@ -7,13 +7,12 @@
 
 #include "init.h"
 
-char *params_path(const Context *c, const char *folder, const char *kind, RtError *err)
+char *params_path(const Context *c, const char *folder, const char *suffix, RtError *err)
 {
-    static const char suffix[] = ".safetensors";
-    size_t room = strlen(c->program) + strlen(kind) + sizeof suffix;
+    size_t room = strlen(c->program) + strlen(suffix) + 1;
     char *name = rt_alloc(room, 1, err);
     if (!name) return NULL;
-    snprintf(name, room, "%s%s%s", c->program, kind, suffix);
+    snprintf(name, room, "%s%s", c->program, suffix);
     if (strcmp(folder, ".") == 0) return name;
     char *path = rt_join_path(folder, name, err);
     free(name);
@@ -35,7 +34,7 @@ static char *find_default(const Context *c, RtError *err)
 {
     const char *folders[] = {".", c->folder};
     for (int i = 0; i < 2 && folders[i]; i++) {
-        char *path = params_path(c, folders[i], "", err);
+        char *path = params_path(c, folders[i], PARAMS_SUFFIX, err);
         if (!path || access(path, F_OK) == 0) return path;
         free(path);
     }

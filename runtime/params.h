@@ -7,8 +7,10 @@
 
 enum { PARAMS_SEED = 1 };   /* of initial values where nothing says another */
 
-/* The path of this program's file of that kind ("" or ".checkpoint") in a folder: FOLDER/PROGRAM<kind>.safetensors, to be freed. */
-char *params_path(const Context *c, const char *folder, const char *kind, RtError *err);
+#define PARAMS_SUFFIX ".safetensors"
+
+/* The path of one of this program's files: FOLDER/PROGRAM<suffix>, to be freed. */
+char *params_path(const Context *c, const char *folder, const char *suffix, RtError *err);
 
 /* Fills params from `weights`, else from PROGRAM.safetensors in the current folder or beside the program, else with initial
  * values and a warning on stderr. *labels (to be released; may be NULL) becomes the class names that came with them, or NULL. */

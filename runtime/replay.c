@@ -98,7 +98,7 @@ static bool replay_step(Replay *r, RtError *err)
 
 static bool replay_save(const Replay *r, const Context *c, const char *folder, RtError *err)
 {
-    char *path = params_path(c, folder, "", err);
+    char *path = params_path(c, folder, PARAMS_SUFFIX, err);
     bool ok = path && weights_write(c->model, r->t.params, NULL, path, NULL, err);
     free(path);
     return ok;
@@ -108,7 +108,7 @@ int replay_train(const Context *c, const Options *o, RtError *err)
 {
     Replay r = {.file = NULL};
     if (replay_open(&r, c, o, err))
-        while ((!o->steps || r.t.at.step < o->steps) && replay_step(&r, err)) {}
+        while ((r.t.last < 0 || r.t.at.step < r.t.last) && replay_step(&r, err)) {}
     if (!err->code && o->out) replay_save(&r, c, o->out, err);
     replay_close(&r);
     return err->code;

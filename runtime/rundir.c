@@ -45,9 +45,9 @@ bool rundir_open(RunDir *d, const Context *c, const char *folder, RtError *err)
         rt_fail(err, RT_NO_OUTPUT, "cannot create folder %s: %s", where, strerror(errno));
         return false;
     }
-    d->weights = params_path(c, where, "", err);
-    d->best = params_path(c, where, ".best", err);
-    d->checkpoint = params_path(c, where, ".checkpoint", err);
+    d->weights = params_path(c, where, PARAMS_SUFFIX, err);
+    d->best = params_path(c, where, ".best" PARAMS_SUFFIX, err);
+    d->checkpoint = params_path(c, where, ".checkpoint" PARAMS_SUFFIX, err);
     d->lock = params_path(c, where, ".lock", err);
     if (err->code || !outfile_open(&probe, d->weights, err)) return false;
     outfile_abort(&probe);

@@ -208,7 +208,7 @@ static ProgressTrain figures(const Session *s, const Loader *loader, const Batch
                        .running = &t->at.running, .lr = schedule_lr(t->schedule, t->at.step - 1), .rate = rate, .left = -1};
     p.waiting = s->busy > 0 ? loader_waited(loader) / s->busy : 0;
     if (t->total > 0) p.epochs = (t->total + s->steps_per_epoch - 1) / s->steps_per_epoch;
-    if (t->total > 0 && rate > 0) p.left = (double)(t->total - t->at.step) * t->batch / rate;
+    if (t->last > 0 && rate > 0) p.left = (double)(t->last - t->at.step) * t->batch / rate;
     return p;
 }
 
@@ -227,7 +227,7 @@ static bool after_step(Session *s, const Loader *loader, const Batch *b, RtError
         at->batch = 0;
         at->running = (Metrics){0};
     }
-    s->finished = (s->t.total >= 0 && at->step >= s->t.total) || rt_now() >= s->deadline;
+    s->finished = (s->t.last >= 0 && at->step >= s->t.last) || rt_now() >= s->deadline;
     if (timer_due(&s->evaluate, at->step) || s->finished) {
         at->evaluate = true;
         if (!signals_stop && !evaluate_and_save(s, err)) return false;
@@ -267,8 +267,8 @@ static void run_epoch(Session *s, RtError *err)
 static int run(Session *s, RtError *err)
 {
     TrainState *at = &s->t.at;
-    s->finished = s->t.total >= 0 && at->step >= s->t.total;
-    if (s->finished && !at->evaluate) printf("nothing to do: step %lld of %lld is done\n", (long long)at->step, (long long)s->t.total);
+    s->finished = s->t.last >= 0 && at->step >= s->t.last;
+    if (s->finished && !at->evaluate) printf("nothing to do: step %lld of %lld is done\n", (long long)at->step, (long long)s->t.last);
     if (at->evaluate && !evaluate_and_save(s, err)) return err->code;
     while (!s->finished && !signals_stop && !err->code) run_epoch(s, err);
     if (err->code) return err->code;

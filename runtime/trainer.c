@@ -55,8 +55,8 @@ bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtE
 {
     Quantity stop = t->settings.stop;
     if (o->epochs) stop = (Quantity){(double)o->epochs, UNIT_EPOCHS};
-    if (o->steps) stop = (Quantity){(double)o->steps, UNIT_STEPS};
     t->total = stop.unit == UNIT_SECONDS ? -1 : quantity_steps(stop, steps_per_epoch, "train.stop", err);
+    t->last = o->steps && (t->total < 0 || o->steps < t->total) ? o->steps : t->total;
     json_t *constant = o->lr >= 0 ? json_pack("[{s:s, s:f}]", "call", "constant", "base", o->lr) : NULL;
     t->schedule = err->code ? NULL : schedule_new(constant ? constant : t->settings.lr, steps_per_epoch, t->total, err);
     json_decref(constant);

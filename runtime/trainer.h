@@ -14,7 +14,8 @@ typedef struct Trainer {
     Pool *pool;
     TrainSettings settings;
     Schedule *schedule;          /* set by trainer_schedule */
-    int64_t total;               /* steps of the whole training; -1: not known */
+    int64_t total;               /* steps of the whole training, which the schedule goes by; -1: not known */
+    int64_t last;                /* the step this run ends with: total, or --steps if that is earlier; -1: not known */
     int batch;
     float *params, *state;
     Exec *exec;
@@ -26,7 +27,7 @@ typedef struct Trainer {
 /* Takes everything a training needs but data, schedule and initial values. */
 bool trainer_open(Trainer *t, const Context *c, const Options *o, RtError *err);
 void trainer_close(Trainer *t);
-/* Works out `total` and the learning rates. */
+/* Works out `total`, `last` and the learning rates. */
 bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtError *err);
 /* Initial values, or the weights of --weights or settings.train.init. */
 bool trainer_initialise(Trainer *t, const Options *o, RtError *err);

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-#include "../../runtime/abi.h"
+#include "runtime/abi.h"
 
 enum { TOY_IN = 48, TOY_OUT = 3, TOY_BLOCK = 4, TOY_ROW = 16 };   /* TOY_ROW: floats of a picture's activations */
 
