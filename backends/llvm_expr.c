@@ -1,0 +1,222 @@
+/* Values: float, integer and condition expressions as scalars or vectors of E lanes. */
+#include "llvm.h"
+
+bool uses_lane(const Gen *g, const Expr *e) {
+    if (e->kind == EX_var) return e->i == g->lane_var;
+    for (int32_t i = 0; i < expr_info[e->kind].n; i++)
+        if (uses_lane(g, e->a[i])) return true;
+    return false;
+}
+
+bool loads_from(const Expr *e, int32_t buf) {
+    if (e->kind == EX_load && e->buf == buf) return true;
+    for (int32_t i = 0; i < expr_info[e->kind].n; i++)
+        if (loads_from(e->a[i], buf)) return true;
+    return false;
+}
+
+/* Both as vectors if one is. */
+static bool unify(const Gen *g, Val *a, Val *b) {
+    if (!a->vector && !b->vector) return false;
+    *a = (Val){llvm_as_vector(g, *a), true};
+    *b = (Val){llvm_as_vector(g, *b), true};
+    return true;
+}
+
+/* ---- loads ---- */
+
+static LLVMValueRef load_typed(Gen *g, int32_t buf, LLVMValueRef pointer, LLVMTypeRef type) {
+    LLVMValueRef v = LLVMBuildLoad2(g->b, type, pointer, "");
+    alias_mark(g, buf, v);
+    return v;
+}
+
+/* Integers are i64 whatever the buffer holds. */
+static LLVMValueRef widen(const Gen *g, int32_t buf, LLVMValueRef v) {
+    DType t = g->k->buf[buf].dtype;
+    if (t == DT_F32) return v;
+    LLVMTypeRef wide = llvm_like(LLVMTypeOf(v), g->m->i64);
+    return t == DT_U8 ? LLVMBuildZExt(g->b, v, wide, "") : LLVMBuildSExt(g->b, v, wide, "");
+}
+
+static LLVMValueRef load_scalar(Gen *g, int32_t buf, const Lin *at) {
+    return widen(g, buf, load_typed(g, buf, address_of(g, buf, at), llvm_dtype(g->m, g->k->buf[buf].dtype)));
+}
+
+static LLVMValueRef load_vector(Gen *g, int32_t buf, const Lin *at) {
+    LLVMTypeRef type = LLVMVectorType(llvm_dtype(g->m, g->k->buf[buf].dtype), (unsigned)g->lanes);
+    return widen(g, buf, load_typed(g, buf, address_of(g, buf, at), type));
+}
+
+/* One scalar load per lane. */
+static LLVMValueRef gather(Gen *g, const Expr *e) {
+    LLVMTypeRef element = e->type == ET_FLOAT ? g->m->f32 : g->m->i64;
+    LLVMValueRef all = LLVMGetPoison(LLVMVectorType(element, (unsigned)g->lanes));
+    for (int32_t lane = 0; lane < g->lanes; lane++) {
+        Lin at;
+        g->lane_at = lane;
+        lin_of(g, e->a[0], &at);
+        all = LLVMBuildInsertElement(g->b, all, load_scalar(g, e->buf, &at), llvm_i64(g, lane), "");
+    }
+    g->lane_at = -1;
+    return all;
+}
+
+static Val gen_load(Gen *g, const Expr *e) {
+    Lin at;
+    bool linear = lin_of(g, e->a[0], &at);
+    if (linear && at.lane == 0) return (Val){load_scalar(g, e->buf, &at), false};
+    if (linear && at.lane == 1) return (Val){load_vector(g, e->buf, &at), true};
+    return (Val){gather(g, e), true};
+}
+
+/* Both sides are evaluated: neither may read out of bounds. */
+static Val gen_select(Gen *g, const Expr *e) {
+    int known = lin_decide(g, e->a[0]);
+    if (known >= 0) return gen_expr(g, known ? e->a[1] : e->a[2]);
+    Val cond = gen_expr(g, e->a[0]);
+    Val yes = gen_expr(g, e->a[1]), no = gen_expr(g, e->a[2]);
+    bool vector = unify(g, &yes, &no);
+    if (cond.vector && !vector) {
+        yes.v = llvm_splat(g, yes.v, g->lanes);
+        no.v = llvm_splat(g, no.v, g->lanes);
+    }
+    return (Val){LLVMBuildSelect(g->b, cond.v, yes.v, no.v, ""), vector || cond.vector};
+}
+
+/* ---- arithmetic of two operands, float or i64, scalar or vector ---- */
+
+typedef LLVMValueRef Binary(const Gen *g, LLVMValueRef a, LLVMValueRef b);
+
+static LLVMValueRef float_add(const Gen *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildFAdd(g->b, a, b, ""); }
+static LLVMValueRef float_sub(const Gen *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildFSub(g->b, a, b, ""); }
+static LLVMValueRef float_mul(const Gen *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildFMul(g->b, a, b, ""); }
+static LLVMValueRef float_div(const Gen *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildFDiv(g->b, a, b, ""); }
+
+/* a > b ? a : b is b if either is NaN: exactly loop.h's max, and exactly one instruction of x86. */
+static LLVMValueRef float_max(const Gen *g, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealOGT, a, b, ""), a, b, "");
+}
+
+static LLVMValueRef float_min(const Gen *g, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealOLT, a, b, ""), a, b, "");
+}
+
+static LLVMValueRef int_add(const Gen *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildAdd(g->b, a, b, ""); }
+static LLVMValueRef int_sub(const Gen *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildSub(g->b, a, b, ""); }
+static LLVMValueRef int_mul(const Gen *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildMul(g->b, a, b, ""); }
+
+static LLVMValueRef int_max(const Gen *g, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSGT, a, b, ""), a, b, "");
+}
+
+static LLVMValueRef int_min(const Gen *g, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, a, b, ""), a, b, "");
+}
+
+static LLVMValueRef int_mod(const Gen *g, LLVMValueRef a, LLVMValueRef b) {
+    LLVMValueRef r = LLVMBuildSRem(g->b, a, b, ""), zero = LLVMConstNull(LLVMTypeOf(r));
+    LLVMValueRef negative = LLVMBuildICmp(g->b, LLVMIntSLT, r, zero, "");
+    return LLVMBuildAdd(g->b, r, LLVMBuildSelect(g->b, negative, b, zero, ""), "");
+}
+
+/* Floor: exact division of what is left after the floor remainder. */
+static LLVMValueRef int_div(const Gen *g, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildSDiv(g->b, LLVMBuildSub(g->b, a, int_mod(g, a, b), ""), b, "");
+}
+
+static LLVMValueRef bool_and(const Gen *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildAnd(g->b, a, b, ""); }
+
+static Binary *const float_rule[EX_COUNT] = {
+    [EX_add] = float_add, [EX_sub] = float_sub, [EX_mul] = float_mul,
+    [EX_div] = float_div, [EX_max] = float_max, [EX_min] = float_min,
+};
+static Binary *const int_rule[EX_COUNT] = {
+    [EX_add] = int_add, [EX_sub] = int_sub, [EX_mul] = int_mul, [EX_div] = int_div,
+    [EX_mod] = int_mod, [EX_max] = int_max, [EX_min] = int_min,
+};
+static Binary *const bool_rule[EX_COUNT] = {[EX_and] = bool_and};
+
+static Val gen_binary(Gen *g, const Expr *e) {
+    Binary *const *rule = e->type == ET_FLOAT ? float_rule : e->type == ET_INT ? int_rule : bool_rule;
+    ICE_UNLESS(rule[e->kind], "kernel %s: no code for %s of this type", g->k->name, expr_info[e->kind].name);
+    Val a = gen_expr(g, e->a[0]), b = gen_expr(g, e->a[1]);
+    bool vector = unify(g, &a, &b);
+    return (Val){rule[e->kind](g, a.v, b.v), vector};
+}
+
+static Val gen_compare(Gen *g, const Expr *e) {
+    int known = lin_decide(g, e);
+    if (known >= 0) return (Val){LLVMConstInt(g->m->i1, (unsigned)known, 0), false};
+    bool is_float = e->a[0]->type == ET_FLOAT;
+    LLVMRealPredicate real = e->kind == EX_lt ? LLVMRealOLT : e->kind == EX_le ? LLVMRealOLE : LLVMRealOEQ;
+    LLVMIntPredicate whole = e->kind == EX_lt ? LLVMIntSLT : e->kind == EX_le ? LLVMIntSLE : LLVMIntEQ;
+    Val a = gen_expr(g, e->a[0]), b = gen_expr(g, e->a[1]);
+    bool vector = unify(g, &a, &b);
+    return (Val){is_float ? LLVMBuildFCmp(g->b, real, a.v, b.v, "") : LLVMBuildICmp(g->b, whole, a.v, b.v, ""), vector};
+}
+
+/* ---- the rest ---- */
+
+/* Lane numbers times `step` as a vector of i64. */
+static LLVMValueRef lane_numbers(const Gen *g, int64_t step) {
+    LLVMValueRef lane[LANES_MAX];
+    for (int32_t i = 0; i < g->lanes; i++) lane[i] = llvm_i64(g, step * i);
+    return LLVMConstVector(lane, (unsigned)g->lanes);
+}
+
+static Val gen_linear(Gen *g, const Lin *at) {
+    LLVMValueRef v = lin_value(g, at);
+    if (at->lane == 0) return (Val){v, false};
+    v = llvm_splat(g, v, g->lanes);
+    return (Val){LLVMBuildAdd(g->b, v, lane_numbers(g, at->lane), ""), true};
+}
+
+static Val gen_literal(Gen *g, const Expr *e) {
+    if (e->kind == EX_float) return (Val){LLVMConstReal(g->m->f32, e->f), false};
+    return (Val){LLVMConstInt(g->m->i1, e->i != 0, 0), false};
+}
+
+static Val gen_fma(Gen *g, const Expr *e) {
+    Val v[3];
+    bool vector = false;
+    for (int i = 0; i < 3; i++) {
+        v[i] = gen_expr(g, e->a[i]);
+        vector |= v[i].vector;
+    }
+    LLVMValueRef arg[3];
+    for (int i = 0; i < 3; i++) arg[i] = vector ? llvm_as_vector(g, v[i]) : v[i].v;
+    LLVMTypeRef type = LLVMTypeOf(arg[0]);
+    return (Val){llvm_intrinsic(g, "llvm.fma", &type, 1, arg, 3), vector};
+}
+
+static Val gen_function(Gen *g, const Expr *e) {
+    Val x = gen_expr(g, e->a[0]);
+    LLVMTypeRef type = LLVMTypeOf(x.v);
+    switch (e->kind) {
+    case EX_sqrt: x.v = llvm_intrinsic(g, "llvm.sqrt", &type, 1, &x.v, 1); break;
+    case EX_exp: x.v = math_exp(g, x.v); break;
+    case EX_log: x.v = math_log(g, x.v); break;
+    case EX_tofloat: x.v = LLVMBuildSIToFP(g->b, x.v, llvm_like(type, g->m->f32), ""); break;
+    default: x.v = math_random(g, x.v, e->i); break;
+    }
+    return x;
+}
+
+typedef Val ValueRule(Gen *g, const Expr *e);
+static ValueRule *const value_rule[EX_COUNT] = {
+    [EX_int] = gen_literal,  [EX_float] = gen_literal,  [EX_load] = gen_load,    [EX_add] = gen_binary,
+    [EX_sub] = gen_binary,   [EX_mul] = gen_binary,     [EX_div] = gen_binary,   [EX_mod] = gen_binary,
+    [EX_min] = gen_binary,   [EX_max] = gen_binary,     [EX_fma] = gen_fma,      [EX_sqrt] = gen_function,
+    [EX_exp] = gen_function, [EX_log] = gen_function,   [EX_lt] = gen_compare,   [EX_le] = gen_compare,
+    [EX_eq] = gen_compare,   [EX_and] = gen_binary,     [EX_select] = gen_select, [EX_tofloat] = gen_function,
+    [EX_random] = gen_function,
+};
+
+Val gen_expr(Gen *g, const Expr *e) {
+    Lin at;
+    bool plain = e->type == ET_INT && e->kind != EX_load && e->kind != EX_select;
+    if (plain && lin_of(g, e, &at)) return gen_linear(g, &at);
+    ICE_UNLESS(value_rule[e->kind], "kernel %s: no code for %s", g->k->name, expr_info[e->kind].name);
+    return value_rule[e->kind](g, e);
+}

@@ -1,0 +1,127 @@
+/* exp, log and Philox as straight-line code on floats or vectors of floats.
+ *
+ * exp and log follow the single-precision routines of Cephes (S. L. Moshier, netlib.org/cephes, expf.c and logf.c: range
+ * reduction and coefficients), with the branches replaced by selects. Worst errors against double precision over all
+ * floats of the normal range are checked by tests/unit/test_codegen.c: at most 2 units in the last place. */
+#include "llvm.h"
+
+static LLVMValueRef fma3(const Gen *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c) {
+    LLVMValueRef arg[3] = {a, b, c};
+    LLVMTypeRef type = LLVMTypeOf(a);
+    return llvm_intrinsic(g, "llvm.fma", &type, 1, arg, 3);
+}
+
+/* c[0] x^(n-1) + ... + c[n-1], by Horner's rule. */
+static LLVMValueRef polynomial(const Gen *g, LLVMValueRef x, const double *c, int n) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMValueRef y = llvm_real(type, c[0]);
+    for (int i = 1; i < n; i++) y = fma3(g, y, x, llvm_real(type, c[i]));
+    return y;
+}
+
+static LLVMTypeRef as_i32(const Gen *g, LLVMTypeRef type) { return llvm_like(type, g->m->i32); }
+
+/* 2^n for integers -126 <= n <= 127 (i32): the exponent field. */
+static LLVMValueRef power_of_two(const Gen *g, LLVMValueRef n, LLVMTypeRef type) {
+    LLVMTypeRef whole = LLVMTypeOf(n);
+    LLVMValueRef biased = LLVMBuildAdd(g->b, n, llvm_whole(whole, 127), "");
+    return LLVMBuildBitCast(g->b, LLVMBuildShl(g->b, biased, llvm_whole(whole, 23), ""), type, "");
+}
+
+static LLVMValueRef select_if(const Gen *g, LLVMRealPredicate p, LLVMValueRef x, double limit, LLVMValueRef yes,
+                              LLVMValueRef no) {
+    return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, p, x, llvm_real(LLVMTypeOf(x), limit), ""), yes, no, "");
+}
+
+/* x = n log 2 + r with |r| <= log(2)/2, in two steps so that r is exact; e^x = 2^n e^r. The power is applied in two
+ * halves, so that results overflow to infinity and underflow through the denormals on their own; outside of [-104, 89]
+ * x is clamped, which changes no result. */
+LLVMValueRef math_exp(const Gen *g, LLVMValueRef x) {
+    static const double c[] = {1.9875691500E-4, 1.3981999507E-3, 8.3334519073E-3,
+                               4.1665795894E-2, 1.6666665459E-1, 5.0000001201E-1};
+    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMValueRef t = select_if(g, LLVMRealOGT, x, 89.0, llvm_real(type, 89.0), x);
+    t = select_if(g, LLVMRealOLT, t, -104.0, llvm_real(type, -104.0), t);
+    t = LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealUNO, x, x, ""), llvm_real(type, 0.0), t, "");
+    LLVMValueRef scaled = LLVMBuildFMul(g->b, t, llvm_real(type, 1.44269504088896341), "");
+    LLVMValueRef n = llvm_intrinsic(g, "llvm.rint", &type, 1, &scaled, 1);
+    LLVMValueRef r = fma3(g, n, llvm_real(type, -0.693359375), t);
+    r = fma3(g, n, llvm_real(type, 2.12194440e-4), r);
+    LLVMValueRef y = fma3(g, polynomial(g, r, c, ARRAY_LEN(c)), LLVMBuildFMul(g->b, r, r, ""), r);
+    y = LLVMBuildFAdd(g->b, y, llvm_real(type, 1.0), "");
+    LLVMTypeRef whole = as_i32(g, type);
+    LLVMValueRef k = LLVMBuildFPToSI(g->b, n, whole, "");
+    LLVMValueRef half = LLVMBuildAShr(g->b, k, llvm_whole(whole, 1), "");
+    y = LLVMBuildFMul(g->b, y, power_of_two(g, half, type), "");
+    y = LLVMBuildFMul(g->b, y, power_of_two(g, LLVMBuildSub(g->b, k, half, ""), type), "");
+    return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealUNO, x, x, ""), x, y, "");
+}
+
+/* Splits a positive x (denormals scaled up first) into m * 2^e with sqrt(1/2) <= m < sqrt(2); e as a float. */
+static LLVMValueRef split_exponent(const Gen *g, LLVMValueRef x, LLVMValueRef *e) {
+    LLVMTypeRef type = LLVMTypeOf(x), whole = as_i32(g, type);
+    LLVMValueRef tiny = LLVMBuildFCmp(g->b, LLVMRealOLT, x, llvm_real(type, 0x1p-126), "");
+    LLVMValueRef up = LLVMBuildFMul(g->b, x, llvm_real(type, 0x1p23), "");
+    LLVMValueRef bits = LLVMBuildBitCast(g->b, LLVMBuildSelect(g->b, tiny, up, x, ""), whole, "");
+    /* Adding 1 - sqrt(1/2) in the exponent's scale moves the cut from 1 to sqrt(1/2) (0x3f3504f3). */
+    LLVMValueRef moved = LLVMBuildSub(g->b, bits, llvm_whole(whole, 0x3f3504f3), "");
+    LLVMValueRef power = LLVMBuildAShr(g->b, moved, llvm_whole(whole, 23), "");
+    LLVMValueRef m = LLVMBuildSub(g->b, bits, LLVMBuildShl(g->b, power, llvm_whole(whole, 23), ""), "");
+    LLVMValueRef bias = LLVMBuildSelect(g->b, tiny, llvm_real(type, -23.0), llvm_real(type, 0.0), "");
+    *e = LLVMBuildFAdd(g->b, LLVMBuildSIToFP(g->b, power, type, ""), bias, "");
+    return LLVMBuildBitCast(g->b, m, type, "");
+}
+
+/* log x = e log 2 + log m; log(1 + r) = r - r^2/2 + r^3 P(r). */
+LLVMValueRef math_log(const Gen *g, LLVMValueRef x) {
+    static const double c[] = {7.0376836292E-2,  -1.1514610310E-1, 1.1676998740E-1, -1.2420140846E-1, 1.4249322787E-1,
+                               -1.6668057665E-1, 2.0000714765E-1,  -2.4999993993E-1, 3.3333331174E-1};
+    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMValueRef e, m = split_exponent(g, x, &e);
+    LLVMValueRef r = LLVMBuildFSub(g->b, m, llvm_real(type, 1.0), "");
+    LLVMValueRef r2 = LLVMBuildFMul(g->b, r, r, "");
+    LLVMValueRef y = LLVMBuildFMul(g->b, LLVMBuildFMul(g->b, polynomial(g, r, c, ARRAY_LEN(c)), r2, ""), r, "");
+    y = fma3(g, e, llvm_real(type, -2.12194440e-4), y);
+    y = fma3(g, r2, llvm_real(type, -0.5), y);
+    y = fma3(g, e, llvm_real(type, 0.693359375), LLVMBuildFAdd(g->b, r, y, ""));
+    LLVMValueRef inf = llvm_real(type, __builtin_inf()), nan = llvm_real(type, __builtin_nan(""));
+    y = select_if(g, LLVMRealOEQ, x, __builtin_inf(), inf, y);
+    y = select_if(g, LLVMRealOEQ, x, 0.0, llvm_real(type, -__builtin_inf()), y);
+    y = select_if(g, LLVMRealOLT, x, 0.0, nan, y);
+    return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealUNO, x, x, ""), x, y, "");
+}
+
+/* The 64-bit product of a word by a constant, as its two words; words are kept in i64s with a zero upper half, so that the
+ * product is one vpmuludq. */
+static void multiply_words(const Gen *g, LLVMValueRef word, uint32_t by, LLVMValueRef *high, LLVMValueRef *low) {
+    LLVMTypeRef type = LLVMTypeOf(word);
+    LLVMValueRef product = LLVMBuildMul(g->b, word, llvm_whole(type, by), "");
+    *high = LLVMBuildLShr(g->b, product, llvm_whole(type, 32), "");
+    *low = LLVMBuildAnd(g->b, product, llvm_whole(type, UINT32_MAX), "");
+}
+
+/* Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers, SC 2011) with counter {index low, index high,
+ * site, 0} and the key of the run, as runtime/abi.h says. */
+LLVMValueRef math_random(const Gen *g, LLVMValueRef index, int64_t site) {
+    LLVMTypeRef type = LLVMTypeOf(index);
+    LLVMValueRef c[4] = {LLVMBuildAnd(g->b, index, llvm_whole(type, UINT32_MAX), ""),
+                         LLVMBuildLShr(g->b, index, llvm_whole(type, 32), ""),
+                         llvm_whole(type, site & UINT32_MAX), llvm_whole(type, 0)};
+    LLVMValueRef key[2] = {g->key[0], g->key[1]};
+    for (int round = 0; round < 10; round++) {
+        LLVMValueRef high[2], low[2], k[2];
+        for (int i = 0; i < 2; i++) {
+            multiply_words(g, c[2 * i], i ? 0xCD9E8D57u : 0xD2511F53u, &high[i], &low[i]);
+            k[i] = LLVMBuildZExt(g->b, key[i], g->m->i64, "");
+            if (type != g->m->i64) k[i] = llvm_splat(g, k[i], (int32_t)LLVMGetVectorSize(type));
+            key[i] = LLVMBuildAdd(g->b, key[i], llvm_whole(g->m->i32, i ? 0xBB67AE85u : 0x9E3779B9u), "");
+        }
+        c[0] = LLVMBuildXor(g->b, LLVMBuildXor(g->b, high[1], c[1], ""), k[0], "");
+        c[1] = low[1];
+        c[2] = LLVMBuildXor(g->b, LLVMBuildXor(g->b, high[0], c[3], ""), k[1], "");
+        c[3] = low[0];
+    }
+    LLVMValueRef top = LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, c[0], llvm_whole(type, 8), ""), as_i32(g, type), "");
+    LLVMTypeRef real = llvm_like(type, g->m->f32);
+    return LLVMBuildFMul(g->b, LLVMBuildSIToFP(g->b, top, real, ""), llvm_real(real, 0x1p-24), "");
+}
