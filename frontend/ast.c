@@ -17,110 +17,110 @@ const int operator_precedence[OPR_COUNT] = {
 #undef OPERATOR
 };
 
-static Expr *new_expr(Arena *a, ExprKind kind, Span at, int32_t depth) {
-    Expr *e = NEW(a, Expr);
+static AstExpr *new_expr(Arena *a, AstExprKind kind, Span at, int32_t depth) {
+    AstExpr *e = NEW(a, AstExpr);
     e->kind = kind;
     e->span = at;
     e->depth = depth;
     return e;
 }
 
-static int32_t deeper(const Expr *x, const Expr *y) {
+static int32_t deeper(const AstExpr *x, const AstExpr *y) {
     int32_t dx = x ? x->depth : 0, dy = y ? y->depth : 0;
     return (dx > dy ? dx : dy) + 1;
 }
 
-static int32_t args_depth(const Expr *callee, const ArgList *arg) {
+static int32_t args_depth(const AstExpr *callee, const ArgList *arg) {
     int32_t depth = callee->depth;
     for (int32_t i = 0; i < arg->n; i++)
         if (arg->item[i].value->depth > depth) depth = arg->item[i].value->depth;
     return depth + 1;
 }
 
-Expr *expr_name(Arena *a, Span at, Name name) {
-    Expr *e = new_expr(a, X_NAME, at, 0);
+AstExpr *ast_expr_name(Arena *a, Span at, Name name) {
+    AstExpr *e = new_expr(a, X_NAME, at, 0);
     e->name = name;
     return e;
 }
 
-Expr *expr_literal(Arena *a, Span at, ExprKind kind, Value value, const char *text) {
-    Expr *e = new_expr(a, kind, at, 0);
+AstExpr *ast_expr_literal(Arena *a, Span at, AstExprKind kind, Value value, const char *text) {
+    AstExpr *e = new_expr(a, kind, at, 0);
     e->literal.value = value;
     e->literal.text = text;
     return e;
 }
 
-Expr *expr_list(Arena *a, Span at, ExprList list) {
+AstExpr *ast_expr_list(Arena *a, Span at, ExprList list) {
     int32_t depth = 0;
     for (int32_t i = 0; i < list.n; i++)
         if (list.item[i]->depth > depth) depth = list.item[i]->depth;
-    Expr *e = new_expr(a, X_LIST, at, depth + 1);
+    AstExpr *e = new_expr(a, X_LIST, at, depth + 1);
     e->list = list;
     return e;
 }
 
-Expr *expr_call(Arena *a, Span at, Expr *callee, ArgList arg) {
-    Expr *e = new_expr(a, X_CALL, at, args_depth(callee, &arg));
+AstExpr *ast_expr_call(Arena *a, Span at, AstExpr *callee, ArgList arg) {
+    AstExpr *e = new_expr(a, X_CALL, at, args_depth(callee, &arg));
     e->call.callee = callee;
     e->call.arg = arg;
     return e;
 }
 
-Expr *expr_annotate(Arena *a, Span at, Expr *callee, Name label, ArgList arg) {
-    Expr *e = new_expr(a, X_ANNOTATE, at, args_depth(callee, &arg));
+AstExpr *ast_expr_annotate(Arena *a, Span at, AstExpr *callee, Name label, ArgList arg) {
+    AstExpr *e = new_expr(a, X_ANNOTATE, at, args_depth(callee, &arg));
     e->call.callee = callee;
     e->call.arg = arg;
     e->call.label = label;
     return e;
 }
 
-Expr *expr_index(Arena *a, Span at, Expr *base, Expr *index) {
-    Expr *e = new_expr(a, X_INDEX, at, deeper(base, index));
+AstExpr *ast_expr_index(Arena *a, Span at, AstExpr *base, AstExpr *index) {
+    AstExpr *e = new_expr(a, X_INDEX, at, deeper(base, index));
     e->access.base = base;
     e->access.index = index;
     return e;
 }
 
-Expr *expr_field(Arena *a, Span at, Expr *base, Name field) {
-    Expr *e = new_expr(a, X_FIELD, at, deeper(base, NULL));
+AstExpr *ast_expr_field(Arena *a, Span at, AstExpr *base, Name field) {
+    AstExpr *e = new_expr(a, X_FIELD, at, deeper(base, NULL));
     e->access.base = base;
     e->access.field = field;
     return e;
 }
 
-Expr *expr_operator(Arena *a, Span at, Operator op, Expr *x, Expr *y) {
-    Expr *e = new_expr(a, y ? X_BINARY : X_UNARY, at, deeper(x, y));
+AstExpr *ast_expr_operator(Arena *a, Span at, Operator op, AstExpr *x, AstExpr *y) {
+    AstExpr *e = new_expr(a, y ? X_BINARY : X_UNARY, at, deeper(x, y));
     e->op.op = op;
     e->op.a = x;
     e->op.b = y;
     return e;
 }
 
-Expr *expr_cond(Arena *a, Span at, Expr *value, Expr *test, Expr *other) {
+AstExpr *ast_expr_cond(Arena *a, Span at, AstExpr *value, AstExpr *test, AstExpr *other) {
     int32_t depth = deeper(value, test);
-    Expr *e = new_expr(a, X_COND, at, depth > other->depth ? depth : other->depth + 1);
+    AstExpr *e = new_expr(a, X_COND, at, depth > other->depth ? depth : other->depth + 1);
     e->cond.value = value;
     e->cond.test = test;
     e->cond.other = other;
     return e;
 }
 
-Expr *expr_arrow(Arena *a, Span at, Expr *from, Expr *to) {
-    Expr *e = new_expr(a, X_ARROW, at, deeper(from, to));
+AstExpr *ast_expr_arrow(Arena *a, Span at, AstExpr *from, AstExpr *to) {
+    AstExpr *e = new_expr(a, X_ARROW, at, deeper(from, to));
     e->arrow.from = from;
     e->arrow.to = to;
     return e;
 }
 
-Stmt *stmt_new(Arena *a, StmtForm kind, Span at, Expr *value) {
-    Stmt *s = NEW(a, Stmt);
+AstStmt *ast_stmt(Arena *a, StmtForm kind, Span at, AstExpr *value) {
+    AstStmt *s = NEW(a, AstStmt);
     s->kind = kind;
     s->span = at;
     s->value = value;
     return s;
 }
 
-Item *item_new(Arena *a, ItemKind kind, Span at, Name name) {
+Item *ast_item(Arena *a, ItemKind kind, Span at, Name name) {
     Item *i = NEW(a, Item);
     i->kind = kind;
     i->span = at;
@@ -128,7 +128,7 @@ Item *item_new(Arena *a, ItemKind kind, Span at, Name name) {
     return i;
 }
 
-int expr_precedence(const Expr *e) {
+int ast_precedence(const AstExpr *e) {
     switch (e->kind) {
     case X_ARROW: return 0;
     case X_COND: return 1;
@@ -159,8 +159,8 @@ static Span inside(Span at, size_t i, size_t n) {
     return (Span){.file = at.file, .line = at.line, .col = at.col + 1 + (uint32_t)i, .len = (uint32_t)n};
 }
 
-Expr *parse_string(Parse *p, Span at, const char *text, size_t n) {
-    Expr *e = new_expr(p->arena, X_STRING, at, 0);
+AstExpr *parse_string(Parse *p, Span at, const char *text, size_t n) {
+    AstExpr *e = new_expr(p->arena, X_STRING, at, 0);
     e->string.text = arena_strndup(p->arena, text, n);
     Str literal = STR(p->arena);
     for (size_t i = 0; i < n; i++) {
@@ -185,7 +185,7 @@ Expr *parse_string(Parse *p, Span at, const char *text, size_t n) {
                 i += length + 1;
                 continue;
             }
-            Expr *value = parse_expr(p->arena, p->diags, text + i + 1, length, inside(at, i + 1, length));
+            AstExpr *value = parse_expr(p->arena, p->diags, text + i + 1, length, inside(at, i + 1, length));
             if (!value) return NULL;
             Part part = {.text = arena_strdup(p->arena, str_text(&literal)), .value = value};
             PUSH(p->arena, e->string.part.item, e->string.part.n, e->string.part.cap, part);

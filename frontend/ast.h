@@ -13,11 +13,11 @@ enum {
     MAX_IDENT = 255, MAX_STRING = 4096, MAX_DIGITS = 64
 };
 
-typedef enum ExprKind {
+typedef enum AstExprKind {
     X_NAME, X_NUMBER, X_STRING, X_DIM, X_LIST, X_CALL, X_INDEX, X_FIELD, X_ANNOTATE, X_UNARY, X_BINARY, X_COND, X_ARROW
-} ExprKind;
+} AstExprKind;
 
-/* ONE ROW PER OPERATOR: id, spelling, precedence of the expression. Higher binds tighter; see expr_precedence. */
+/* ONE ROW PER OPERATOR: id, spelling, precedence of the expression. Higher binds tighter; see ast_precedence. */
 #define OPERATORS(_)                                                                      \
     _(or, "or", 2) _(and, "and", 3) _(not, "not ", 4)                                     \
     _(eq, "==", 5) _(ne, "!=", 5) _(lt, "<", 5) _(le, "<=", 5) _(gt, ">", 5) _(ge, ">=", 5) \
@@ -33,13 +33,13 @@ typedef enum Operator {
 extern const char *const operator_text[OPR_COUNT];
 extern const int operator_precedence[OPR_COUNT];
 
-typedef struct Expr Expr;
+typedef struct AstExpr AstExpr;
 
 typedef struct Arg {            /* of a call: expr, name = expr, or *expr */
     Name name;                  /* NULL: positional */
     bool spread;
     Span span;                  /* of the name, or of the expression */
-    Expr *value;
+    const AstExpr *value;
 } Arg;
 
 typedef struct ArgList {
@@ -48,13 +48,13 @@ typedef struct ArgList {
 } ArgList;
 
 typedef struct ExprList {
-    Expr **item;
+    AstExpr **item;
     int32_t n, cap;
 } ExprList;
 
 typedef struct Part {           /* of a string: text, then the value of an expression if there is one */
     const char *text;
-    Expr *value;
+    AstExpr *value;
 } Part;
 
 typedef struct PartList {
@@ -62,8 +62,8 @@ typedef struct PartList {
     int32_t n, cap;
 } PartList;
 
-struct Expr {
-    ExprKind kind;
+struct AstExpr {
+    AstExprKind kind;
     int32_t depth;              /* operators on the longest path below */
     Span span;
     union {
@@ -71,11 +71,11 @@ struct Expr {
         struct { Value value; const char *text; } literal;              /* X_NUMBER, X_DIM; text as written */
         struct { const char *text; PartList part; } string;             /* text as written, without quotes */
         ExprList list;
-        struct { Expr *callee; ArgList arg; Name label; } call;         /* X_CALL; X_ANNOTATE: callee @label(arg) */
-        struct { Expr *base, *index; Name field; } access;              /* X_INDEX, X_FIELD */
-        struct { Operator op; Expr *a, *b; } op;                        /* X_UNARY (b NULL), X_BINARY */
-        struct { Expr *value, *test, *other; } cond;                    /* value if test else other */
-        struct { Expr *from, *to; } arrow;
+        struct { AstExpr *callee; ArgList arg; Name label; } call;         /* X_CALL; X_ANNOTATE: callee @label(arg) */
+        struct { AstExpr *base, *index; Name field; } access;              /* X_INDEX, X_FIELD */
+        struct { Operator op; AstExpr *a, *b; } op;                        /* X_UNARY (b NULL), X_BINARY */
+        struct { AstExpr *value, *test, *other; } cond;                    /* value if test else other */
+        struct { AstExpr *from, *to; } arrow;
     };
 };
 
@@ -85,22 +85,22 @@ typedef struct NameList {
     int32_t n, cap, cap_span;
 } NameList;
 
-typedef struct Stmt Stmt;
+typedef struct AstStmt AstStmt;
 
 typedef struct Body {
-    Stmt **item;
+    AstStmt **item;
     int32_t n, cap;
 } Body;
 
 typedef enum StmtForm { S_ASSIGN, S_FOR, S_IF, S_RETURN, S_OUTPUT } StmtForm;
 
-struct Stmt {
+struct AstStmt {
     StmtForm kind;
     Span span;
     NameList names;             /* S_ASSIGN, S_FOR; S_OUTPUT: one */
-    Expr *value;                /* right side, iterated list, condition, result */
+    AstExpr *value;                /* right side, iterated list, condition, result */
     Body *body, *other;         /* S_FOR, S_IF; `other` NULL: no else */
-    Stmt *else_if;              /* instead of `other` */
+    AstStmt *else_if;              /* instead of `other` */
     Name only;                  /* S_OUTPUT: NULL, "train" or "deploy" as written */
     Span only_span;
 };
@@ -108,7 +108,7 @@ struct Stmt {
 typedef struct Param {          /* of a block or net */
     Name name;
     Span span;
-    Expr *value;                /* default, or NULL */
+    AstExpr *value;                /* default, or NULL */
 } Param;
 
 typedef struct ParamList {
@@ -126,7 +126,7 @@ typedef struct SettingList {
 struct Setting {
     Name key;                   /* key = value; NULL: a step or a group */
     Span span;                  /* of the key, or of the step */
-    Expr *value;                /* of a group: its pattern */
+    AstExpr *value;                /* of a group: its pattern */
     SettingList *group;         /* NULL unless group PATTERN { } */
 };
 
@@ -137,7 +137,7 @@ typedef struct Item {
     Span span;                  /* of the name, or of the first word */
     Name section;               /* I_SECTION: "data", "train", ... */
     Name name;                  /* NULL: an unnamed section */
-    Expr *value, *set;          /* I_USE: the path; I_CONST, I_OPTION: value, and the set after `in` */
+    AstExpr *value, *set;          /* I_USE: the path; I_CONST, I_OPTION: value, and the set after `in` */
     ParamList param;            /* I_BLOCK, I_NET */
     Body *body;
     SettingList *settings;      /* I_INPUT, I_SECTION */
@@ -151,23 +151,23 @@ typedef struct Ast {            /* one file */
 } Ast;
 
 /* Builders, for the parser. Children may be NULL only where the struct says so. */
-Expr *expr_name(Arena *a, Span at, Name name);
-Expr *expr_literal(Arena *a, Span at, ExprKind kind, Value value, const char *text);
-Expr *expr_list(Arena *a, Span at, ExprList list);
-Expr *expr_call(Arena *a, Span at, Expr *callee, ArgList arg);
-Expr *expr_annotate(Arena *a, Span at, Expr *callee, Name label, ArgList arg);
-Expr *expr_index(Arena *a, Span at, Expr *base, Expr *index);
-Expr *expr_field(Arena *a, Span at, Expr *base, Name field);
-Expr *expr_operator(Arena *a, Span at, Operator op, Expr *x, Expr *y);
-Expr *expr_cond(Arena *a, Span at, Expr *value, Expr *test, Expr *other);
-Expr *expr_arrow(Arena *a, Span at, Expr *from, Expr *to);
-Stmt *stmt_new(Arena *a, StmtForm kind, Span at, Expr *value);
-Item *item_new(Arena *a, ItemKind kind, Span at, Name name);
+AstExpr *ast_expr_name(Arena *a, Span at, Name name);
+AstExpr *ast_expr_literal(Arena *a, Span at, AstExprKind kind, Value value, const char *text);
+AstExpr *ast_expr_list(Arena *a, Span at, ExprList list);
+AstExpr *ast_expr_call(Arena *a, Span at, AstExpr *callee, ArgList arg);
+AstExpr *ast_expr_annotate(Arena *a, Span at, AstExpr *callee, Name label, ArgList arg);
+AstExpr *ast_expr_index(Arena *a, Span at, AstExpr *base, AstExpr *index);
+AstExpr *ast_expr_field(Arena *a, Span at, AstExpr *base, Name field);
+AstExpr *ast_expr_operator(Arena *a, Span at, Operator op, AstExpr *x, AstExpr *y);
+AstExpr *ast_expr_cond(Arena *a, Span at, AstExpr *value, AstExpr *test, AstExpr *other);
+AstExpr *ast_expr_arrow(Arena *a, Span at, AstExpr *from, AstExpr *to);
+AstStmt *ast_stmt(Arena *a, StmtForm kind, Span at, AstExpr *value);
+Item *ast_item(Arena *a, ItemKind kind, Span at, Name name);
 
 /* 0 for ->, 1 for if-else, then operator_precedence, 10 for calls, fields and what needs no parentheses at all. */
-int expr_precedence(const Expr *e);
+int ast_precedence(const AstExpr *e);
 /* The file as source in the house form: parsing the result and printing again gives the same bytes. */
 void ast_print(Str *s, const Ast *ast);
-void expr_print(Str *s, const Expr *e);
+void ast_expr_print(Str *s, const AstExpr *e);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static void print_expr(Str *s, const Expr *e, int at_least);
+static void print_expr(Str *s, const AstExpr *e, int at_least);
 
 static void print_args(Str *s, const ArgList *list) {
     str_add(s, "(");
@@ -28,7 +28,7 @@ static void print_list(Str *s, const ExprList *list) {
 }
 
 /* Binary operators are left-associative, so the right side binds tighter; `..` does not chain at all. */
-static void print_operator(Str *s, const Expr *e) {
+static void print_operator(Str *s, const AstExpr *e) {
     int precedence = operator_precedence[e->op.op];
     if (e->kind == X_UNARY) {
         str_add(s, operator_text[e->op.op]);
@@ -41,7 +41,7 @@ static void print_operator(Str *s, const Expr *e) {
     print_expr(s, e->op.b, precedence + 1);
 }
 
-static void print_plain(Str *s, const Expr *e) {
+static void print_plain(Str *s, const AstExpr *e) {
     switch (e->kind) {
     case X_NAME: str_add(s, e->name); break;
     case X_NUMBER:
@@ -82,19 +82,19 @@ static void print_plain(Str *s, const Expr *e) {
     }
 }
 
-static void print_expr(Str *s, const Expr *e, int at_least) {
-    bool parentheses = expr_precedence(e) < at_least;
+static void print_expr(Str *s, const AstExpr *e, int at_least) {
+    bool parentheses = ast_precedence(e) < at_least;
     if (parentheses) str_add(s, "(");
     print_plain(s, e);
     if (parentheses) str_add(s, ")");
 }
 
-void expr_print(Str *s, const Expr *e) { print_expr(s, e, 0); }
+void ast_expr_print(Str *s, const AstExpr *e) { print_expr(s, e, 0); }
 
 static void indent(Str *s, int level) { str_addf(s, "%*s", 4 * level, ""); }
 
 /* A statement's right side. When the chain is too long for its line, every arrow starts one of its own. */
-static void print_value(Str *s, const Expr *e, int level) {
+static void print_value(Str *s, const AstExpr *e, int level) {
     enum { WIDE = 100 };
     Str line = STR(s->arena);
     print_expr(&line, e, 0);
@@ -102,7 +102,7 @@ static void print_value(Str *s, const Expr *e, int level) {
         str_add(s, str_text(&line));
         return;
     }
-    const Expr **step = NEW_ARRAY(s->arena, const Expr *, e->depth + 1);
+    const AstExpr **step = NEW_ARRAY(s->arena, const AstExpr *, e->depth + 1);
     int n = 0;
     for (; e->kind == X_ARROW; e = e->arrow.from) step[n++] = e->arrow.to;
     print_expr(s, e, 0);
@@ -120,7 +120,7 @@ static void print_names(Str *s, const NameList *names) {
     for (int32_t i = 0; i < names->n; i++) str_addf(s, "%s%s", i ? ", " : "", names->item[i]);
 }
 
-static void print_if(Str *s, const Stmt *st, int level) {
+static void print_if(Str *s, const AstStmt *st, int level) {
     str_add(s, "if ");
     print_expr(s, st->value, 0);
     str_add(s, " ");
@@ -134,7 +134,7 @@ static void print_if(Str *s, const Stmt *st, int level) {
     }
 }
 
-static void print_stmt(Str *s, const Stmt *st, int level) {
+static void print_stmt(Str *s, const AstStmt *st, int level) {
     indent(s, level);
     switch (st->kind) {
     case S_ASSIGN:

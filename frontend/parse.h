@@ -8,7 +8,7 @@
 Ast *parse_file(Arena *a, Diags *d, uint32_t file);
 /* One expression: a default of a signature, a -D value, or what stands in braces in a string. `at` is the place of its
  * first byte. NULL if it was reported. */
-Expr *parse_expr(Arena *a, Diags *d, const char *text, size_t n, Span at);
+AstExpr *parse_expr(Arena *a, Diags *d, const char *text, size_t n, Span at);
 
 /* Inside the parser. */
 typedef struct Place {          /* bison's location; columns in bytes from 1, the end is exclusive */
@@ -28,11 +28,11 @@ typedef struct Parse {
     int depth;                  /* open brackets */
     char open[MAX_NESTING];
     Ast *ast;
-    Expr *expr;
+    AstExpr *expr;
 } Parse;
 
 Span parse_span(const Parse *p, Place at);
 /* The literal between the quotes: escapes resolved, {expr} parsed. */
-Expr *parse_string(Parse *p, Span at, const char *text, size_t n);
+AstExpr *parse_string(Parse *p, Span at, const char *text, size_t n);
 
 #endif

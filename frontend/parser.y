@@ -21,8 +21,8 @@
 %union {
     Name name;
     Operator op;
-    Expr *expr;
-    Stmt *stmt;
+    AstExpr *expr;
+    AstStmt *stmt;
     Body *body;
     Item *item;
     Arg arg;
@@ -59,12 +59,12 @@ int parse_next_token(YYSTYPE *v, Place *at, Parse *p, void *scanner);
     } while (0)
 
 static void net_error(const Place *at, Parse *p, void *scanner, const char *message);
-static void check_version(Parse *p, Span at, const Expr *number);
-static void check_deep(Parse *p, const Expr *e);
+static void check_version(Parse *p, Span at, const AstExpr *number);
+static void check_deep(Parse *p, const AstExpr *e);
 static Item *add_item(Parse *p, ItemKind kind, Span at, Name name);
 static NameList *add_name(Parse *p, NameList *list, Name name, Span at);
-static Setting *new_setting(Parse *p, Name key, Span at, Expr *value);
-static Span callee_span(Span whole, const Expr *callee);
+static Setting *new_setting(Parse *p, Name key, Span at, AstExpr *value);
+static Span callee_span(Span whole, const AstExpr *callee);
 }
 
 %token END 0      "end of file"
@@ -171,88 +171,88 @@ stmts  : %empty                                     { $$ = NEW(p->arena, Body); 
        | stmts stmt                                 { $$ = $1; if ($2) PUSH(p->arena, $$->item, $$->n, $$->cap, $2); }
        ;
 stmt   : NL                                         { $$ = NULL; }
-       | names '=' expr NL                          { $$ = stmt_new(p->arena, S_ASSIGN, AT(@1), $3); $$->names = *$1; }
-       | FOR names IN expr body                     { $$ = stmt_new(p->arena, S_FOR, AT(@1), $4);
+       | names '=' expr NL                          { $$ = ast_stmt(p->arena, S_ASSIGN, AT(@1), $3); $$->names = *$1; }
+       | FOR names IN expr body                     { $$ = ast_stmt(p->arena, S_FOR, AT(@1), $4);
                                                       $$->names = *$2; $$->body = $5; }
        | cond
-       | RETURN expr NL                             { $$ = stmt_new(p->arena, S_RETURN, AT(@1), $2); }
-       | OUTPUT IDENT '=' expr NL                   { $$ = stmt_new(p->arena, S_OUTPUT, AT(@2), $4);
+       | RETURN expr NL                             { $$ = ast_stmt(p->arena, S_RETURN, AT(@1), $2); }
+       | OUTPUT IDENT '=' expr NL                   { $$ = ast_stmt(p->arena, S_OUTPUT, AT(@2), $4);
                                                       $$->names = *add_name(p, NULL, $2, AT(@2)); }
-       | OUTPUT IDENT '=' expr ONLY IDENT NL        { $$ = stmt_new(p->arena, S_OUTPUT, AT(@2), $4);
+       | OUTPUT IDENT '=' expr ONLY IDENT NL        { $$ = ast_stmt(p->arena, S_OUTPUT, AT(@2), $4);
                                                       $$->names = *add_name(p, NULL, $2, AT(@2));
                                                       $$->only = $6; $$->only_span = AT(@6); }
        | FOR error body                             { $$ = NULL; }
        | error NL                                   { $$ = NULL; yyerrok; }
        ;
-cond   : IF expr body                               { $$ = stmt_new(p->arena, S_IF, AT(@1), $2); $$->body = $3; }
-       | IF expr body ELSE body                     { $$ = stmt_new(p->arena, S_IF, AT(@1), $2);
+cond   : IF expr body                               { $$ = ast_stmt(p->arena, S_IF, AT(@1), $2); $$->body = $3; }
+       | IF expr body ELSE body                     { $$ = ast_stmt(p->arena, S_IF, AT(@1), $2);
                                                       $$->body = $3; $$->other = $5; }
-       | IF expr body ELSE cond                     { $$ = stmt_new(p->arena, S_IF, AT(@1), $2);
+       | IF expr body ELSE cond                     { $$ = ast_stmt(p->arena, S_IF, AT(@1), $2);
                                                       $$->body = $3; $$->else_if = $5; }
        ;
 names  : IDENT                                      { $$ = add_name(p, NULL, $1, AT(@1)); }
        | names ',' IDENT                            { $$ = add_name(p, $1, $3, AT(@3)); }
        ;
 expr   : tern
-       | expr ARROW post                            { $$ = expr_arrow(p->arena, AT(@$), $1, $3); check_deep(p, $$); }
+       | expr ARROW post                            { $$ = ast_expr_arrow(p->arena, AT(@$), $1, $3); check_deep(p, $$); }
        ;
 tern   : or
-       | or IF or ELSE tern                         { $$ = expr_cond(p->arena, AT(@$), $1, $3, $5); check_deep(p, $$); }
+       | or IF or ELSE tern                         { $$ = ast_expr_cond(p->arena, AT(@$), $1, $3, $5); check_deep(p, $$); }
        ;
 or     : and
-       | or OR and                                  { $$ = expr_operator(p->arena, AT(@$), OPR_or, $1, $3);
+       | or OR and                                  { $$ = ast_expr_operator(p->arena, AT(@$), OPR_or, $1, $3);
                                                       check_deep(p, $$); }
        ;
 and    : not
-       | and AND not                                { $$ = expr_operator(p->arena, AT(@$), OPR_and, $1, $3);
+       | and AND not                                { $$ = ast_expr_operator(p->arena, AT(@$), OPR_and, $1, $3);
                                                       check_deep(p, $$); }
        ;
 not    : cmp
-       | NOT not                                    { $$ = expr_operator(p->arena, AT(@$), OPR_not, $2, NULL);
+       | NOT not                                    { $$ = ast_expr_operator(p->arena, AT(@$), OPR_not, $2, NULL);
                                                       check_deep(p, $$); }
        ;
 cmp    : range
-       | cmp CMP range                              { $$ = expr_operator(p->arena, AT(@$), $2, $1, $3);
+       | cmp CMP range                              { $$ = ast_expr_operator(p->arena, AT(@$), $2, $1, $3);
                                                       check_deep(p, $$); }
        ;
 range  : add
-       | add DOTDOT add                             { $$ = expr_operator(p->arena, AT(@$), OPR_range, $1, $3);
+       | add DOTDOT add                             { $$ = ast_expr_operator(p->arena, AT(@$), OPR_range, $1, $3);
                                                       check_deep(p, $$); }
        ;
 add    : mul
-       | add '+' mul                                { $$ = expr_operator(p->arena, AT(@$), OPR_add, $1, $3);
+       | add '+' mul                                { $$ = ast_expr_operator(p->arena, AT(@$), OPR_add, $1, $3);
                                                       check_deep(p, $$); }
-       | add '-' mul                                { $$ = expr_operator(p->arena, AT(@$), OPR_sub, $1, $3);
+       | add '-' mul                                { $$ = ast_expr_operator(p->arena, AT(@$), OPR_sub, $1, $3);
                                                       check_deep(p, $$); }
        ;
 mul    : un
-       | mul '*' un                                 { $$ = expr_operator(p->arena, AT(@$), OPR_mul, $1, $3);
+       | mul '*' un                                 { $$ = ast_expr_operator(p->arena, AT(@$), OPR_mul, $1, $3);
                                                       check_deep(p, $$); }
-       | mul '/' un                                 { $$ = expr_operator(p->arena, AT(@$), OPR_div, $1, $3);
+       | mul '/' un                                 { $$ = ast_expr_operator(p->arena, AT(@$), OPR_div, $1, $3);
                                                       check_deep(p, $$); }
-       | mul '%' un                                 { $$ = expr_operator(p->arena, AT(@$), OPR_mod, $1, $3);
+       | mul '%' un                                 { $$ = ast_expr_operator(p->arena, AT(@$), OPR_mod, $1, $3);
                                                       check_deep(p, $$); }
-       | mul SHL un                                 { $$ = expr_operator(p->arena, AT(@$), OPR_shl, $1, $3);
+       | mul SHL un                                 { $$ = ast_expr_operator(p->arena, AT(@$), OPR_shl, $1, $3);
                                                       check_deep(p, $$); }
        ;
 un     : post
-       | '-' un                                     { $$ = expr_operator(p->arena, AT(@$), OPR_neg, $2, NULL);
+       | '-' un                                     { $$ = ast_expr_operator(p->arena, AT(@$), OPR_neg, $2, NULL);
                                                       check_deep(p, $$); }
        ;
 post   : prim
-       | post '(' args ')'                          { $$ = expr_call(p->arena, callee_span(AT(@$), $1), $1, *$3);
+       | post '(' args ')'                          { $$ = ast_expr_call(p->arena, callee_span(AT(@$), $1), $1, *$3);
                                                       check_deep(p, $$); }
-       | post '[' expr ']'                          { $$ = expr_index(p->arena, AT(@$), $1, $3); check_deep(p, $$); }
-       | post '.' IDENT                             { $$ = expr_field(p->arena, AT(@$), $1, $3); check_deep(p, $$); }
-       | post '@' IDENT '(' args ')'                { $$ = expr_annotate(p->arena, AT(@3), $1, $3, *$5);
+       | post '[' expr ']'                          { $$ = ast_expr_index(p->arena, AT(@$), $1, $3); check_deep(p, $$); }
+       | post '.' IDENT                             { $$ = ast_expr_field(p->arena, AT(@$), $1, $3); check_deep(p, $$); }
+       | post '@' IDENT '(' args ')'                { $$ = ast_expr_annotate(p->arena, AT(@3), $1, $3, *$5);
                                                       check_deep(p, $$); }
        ;
-prim   : IDENT                                      { $$ = expr_name(p->arena, AT(@1), $1); }
+prim   : IDENT                                      { $$ = ast_expr_name(p->arena, AT(@1), $1); }
        | QTY
        | STR
        | DIM
        | '(' expr ')'                               { $$ = $2; }
-       | '[' list ']'                               { $$ = expr_list(p->arena, AT(@$), *$2); check_deep(p, $$); }
+       | '[' list ']'                               { $$ = ast_expr_list(p->arena, AT(@$), *$2); check_deep(p, $$); }
        ;
 args   : %empty                                     { $$ = NEW(p->arena, ArgList); }
        | arglist
@@ -283,11 +283,11 @@ Span parse_span(const Parse *p, Place at) {
 }
 
 /* A call of a plain name is marked at the name: its arguments may run over many lines. */
-static Span callee_span(Span whole, const Expr *callee) {
+static Span callee_span(Span whole, const AstExpr *callee) {
     return callee->kind == X_NAME ? callee->span : whole;
 }
 
-static void check_version(Parse *p, Span at, const Expr *number) {
+static void check_version(Parse *p, Span at, const AstExpr *number) {
     const Value *v = &number->literal.value;
     if (!value_is_whole(v) || value_whole(v) < 1)
         diag_error(p->diags, at, "E0012", "the language version is a whole number: `cnnc 1`");
@@ -296,14 +296,14 @@ static void check_version(Parse *p, Span at, const Expr *number) {
                    number->literal.text);
 }
 
-static void check_deep(Parse *p, const Expr *e) {
+static void check_deep(Parse *p, const AstExpr *e) {
     if (e->depth <= MAX_EXPR_DEPTH || p->stopped) return;
     diag_error(p->diags, e->span, "E0902", "this expression is too deep (at most %d operators)", MAX_EXPR_DEPTH);
     p->stopped = true;
 }
 
 static Item *add_item(Parse *p, ItemKind kind, Span at, Name name) {
-    Item *i = item_new(p->arena, kind, at, name);
+    Item *i = ast_item(p->arena, kind, at, name);
     PUSH(p->arena, p->ast->item, p->ast->n_item, p->ast->cap_item, i);
     return i;
 }
@@ -316,7 +316,7 @@ static NameList *add_name(Parse *p, NameList *list, Name name, Span at) {
     return list;
 }
 
-static Setting *new_setting(Parse *p, Name key, Span at, Expr *value) {
+static Setting *new_setting(Parse *p, Name key, Span at, AstExpr *value) {
     Setting *s = NEW(p->arena, Setting);
     *s = (Setting){.key = key, .span = at, .value = value};
     return s;
@@ -374,7 +374,7 @@ Ast *parse_file(Arena *a, Diags *d, uint32_t file) {
     return ast;
 }
 
-Expr *parse_expr(Arena *a, Diags *d, const char *text, size_t n, Span at) {
+AstExpr *parse_expr(Arena *a, Diags *d, const char *text, size_t n, Span at) {
     Parse *p = NEW(a, Parse);
     *p = (Parse){.arena = a, .diags = d, .file = at.file, .goal = EXPR_GOAL,
                  .here = {at.line, at.col, at.line, at.col}};

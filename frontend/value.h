@@ -34,7 +34,7 @@ typedef struct Value {
         Ref tensor;
         const struct Pipe *pipe;
         const struct Function *func;
-        struct { InitKind kind; float a, b; } init;
+        struct { InitKind kind; double a, b; } init;
         const struct Record *record;
     };
 } Value;

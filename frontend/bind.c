@@ -1,0 +1,177 @@
+/* Signatures, and arguments matched to them: by position, by name, with defaults. See eval.h. */
+#include <string.h>
+
+#include "eval.h"
+#include "parse.h"
+
+/* ---- signature texts ---- */
+
+static const char *skip(const char *p, const char *set) { return p + strspn(p, set); }
+
+/* The comma that ends this parameter, or the end: commas inside brackets belong to it. */
+static const char *param_end(const char *p) {
+    for (int depth = 0; *p && (depth > 0 || *p != ','); p++) depth += (*p == '(' || *p == '[') - (*p == ')' || *p == ']');
+    return p;
+}
+
+/* A default is source text; it is evaluated where no name of the user's is visible. */
+static void read_default(Elab *e, ParamSpec *p, const char *text, size_t n) {
+    Elab *clean = NEW(e->arena, Elab);
+    *clean = (Elab){.arena = e->arena, .diags = diag_new(e->arena)};
+    diag_add_file(clean->diags, "signature", "", 0);
+    const AstExpr *x = parse_expr(e->arena, clean->diags, text, n, (Span){.line = 1, .col = 1, .len = 1});
+    if (!x || !param_eval(clean, p, x, &p->value))
+        ice("default of `%s`: %s", p->name, clean->diags->n_message ? clean->diags->message[0].text : "no value");
+    p->optional = true;
+}
+
+/* name[?|...]: type[(choice)] [= default] */
+static ParamSpec read_param(Elab *e, const char *p, const char *end) {
+    ParamSpec spec = {.value = v_none};
+    size_t n = strcspn(p, "?.: ");
+    spec.name = name_of_n(p, n);
+    p += n;
+    spec.optional = *p == '?';
+    spec.rest = *p == '.';
+    p = skip(p, "?.: ");
+    n = strcspn(p, " ,(=");
+    if (p + n > end) n = (size_t)(end - p);
+    spec.type = type_find(p, n);
+    ICE_UNLESS(spec.type, "parameter `%s` has a type that is not known", spec.name);
+    p += n;
+    if (p < end && *p == '(') {
+        const char *close = strchr(p, ')');
+        spec.choice = arena_strndup(e->arena, p + 1, (size_t)(close - p) - 1);
+        p = close + 1;
+    }
+    p = skip(p, " ");
+    if (p < end && *p == '=') read_default(e, &spec, skip(p + 1, " "), (size_t)(end - skip(p + 1, " ")));
+    return spec;
+}
+
+const Signature *signature_of(Elab *e, const char *text) {
+    Name key = name_of(text);
+    Signature *s = table_get(&e->signatures, key);
+    if (s) return s;
+    s = NEW(e->arena, Signature);
+    s->param = NEW_ARRAY(e->arena, ParamSpec, MAX_PARAMS);
+    for (const char *p = skip(text, " "); *p;) {
+        const char *end = param_end(p);
+        ICE_UNLESS(s->n < MAX_PARAMS, "too many parameters: %s", text);
+        s->param[s->n++] = read_param(e, p, end);
+        p = skip(end, ", ");
+    }
+    table_set(e->arena, &e->signatures, key, s);
+    return s;
+}
+
+/* ---- types of parameters ---- */
+
+bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v) {
+    if (p->type->from_expr) return p->type->from_expr(e, x, v, p->name, p->choice);
+    *v = eval(e, x);
+    return v->kind != V_ERROR && p->type->convert(e, v, x->span, p->name);
+}
+
+bool report_wants(Elab *e, Span at, const char *label, const char *wants, const Value *got) {
+    bool number = value_is_number(got) || got->kind == V_TEXT || got->kind == V_DIM || got->kind == V_LIST;
+    diag_error(e->diags, at, "E0109", "`%s` wants %s; this is %s", label, wants,
+               number ? value_text_of(e->arena, got) : value_kind_name(got));
+    return false;
+}
+
+/* ---- binding ---- */
+
+static int find_param(const Signature *s, Name name) {
+    for (int i = 0; i < s->n; i++)
+        if (s->param[i].name == name) return i;
+    return -1;
+}
+
+static bool report_unknown_param(Elab *e, const Call *c, const Signature *s, const Actual *a) {
+    const char *known[MAX_PARAMS];
+    for (int i = 0; i < s->n; i++) known[i] = s->param[i].name;
+    const char *near = did_you_mean(a->name, known, s->n);
+    diag_error(e->diags, a->span, "E0107",
+               near ? "`%s` has no parameter `%s`; did you mean `%s`?" : "`%s` has no parameter `%s`", c->fn->name, a->name,
+               near);
+    return false;
+}
+
+/* The parameter that the actual goes to, or -1 if there is none (reported). `next` counts the positional ones. */
+static int target(Elab *e, const Call *c, const Signature *s, const Actual *a, int *next) {
+    int i;
+    if (a->name) {
+        i = find_param(s, a->name);
+        if (i < 0) report_unknown_param(e, c, s, a);
+        return i;
+    }
+    i = *next < s->n ? *next : -1;
+    if (i < 0) diag_error(e->diags, a->span, "E0108", "`%s` takes at most %d arguments", c->fn->name, s->n);
+    else if (!s->param[i].rest) ++*next;
+    return i;
+}
+
+static bool bind_one(Elab *e, const Call *c, Bound *b, int i, const Actual *a) {
+    const ParamSpec *p = &b->signature->param[i];
+    if (b->given[i]) {
+        diag_error(e->diags, a->span, "E0106", "`%s` of `%s` is given twice", p->name, c->fn->name);
+        return false;
+    }
+    b->given[i] = true;
+    b->value[i] = a->value;
+    b->span[i] = a->span;
+    return a->expr ? param_eval(e, p, a->expr, &b->value[i]) : p->type->convert(e, &b->value[i], a->span, p->name);
+}
+
+static void push_rest(Elab *e, Bound *b, int i, const Actual *a, Value **rest, int32_t *n, int32_t *cap) {
+    PUSH(e->arena, *rest, *n, *cap, a->value);
+    if (!b->given[i]) b->span[i] = a->span;
+    b->given[i] = true;
+    b->value[i] = value_list(*rest, *n);
+}
+
+static bool fill_defaults(Elab *e, const Call *c, Bound *b) {
+    bool good = true;
+    for (int i = 0; i < b->signature->n; i++) {
+        const ParamSpec *p = &b->signature->param[i];
+        if (b->given[i]) continue;
+        if (!p->optional) diag_error(e->diags, c->span, "E0105", "`%s` needs `%s`", c->fn->name, p->name);
+        good = good && p->optional;
+        b->value[i] = p->value;
+        b->span[i] = c->span;
+    }
+    return good;
+}
+
+bool bind_call(Elab *e, const Call *c, Bound *b) {
+    *b = (Bound){.signature = signature_of(e, c->fn->signature), .at = c->span};
+    Value *rest = NULL;
+    int32_t n_rest = 0, cap_rest = 0;
+    int next = 0;
+    bool good = true;
+    for (int32_t k = 0; k < c->n; k++) {
+        const Actual *a = &c->actual[k];
+        int i = target(e, c, b->signature, a, &next);
+        if (i < 0) good = false;
+        else if (b->signature->param[i].rest && !a->name) push_rest(e, b, i, a, &rest, &n_rest, &cap_rest);
+        else good = bind_one(e, c, b, i, a) && good;
+    }
+    for (int i = 0; i < b->signature->n; i++) {
+        const ParamSpec *p = &b->signature->param[i];
+        if (p->rest && b->given[i]) good = p->type->convert(e, &b->value[i], b->span[i], p->name) && good;
+    }
+    return good && fill_defaults(e, c, b);
+}
+
+static int bound_index(const Bound *b, const char *param) {
+    for (int i = 0; i < b->signature->n; i++)
+        if (!strcmp(b->signature->param[i].name, param)) return i;
+    ice("a builder asks for the parameter `%s`, which its signature lacks", param);
+}
+
+const Value *bound(const Bound *b, const char *param) { return &b->value[bound_index(b, param)]; }
+Span bound_span(const Bound *b, const char *param) { return b->span[bound_index(b, param)]; }
+bool bound_given(const Bound *b, const char *param) { return b->value[bound_index(b, param)].kind != V_NONE; }
+int64_t bound_int(const Bound *b, const char *param) { return value_whole(bound(b, param)); }
+double bound_real(const Bound *b, const char *param) { return value_double(bound(b, param)); }

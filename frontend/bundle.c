@@ -1,0 +1,239 @@
+/* Files, `use`, constants, options and blocks. See bundle.h. */
+#include "bundle.h"
+
+#include <string.h>
+
+#include "parse.h"
+
+/* ---- options ---- */
+
+static bool within(const Value *v, const Value *set, int64_t *budget) {
+    const Value *lo = set->item, *hi = set->item + 1;
+    bool numbers = set->n == 2 && value_is_number(lo) && value_is_number(hi) && value_is_number(v);
+    bool whole = numbers && lo->kind == V_RATIO && lo->ratio.den == 1 && hi->kind == V_RATIO && hi->ratio.den == 1;
+    if (numbers && !whole)   /* [0.0, 0.9] is an interval; [11, 13] is a set of two */
+        return lo->unit == v->unit && value_double(lo) <= value_double(v) && value_double(v) <= value_double(hi);
+    for (int32_t i = 0; i < set->n; i++)
+        if (value_equal(v, &set->item[i], budget)) return true;
+    return false;
+}
+
+static bool check_set(Elab *e, const Item *item, const Value *v, Span at) {
+    Value set = item->set ? eval(e, item->set) : v_none;
+    if (set.kind == V_NONE) return true;
+    if (set.kind == V_ERROR) return false;
+    if (set.kind != V_LIST) {
+        diag_error(e->diags, item->set->span, "E0109", "`in` wants a list or range; this is %s", value_kind_name(&set));
+        return false;
+    }
+    int64_t budget = MAX_STEPS;
+    if (within(v, &set, &budget)) return true;
+    diag_error(e->diags, at, "E0122", "option `%s` is %s, which is not in %s", item->name, value_text_of(e->arena, v),
+               value_text_of(e->arena, &set));
+    return false;
+}
+
+static const Definition *definition_of(Bundle *p, Name name) {
+    const Definition *found = NULL;
+    for (int i = 0; i < p->n_definition; i++)
+        if (!strcmp(p->definition[i].name, name)) {
+            found = &p->definition[i];
+            p->defined[i] = true;
+        }
+    return found;   /* the last one, as with cc */
+}
+
+/* The text of -Dname=value as an expression, with places in "-Dname=value". A string needs no quotes. */
+static Value definition_value(Bundle *p, const Definition *d, const Value *usual, Span *at) {
+    Elab *e = p->elab;
+    const char *text = arena_printf(e->arena, "-D%s=%s", d->name, d->value);
+    size_t name = strlen(d->name) + 3, n = strlen(d->value);
+    uint32_t file = diag_add_file(e->diags, "command line", text, strlen(text));
+    *at = (Span){.file = file, .line = 1, .col = (uint32_t)name + 1, .len = (uint32_t)n};
+    if (usual->kind == V_TEXT && d->value[0] != '"') return value_text(d->value);
+    const AstExpr *x = parse_expr(e->arena, e->diags, d->value, n, *at);
+    Value v = x ? eval(e, x) : v_error;
+    bool same = v.kind == usual->kind || (value_is_number(&v) && value_is_number(usual));
+    if (v.kind == V_ERROR || (same && v.unit == usual->unit)) return v;
+    diag_error(e->diags, *at, "E0122", "option `%s` is %s; this is %s", d->name, value_kind_name(usual), value_kind_name(&v));
+    return v_error;
+}
+
+static Value option_value(Bundle *p, const Item *item) {
+    Value v = eval(p->elab, item->value);
+    if (v.kind == V_ERROR || !check_set(p->elab, item, &v, item->value->span)) return v_error;
+    const Definition *d = definition_of(p, item->name);
+    Span at;
+    if (!d) return v;
+    v = definition_value(p, d, &v, &at);
+    return v.kind != V_ERROR && check_set(p->elab, item, &v, at) ? v : v_error;
+}
+
+/* ---- items ---- */
+
+static bool check_free(Elab *e, const Item *item) {
+    const Global *other = table_get(&e->globals, item->name);
+    bool known = layer_find(item->name) || builtin_find(item->name);
+    if (other) {
+        diag_error(e->diags, item->span, "E0102", "`%s` is defined twice", item->name);
+        diag_note(e->diags, other->item->span, "the first definition");
+    } else if (known) {
+        diag_error(e->diags, item->span, "E0102", "`%s` is the name of a layer or function", item->name);
+    }
+    return !other && !known;
+}
+
+static void check_params(Elab *e, const Item *item) {
+    Table seen = {0};
+    for (int32_t i = 0; i < item->param.n; i++) {
+        const Param *q = &item->param.item[i];
+        if (table_get(&seen, q->name)) diag_error(e->diags, q->span, "E0102", "parameter `%s` is there twice", q->name);
+        table_set(e->arena, &seen, q->name, &item->param.item[i]);
+    }
+}
+
+static void add_global(Bundle *p, const Item *item) {
+    Elab *e = p->elab;
+    if (!check_free(e, item)) return;
+    Global *g = NEW(e->arena, Global);
+    g->item = item;
+    table_set(e->arena, &e->globals, item->name, g);
+    PUSH(e->arena, e->global_name, e->n_global, e->cap_global, item->name);
+    if (item->kind == I_BLOCK) {
+        g->fn = (Function){.kind = FN_BLOCK, .name = item->name, .block = item};
+        check_params(e, item);
+    } else if (item->kind == I_OPTION) {
+        PUSH(e->arena, p->options.item, p->options.n, p->options.cap, item);
+        g->value = option_value(p, item);
+    } else {
+        g->value = eval(e, item->value);
+    }
+}
+
+/* A later input or section of the same kind and name replaces the earlier: of another file that is what `use` is for, in
+ * one file it is a mistake. */
+static void add_replacing(Bundle *p, ItemList *list, const Item *item) {
+    Elab *e = p->elab;
+    const char *kind = item->section ? item->section : "input";
+    for (int32_t i = 0; i < list->n; i++) {
+        const Item *old = list->item[i];
+        if (old->section != item->section || old->name != item->name) continue;
+        if (old->span.file != item->span.file) {
+            diag_note(e->diags, item->span, "this `%s` replaces the one of %s", kind, e->diags->file[old->span.file].path);
+            list->item[i] = item;
+            return;
+        }
+        diag_error(e->diags, item->span, "E0102", "there is a `%s` of this name already", kind);
+        diag_note(e->diags, old->span, "it is here");
+        return;
+    }
+    PUSH(e->arena, list->item, list->n, list->cap, item);
+}
+
+static void add_net(Bundle *p, const Item *item) {
+    if (!p->net) {
+        p->net = item;
+        return;
+    }
+    diag_error(p->elab->diags, item->span, "E0202", "there is a net already, `%s`", p->net->name);
+    diag_note(p->elab->diags, p->net->span, "it is here");
+}
+
+/* ---- files ---- */
+
+static void load(Bundle *p, const char *path, const Loaded *by, Span use);
+
+/* The path relative to the folder of the file that uses it. */
+static const char *relative_path(Bundle *p, const Item *item, const char *path) {
+    const char *from = p->elab->diags->file[item->value->span.file].path, *slash = strrchr(from, '/');
+    if (path[0] == '/' || !slash) return path;
+    return arena_printf(p->elab->arena, "%.*s/%s", (int)(slash - from), from, path);
+}
+
+static void add_use(Bundle *p, const Item *item, const Loaded *by) {
+    Value path = eval(p->elab, item->value);
+    if (path.kind == V_TEXT) load(p, relative_path(p, item, path.text), by, item->value->span);
+}
+
+static void add_item(Bundle *p, const Item *item, const Loaded *by) {
+    switch (item->kind) {
+    case I_USE: add_use(p, item, by); break;
+    case I_CONST:
+    case I_OPTION:
+    case I_BLOCK: add_global(p, item); break;
+    case I_NET: add_net(p, item); break;
+    case I_INPUT: add_replacing(p, &p->inputs, item); break;
+    case I_SECTION: add_replacing(p, &p->sections, item); break;
+    }
+}
+
+static void report_cycle(Bundle *p, const Loaded *again, const Loaded *by, Span use) {
+    Diags *d = p->elab->diags;
+    diag_error(d, use, "E0603", "this file is being read already: a cycle of `use`");
+    for (const Loaded *l = by; l && l != again; l = l->by) diag_note(d, l->use, "%s is used here", d->file[l->source.file].path);
+}
+
+/* Was the file read before? Then its items are there already. */
+static bool seen(Bundle *p, const Source *s, const Loaded *by, Span use) {
+    for (int i = 0; i < p->n_loaded; i++) {
+        Loaded *l = p->loaded[i];
+        if (l->source.device != s->device || l->source.inode != s->inode) continue;
+        if (l->open) report_cycle(p, l, by, use);
+        return true;
+    }
+    return false;
+}
+
+static bool has_room(Bundle *p, const Loaded *by, Span use) {
+    int depth = 0;
+    for (const Loaded *l = by; l; l = l->by) depth++;
+    if (depth >= MAX_USE_DEPTH) exceed(p->elab, use, "E0909", "files use each other too deep", MAX_USE_DEPTH);
+    else if (p->n_loaded == MAX_SOURCES) exceed(p->elab, use, "E0909", "too many files", MAX_SOURCES);
+    return !p->elab->stopped;
+}
+
+static void load(Bundle *p, const char *path, const Loaded *by, Span use) {
+    Elab *e = p->elab;
+    Loaded *l = NEW(e->arena, Loaded);
+    *l = (Loaded){.by = by, .use = use, .open = true};
+    if (!has_room(p, by, use)) return;
+    if (!source_read(e->arena, e->diags, path, use, by != NULL, &p->bytes, &l->source) || seen(p, &l->source, by, use)) return;
+    p->loaded[p->n_loaded++] = l;
+    const Ast *ast = parse_file(e->arena, e->diags, l->source.file);
+    for (int32_t i = 0; i < ast->n_item && !e->stopped; i++) add_item(p, ast->item[i], l);
+    l->open = false;
+}
+
+static void check_definitions(Bundle *p) {
+    enum { MOST = 256 };
+    const char *known[MOST];
+    int n = p->options.n < MOST ? p->options.n : MOST;
+    for (int i = 0; i < n; i++) known[i] = p->options.item[i]->name;
+    for (int i = 0; i < p->n_definition; i++) {
+        if (p->defined[i]) continue;
+        const char *name = p->definition[i].name, *near = did_you_mean(name, known, n);
+        diag_error(p->elab->diags, (Span){0}, "E0130",
+                   near ? "-D%s: there is no option `%s`; did you mean `%s`?" : "-D%s: there is no option `%s`", name, name,
+                   near);
+    }
+}
+
+void bundle_load(Bundle *p, const char *path) {
+    p->defined = NEW_ARRAY(p->elab->arena, bool, p->n_definition);
+    load(p, path, NULL, (Span){0});
+    if (p->n_loaded > 0) check_definitions(p);
+}
+
+const char *bundle_options_json(const Bundle *p) {
+    Str s = STR(p->elab->arena);
+    str_add(&s, "{");
+    for (int32_t i = 0; i < p->options.n; i++) {
+        const Global *g = table_get(&p->elab->globals, p->options.item[i]->name);
+        if (i) str_add(&s, ", ");
+        str_add_json(&s, p->options.item[i]->name);
+        str_add(&s, ": ");
+        value_json(&s, &g->value);
+    }
+    str_add(&s, "}");
+    return str_text(&s);
+}

@@ -1,0 +1,42 @@
+/* A .net file with everything it uses, in order: constants, options and blocks are known to the Elab; the net, the
+ * inputs and the sections wait here. */
+#ifndef CNNC_FRONTEND_BUNDLE_H
+#define CNNC_FRONTEND_BUNDLE_H
+
+#include "elab.h"
+#include "frontend.h"
+#include "source.h"
+
+typedef struct ItemList {
+    const Item **item;
+    int32_t n, cap;
+} ItemList;
+
+typedef struct Loaded {          /* a file, and how we came to it */
+    Source source;
+    const struct Loaded *by;     /* NULL: the command line */
+    Span use;                    /* the statement that named it */
+    bool open;                   /* its items are being read: using it now is a cycle */
+} Loaded;
+
+typedef struct Bundle {
+    Elab *elab;
+    const Definition *definition;
+    int n_definition;
+    bool *defined;               /* for each definition: its option exists */
+    Loaded *loaded[MAX_SOURCES];
+    int n_loaded;
+    int64_t bytes;
+    const Item *net;
+    ItemList inputs, sections;   /* of equal kind and name only the last */
+    ItemList options;
+} Bundle;
+
+/* Reads the file and what it uses. Errors are in the Diags. */
+void bundle_load(Bundle *p, const char *path);
+/* {"name": value, ...} of all options. */
+const char *bundle_options_json(const Bundle *p);
+/* Reports what is assigned or offered and never used: variables of blocks and the net, options. */
+void bundle_check_unused(Bundle *p);
+
+#endif

@@ -1,0 +1,263 @@
+/* Statements, uses of blocks, names of layers, the net. See elab.h and eval.h. */
+#include "elab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- names ---- */
+
+/* "conv3": the ordinal counts the nameless ones of that kind in this use of a block. */
+static Name next_ordinal(Elab *e, const char *kind) {
+    Name key = name_of(kind);
+    int32_t *count = table_get(&e->scope->ordinals, key);
+    if (!count) {
+        count = NEW(e->arena, int32_t);
+        table_set(e->arena, &e->scope->ordinals, key, count);
+    }
+    return name_format("%s%d", kind, ++*count);
+}
+
+Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at) {
+    if (!e->scope) {
+        diag_error(e->diags, at, "E0129", "`%s` is a layer: it belongs into a net or block", kind);
+        return NULL;
+    }
+    if (++e->n_layers > MAX_LAYERS) {
+        exceed(e, at, "E0905", "the net has too many layers", MAX_LAYERS);
+        return NULL;
+    }
+    const char *last = notes->label ? notes->label : next_ordinal(e, kind);
+    if (strlen(e->scope->prefix) + strlen(last) > MAX_IDENT) {
+        exceed(e, at, "E0903", "the name of this layer, with those of its blocks, is too long", MAX_IDENT);
+        return NULL;
+    }
+    Name name = name_format("%s%s", e->scope->prefix, last);
+    const Span *other = table_get(&e->layers, name);
+    if (other) {
+        diag_error(e->diags, notes->label ? notes->label_span : at, "E0113", "there is a layer `%s` already", name);
+        diag_note(e->diags, *other, "it is here");
+        return NULL;
+    }
+    Span *place = NEW(e->arena, Span);
+    *place = at;
+    table_set(e->arena, &e->layers, name, place);
+    return name;
+}
+
+void note_uses(Elab *e) {
+    for (const Scope *s = e->scope; s && s->caller; s = s->caller)
+        diag_note(e->diags, s->call, "in `%.*s`, a use of `%s`", (int)strlen(s->prefix) - 1, s->prefix, s->item->name);
+}
+
+/* ---- statements ---- */
+
+static void run_body(Elab *e, const Body *body);
+
+static void assign(Elab *e, const NameList *names, int32_t i, Value v, bool loop) {
+    Name name = names->item[i];
+    if (table_get(&e->globals, name) && !variable_find(e, name)) {
+        diag_error(e->diags, names->span[i], "E0103", "`%s` is fixed outside of this body; take another name", name);
+        return;
+    }
+    variable_set(e, name, names->span[i], v, loop);
+}
+
+/* a, b = [1, 2]: one name takes the value, several take a list apart. */
+static void assign_all(Elab *e, const NameList *names, Value v, Span at, bool loop) {
+    bool apart = names->n > 1 && v.kind != V_ERROR;
+    if (apart && (v.kind != V_LIST || v.n != names->n)) {
+        diag_error(e->diags, at, "E0120", "%d names need a list of as many; this is %s", names->n,
+                   v.kind == V_LIST ? value_text_of(e->arena, &v) : value_kind_name(&v));
+        v = v_error;
+        apart = false;
+    }
+    for (int32_t i = 0; i < names->n; i++) assign(e, names, i, apart ? v.item[i] : v, loop);
+}
+
+static void run_for(Elab *e, const AstStmt *s) {
+    Value list = eval(e, s->value);
+    if (list.kind == V_ERROR) return;
+    if (list.kind != V_LIST) {
+        diag_error(e->diags, s->value->span, "E0109", "`for` runs over a list; this is %s", value_kind_name(&list));
+        return;
+    }
+    for (int32_t i = 0; i < list.n && !e->scope->returned && spend(e, 1); i++) {
+        assign_all(e, &s->names, list.item[i], s->value->span, true);
+        run_body(e, s->body);
+    }
+}
+
+static void run_if(Elab *e, const AstStmt *s) {
+    for (; s; s = s->else_if) {
+        int32_t before = e->diags->n_error;
+        bool yes = eval_condition(e, s->value);
+        if (e->diags->n_error > before || e->stopped) return;
+        if (yes) run_body(e, s->body);
+        else if (s->other) run_body(e, s->other);
+        if (yes) return;
+    }
+}
+
+static void run_return(Elab *e, const AstStmt *s) {
+    if (e->scope->item->kind == I_NET) {
+        diag_error(e->diags, s->span, "E0115", "a net gives its results by `output name = ...`, not by return");
+        return;
+    }
+    e->scope->result = eval(e, s->value);
+    e->scope->returned = true;
+}
+
+static OutputOnly only_of(Elab *e, const AstStmt *s) {
+    static const char *const word[] = {"train", "deploy"};
+    if (!s->only) return ONLY_BOTH;
+    if (!strcmp(s->only, "train")) return ONLY_TRAIN;
+    if (!strcmp(s->only, "deploy")) return ONLY_DEPLOY;
+    const char *near = did_you_mean(s->only, word, 2);
+    diag_error(e->diags, s->only_span, "E0127", "`only` is followed by train or deploy%s%s%s", near ? "; did you mean `" : "",
+               near ? near : "", near ? "`?" : "");
+    return ONLY_BOTH;
+}
+
+static void run_output(Elab *e, const AstStmt *s) {
+    Name name = s->names.item[0];
+    if (e->scope->item->kind != I_NET) {
+        diag_error(e->diags, s->span, "E0126", "outputs belong to the net; a block returns");
+        return;
+    }
+    Value v = eval(e, s->value);
+    OutputOnly only = only_of(e, s);
+    if (v.kind == V_ERROR) return;
+    if (v.kind != V_TENSOR) {
+        diag_error(e->diags, s->value->span, "E0126", "an output is a tensor; this is %s", value_kind_name(&v));
+    } else if (graph_find_output(e->graph, name)) {
+        diag_error(e->diags, s->span, "E0102", "there is an output `%s` already", name);
+    } else {
+        graph_output(e->graph, name, v.tensor, only);
+        if (!variable_find(e, name) && !table_get(&e->globals, name)) variable_set(e, name, s->span, v, true);
+    }
+}
+
+static void run_stmt(Elab *e, const AstStmt *s) {
+    switch (s->kind) {
+    case S_ASSIGN: assign_all(e, &s->names, eval(e, s->value), s->value->span, false); break;
+    case S_FOR: run_for(e, s); break;
+    case S_IF: run_if(e, s); break;
+    case S_RETURN: run_return(e, s); break;
+    case S_OUTPUT: run_output(e, s); break;
+    }
+}
+
+static void run_body(Elab *e, const Body *body) {
+    e->depth++;
+    for (int32_t i = 0; i < body->n && !e->scope->returned && spend(e, 1); i++) run_stmt(e, body->item[i]);
+    e->depth--;
+}
+
+/* ---- blocks ---- */
+
+static bool is_recursive(Elab *e, const Call *c) {
+    for (const Scope *s = e->scope; s; s = s->caller) {
+        if (s->item != c->fn->block) continue;
+        diag_error(e->diags, c->span, "E0114", "block `%s` uses itself; blocks may not recurse", c->fn->name);
+        note_uses(e);
+        return true;
+    }
+    return false;
+}
+
+static int32_t param_index(const ParamList *list, Name name) {
+    for (int32_t i = 0; i < list->n; i++)
+        if (list->item[i].name == name) return i;
+    return -1;
+}
+
+static void report_unknown(Elab *e, const Call *c, const Actual *a) {
+    enum { MOST = 256 };
+    const char *known[MOST];
+    const ParamList *list = &c->fn->block->param;
+    int n = list->n < MOST ? list->n : MOST;
+    for (int i = 0; i < n; i++) known[i] = list->item[i].name;
+    const char *near = did_you_mean(a->name, known, n);
+    diag_error(e->diags, a->span, "E0107",
+               near ? "`%s` has no parameter `%s`; did you mean `%s`?" : "`%s` has no parameter `%s`", c->fn->name, a->name,
+               near);
+}
+
+/* Arguments by position and name into the new scope's variables. */
+static bool bind_actuals(Elab *e, const Call *c, Scope *s) {
+    const ParamList *list = &c->fn->block->param;
+    bool good = true;
+    for (int32_t k = 0, next = 0; k < c->n; k++) {
+        const Actual *a = &c->actual[k];
+        int32_t i = a->name ? param_index(list, a->name) : next++;
+        if (i < 0) {
+            report_unknown(e, c, a);
+            good = false;
+        } else if (i >= list->n) {
+            diag_error(e->diags, a->span, "E0108", "`%s` takes at most %d arguments", c->fn->name, list->n);
+            return false;
+        } else if (table_get(&s->variables, list->item[i].name)) {
+            diag_error(e->diags, a->span, "E0106", "`%s` of `%s` is given twice", list->item[i].name, c->fn->name);
+            good = false;
+        } else {
+            Variable *v = NEW(e->arena, Variable);
+            *v = (Variable){.value = a->value, .span = list->item[i].span, .loop = true};
+            table_set(e->arena, &s->variables, list->item[i].name, v);
+        }
+    }
+    return good;
+}
+
+/* Defaults are evaluated inside the block, so they may use the parameters before them. e->scope is the block's. */
+static bool bind_defaults(Elab *e, const Call *c) {
+    const ParamList *list = &c->fn->block->param;
+    bool good = true;
+    for (int32_t i = 0; i < list->n; i++) {
+        const Param *p = &list->item[i];
+        if (variable_find(e, p->name)) continue;
+        if (!p->value) diag_error(e->diags, c->span, "E0105", "`%s` needs `%s`", c->fn->name, p->name);
+        good = good && p->value;
+        variable_set(e, p->name, p->span, p->value ? eval(e, p->value) : v_error, true);
+    }
+    return good;
+}
+
+static Value run_in(Elab *e, const Call *c, Scope *s) {
+    e->scope = s;
+    if (!bind_defaults(e, c)) return v_error;
+    run_body(e, c->fn->block->body);
+    if (!s->returned && !e->stopped) {
+        diag_error(e->diags, c->fn->block->span, "E0115", "block `%s` ends without `return`", c->fn->name);
+        diag_note(e->diags, c->span, "it is used here");
+    }
+    return s->returned ? s->result : v_error;
+}
+
+Value block_run(Elab *e, const Call *c) {
+    if (is_recursive(e, c)) return v_error;
+    if (e->depth >= MAX_DEPTH) {
+        exceed(e, c->span, "E0902", "blocks nest too deep", MAX_DEPTH);
+        return v_error;
+    }
+    Name name = layer_name(e, c->fn->name, &c->notes, c->span);
+    if (!name) return v_error;
+    Scope *caller = e->scope;
+    Scope *s = NEW(e->arena, Scope);
+    *s = (Scope){.item = c->fn->block, .caller = caller, .call = c->span, .prefix = name_format("%s.", name),
+                 .frozen = c->notes.freeze || caller->frozen};
+    if (!bind_actuals(e, c, s)) return v_error;
+    e->depth += 8;   /* a use of a block costs several C frames */
+    Value v = run_in(e, c, s);
+    e->depth -= 8;
+    e->scope = caller;
+    return v;
+}
+
+Scope *elab_net(Elab *e, const Item *net, Ref image) {
+    Scope *s = NEW(e->arena, Scope);
+    *s = (Scope){.item = net, .prefix = name_of(""), .call = net->span};
+    e->scope = s;
+    variable_set(e, net->param.item[0].name, net->param.item[0].span, (Value){.kind = V_TENSOR, .tensor = image}, true);
+    run_body(e, net->body);
+    return s;
+}

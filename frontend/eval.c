@@ -1,0 +1,178 @@
+/* Expressions to values, except operators (eval_op.c) and calls (eval_call.c). See eval.h. */
+#include "eval.h"
+
+#include <string.h>
+
+const Value v_error = {.kind = V_ERROR}, v_none = {.kind = V_NONE};
+
+void exceed(Elab *e, Span at, const char *code, const char *what, int64_t most) {
+    if (!e->stopped) diag_error(e->diags, at, code, "%s (at most %lld)", what, (long long)most);
+    e->stopped = true;
+}
+
+bool spend(Elab *e, int64_t n) {
+    if (e->diags->n_error >= MAX_ERRORS) e->stopped = true;
+    e->steps += n;
+    if (e->steps > MAX_STEPS && !e->stopped)
+        exceed(e, e->scope ? e->scope->call : (Span){0}, "E0906", "too many steps of evaluation: loops within loops?",
+               MAX_STEPS);
+    return !e->stopped;
+}
+
+Variable *variable_find(const Elab *e, Name name) { return e->scope ? table_get(&e->scope->variables, name) : NULL; }
+
+void variable_set(Elab *e, Name name, Span at, Value v, bool loop) {
+    Variable *old = table_get(&e->scope->variables, name);
+    if (old) {
+        old->value = v;
+        return;
+    }
+    Variable *var = NEW(e->arena, Variable);
+    *var = (Variable){.value = v, .span = at, .loop = loop};
+    table_set(e->arena, &e->scope->variables, name, var);
+}
+
+static int collect_globals(const Elab *e, const char **out, int cap) {
+    int n = 0;
+    for (int32_t i = 0; i < e->n_global && n < cap; i++) out[n++] = e->global_name[i];
+    for (int32_t i = 0; e->scope && i < e->scope->variables.cap && n < cap; i++)
+        if (e->scope->variables.key[i]) out[n++] = e->scope->variables.key[i];
+    return n;
+}
+
+void report_unknown_name(Elab *e, Span at, Name name) {
+    enum { MOST = 512 };
+    const char *candidate[MOST];
+    int n = layer_names(candidate, MOST);
+    n += builtin_names(candidate + n, MOST - n);
+    n += collect_globals(e, candidate + n, MOST - n);
+    const char *near = did_you_mean(name, candidate, n);
+    diag_error(e->diags, at, "E0101", near ? "`%s` is not defined; did you mean `%s`?" : "`%s` is not defined", name, near);
+}
+
+static Value function_value(const Function *f) { return (Value){.kind = V_FUNC, .func = f}; }
+
+static Value eval_name(Elab *e, const AstExpr *x) {
+    Variable *v = variable_find(e, x->name);
+    if (v) return v->value;
+    Global *g = table_get(&e->globals, x->name);
+    if (g) return g->fn.name ? function_value(&g->fn) : g->value;
+    const Function *f = layer_find(x->name);
+    if (!f) f = builtin_find(x->name);
+    if (f) return function_value(f);
+    if (!strcmp(x->name, "true") || !strcmp(x->name, "false")) return value_bool(x->name[0] == 't');
+    report_unknown_name(e, x->span, x->name);
+    return v_error;
+}
+
+static Value eval_string(Elab *e, const AstExpr *x) {
+    Str s = STR(e->arena);
+    for (int32_t i = 0; i < x->string.part.n; i++) {
+        const Part *part = &x->string.part.item[i];
+        str_add(&s, part->text);
+        if (!part->value) continue;
+        Value v = eval(e, part->value);
+        if (v.kind == V_ERROR) return v_error;
+        if (!value_is_number(&v) && v.kind != V_TEXT && v.kind != V_DIM && v.kind != V_BOOL) {
+            diag_error(e->diags, part->value->span, "E0109", "a string cannot hold %s", value_kind_name(&v));
+            return v_error;
+        }
+        value_print(&s, &v, MAX_STRING + 1);
+        if (s.n <= MAX_STRING) continue;
+        exceed(e, x->span, "E0903", "this string is too long", MAX_STRING);
+        return v_error;
+    }
+    return value_text(str_text(&s));
+}
+
+static Value eval_list(Elab *e, const AstExpr *x) {
+    Value *item = NEW_ARRAY(e->arena, Value, x->list.n);
+    for (int32_t i = 0; i < x->list.n; i++) {
+        item[i] = eval(e, x->list.item[i]);
+        if (item[i].kind == V_ERROR) return v_error;
+    }
+    return value_list(item, x->list.n);
+}
+
+static Value eval_index(Elab *e, const AstExpr *x) {
+    Value base = eval(e, x->access.base), index = eval(e, x->access.index);
+    if (base.kind == V_ERROR || index.kind == V_ERROR) return v_error;
+    if (base.kind != V_LIST || !value_is_whole(&index)) {
+        const AstExpr *culprit = base.kind != V_LIST ? x->access.base : x->access.index;
+        diag_error(e->diags, culprit->span, "E0109", "an index is a whole number into a list; this is %s",
+                   value_kind_name(base.kind != V_LIST ? &base : &index));
+        return v_error;
+    }
+    int64_t i = value_whole(&index);
+    if (i >= 0 && i < base.n) return base.item[i];
+    diag_error(e->diags, x->access.index->span, "E0118", "index %lld is outside the list of %d", (long long)i, base.n);
+    return v_error;
+}
+
+/* Shapes are known while the net is elaborated: x.channels, x.height, x.width. */
+static Value eval_field(Elab *e, const AstExpr *x) {
+    Value base = eval(e, x->access.base);
+    if (base.kind == V_ERROR) return v_error;
+    const char *field = x->access.field;
+    if (base.kind == V_TENSOR) {
+        const Type *t = tensor_type(e, &base);
+        if (!strcmp(field, "channels")) return value_int(type_channels(t));
+        if (!strcmp(field, "height")) return value_int(type_height(t));
+        if (!strcmp(field, "width")) return value_int(type_width(t));
+    } else if (base.kind == V_DIM) {
+        if (!strcmp(field, "height")) return value_int(base.dim.h);
+        if (!strcmp(field, "width")) return value_int(base.dim.w);
+    }
+    static const char *const known[] = {"channels", "height", "width"};
+    const char *near = did_you_mean(field, known, ARRAY_LEN(known));
+    diag_error(e->diags, x->span, "E0119", "%s has no `.%s`%s%s%s", value_kind_name(&base), field,
+               near ? "; did you mean `." : "", near ? near : "", near ? "`?" : "");
+    if (base.kind == V_TENSOR) diag_help(e->diags, (Span){0}, "a tensor has .channels, .height and .width");
+    return v_error;
+}
+
+bool eval_condition(Elab *e, const AstExpr *x) {
+    Value v = eval(e, x);
+    if (v.kind == V_BOOL) return v.flag;
+    if (v.kind != V_ERROR)
+        diag_error(e->diags, x->span, "E0109", "a condition is true or false; this is %s", value_kind_name(&v));
+    return false;
+}
+
+static Value eval_cond(Elab *e, const AstExpr *x) {
+    int32_t before = e->diags->n_error;
+    bool yes = eval_condition(e, x->cond.test);
+    if (e->diags->n_error > before) return v_error;
+    return eval(e, yes ? x->cond.value : x->cond.other);
+}
+
+static Value eval_kind(Elab *e, const AstExpr *x) {
+    switch (x->kind) {
+    case X_NAME: return eval_name(e, x);
+    case X_NUMBER:
+    case X_DIM: return x->literal.value;
+    case X_STRING: return eval_string(e, x);
+    case X_LIST: return eval_list(e, x);
+    case X_CALL: return eval_call(e, x);
+    case X_ANNOTATE: return eval_annotate(e, x);
+    case X_INDEX: return eval_index(e, x);
+    case X_FIELD: return eval_field(e, x);
+    case X_UNARY:
+    case X_BINARY: return eval_operator(e, x);
+    case X_COND: return eval_cond(e, x);
+    case X_ARROW: return eval_arrow(e, x);
+    }
+    return v_error;
+}
+
+Value eval(Elab *e, const AstExpr *x) {
+    if (!spend(e, 1)) return v_error;
+    if (e->depth >= MAX_DEPTH) {
+        exceed(e, x->span, "E0902", "evaluation nests too deep", MAX_DEPTH);
+        return v_error;
+    }
+    e->depth++;
+    Value v = eval_kind(e, x);
+    e->depth--;
+    return e->stopped ? v_error : v;
+}

@@ -1,0 +1,204 @@
+/* Elaboration: running the compile-time program that a .net file is. Expressions become values, statements assign and
+ * call, calls of layers append to the graph. Everything terminates: loops run over lists, blocks do not recurse, and
+ * steps, depth and layers are limited.
+ *
+ * Files: eval.c (expressions), eval_op.c (operators), eval_call.c (calls, pipelines, annotations), bind.c (arguments
+ * to parameters), types.c (what a parameter accepts), builtins.c, layers.c, elab.c (statements, blocks, the net). */
+#ifndef CNNC_FRONTEND_EVAL_H
+#define CNNC_FRONTEND_EVAL_H
+
+#include "ast.h"
+#include "table.h"
+
+enum {
+    MAX_STEPS = 4000000,        /* expressions and statements evaluated in one compilation: about a second */
+    MAX_DEPTH = 4000,           /* expressions and blocks inside each other while evaluating */
+    MAX_LAYERS = 100000,
+    MAX_LIST = 1000000,
+    MAX_PARAMS = 24             /* of one layer, call or section; blocks may have more */
+};
+
+#define MAX_PARAMETERS ((int64_t)1 << 32)   /* of one net: 16 GiB */
+
+typedef struct Elab Elab;
+typedef struct Function Function;
+typedef struct Bound Bound;
+struct ParamType;
+
+/* ---- parameters ---- */
+
+typedef struct ParamSpec {
+    Name name;
+    const struct ParamType *type;
+    const char *choice;          /* type(choice): the words or group it accepts */
+    bool optional;               /* has a default, or (name? :) may be absent */
+    Value value;                 /* default; V_NONE: absent */
+    bool rest;                   /* name... : takes all further positional arguments, as a list */
+} ParamSpec;
+
+typedef struct Signature {
+    ParamSpec *param;
+    int n;
+} Signature;
+
+/* Parses "x: tensor, out: count, stride: pair = 1, pads...: pad, label?: text" once and remembers it. */
+const Signature *signature_of(Elab *e, const char *text);
+
+/* What a parameter accepts: converts *v in place to its canonical form, or reports "`label` ..." at the span and returns
+ * false. */
+typedef bool Convert(Elab *e, Value *v, Span at, const char *label);
+/* The same from the expression itself, for settings: words and calls are names there, not values. `choice` as in
+ * ParamSpec. */
+typedef bool ConvertExpr(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice);
+typedef struct ParamType {
+    const char *name;
+    const char *wants;           /* "a whole number of at least 1": for messages */
+    Convert *convert;            /* NULL: only in settings */
+    ConvertExpr *from_expr;      /* NULL: evaluate, then convert */
+} ParamType;
+const ParamType *type_find(const char *name, size_t n);
+/* Evaluates x as the parameter wants it; false if it was reported. */
+bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v);
+/* `label` wants this, but got that; false. */
+bool report_wants(Elab *e, Span at, const char *label, const char *wants, const Value *got);
+
+/* ---- functions ---- */
+
+typedef enum FunctionKind { FN_LAYER, FN_BUILTIN, FN_BLOCK } FunctionKind;
+
+typedef Value RunFunction(Elab *e, const Bound *b);
+
+struct Function {
+    FunctionKind kind;
+    const char *name;
+    const char *signature;       /* text; NULL for a block */
+    RunFunction *run;
+    const Item *block;           /* FN_BLOCK */
+};
+
+typedef struct Actual {          /* an argument */
+    Name name;                   /* NULL: positional */
+    Value value;
+    const AstExpr *expr;            /* settings: instead of a value, because the parameter says how to read it */
+    Span span;
+} Actual;
+
+typedef struct Notes {           /* what annotations said */
+    const char *label;           /* @name("...") */
+    Span label_span;
+    bool freeze, nofuse;
+} Notes;
+
+typedef struct Call {            /* a call with its arguments evaluated */
+    const Function *fn;
+    Span span;
+    Actual *actual;
+    int32_t n, cap;
+    Notes notes;
+} Call;
+
+typedef struct Pipe {            /* a chain of calls, each waiting for the result of the one before */
+    const struct Pipe *before;   /* NULL: this is the first */
+    Call call;
+} Pipe;
+
+struct Bound {                   /* arguments matched to a signature */
+    const Signature *signature;
+    Value value[MAX_PARAMS];
+    Span span[MAX_PARAMS];       /* of the argument; of the call for defaults */
+    bool given[MAX_PARAMS];
+    Span at;                     /* of the call */
+    Name name;                   /* of the layer, with its blocks: "layer1.0.conv1" */
+};
+
+bool bind_call(Elab *e, const Call *c, Bound *b);
+const Value *bound(const Bound *b, const char *param);
+Span bound_span(const Bound *b, const char *param);
+bool bound_given(const Bound *b, const char *param);
+int64_t bound_int(const Bound *b, const char *param);
+double bound_real(const Bound *b, const char *param);
+
+/* All functions of that family by name; NULL if there is none. */
+const Function *builtin_find(Name name);
+const Function *layer_find(Name name);
+int builtin_names(const char **out, int cap);   /* for suggestions; returns how many */
+int layer_names(const char **out, int cap);
+
+/* ---- state ---- */
+
+typedef struct Variable {
+    Value value;
+    Span span;                   /* of its first assignment */
+    bool loop;                   /* a loop's or a parameter: need not be used */
+} Variable;
+
+typedef struct Scope {           /* one use of a block, or the net */
+    Table variables;
+    Table ordinals;              /* layer kind -> how many of them had no name of their own */
+    Name prefix;                 /* "layer1.0.", or "" */
+    bool frozen;
+    const Item *item;            /* the block or net */
+    struct Scope *caller;        /* NULL for the net */
+    Span call;                   /* of this use */
+    bool returned;
+    Value result;
+} Scope;
+
+typedef struct Global {
+    const Item *item;            /* const, option or block */
+    Value value;
+    Function fn;                 /* of a block */
+} Global;
+
+struct Elab {
+    Arena *arena;
+    Diags *diags;
+    Graph *graph;
+    Scope *scope;                /* NULL outside blocks and net */
+    Table globals;               /* name -> Global */
+    Name *global_name;           /* in order of definition */
+    int32_t n_global, cap_global;
+    Table layers;                /* full name -> Span of its call */
+    Table signatures;            /* text -> Signature */
+    int64_t steps;
+    int64_t n_parameters;
+    int depth, n_layers, n_dropout;
+    bool stopped;                /* a limit was exceeded, or too many errors: evaluate nothing more */
+};
+
+extern const Value v_error, v_none;
+
+/* ---- evaluation ---- */
+
+Value eval(Elab *e, const AstExpr *x);
+/* Charges n steps; false (reported once) when a limit is reached. */
+bool spend(Elab *e, int64_t n);
+/* Stops everything with a limit's message. */
+void exceed(Elab *e, Span at, const char *code, const char *what, int64_t most);
+Value eval_operator(Elab *e, const AstExpr *x);
+/* The calls, arrows and annotations. */
+Value eval_call(Elab *e, const AstExpr *x);
+Value eval_annotate(Elab *e, const AstExpr *x);
+Value eval_arrow(Elab *e, const AstExpr *x);
+/* A compile-time condition; false also if it was none (reported). */
+bool eval_condition(Elab *e, const AstExpr *x);
+
+Value call_run(Elab *e, const Call *c);
+/* Inlines a block; defined in elab.c. */
+Value block_run(Elab *e, const Call *c);
+bool value_is_tensorish(const Value *v);
+
+/* The element-wise sum of two tensors; "" for a new name. */
+Value layer_add(Elab *e, Span at, Value a, Value b);
+/* Registers the name of a new layer of this kind here; NULL if it was reported. */
+Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at);
+/* After an error in a layer: through which uses of blocks we came here. */
+void note_uses(Elab *e);
+const Type *tensor_type(const Elab *e, const Value *v);
+
+/* Variables and globals. */
+Variable *variable_find(const Elab *e, Name name);
+void variable_set(Elab *e, Name name, Span at, Value v, bool loop);
+void report_unknown_name(Elab *e, Span at, Name name);
+
+#endif

@@ -1,0 +1,255 @@
+/* Calls, arrows, pipelines and annotations.
+ *
+ * A call whose first tensor is missing is a pipeline: a value that waits for it. `a -> f(args)` is f(a, args); with a
+ * pipeline on the left it is the longer pipeline. */
+#include <string.h>
+
+#include "eval.h"
+
+bool value_is_tensorish(const Value *v) {
+    while (v->kind == V_LIST && v->n > 0) v = &v->item[0];
+    return v->kind == V_TENSOR;
+}
+
+static bool wants_tensor(const Function *f) { return f->kind != FN_BUILTIN; }
+
+static Name first_param(Elab *e, const Function *f) {
+    if (f->kind == FN_BLOCK) return f->block->param.n > 0 ? f->block->param.item[0].name : NULL;
+    return signature_of(e, f->signature)->param[0].name;
+}
+
+/* Is the first tensor there, in front or by name? Blocks without parameters want none. */
+static bool has_tensor(Elab *e, const Call *c) {
+    Name first = first_param(e, c->fn);
+    if (!first) return true;
+    if (c->n > 0 && !c->actual[0].name) return value_is_tensorish(&c->actual[0].value);
+    for (int32_t i = 0; i < c->n; i++)
+        if (c->actual[i].name == first) return true;
+    return false;
+}
+
+static void push_actual(Elab *e, Call *c, Actual a) { PUSH(e->arena, c->actual, c->n, c->cap, a); }
+
+static bool push_spread(Elab *e, Call *c, const Arg *arg, Value v) {
+    if (v.kind != V_LIST) {
+        diag_error(e->diags, arg->span, "E0124", "`*` spreads a list; this is %s", value_kind_name(&v));
+        return false;
+    }
+    if (!spend(e, v.n)) return false;
+    for (int32_t i = 0; i < v.n; i++) push_actual(e, c, (Actual){.value = v.item[i], .span = arg->span});
+    return true;
+}
+
+/* Evaluates all arguments, so that each reports its own mistakes. */
+static bool push_args(Elab *e, Call *c, const ArgList *list) {
+    bool good = true;
+    for (int32_t i = 0; i < list->n; i++) {
+        const Arg *arg = &list->item[i];
+        Value v = eval(e, arg->value);
+        if (v.kind == V_ERROR) good = false;
+        else if (arg->spread) good = push_spread(e, c, arg, v) && good;
+        else push_actual(e, c, (Actual){.name = arg->name, .value = v, .span = arg->span});
+    }
+    return good;
+}
+
+static bool not_callable(Elab *e, Span at, const Value *v) {
+    if (v->kind != V_ERROR) diag_error(e->diags, at, "E0104", "%s cannot be called", value_kind_name(v));
+    return false;
+}
+
+/* f(args) without running it. *pipe is set instead if f is a pipeline (which takes one argument: its tensor). */
+static bool prepare(Elab *e, const AstExpr *x, Call *c, const Pipe **pipe) {
+    bool call = x->kind == X_CALL;
+    Value f = eval(e, call ? x->call.callee : x);
+    c->span = x->span;
+    bool good = !call || push_args(e, c, &x->call.arg);
+    if (f.kind == V_PIPE) *pipe = f.pipe;
+    else if (f.kind == V_FUNC) c->fn = f.func;
+    else return not_callable(e, x->span, &f);
+    return good;
+}
+
+static bool add_note(Elab *e, const AstExpr *x, Notes *notes) {
+    static const char *const known[] = {"name", "freeze", "nofuse"};
+    const ArgList *arg = &x->call.arg;
+    Name label = x->call.label;
+    if (!strcmp(label, "freeze") || !strcmp(label, "nofuse")) {
+        if (arg->n > 0) diag_error(e->diags, arg->item[0].span, "E0106", "`@%s` takes no arguments", label);
+        *(label[0] == 'f' ? &notes->freeze : &notes->nofuse) = true;
+        return arg->n == 0;
+    }
+    if (strcmp(label, "name") != 0) {
+        const char *near = did_you_mean(label, known, ARRAY_LEN(known));
+        diag_error(e->diags, x->span, "E0123", near ? "there is no annotation `@%s`; did you mean `@%s`?"
+                                                    : "there is no annotation `@%s`", label, near);
+        return false;
+    }
+    Value v = arg->n == 1 && !arg->item[0].name ? eval(e, arg->item[0].value) : v_none;
+    if (v.kind == V_TEXT && v.text[0]) {
+        notes->label = v.text;
+        notes->label_span = arg->item[0].span;
+        return true;
+    }
+    if (v.kind != V_ERROR) diag_error(e->diags, x->span, "E0123", "`@name` takes one string that is not empty");
+    return false;
+}
+
+static bool has_notes(const Notes *n) { return n->label || n->freeze || n->nofuse; }
+
+static Value no_notes(Elab *e, Span at, const char *name) {
+    diag_error(e->diags, at, "E0123", "`%s` is not a layer or block: it takes no annotations", name);
+    return v_error;
+}
+
+/* Strips annotations from a call, outermost last. */
+static const AstExpr *take_notes(Elab *e, const AstExpr *x, Notes *notes, bool *good) {
+    if (x->kind != X_ANNOTATE) return x;
+    const AstExpr *call = take_notes(e, x->call.callee, notes, good);
+    if (!add_note(e, x, notes)) *good = false;
+    return call;
+}
+
+static Value as_pipe(Elab *e, const Pipe *before, const Call *c) {
+    Pipe *p = NEW(e->arena, Pipe);
+    *p = (Pipe){.before = before, .call = *c};
+    return (Value){.kind = V_PIPE, .pipe = p};
+}
+
+/* The call with `first` in front of its arguments. */
+static Call with_first(Elab *e, const Call *c, Value first, Span at) {
+    Call longer = {.fn = c->fn, .span = c->span, .notes = c->notes};
+    push_actual(e, &longer, (Actual){.value = first, .span = at});
+    for (int32_t i = 0; i < c->n; i++) push_actual(e, &longer, c->actual[i]);
+    return longer;
+}
+
+/* The calls of a pipeline, last first. */
+static const Pipe **pipe_calls(Elab *e, const Pipe *p, int32_t *n) {
+    int32_t cap = 0;
+    const Pipe **chain = NULL;
+    for (*n = 0; p; p = p->before) PUSH(e->arena, chain, *n, cap, p);
+    return chain;
+}
+
+static Value pipe_join(Elab *e, const Pipe *a, const Pipe *b) {
+    int32_t n;
+    const Pipe **chain = pipe_calls(e, b, &n);
+    if (!spend(e, n)) return v_error;
+    Value joined = {.kind = V_PIPE, .pipe = a};
+    while (n > 0) joined = as_pipe(e, joined.pipe, &chain[--n]->call);
+    return joined;
+}
+
+static Value pipe_run(Elab *e, const Pipe *p, Value first, Span at) {
+    int32_t n;
+    const Pipe **chain = pipe_calls(e, p, &n);
+    while (n > 0 && first.kind != V_ERROR) {
+        Call c = with_first(e, &chain[--n]->call, first, at);
+        first = call_run(e, &c);
+    }
+    return first;
+}
+
+/* fork(p, q, ...) feeds x to each pipeline and gives the list of results. */
+static Value fork_run(Elab *e, const Call *c) {
+    Value *item = NEW_ARRAY(e->arena, Value, c->n);
+    for (int32_t i = 1; i < c->n; i++) {
+        const Actual *a = &c->actual[i];
+        Call alone = {.span = a->span};
+        if (a->name || (a->value.kind != V_PIPE && a->value.kind != V_FUNC)) {
+            diag_error(e->diags, a->span, "E0109", "`fork` takes pipelines; this is %s", value_kind_name(&a->value));
+            return v_error;
+        }
+        alone.fn = a->value.kind == V_FUNC ? a->value.func : NULL;
+        Call first = with_first(e, &alone, c->actual[0].value, a->span);
+        item[i - 1] = alone.fn ? call_run(e, &first) : pipe_run(e, a->value.pipe, c->actual[0].value, a->span);
+        if (item[i - 1].kind == V_ERROR) return v_error;
+    }
+    return value_list(item, c->n - 1);
+}
+
+static void freeze_from(Graph *g, int32_t first) {
+    for (int32_t i = first; i < g->n_node; i++) {
+        g->node[i].frozen = true;
+        if (g->node[i].op == OP_param) g->node[i].attr.param.frozen = true;
+    }
+}
+
+static Value function_run(Elab *e, const Call *c) {
+    if (c->fn->kind == FN_BLOCK) return block_run(e, c);
+    if (!c->fn->run) return fork_run(e, c);
+    Bound *b = NEW(e->arena, Bound);
+    if (!bind_call(e, c, b)) {
+        note_uses(e);
+        return v_error;
+    }
+    int32_t before = e->diags->n_error;
+    if (c->fn->kind == FN_LAYER) b->name = layer_name(e, c->fn->name, &c->notes, c->span);
+    if (c->fn->kind == FN_LAYER && !b->name) return v_error;
+    int32_t first_node = e->graph ? e->graph->n_node : 0;
+    Value v = c->fn->run(e, b);
+    if (e->diags->n_error > before) note_uses(e);
+    if (c->notes.freeze || (e->scope && e->scope->frozen)) freeze_from(e->graph, first_node);
+    return v;
+}
+
+Value call_run(Elab *e, const Call *c) {
+    if (!spend(e, 1)) return v_error;
+    if (wants_tensor(c->fn)) {
+        if (!has_tensor(e, c)) return as_pipe(e, NULL, c);
+    }
+    if (!c->fn->run && c->fn->kind != FN_BLOCK && has_notes(&c->notes)) return no_notes(e, c->span, c->fn->name);
+    if (c->fn->kind == FN_BUILTIN && has_notes(&c->notes)) return no_notes(e, c->span, c->fn->name);
+    return function_run(e, c);
+}
+
+static Value eval_site(Elab *e, const AstExpr *x) {
+    Call c = {0};
+    const Pipe *pipe = NULL;
+    bool good = true;
+    const AstExpr *call = take_notes(e, x, &c.notes, &good);
+    if (!prepare(e, call, &c, &pipe) || !good) return v_error;
+    if (!pipe) return call_run(e, &c);
+    if (has_notes(&c.notes)) return no_notes(e, c.span, "pipeline");
+    if (x->kind == X_CALL && c.n == 1 && value_is_tensorish(&c.actual[0].value)) return pipe_run(e, pipe, c.actual[0].value, c.span);
+    diag_error(e->diags, c.span, "E0104", "a pipeline takes one tensor");
+    return v_error;
+}
+
+Value eval_call(Elab *e, const AstExpr *x) { return eval_site(e, x); }
+
+Value eval_annotate(Elab *e, const AstExpr *x) { return eval_site(e, x); }
+
+/* `first` given to what stands right of the arrow. */
+static Value flow(Elab *e, const AstExpr *x, Value first, Call *c, const Pipe *pipe) {
+    Span from = x->arrow.from->span;
+    if (first.kind == V_FUNC) {
+        Call start = {.fn = first.func, .span = from};
+        first = as_pipe(e, NULL, &start);
+    }
+    if (pipe && has_notes(&c->notes)) return no_notes(e, c->span, "pipeline");
+    if (first.kind == V_PIPE) return pipe ? pipe_join(e, first.pipe, pipe) : as_pipe(e, first.pipe, c);
+    if (pipe && c->n > 0) {
+        diag_error(e->diags, c->span, "E0104", "a pipeline takes one tensor");
+        return v_error;
+    }
+    if ((pipe || wants_tensor(c->fn)) && !value_is_tensorish(&first)) {
+        diag_error(e->diags, from, "E0109", "`%s` takes a tensor; this is %s", pipe ? "->" : c->fn->name,
+                   value_kind_name(&first));
+        return v_error;
+    }
+    if (pipe) return pipe_run(e, pipe, first, from);
+    Call longer = with_first(e, c, first, from);
+    return call_run(e, &longer);
+}
+
+Value eval_arrow(Elab *e, const AstExpr *x) {
+    Value first = eval(e, x->arrow.from);
+    Call c = {0};
+    const Pipe *pipe = NULL;
+    bool good = true;
+    const AstExpr *call = take_notes(e, x->arrow.to, &c.notes, &good);
+    if (!prepare(e, call, &c, &pipe) || !good || first.kind == V_ERROR) return v_error;
+    return flow(e, x, first, &c, pipe);
+}

@@ -1,0 +1,178 @@
+/* Operators. Numbers stay exact while both sides are; a real on either side makes the result real. */
+#include <math.h>
+
+#include "eval.h"
+
+static Value mismatch(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
+    if (b)
+        diag_error(e->diags, x->span, "E0111", "`%s` does not work on %s and %s", operator_text[x->op.op], value_kind_name(a),
+                   value_kind_name(b));
+    else
+        diag_error(e->diags, x->span, "E0111", "`%s` does not work on %s", x->op.op == OPR_not ? "not" : "-",
+                   value_kind_name(a));
+    return v_error;
+}
+
+/* The result of arithmetic, or a message if it has no value that fits. */
+static Value checked(Elab *e, const AstExpr *x, Value v) {
+    if (v.kind == V_REAL && !isfinite(v.real)) v = v_error;
+    if (v.kind == V_ERROR) diag_error(e->diags, x->span, "E0112", "this number is too large to compute with");
+    return v;
+}
+
+static Value ratio_add(const Value *a, const Value *b, int sign) {
+    int64_t left, right, den, num;
+    if (!mul_ok(a->ratio.num, b->ratio.den, &left) || !mul_ok(b->ratio.num, a->ratio.den, &right) ||
+        !mul_ok(right, sign, &right) || !add_ok(left, right, &num) || !mul_ok(a->ratio.den, b->ratio.den, &den))
+        return v_error;
+    return value_ratio(num, den);
+}
+
+static Value ratio_mul(const Value *a, const Value *b, bool divide) {
+    int64_t num, den;
+    int64_t bn = divide ? b->ratio.den : b->ratio.num, bd = divide ? b->ratio.num : b->ratio.den;
+    if (!mul_ok(a->ratio.num, bn, &num) || !mul_ok(a->ratio.den, bd, &den)) return v_error;
+    return value_ratio(num, den);
+}
+
+static Value ratio_mod(const Value *a, const Value *b) {
+    Value q = ratio_mul(a, b, true);
+    if (q.kind == V_ERROR) return q;
+    int64_t floored = q.ratio.num / q.ratio.den - (q.ratio.num % q.ratio.den < 0);
+    Value whole = value_int(floored), back = ratio_mul(b, &whole, false);
+    return back.kind == V_ERROR ? back : ratio_add(a, &back, -1);
+}
+
+static Value real_arithmetic(Operator op, double a, double b) {
+    switch (op) {
+    case OPR_add: return value_real(a + b);
+    case OPR_sub: return value_real(a - b);
+    case OPR_mul: return value_real(a * b);
+    case OPR_div: return value_real(a / b);
+    default: return value_real(a - b * floor(a / b));
+    }
+}
+
+static Value ratio_arithmetic(Operator op, const Value *a, const Value *b) {
+    switch (op) {
+    case OPR_add: return ratio_add(a, b, 1);
+    case OPR_sub: return ratio_add(a, b, -1);
+    case OPR_mul: return ratio_mul(a, b, false);
+    case OPR_div: return ratio_mul(a, b, true);
+    default: return ratio_mod(a, b);
+    }
+}
+
+/* Which unit the result has; false if the operands' units do not go together. */
+static bool result_unit(Operator op, const Value *a, const Value *b, uint8_t *unit) {
+    *unit = a->unit;
+    if (op == OPR_add || op == OPR_sub || op == OPR_mod) return a->unit == b->unit;
+    if (op == OPR_mul) *unit = a->unit ? a->unit : b->unit;
+    else if (a->unit == b->unit) *unit = UNIT_NONE;
+    return op == OPR_mul ? !a->unit || !b->unit : !b->unit || a->unit == b->unit;
+}
+
+static Value arithmetic(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
+    Operator op = x->op.op;
+    uint8_t unit;
+    if (!result_unit(op, a, b, &unit)) {
+        diag_error(e->diags, x->span, "E0111", "`%s` does not work on %s and %s: the units differ", operator_text[op],
+                   value_text_of(e->arena, a), value_text_of(e->arena, b));
+        return v_error;
+    }
+    if ((op == OPR_div || op == OPR_mod) && value_double(b) == 0) {
+        diag_error(e->diags, x->op.b->span, "E0112", "division by zero");
+        return v_error;
+    }
+    bool exact = a->kind == V_RATIO && b->kind == V_RATIO;
+    Value v = exact ? ratio_arithmetic(op, a, b) : real_arithmetic(op, value_double(a), value_double(b));
+    v.unit = unit;
+    return checked(e, x, v);
+}
+
+static Value shift(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
+    if (!value_is_whole(a) || !value_is_whole(b)) return mismatch(e, x, a, b);
+    int64_t by = value_whole(b), n;
+    if (by < 0 || by > 62 || !mul_ok(value_whole(a), (int64_t)1 << by, &n)) return checked(e, x, v_error);
+    return value_int(n);
+}
+
+static Value range(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
+    if (!value_is_whole(a) || !value_is_whole(b)) return mismatch(e, x, a, b);
+    int64_t lo = value_whole(a), n;
+    if (!add_ok(value_whole(b), -lo, &n) || n > MAX_LIST) {
+        exceed(e, x->span, "E0908", "this range is too long", MAX_LIST);
+        return v_error;
+    }
+    if (n < 0) n = 0;
+    if (!spend(e, n)) return v_error;
+    Value *item = NEW_ARRAY(e->arena, Value, n);
+    for (int64_t i = 0; i < n; i++) item[i] = value_int(lo + i);
+    return value_list(item, (int32_t)n);
+}
+
+static Value join_lists(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
+    int64_t n = (int64_t)a->n + b->n;
+    if (n > MAX_LIST) {
+        exceed(e, x->span, "E0908", "this list is too long", MAX_LIST);
+        return v_error;
+    }
+    if (!spend(e, n)) return v_error;
+    Value *item = NEW_ARRAY(e->arena, Value, n);
+    for (int32_t i = 0; i < a->n; i++) item[i] = a->item[i];
+    for (int32_t i = 0; i < b->n; i++) item[a->n + i] = b->item[i];
+    return value_list(item, (int32_t)n);
+}
+
+static Value equal(Elab *e, const Value *a, const Value *b, bool want) {
+    int64_t budget = MAX_STEPS - e->steps, before = budget;
+    bool same = value_equal(a, b, &budget);
+    return spend(e, before - budget) ? value_bool(same == want) : v_error;
+}
+
+static Value compare(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
+    if (x->op.op == OPR_eq || x->op.op == OPR_ne) return equal(e, a, b, x->op.op == OPR_eq);
+    if (!value_is_number(a) || !value_is_number(b) || a->unit != b->unit) return mismatch(e, x, a, b);
+    double p = value_double(a), q = value_double(b);
+    switch (x->op.op) {
+    case OPR_lt: return value_bool(p < q);
+    case OPR_le: return value_bool(p <= q);
+    case OPR_gt: return value_bool(p > q);
+    default: return value_bool(p >= q);
+    }
+}
+
+static Value eval_unary(Elab *e, const AstExpr *x) {
+    Value a = eval(e, x->op.a);
+    if (a.kind == V_ERROR) return v_error;
+    if (x->op.op == OPR_not) return a.kind == V_BOOL ? value_bool(!a.flag) : mismatch(e, x, &a, NULL);
+    if (a.kind == V_REAL) a.real = -a.real;
+    else if (a.kind == V_RATIO) a.ratio.num = -a.ratio.num;   /* never INT64_MIN: value_ratio refuses it */
+    else return mismatch(e, x, &a, NULL);
+    return a;
+}
+
+/* The right side is not looked at when the left decides, so `x != 0 and 10 / x > 1` works. */
+static Value eval_logic(Elab *e, const AstExpr *x) {
+    Value a = eval(e, x->op.a);
+    if (a.kind == V_ERROR) return v_error;
+    if (a.kind == V_BOOL && a.flag == (x->op.op == OPR_or)) return a;
+    Value b = eval(e, x->op.b);
+    if (b.kind == V_ERROR) return v_error;
+    return a.kind == V_BOOL && b.kind == V_BOOL ? b : mismatch(e, x, &a, &b);
+}
+
+Value eval_operator(Elab *e, const AstExpr *x) {
+    if (x->kind == X_UNARY) return eval_unary(e, x);
+    Operator op = x->op.op;
+    if (op == OPR_and || op == OPR_or) return eval_logic(e, x);
+    Value a = eval(e, x->op.a), b = eval(e, x->op.b);
+    if (a.kind == V_ERROR || b.kind == V_ERROR) return v_error;
+    if (op >= OPR_eq && op <= OPR_ge) return compare(e, x, &a, &b);
+    if (op == OPR_shl) return shift(e, x, &a, &b);
+    if (op == OPR_range) return range(e, x, &a, &b);
+    if (value_is_number(&a) && value_is_number(&b)) return arithmetic(e, x, &a, &b);
+    if (op == OPR_add && a.kind == V_TENSOR && b.kind == V_TENSOR) return layer_add(e, x->span, a, b);
+    if (op == OPR_add && a.kind == V_LIST && b.kind == V_LIST) return join_lists(e, x, &a, &b);
+    return mismatch(e, x, &a, &b);
+}

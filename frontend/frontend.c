@@ -1,0 +1,139 @@
+/* From files to a Unit: load, elaborate the net, evaluate the sections. See frontend.h. */
+#include "frontend.h"
+
+#include <string.h>
+
+#include "net_input.h"
+#include "parse.h"
+#include "bundle.h"
+#include "train.h"
+
+bool frontend_print_ast(Arena *a, Diags *d, const char *path, Str *out) {
+    Source source;
+    int64_t total = 0;
+    if (!source_read(a, d, path, (Span){0}, false, &total, &source)) return false;
+    ast_print(out, parse_file(a, d, source.file));
+    return d->n_error == 0;
+}
+
+/* ---- the net and its input ---- */
+
+static const Item *find_input(Bundle *p) {
+    Diags *d = p->elab->diags;
+    const ParamList *list = &p->net->param;
+    if (list->n != 1 || list->item[0].value) {
+        diag_error(d, p->net->span, "E0204", "a net has one parameter, the name of its input");
+        return NULL;
+    }
+    const char *known[16];
+    int n = 0;
+    for (int32_t i = 0; i < p->inputs.n; i++) {
+        if (p->inputs.item[i]->name == list->item[0].name) return p->inputs.item[i];
+        if (n < ARRAY_LEN(known)) known[n++] = p->inputs.item[i]->name;
+    }
+    const char *near = did_you_mean(list->item[0].name, known, n);
+    diag_error(d, list->item[0].span, "E0203", near ? "there is no `input %s`; did you mean `%s`?" : "there is no `input %s { }`",
+               list->item[0].name, near);
+    return NULL;
+}
+
+static void check_net(Elab *e, const Item *net) {
+    for (int32_t i = 0; i < e->graph->n_output; i++)
+        if (e->graph->output[i].only != ONLY_TRAIN) return;
+    if (e->diags->n_error) return;
+    diag_error(e->diags, net->span, "E0205", "net `%s` has no output for deployment", net->name);
+    diag_help(e->diags, (Span){0}, "name a result: output scores = softmax(logits)");
+}
+
+/* Builds the net; returns its scope, NULL if there is none to look at further. */
+static Scope *build_net(Bundle *p, Unit *u, Value *input) {
+    Elab *e = p->elab;
+    if (!p->net) {
+        if (p->n_loaded > 0 && !e->diags->n_error)
+            diag_error(e->diags, (Span){.file = p->loaded[0]->source.file, .line = 1, .col = 1, .len = 1}, "E0201",
+                       "there is no network: no `net name(input) { }` in this file");
+        return NULL;
+    }
+    const Item *item = find_input(p);
+    if (!item) return NULL;
+    *input = section_eval(e, section_find("input"), item->settings, item->span);
+    u->name = p->net->name;
+    u->net = e->graph = graph_new(e->arena, u->name);
+    u->image = input->kind == V_RECORD ? net_input(e, (Record *)(uintptr_t)input->record, item->name, item->span) : 0;
+    if (!u->image) return NULL;
+    Scope *scope = elab_net(e, p->net, u->image);
+    e->scope = NULL;
+    check_net(e, p->net);
+    return scope;
+}
+
+/* ---- sections ---- */
+
+static void report_section(Elab *e, const Item *item) {
+    static const char *const known[] = {"data", "augment", "train", "eval"};
+    diag_error(e->diags, item->span, "E0401", "section `%s` is not part of this version; it knows input, %s, %s, %s and %s",
+               item->section, known[0], known[1], known[2], known[3]);
+}
+
+/* One section of the program; its value is V_ERROR if it was reported. */
+static Value build_section(Bundle *p, Unit *u, const Item *item, Scope *net, const Value *input) {
+    Elab *e = p->elab;
+    const SectionKind *kind = section_find(item->section);
+    if (!kind) {
+        report_section(e, item);
+        return v_error;
+    }
+    bool train = kind->groups;
+    if (train && item->name) {
+        diag_error(e->diags, item->span, "E0401", "named `train` sections are not part of this version");
+        return v_error;
+    }
+    Value v = section_eval(e, kind, item->settings, item->span);
+    if (v.kind == V_LIST && input->kind == V_RECORD) check_augment(e, item->settings, &v, input->record);
+    if (train && v.kind == V_RECORD && net) train_build(e, u, net, item, v.record);
+    return v;
+}
+
+/* {"input": {...}, "data": {"": {...}, "cats": {...}}, ...}: sections of one kind together. */
+static const char *settings_json(const Bundle *p, const Value *section, const Value *input) {
+    Str s = STR(p->elab->arena);
+    str_add(&s, "{\"input\": ");
+    value_json(&s, input);
+    for (int32_t i = 0; i < p->sections.n; i++) {
+        const char *kind = p->sections.item[i]->section;
+        bool first = true;
+        for (int32_t k = 0; first && k < i; k++) first = p->sections.item[k]->section != kind;
+        if (!first) continue;
+        str_addf(&s, ", \"%s\": {", kind);
+        for (int32_t k = i; k < p->sections.n; k++) {
+            if (p->sections.item[k]->section != kind) continue;
+            if (k > i) str_add(&s, ", ");
+            str_add_json(&s, p->sections.item[k]->name ? p->sections.item[k]->name : "");
+            str_add(&s, ": ");
+            value_json(&s, &section[k]);
+        }
+        str_add(&s, "}");
+    }
+    str_add(&s, "}");
+    return str_text(&s);
+}
+
+bool frontend_build(Unit *u, const char *path, const Definition *definition, int n_definition) {
+    Elab *e = NEW(u->arena, Elab);
+    *e = (Elab){.arena = u->arena, .diags = u->diags};
+    Bundle *p = NEW(u->arena, Bundle);
+    *p = (Bundle){.elab = e, .definition = definition, .n_definition = n_definition};
+    bundle_load(p, path);
+    if (p->n_loaded == 0 || e->stopped) return false;
+    Value input = v_error;
+    Scope *net = build_net(p, u, &input);
+    Value *section = NEW_ARRAY(u->arena, Value, p->sections.n);
+    for (int32_t i = 0; i < p->sections.n && !e->stopped; i++)
+        section[i] = build_section(p, u, p->sections.item[i], net, &input);
+    bundle_check_unused(p);
+    if (u->diags->n_error) return false;
+    train_mark_frozen(u->net);
+    u->settings_json = settings_json(p, section, &input);
+    u->options_json = bundle_options_json(p);
+    return true;
+}

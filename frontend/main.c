@@ -1,0 +1,200 @@
+/* cnnc: the driver. The only file that sees front end, passes and back ends: it runs them one after the other and turns
+ * their results into exit codes (ir/diag.h). */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../backends/emit.h"
+#include "../backends/target.h"
+#include "../passes/pass.h"
+#include "command.h"
+
+/* ---- exit codes ---- */
+
+/* The messages decide, the gravest first: a limit, then a missing file, then a wrong command line, then bad data. */
+static int exit_code(const Diags *d) {
+    static const struct { const char *prefix; int code; } rank[] = {
+        {"E09", EX_CONFIG}, {"E0601", EX_NOINPUT}, {"E0130", EX_USAGE},
+    };
+    for (int i = 0; i < ARRAY_LEN(rank); i++)
+        for (int k = 0; k < d->n_message; k++)
+            if (d->message[k].code && !strncmp(d->message[k].code, rank[i].prefix, strlen(rank[i].prefix))) return rank[i].code;
+    return EX_DATAERR;
+}
+
+/* ---- text output ---- */
+
+static int complain(int code, const char *what, const char *path) {
+    fprintf(stderr, "cnnc: error: %s %s: %s\n", what, path, strerror(errno));
+    return code;
+}
+
+static bool write_all(int fd, const char *text, size_t n) {
+    while (n > 0) {
+        ssize_t w = write(fd, text, n);
+        if (w < 0 && errno == EINTR) continue;
+        if (w < 0) return false;
+        text += w;
+        n -= (size_t)w;
+    }
+    return true;
+}
+
+/* By way of a temporary file beside it, so that a failure leaves what was there. */
+static int write_file(Arena *a, const char *path, const Str *s) {
+    const char *temporary = arena_printf(a, "%s.tmp%ld", path, (long)getpid());
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0) return complain(EX_CANTCREAT, "cannot create", path);
+    bool good = write_all(fd, str_text(s), s->n);
+    good = !close(fd) && good;
+    if (good && !rename(temporary, path)) return EX_OK;
+    int code = complain(good ? EX_CANTCREAT : EX_IOERR, "cannot write", path);
+    unlink(temporary);
+    return code;
+}
+
+static int write_text(const CommandLine *c, const Str *s) {
+    if (c->output && strcmp(c->output, "-") != 0) return write_file(c->arena, c->output, s);
+    return write_all(STDOUT_FILENO, str_text(s), s->n) ? EX_OK : complain(EX_IOERR, "cannot write", "standard output");
+}
+
+/* ---- steps ---- */
+
+static double now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static void report_time(const CommandLine *c, const char *what, double start) {
+    if (c->time_report) fprintf(stderr, "%-12s %9.2f ms\n", what, now_ms() - start);
+}
+
+static void report_costs(const Unit *u) {
+    int64_t parameters = 0, macs = 0;
+    for (int32_t i = 1; i < u->net->n_node; i++) {
+        const Node *n = &u->net->node[i];
+        if (n->op == OP_param && n->attr.param.role == PARAM_WEIGHT) parameters += type_elements(&n->type);
+        macs += node_macs(u->net, n);
+    }
+    fprintf(stderr, "%s: %lld parameters, %.1f M multiply-adds per picture\n", u->name, (long long)parameters,
+            (double)macs * 1e-6);
+}
+
+static const Pass *find_pass(const char *name) {
+    for (int i = 0; i < n_passes; i++)
+        if (!strcmp(pass_table[i].name, name)) return &pass_table[i];
+    return NULL;
+}
+
+/* Every pass that the command line names must exist. */
+static bool check_passes(const CommandLine *c) {
+    for (int32_t i = -1; i < c->n_dump_after; i++) {
+        const char *name = i < 0 ? c->stop_after : c->dump_after[i];
+        if (!name || find_pass(name) || (i >= 0 && !strcmp(name, "all"))) continue;
+        fprintf(stderr, "cnnc: error: there is no pass %.120s; cnnc --list-passes lists them\n", name);
+        return false;
+    }
+    return true;
+}
+
+static void list_passes(void) {
+    for (int i = 0; i < n_passes; i++) printf("%-12s %s\n", pass_table[i].name, pass_table[i].help);
+}
+
+/* Where libcnncrt.a is: as the environment says, where it was built, or beside cnnc. */
+static const char *runtime_dir(Arena *a) {
+    const char *dir = getenv("CNNC_RUNTIME_DIR");
+    if (dir && *dir) return dir;
+    if (!access(CNNC_RUNTIME_DIR "/libcnncrt.a", R_OK)) return CNNC_RUNTIME_DIR;
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(path, '/');
+    if (!slash) return ".";
+    *slash = 0;
+    return arena_strdup(a, path);
+}
+
+/* "dir/alexnet.net" -> "alexnet" + the suffix of the product; text goes to standard output. */
+static const char *output_path(const CommandLine *c) {
+    static const char *const suffix[OUT_COUNT] = {[OUT_LLVM_IR] = ".ll", [OUT_ASM] = ".s", [OUT_OBJ] = ".o", [OUT_EXE] = ""};
+    if (c->output) return c->output;
+    const char *slash = strrchr(c->input, '/'), *base = slash ? slash + 1 : c->input, *dot = strrchr(base, '.');
+    int n = dot && dot > base ? (int)(dot - base) : (int)strlen(base);
+    return arena_printf(c->arena, "%.*s%s%s", n, base, dot && dot > base ? "" : ".out", suffix[c->product]);
+}
+
+static int emit(const CommandLine *c, Unit *u) {
+    static const EmitKind kind[OUT_COUNT] = {[OUT_LLVM_IR] = EMIT_LLVM_IR, [OUT_ASM] = EMIT_ASM, [OUT_OBJ] = EMIT_OBJECT,
+                                             [OUT_EXE] = EMIT_EXE};
+    double start = now_ms();
+    ice_context("emit", c->input);
+    int code = emit_file(u, kind[c->product], output_path(c), runtime_dir(c->arena), c->linker);
+    report_time(c, "emit", start);
+    return code;
+}
+
+static int print_unit(const CommandLine *c, const Unit *u, Level level) {
+    Str s = STR(c->arena);
+    unit_print(&s, u, level);
+    return write_text(c, &s);
+}
+
+/* Passes, then what was asked for. */
+static int compile(const CommandLine *c, Unit *u) {
+    if (c->product == OUT_GRAPH && !c->stop_after) return print_unit(c, u, LEVEL_NET);
+    PassOptions o = {.dump_after = c->dump_after, .n_dump_after = c->n_dump_after, .stop_after = c->stop_after,
+                     .time_report = c->time_report, .check_roundtrip = c->check_roundtrip, .dump = stdout};
+    if (!pipeline_run(u, &o)) return exit_code(u->diags);
+    fflush(stdout);
+    if (c->stop_after) return print_unit(c, u, find_pass(c->stop_after)->level);
+    return c->product == OUT_LOOPS ? print_unit(c, u, LEVEL_LOOPS) : emit(c, u);
+}
+
+static int run_file(const CommandLine *c) {
+    Diags *d = diag_new(c->arena);
+    Str text = STR(c->arena);
+    ice_context("reading", c->input);
+    int code = EX_OK;
+    if (c->product == OUT_AST) {
+        code = frontend_print_ast(c->arena, d, c->input, &text) ? write_text(c, &text) : exit_code(d);
+        diag_print(d);
+        return code;
+    }
+    const char *error = NULL;
+    const Machine *machine = target_machine(c->arena, c->march, &error);
+    if (!machine) {
+        fprintf(stderr, "cnnc: error: -march=%.120s: %s\n", c->march, error);
+        return EX_USAGE;
+    }
+    Unit *u = NEW(c->arena, Unit);
+    *u = (Unit){.arena = c->arena, .diags = d, .opt = &c->options, .machine = machine};
+    double start = now_ms();
+    bool good = frontend_build(u, c->input, c->definition, c->n_definition);
+    report_time(c, "front end", start);
+    if (good && c->options.verbose) report_costs(u);
+    code = good ? compile(c, u) : exit_code(d);
+    diag_print(d);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    signal(SIGPIPE, SIG_IGN);
+    Arena *arena = arena_new();
+    const CommandLine *c = command_read(arena, argc, argv);
+    int code = EX_OK;
+    if (!c || !check_passes(c)) code = EX_USAGE;
+    else if (c->help) command_print_help(stdout);
+    else if (c->version) printf("cnnc %s\n", CNNC_VERSION);
+    else if (c->list_passes) list_passes();
+    else code = run_file(c);
+    arena_free(arena);
+    if (fflush(stdout) && code == EX_OK) code = complain(EX_IOERR, "cannot write", "standard output");
+    return code;
+}

@@ -1,0 +1,98 @@
+/* See net_input.h. */
+#include "net_input.h"
+
+#include <string.h>
+
+static Field *field(Record *r, const char *key) { return (Field *)(uintptr_t)record_field(r, key); }
+
+static void add_field(Elab *e, Record *r, const char *key, Value v) {
+    Field f = {.key = name_of(key), .value = v};
+    PUSH(e->arena, r->field, r->n, r->cap, f);
+}
+
+/* mean and std: one number per channel; absent ones change nothing. */
+static bool complete_levels(Elab *e, Record *r, const char *key, int32_t channels, double neutral) {
+    Field *f = field(r, key);
+    if (f->value.kind == V_NONE) {
+        Value *item = NEW_ARRAY(e->arena, Value, channels);
+        for (int32_t i = 0; i < channels; i++) item[i] = value_real(neutral);
+        f->value = value_list(item, channels);
+    }
+    if (f->value.n == channels) return true;
+    diag_error(e->diags, f->span, "E0406", "`%s` needs %d numbers, one per channel; this has %d", key, channels, f->value.n);
+    return false;
+}
+
+/* Pictures come out of resize and crop; what comes out last must have the size. */
+static bool check_size(Elab *e, Record *r) {
+    const Value size = field(r, "size")->value;
+    Field *crop = field(r, "crop"), *resize = field(r, "resize");
+    if (crop->value.kind == V_RECORD) {
+        Value c = crop->value.record->field[0].value;
+        if (c.dim.h == size.dim.h && c.dim.w == size.dim.w) return true;
+        diag_error(e->diags, crop->span, "E0407", "the crop gives %dx%d, but `size` is %dx%d", c.dim.h, c.dim.w, size.dim.h,
+                   size.dim.w);
+        return false;
+    }
+    if (resize->value.kind == V_RECORD && !strcmp(resize->value.record->call, "shorter")) {
+        diag_error(e->diags, resize->span, "E0407", "`shorter` keeps the aspect, so pictures need a crop to %dx%d",
+                   size.dim.h, size.dim.w);
+        return false;
+    }
+    if (resize->value.kind != V_RECORD) return true;
+    Value s = resize->value.record->field[0].value;
+    if (s.dim.h == size.dim.h && s.dim.w == size.dim.w) return true;
+    diag_error(e->diags, resize->span, "E0407", "resize gives %dx%d, but `size` is %dx%d", s.dim.h, s.dim.w, size.dim.h,
+               size.dim.w);
+    return false;
+}
+
+/* filter and antialias are given to resize but hold for the section. */
+static void lift_filter(Elab *e, Record *r) {
+    const Value resize = field(r, "resize")->value;
+    Value filter = value_text("bilinear"), antialias = value_bool(true);
+    if (resize.kind == V_RECORD) {
+        Field *f = field((Record *)(uintptr_t)resize.record, "filter"), *a = field((Record *)(uintptr_t)resize.record, "antialias");
+        filter = f->value;
+        antialias = a->value;
+        f->value = a->value = v_none;
+    }
+    add_field(e, r, "filter", filter);
+    add_field(e, r, "antialias", antialias);
+}
+
+Ref net_input(Elab *e, Record *r, Name name, Span at) {
+    int32_t channels = strcmp(field(r, "colour")->value.text, "grey") ? 3 : 1;
+    bool good = complete_levels(e, r, "mean", channels, 0);
+    good = complete_levels(e, r, "std", channels, 1) && good;
+    good = check_size(e, r) && good;
+    lift_filter(e, r);
+    if (!good) return 0;
+    Value size = field(r, "size")->value;
+    int32_t dim[] = {BATCH, channels, size.dim.h, size.dim.w};
+    Attr attr = {.input = {INPUT_IMAGE, type_make(DT_F32, 4, dim)}};
+    return graph_add(e->graph, OP_input, 0, NULL, &attr, name, at, e->diags);
+}
+
+/* What a step does to the size: V_DIM it fixes it, V_NONE it leaves it, V_TEXT it makes it anything. */
+static Value size_after(const Record *step) {
+    const Field *size = record_field(step, "size");
+    if (size) return size->value.kind == V_DIM ? size->value : value_text(step->call);
+    return record_field(step, "shorter") ? value_text(step->call) : v_none;
+}
+
+void check_augment(Elab *e, const SettingList *list, const Value *steps, const Record *input) {
+    Value last = v_none, want = record_field(input, "size")->value;
+    Span at = {0};
+    for (int32_t i = 0; i < steps->n; i++) {
+        Value v = size_after(steps->item[i].record);
+        if (v.kind == V_NONE) continue;
+        last = v;
+        at = list->item[i]->span;
+    }
+    if (last.kind == V_TEXT)
+        diag_error(e->diags, at, "E0408", "after `%s` pictures need a crop to %dx%d", last.text, want.dim.h, want.dim.w);
+    else if (last.kind == V_DIM && (last.dim.h != want.dim.h || last.dim.w != want.dim.w))
+        diag_error(e->diags, at, "E0408", "this gives pictures of %dx%d, but the input's size is %dx%d", last.dim.h,
+                   last.dim.w, want.dim.h, want.dim.w);
+}

@@ -1,0 +1,13 @@
+/* Section input: the picture that the net is given. */
+#ifndef CNNC_FRONTEND_NET_INPUT_H
+#define CNNC_FRONTEND_NET_INPUT_H
+
+#include "settings.h"
+
+/* Appends the input node f32 [N,C,H,W] of the evaluated section; 0 if it contradicts itself (reported). The record is
+ * completed in place: mean and std for every channel, filter and antialias beside resize, as runtime/abi.h has them. */
+Ref net_input(Elab *e, Record *r, Name name, Span at);
+/* Does the training pipeline end with pictures of the input's size? Reports if not. */
+void check_augment(Elab *e, const SettingList *list, const Value *steps, const Record *input);
+
+#endif

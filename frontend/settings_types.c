@@ -1,0 +1,262 @@
+/* Types of parameters that exist only in settings: words and calls, which are names there and not values; times, lists of
+ * numbers, patterns. */
+#include <string.h>
+
+#include "settings.h"
+
+enum { MAX_CHOICES = 32 };
+
+static const char *wants_of(const char *type) { return settings_type_find(type, strlen(type))->wants; }
+
+/* `a if c else b` chooses between words and calls as it does between values. */
+static const AstExpr *chosen(Elab *e, const AstExpr *x) {
+    while (x && x->kind == X_COND) {
+        int32_t before = e->diags->n_error;
+        bool yes = eval_condition(e, x->cond.test);
+        x = e->diags->n_error > before ? NULL : yes ? x->cond.value : x->cond.other;
+    }
+    return x;
+}
+
+/* "a|b|c" as an array; returns how many. */
+static int split(Elab *e, const char *choice, const char **out) {
+    int n = 0;
+    for (const char *p = choice; *p && n < MAX_CHOICES;) {
+        size_t length = strcspn(p, "|");
+        out[n++] = arena_strndup(e->arena, p, length);
+        p += length + (p[length] == '|');
+    }
+    return n;
+}
+
+static bool report_choice(Elab *e, Span at, const char *code, const char *label, const char *got, const char *const *word,
+                          int n) {
+    const char *near = got ? did_you_mean(got, word, n) : NULL;
+    Str s = STR(e->arena);
+    for (int i = 0; i < n; i++) str_addf(&s, "%s%s", i == 0 ? "" : i == n - 1 ? " or " : ", ", word[i]);
+    diag_error(e->diags, at, code, near ? "`%s` is %s; did you mean `%s`?" : "`%s` is %s", label, str_text(&s), near);
+    return false;
+}
+
+static bool from_word(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
+    const char *word[MAX_CHOICES], *got = NULL;
+    int n = split(e, choice, word);
+    if (!(x = chosen(e, x))) return false;
+    if (x->kind == X_NAME) got = x->name;
+    for (int i = 0; got && i < n; i++)
+        if (!strcmp(got, word[i])) {
+            *v = value_text(word[i]);
+            return true;
+        }
+    if (got && !table_get(&e->globals, x->name)) return report_choice(e, x->span, "E0404", label, got, word, n);
+    *v = eval(e, x);
+    if (v->kind == V_ERROR) return false;
+    got = v->kind == V_TEXT ? v->text : NULL;
+    for (int i = 0; got && i < n; i++)
+        if (!strcmp(got, word[i])) return true;
+    return report_choice(e, x->span, "E0404", label, got, word, n);
+}
+
+static bool from_words(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
+    if (!(x = chosen(e, x))) return false;
+    if (x->kind != X_LIST) {
+        diag_error(e->diags, x->span, "E0109", "`%s` wants a list of words", label);
+        return false;
+    }
+    Value *item = NEW_ARRAY(e->arena, Value, x->list.n);
+    bool good = true;
+    for (int32_t i = 0; i < x->list.n; i++) good = from_word(e, x->list.item[i], &item[i], label, choice) && good;
+    *v = value_list(item, x->list.n);
+    return good;
+}
+
+/* The record of a call: its arguments checked against the row. */
+static bool call_record(Elab *e, const Function *fn, const ArgList *args, Span at, Value *v) {
+    Call c = {.fn = fn, .span = at};
+    for (int32_t i = 0; args && i < args->n; i++) {
+        const Arg *a = &args->item[i];
+        if (a->spread) {
+            diag_error(e->diags, a->span, "E0124", "`*` does not work in settings");
+            return false;
+        }
+        Actual actual = {.name = a->name, .expr = a->value, .span = a->span};
+        PUSH(e->arena, c.actual, c.n, c.cap, actual);
+    }
+    Bound *b = NEW(e->arena, Bound);
+    if (!bind_call(e, &c, b)) return false;
+    Record *r = NEW(e->arena, Record);
+    r->call = name_of(fn->name);
+    for (int i = 0; i < b->signature->n; i++) {
+        Field f = {.key = b->signature->param[i].name, .value = b->value[i], .span = b->span[i]};
+        PUSH(e->arena, r->field, r->n, r->cap, f);
+    }
+    *v = (Value){.kind = V_RECORD, .record = r};
+    return true;
+}
+
+static Name callee_name(const AstExpr *x) {
+    if (x->kind == X_CALL) x = x->call.callee;
+    return x->kind == X_NAME ? x->name : NULL;
+}
+
+static bool from_call(Elab *e, const AstExpr *x, Value *v, const char *label, const char *group) {
+    if (!(x = chosen(e, x))) return false;
+    Name name = callee_name(x);
+    const Function *fn = name ? settings_call_find(group, name) : NULL;
+    if (fn) return call_record(e, fn, x->kind == X_CALL ? &x->call.arg : NULL, x->span, v);
+    const char *known[MAX_CHOICES];
+    int n = settings_call_names(group, known, MAX_CHOICES);
+    return report_choice(e, x->span, "E0405", label, name, known, n);
+}
+
+/* One piece of a schedule: a call, or a number, which stands for constant(number). */
+static bool schedule_piece(Elab *e, const AstExpr *x, Value *v, const char *label) {
+    if (!(x = chosen(e, x))) return false;
+    if (x->kind == X_CALL || (callee_name(x) && !table_get(&e->globals, x->name))) return from_call(e, x, v, label, "lr");
+    Arg base = {.value = x, .span = x->span};
+    ArgList args = {.item = &base, .n = 1};
+    return call_record(e, settings_call_find("lr", "constant"), &args, x->span, v);
+}
+
+/* a -> b -> c: each but the last says how long it runs. */
+static bool from_schedule(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
+    (void)choice;
+    int32_t n = 1;
+    for (const AstExpr *p = x; p->kind == X_ARROW; p = p->arrow.from) n++;
+    Value *item = NEW_ARRAY(e->arena, Value, n);
+    for (int32_t i = n - 1; i >= 0; i--, x = x->kind == X_ARROW ? x->arrow.from : x) {
+        const AstExpr *piece = x->kind == X_ARROW ? x->arrow.to : x;
+        if (!schedule_piece(e, piece, &item[i], label)) return false;
+        const Record *r = item[i].record;
+        bool last = i == n - 1, warmup = !strcmp(r->call, "warmup");
+        if (last ? !warmup : record_field(r, "for")->value.kind != V_NONE) continue;
+        diag_error(e->diags, piece->span, "E0411", last ? "a schedule has to follow `%s`: -> cosine(0.1, to=0)"
+                                                        : "another schedule follows, so `%s` needs for=... epochs", r->call);
+        return false;
+    }
+    *v = value_list(item, n);
+    return true;
+}
+
+static bool from_every(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
+    (void)choice;
+    if (!from_call(e, x, v, label, "every")) return false;
+    *v = v->record->field[0].value;
+    return true;
+}
+
+/* The loss speaks of the net's values: train.c reads it after the net was built. */
+static bool from_loss(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
+    (void)e, (void)x, (void)label, (void)choice;
+    *v = v_none;
+    return true;
+}
+
+static bool from_workers(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
+    (void)choice;
+    if (x->kind == X_NAME && !strcmp(x->name, "auto")) {
+        *v = value_int(0);
+        return true;
+    }
+    *v = eval(e, x);
+    if (v->kind == V_ERROR) return false;
+    if (value_is_whole(v) && value_whole(v) >= 1 && value_whole(v) <= 1024) return true;
+    return report_wants(e, x->span, label, wants_of("workers"), v);
+}
+
+static bool to_time(Elab *e, Value *v, Span at, const char *label) {
+    bool known = v->unit == UNIT_EPOCHS || v->unit == UNIT_STEPS || v->unit == UNIT_BATCHES || v->unit == UNIT_SECONDS;
+    if (value_is_number(v) && v->unit == UNIT_NONE) {
+        const char *n = value_text_of(e->arena, v);
+        diag_error(e->diags, at, "E0121", "`%s` needs a unit: %s steps, or %s epochs?", label, n, n);
+        return false;
+    }
+    if (!value_is_number(v) || !known || value_double(v) <= 0 || value_double(v) > 1e15)
+        return report_wants(e, at, label, wants_of("time"), v);
+    bool counted = v->unit == UNIT_STEPS || v->unit == UNIT_BATCHES;
+    if (!counted || (v->kind == V_RATIO && v->ratio.den == 1)) return true;
+    diag_error(e->diags, at, "E0117", "`%s` must be a whole number; this is %s", label, value_text_of(e->arena, v));
+    return false;
+}
+
+/* A list in which every item passes `item`. */
+static bool to_list_of(Elab *e, Value *v, Span at, const char *label, const char *type, Convert *item) {
+    if (v->kind != V_LIST || v->n == 0) return report_wants(e, at, label, wants_of(type), v);
+    Value *copy = NEW_ARRAY(e->arena, Value, v->n);
+    for (int32_t i = 0; i < v->n; i++) {
+        copy[i] = v->item[i];
+        if (!item(e, &copy[i], at, label)) return false;
+    }
+    *v = value_list(copy, v->n);
+    return true;
+}
+
+static bool to_times(Elab *e, Value *v, Span at, const char *label) {
+    return to_list_of(e, v, at, label, "times", to_time);
+}
+
+static bool to_reals(Elab *e, Value *v, Span at, const char *label) {
+    return to_list_of(e, v, at, label, "reals", type_find("real", 4)->convert);
+}
+
+static bool to_positives(Elab *e, Value *v, Span at, const char *label) {
+    return to_list_of(e, v, at, label, "positives", type_find("positive", 8)->convert);
+}
+
+static bool to_prefetch(Elab *e, Value *v, Span at, const char *label) {
+    bool whole = v->kind == V_RATIO && v->ratio.den == 1 && v->ratio.num >= 1 && v->ratio.num <= 1024;
+    if (!whole || (v->unit != UNIT_BATCHES && v->unit != UNIT_NONE)) return report_wants(e, at, label, wants_of("prefetch"), v);
+    v->unit = UNIT_NONE;
+    return true;
+}
+
+static bool to_interval(Elab *e, Value *v, Span at, const char *label) {
+    bool two = v->kind == V_LIST && v->n == 2;
+    for (int i = 0; two && i < 2; i++) two = value_is_number(&v->item[i]) && !v->item[i].unit;
+    if (two) {
+        double lo = value_double(&v->item[0]), hi = value_double(&v->item[1]);
+        if (lo > 0 && lo <= hi && hi < 1e6) return true;
+    }
+    return report_wants(e, at, label, wants_of("interval"), v);
+}
+
+static bool to_globs(Elab *e, Value *v, Span at, const char *label) {
+    if (v->kind == V_TEXT) {
+        Value *one = NEW(e->arena, Value);
+        *one = *v;
+        *v = value_list(one, 1);
+    }
+    bool texts = v->kind == V_LIST;
+    for (int32_t i = 0; texts && i < v->n; i++) texts = v->item[i].kind == V_TEXT;
+    return texts || report_wants(e, at, label, wants_of("globs"), v);
+}
+
+static bool to_side_or_dim(Elab *e, Value *v, Span at, const char *label) {
+    return v->kind == V_DIM || type_find("count", 5)->convert(e, v, at, label);
+}
+
+/* ONE ROW PER TYPE of settings. */
+static const ParamType settings_type_table[] = {
+    {.name = "word", .wants = "one of its words", .from_expr = from_word},
+    {.name = "words", .wants = "a list of its words", .from_expr = from_words},
+    {.name = "call", .wants = "a call", .from_expr = from_call},
+    {.name = "schedule", .wants = "a schedule", .from_expr = from_schedule},
+    {.name = "every", .wants = "every(time)", .from_expr = from_every},
+    {.name = "loss", .wants = "a loss", .from_expr = from_loss},
+    {.name = "workers", .wants = "auto or a whole number from 1 to 1024", .from_expr = from_workers},
+    {.name = "time", .wants = "a time above 0, like 450000 steps, 90 epochs or 20 min", .convert = to_time},
+    {.name = "times", .wants = "a list of times", .convert = to_times},
+    {.name = "reals", .wants = "a list of numbers", .convert = to_reals},
+    {.name = "positives", .wants = "a list of numbers above 0", .convert = to_positives},
+    {.name = "prefetch", .wants = "a number of batches from 1 to 1024", .convert = to_prefetch},
+    {.name = "interval", .wants = "[low, high] with 0 < low <= high", .convert = to_interval},
+    {.name = "globs", .wants = "a pattern or a list of patterns, each a string", .convert = to_globs},
+    {.name = "side_or_dim", .wants = "a side length or a size like 224x224", .convert = to_side_or_dim},
+};
+
+const ParamType *settings_type_find(const char *name, size_t n) {
+    for (int i = 0; i < ARRAY_LEN(settings_type_table); i++)
+        if (strlen(settings_type_table[i].name) == n && !memcmp(settings_type_table[i].name, name, n))
+            return &settings_type_table[i];
+    return NULL;
+}

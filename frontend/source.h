@@ -1,0 +1,23 @@
+/* Reading .net files: limits, and text that cannot surprise (UTF-8 without control or bidirectional characters). */
+#ifndef CNNC_FRONTEND_SOURCE_H
+#define CNNC_FRONTEND_SOURCE_H
+
+#include <sys/types.h>
+
+#include "../ir/diag.h"
+
+enum { MAX_SOURCE = 16 << 20, MAX_SOURCES = 1024, MAX_USE_DEPTH = 64 };
+#define MAX_ALL_SOURCES ((int64_t)64 << 20)
+
+typedef struct Source {
+    uint32_t file;           /* in Diags */
+    dev_t device;            /* with inode: which file it really is */
+    ino_t inode;
+} Source;
+
+/* Reads and registers a file; line ends become \n, a byte order mark is dropped. Reports at `at` (line 0: the command
+ * line named it) and returns false if it cannot be read or is not clean text. A used file must start with `cnnc`, so that
+ * nothing of another kind of file is ever shown. `total` counts bytes over all files. */
+bool source_read(Arena *a, Diags *d, const char *path, Span at, bool used, int64_t *total, Source *out);
+
+#endif

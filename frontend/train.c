@@ -1,0 +1,196 @@
+/* See train.h. */
+#include "train.h"
+
+#include <string.h>
+
+/* ---- patterns ---- */
+
+/* Shell pattern against s[0..n): `*` any run, dots included, `?` any byte. Linear in the usual case, never exponential. */
+static bool glob_match(const char *p, const char *s, size_t n) {
+    const char *end = s + n, *star = NULL, *retry = NULL;
+    while (s < end) {
+        if (*p == '*') {
+            star = p++;
+            retry = s;
+        } else if (*p == *s || *p == '?') {
+            p++;
+            s++;
+        } else if (star) {
+            p = star + 1;
+            s = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (*p == '*') p++;
+    return !*p;
+}
+
+/* Does the pattern name the parameter or something it is part of: "conv1" means all of conv1, "layer1.*" all inside. */
+static bool names_param(const char *pattern, Name name) {
+    for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
+        if (glob_match(pattern, name, (size_t)(dot - name))) return true;
+    return glob_match(pattern, name, strlen(name));
+}
+
+typedef void Change(ParamAttr *param, const Record *group);
+
+/* Applies `change` to the parameters that the pattern names; a pattern that names none is a mistake. */
+static void each_param(Elab *e, const char *pattern, Span at, Change *change, const Record *group) {
+    Graph *g = e->graph;
+    bool any = false;
+    for (int32_t i = 1; i < g->n_node; i++) {
+        Node *n = &g->node[i];
+        if (n->op != OP_param || !names_param(pattern, n->name)) continue;
+        change(&n->attr.param, group);
+        any = true;
+    }
+    if (!any) diag_error(e->diags, at, "E0410", "the pattern \"%s\" matches no parameter", pattern);
+}
+
+static void freeze(ParamAttr *param, const Record *group) {
+    (void)group;
+    param->frozen = true;
+}
+
+static void apply_group(ParamAttr *param, const Record *group) {
+    if (param->role != PARAM_WEIGHT) return;
+    const Value *scale = &group->field[0].value, *decay = &group->field[1].value;
+    if (scale->kind != V_NONE) param->lr_scale = value_double(scale);
+    if (decay->kind != V_NONE) param->weight_decay = value_double(decay);
+}
+
+void train_mark_frozen(Graph *g) {
+    for (int32_t i = 1; i < g->n_node; i++) {
+        Node *n = &g->node[i];
+        int params = 0, frozen = 0;
+        for (int k = 0; k < n->n_in; k++) {
+            const Node *in = &g->node[n->in[k]];
+            params += in->op == OP_param;
+            frozen += in->op == OP_param && in->attr.param.frozen;
+        }
+        if (params > 0 && params == frozen) n->frozen = true;
+    }
+}
+
+/* ---- loss ---- */
+
+static bool bad_loss(Elab *e, Span at, const char *why) {
+    diag_error(e->diags, at, "E0409", "%s", why);
+    diag_help(e->diags, (Span){0}, "a loss looks like cross_entropy(logits, smoothing=0.1) + 0.3 * cross_entropy(aux)");
+    return false;
+}
+
+/* The tensor of that name: a variable of the net, or an output. */
+static Ref find_logits(Elab *e, const AstExpr *x) {
+    if (!x || x->kind != X_NAME) {
+        bad_loss(e, x ? x->span : (Span){0}, "`cross_entropy` takes the name of one of the net's values");
+        return 0;
+    }
+    const Variable *v = variable_find(e, x->name);
+    Ref r = v && v->value.kind == V_TENSOR ? v->value.tensor : graph_find_output(e->graph, x->name);
+    if (!r) report_unknown_name(e, x->span, x->name);
+    return r;
+}
+
+static bool check_logits(Elab *e, const TrainConfig *t, Ref logits, Span at) {
+    const Node *n = graph_node(e->graph, logits);
+    if (n->op == OP_softmax) return bad_loss(e, at, "`cross_entropy` takes the values before softmax");
+    if (n->type.rank != 2)
+        return bad_loss(e, at, arena_printf(e->arena, "`cross_entropy` takes one number per class; this is %s",
+                                            type_shape_text(e->arena, &n->type)));
+    if (t->n_loss > 0 && type_channels(&graph_node(e->graph, t->loss[0].logits)->type) != type_channels(&n->type))
+        return bad_loss(e, at, "the terms of a loss are about the same classes, but their numbers differ");
+    return true;
+}
+
+/* cross_entropy(logits, smoothing=s), or `logits -> cross_entropy(...)`; x is the call, `first` what the arrow gives. */
+static bool add_cross_entropy(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, const AstExpr *first, double weight) {
+    static const char name[] = "cross_entropy";
+    const AstExpr *callee = x->kind == X_CALL ? x->call.callee : x;
+    if (callee->kind != X_NAME || strcmp(callee->name, name) != 0)
+        return bad_loss(e, x->span, "a loss is a sum of cross_entropy(...) terms");
+    Call c = {.fn = settings_call_find("loss", name), .span = x->span};
+    const AstExpr *logits = first;
+    if (first) PUSH(e->arena, c.actual, c.n, c.cap, ((Actual){.expr = first, .span = first->span}));
+    for (int32_t i = 0; x->kind == X_CALL && i < x->call.arg.n; i++) {
+        const Arg *a = &x->call.arg.item[i];
+        if (a->spread) return bad_loss(e, a->span, "`*` does not work in settings");
+        PUSH(e->arena, c.actual, c.n, c.cap, ((Actual){.name = a->name, .expr = a->value, .span = a->span}));
+        if (!logits && (!a->name || !strcmp(a->name, "logits"))) logits = a->value;
+    }
+    Bound *b = NEW(e->arena, Bound);
+    if (!bind_call(e, &c, b)) return false;
+    Ref r = find_logits(e, logits);
+    if (!r || !check_logits(e, t, r, logits->span)) return false;
+    LossTerm term = {.weight = weight, .logits = r, .smoothing = bound_real(b, "smoothing"), .span = x->span};
+    PUSH(e->arena, t->loss, t->n_loss, *cap, term);
+    return true;
+}
+
+static bool has_call(const AstExpr *x) {
+    if (x->kind == X_BINARY) return has_call(x->op.a) || has_call(x->op.b);
+    return x->kind == X_CALL || x->kind == X_ARROW;
+}
+
+static bool add_terms(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, double weight);
+
+/* number * term, term * number, term / number */
+static bool add_weighted(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, double weight) {
+    bool left = has_call(x->op.a), divide = x->op.op == OPR_div;
+    if (left && has_call(x->op.b)) return bad_loss(e, x->span, "terms of a loss are added, not multiplied");
+    const AstExpr *number = left ? x->op.b : x->op.a;
+    Value v = eval(e, number);
+    if (v.kind == V_ERROR) return false;
+    if ((divide && !left) || !value_is_number(&v) || v.unit || !(value_double(&v) > 0))
+        return bad_loss(e, number->span, "the weight of a term is a number above 0");
+    double by = value_double(&v);
+    return add_terms(e, t, cap, left ? x->op.a : x->op.b, divide ? weight / by : weight * by);
+}
+
+static bool add_terms(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, double weight) {
+    if (x->kind == X_BINARY && x->op.op == OPR_add)
+        return add_terms(e, t, cap, x->op.a, weight) && add_terms(e, t, cap, x->op.b, weight);
+    if (x->kind == X_BINARY && (x->op.op == OPR_mul || x->op.op == OPR_div)) return add_weighted(e, t, cap, x, weight);
+    if (x->kind == X_ARROW) return add_cross_entropy(e, t, cap, x->arrow.to, x->arrow.from, weight);
+    return add_cross_entropy(e, t, cap, x, NULL, weight);
+}
+
+/* ---- the section ---- */
+
+static const AstExpr *find_key(const SettingList *list, const char *key) {
+    for (int32_t i = 0; i < list->n; i++)
+        if (list->item[i]->key && !strcmp(list->item[i]->key, key)) return list->item[i]->value;
+    return NULL;
+}
+
+static void apply_groups(Elab *e, const SettingList *list) {
+    for (int32_t i = 0; i < list->n; i++) {
+        const Setting *s = list->item[i];
+        if (!s->group) continue;
+        Value group = group_eval(e, s->group, s->span), pattern = eval(e, s->value);
+        if (group.kind == V_RECORD && pattern.kind == V_TEXT) each_param(e, pattern.text, s->span, apply_group, group.record);
+    }
+}
+
+void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record *r) {
+    const Record *sgd = record_field(r, "optimizer")->value.record;
+    TrainConfig *t = &u->train;
+    *t = (TrainConfig){.momentum = value_double(&record_field(sgd, "momentum")->value),
+                       .weight_decay = value_double(&record_field(sgd, "weight_decay")->value),
+                       .nesterov = record_field(sgd, "nesterov")->value.flag,
+                       .batch = (int32_t)value_whole(&record_field(r, "batch")->value), .span = section->span};
+    if (t->nesterov && t->momentum == 0)
+        diag_error(e->diags, record_field(r, "optimizer")->span, "E0412", "nesterov needs a momentum above 0");
+    for (int32_t i = 1; i < e->graph->n_node; i++) {
+        Node *n = &e->graph->node[i];
+        if (n->op == OP_param && n->attr.param.role == PARAM_WEIGHT) n->attr.param.weight_decay = t->weight_decay;
+    }
+    apply_groups(e, section->settings);
+    const Field *frozen = record_field(r, "freeze");
+    for (int32_t i = 0; i < frozen->value.n; i++) each_param(e, frozen->value.item[i].text, frozen->span, freeze, NULL);
+    int32_t cap = 0;
+    e->scope = net;
+    t->present = add_terms(e, t, &cap, find_key(section->settings, "loss"), 1);
+    e->scope = NULL;
+}

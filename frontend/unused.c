@@ -1,0 +1,123 @@
+/* What is written and never read. Judged by the text, not by the run, so that a name used in a branch that was not taken
+ * counts as used. */
+#include <string.h>
+
+#include "bundle.h"
+
+static char yes;   /* any pointer: the tables here are sets */
+
+static void read_expr(Arena *a, Table *t, const AstExpr *x);
+
+static void read_args(Arena *a, Table *t, const ArgList *list) {
+    for (int32_t i = 0; i < list->n; i++) read_expr(a, t, list->item[i].value);
+}
+
+static void read_expr(Arena *a, Table *t, const AstExpr *x) {
+    if (!x) return;
+    switch (x->kind) {
+    case X_NAME: table_set(a, t, x->name, &yes); break;
+    case X_NUMBER:
+    case X_DIM: break;
+    case X_STRING:
+        for (int32_t i = 0; i < x->string.part.n; i++) read_expr(a, t, x->string.part.item[i].value);
+        break;
+    case X_LIST:
+        for (int32_t i = 0; i < x->list.n; i++) read_expr(a, t, x->list.item[i]);
+        break;
+    case X_CALL:
+    case X_ANNOTATE:
+        read_expr(a, t, x->call.callee);
+        read_args(a, t, &x->call.arg);
+        break;
+    case X_INDEX:
+    case X_FIELD:
+        read_expr(a, t, x->access.base);
+        read_expr(a, t, x->access.index);
+        break;
+    case X_UNARY:
+    case X_BINARY:
+        read_expr(a, t, x->op.a);
+        read_expr(a, t, x->op.b);
+        break;
+    case X_COND:
+        read_expr(a, t, x->cond.value);
+        read_expr(a, t, x->cond.test);
+        read_expr(a, t, x->cond.other);
+        break;
+    case X_ARROW:
+        read_expr(a, t, x->arrow.from);
+        read_expr(a, t, x->arrow.to);
+        break;
+    }
+}
+
+static void read_body(Arena *a, Table *t, const Body *body);
+
+static void read_stmt(Arena *a, Table *t, const AstStmt *s) {
+    read_expr(a, t, s->value);
+    if (s->body) read_body(a, t, s->body);
+    if (s->other) read_body(a, t, s->other);
+    if (s->else_if) read_stmt(a, t, s->else_if);
+}
+
+static void read_body(Arena *a, Table *t, const Body *body) {
+    for (int32_t i = 0; i < body->n; i++) read_stmt(a, t, body->item[i]);
+}
+
+static void read_settings(Arena *a, Table *t, const SettingList *list) {
+    for (int32_t i = 0; i < list->n; i++) {
+        read_expr(a, t, list->item[i]->value);
+        if (list->item[i]->group) read_settings(a, t, list->item[i]->group);
+    }
+}
+
+/* Assignments in the body to names that are not in `read`; each is reported once. */
+static void check_body(Elab *e, Table *read, const Body *body) {
+    for (int32_t i = 0; i < body->n; i++)
+        for (const AstStmt *s = body->item[i]; s; s = s->else_if) {
+            bool alone = s->kind == S_ASSIGN && s->names.n == 1;   /* several names: some are there to be skipped */
+            if (alone && !table_get(read, s->names.item[0])) {
+                diag_error(e->diags, s->span, "E0116", "`%s` is never used", s->names.item[0]);
+                table_set(e->arena, read, s->names.item[0], &yes);
+            }
+            if (s->body) check_body(e, read, s->body);
+            if (s->other) check_body(e, read, s->other);
+        }
+}
+
+static void check_block(Bundle *p, const Item *item) {
+    Arena *a = p->elab->arena;
+    Table read = {0};
+    read_body(a, &read, item->body);
+    for (int32_t i = 0; item->kind == I_NET && i < p->sections.n; i++) read_settings(a, &read, p->sections.item[i]->settings);
+    check_body(p->elab, &read, item->body);
+}
+
+/* Everything that some expression of the program mentions. */
+static void read_program(Bundle *p, Table *t) {
+    Elab *e = p->elab;
+    for (int32_t i = 0; i < e->n_global; i++) {
+        const Item *item = ((const Global *)table_get(&e->globals, e->global_name[i]))->item;
+        read_expr(e->arena, t, item->value);
+        read_expr(e->arena, t, item->set);
+        if (item->body) read_body(e->arena, t, item->body);
+        for (int32_t k = 0; k < item->param.n; k++) read_expr(e->arena, t, item->param.item[k].value);
+    }
+    if (p->net) read_body(e->arena, t, p->net->body);
+    for (int32_t i = 0; i < p->inputs.n; i++) read_settings(e->arena, t, p->inputs.item[i]->settings);
+    for (int32_t i = 0; i < p->sections.n; i++) read_settings(e->arena, t, p->sections.item[i]->settings);
+}
+
+void bundle_check_unused(Bundle *p) {
+    Elab *e = p->elab;
+    Table read = {0};
+    read_program(p, &read);
+    for (int32_t i = 0; i < p->options.n; i++)
+        if (!table_get(&read, p->options.item[i]->name))
+            diag_warning(e->diags, p->options.item[i]->span, "W0131", "option `%s` is never used", p->options.item[i]->name);
+    for (int32_t i = 0; i < e->n_global; i++) {
+        const Item *item = ((const Global *)table_get(&e->globals, e->global_name[i]))->item;
+        if (item->kind == I_BLOCK) check_block(p, item);
+    }
+    if (p->net) check_block(p, p->net);
+}
