@@ -95,7 +95,8 @@ typedef struct Model {
     ModelProgram infer, train;
 } Model;
 
-/* Parses and checks `text`, which must outlive the model; n_kernel is cnnc_n_kernel. NULL with RT_INTERNAL on any fault. */
+/* Parses and checks `text`, which must outlive the model; n_kernel is cnnc_n_kernel. NULL with RT_INTERNAL on any fault; err is not
+ * NULL. */
 Model *model_parse(const char *text, int32_t n_kernel, RtError *err);
 void model_free(Model *m);
 
