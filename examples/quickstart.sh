@@ -45,8 +45,8 @@ top1=$(sed -n 's/.*"top1": *\([0-9.]*\).*/\1/p' eval.json | head -n 1)
 say '6. Pictures it has never seen'
 run ./shapes-net predict --weights trained/shapes-net.safetensors -k 3 shapes/unseen/heart.jpg shapes/unseen/star.jpg
 
-if ! awk -v top1="$top1" -v least="$least" 'BEGIN { exit !(top1 >= least) }'; then
-    say "FAILED: test accuracy $top1 % is below $least %"
+if ! awk -v top1="$top1" -v least="$least" 'BEGIN { exit !(100 * top1 >= least) }'; then
+    say "FAILED: test accuracy $top1 is below $least %"
     exit 1
 fi
-say "Done: test accuracy $top1 %. The program is $demo/shapes-net, its weights are $demo/trained."
+say "Done: test accuracy $top1. The program is $demo/shapes-net, its weights are $demo/trained."

@@ -19,20 +19,23 @@ work=$build/tests
 results=$work/results
 bin=$build/release
 
-# Which label runs a CUnit program.
-label_of() {
-    case $(basename "$1") in
-    test_kernel*) echo kernels ;;
-    test_grad*) echo grad ;;
-    *) echo unit ;;
-    esac
+# The CUnit programs of a label, by name.
+programs_of() {
+    for source in "$root"/tests/unit/test_*.c; do
+        name=$(basename "$source" .c)
+        case $name in
+        test_kernel*) label=kernels ;;
+        test_grad*) label=grad ;;
+        *) label=unit ;;
+        esac
+        [ "$label" != "$1" ] || echo "$name"
+    done
 }
 
-# run_program NAME COMMAND...: one CUnit program; its output is shown if it fails.
+# run_program LABEL PROGRAM: runs one from the root of the checkout; its output is shown if it fails.
 run_program() {
-    name=$1
-    shift
-    if (cd "$root" && timeout 900 "$@") >"$work/log" 2>&1; then
+    name=$1/${2##*/test_}
+    if (cd "$root" && timeout 900 "$2") >"$work/log" 2>&1; then
         echo "ok $name"
     else
         echo "FAIL $name (exit status $?)"
@@ -40,37 +43,24 @@ run_program() {
     fi
 }
 
-run_unit_label() {
-    found=0
-    for t in "$bin"/tests/test_*; do
-        if [ ! -x "$t" ] || [ "$(label_of "$t")" != "$1" ]; then continue; fi
-        found=1
-        run_program "$1/$(basename "$t" | sed 's/^test_//')" "$t"
-    done
-    [ "$found" = 1 ] || echo "FAIL $1 (no programs tests/unit/test_*.c belong to it)"
+run_programs() {
+    [ -n "$(programs_of "$1")" ] || echo "FAIL $1 (no tests/unit/test_*.c belongs to it)"
+    for name in $(programs_of "$1"); do run_program "$1" "$bin/tests/$name"; done
 }
 
-# The compiler frees nothing before the end and LLVM keeps tables for ever, so leaks are looked for where a program runs
-# for days: in the runtime, that is in the tests that include nothing of the compiler.
-leaks_matter() {
-    if grep -qE '#include "\.\./\.\./(ir|passes|backends|frontend)/' "$root/tests/unit/$(basename "$1").c"; then
-        echo 0
-    else
-        echo 1
-    fi
-}
+# LLVM keeps tables for ever, so leaks are looked for in the tests that do not make code.
+leaks_matter() { if grep -q '#include "backends/emit.h"' "$root/tests/unit/$1.c"; then echo 0; else echo 1; fi; }
 
 run_sanitize() {
     build_preset sanitize cnnc runtime unit_tests
     export ASAN_OPTIONS UBSAN_OPTIONS=print_stacktrace=1
-    for t in "$build"/sanitize/tests/test_*; do
-        if [ ! -x "$t" ] || [ "$(label_of "$t")" != unit ]; then continue; fi
-        ASAN_OPTIONS=detect_leaks=$(leaks_matter "$t")
-        run_program "sanitize/$(basename "$t" | sed 's/^test_//')" "$t"
+    for name in $(programs_of unit) $(programs_of grad); do
+        ASAN_OPTIONS=detect_leaks=$(leaks_matter "$name")
+        run_program sanitize "$build/sanitize/tests/$name"
     done
     ASAN_OPTIONS=detect_leaks=0
     for script in parse errors; do
-        run_script "$script" "$build/sanitize/cnnc" | sed 's,^\(ok\|FAIL\|skip\) ,&sanitize/,'
+        run_script "$script" "$build/sanitize/cnnc" | sed -E 's,^(ok|FAIL|skip) ,&sanitize/,'
     done
     unset ASAN_OPTIONS UBSAN_OPTIONS
 }
@@ -91,7 +81,7 @@ run_script() {
 
 run_label() {
     case $1 in
-    unit | grad | kernels) run_unit_label "$1" ;;
+    unit | grad | kernels) run_programs "$1" ;;
     sanitize) run_sanitize ;;
     *) run_script "$1" "$bin/cnnc" ;;
     esac
