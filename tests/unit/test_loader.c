@@ -342,6 +342,15 @@ static void test_skip(void)
     run_epoch(&c, &many);
     CU_ASSERT(!memcmp(&one, &many, sizeof one));
     dataset_free(d);
+    c.data = d = open_set(pic_path("set"));     /* the same pictures, all good */
+    run_epoch(&c, &many);
+    for (int i = 0; i < one.n; i++) {
+        uint32_t sample = one.samples[i];
+        CU_ASSERT_FATAL(sample < ALL && (i == 0 || sample > one.samples[i - 1]));
+        CU_ASSERT_EQUAL(one.labels[i], many.labels[sample]);
+        CU_ASSERT(!memcmp(one.images + i * FLOATS, many.images + sample * FLOATS, FLOATS * sizeof(float)));
+    }
+    dataset_free(d);
 }
 
 static void test_skip_at_most(void)
