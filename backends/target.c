@@ -43,8 +43,8 @@ static const char **cpu_names(Arena *a, int *n) {
 static const char *unknown(Arena *a, const char *march, const char *const *name, int n) {
     Str s = STR(a);
     const char *near = did_you_mean(march, name, n);
-    str_addf(&s, "unknown processor '%s'", march);
-    if (near) str_addf(&s, ", did you mean '%s'?", near);
+    str_add(&s, "unknown processor");
+    if (near) str_addf(&s, ", did you mean %s?", near);
     str_add(&s, " Known are: native");
     for (int i = 0; i < n; i++) str_addf(&s, ", %s", name[i]);
     return str_text(&s);

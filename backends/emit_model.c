@@ -1,0 +1,267 @@
+/* The model's JSON: everything of runtime/abi.h's first comment, in its order. */
+#include <string.h>
+
+#include "../runtime/abi.h"
+#include "emit.h"
+#include "kernel_table.h"
+
+typedef struct Writer {
+    const Unit *u;
+    Str *s;
+    const KernelTable *kernels;
+} Writer;
+
+/* ---- small pieces ---- */
+
+/* A separator before every item of a list but the first. */
+static void item(Writer *w, bool *first) {
+    if (!*first) str_add(w->s, ",\n ");
+    *first = false;
+}
+
+static void key_text(Writer *w, const char *key, const char *text) {
+    str_addf(w->s, "\"%s\": ", key);
+    str_add_json(w->s, text ? text : "");
+}
+
+/* The dimensions without the batch. */
+static void shape(Writer *w, const Type *t) {
+    str_add(w->s, "[");
+    for (int d = type_batched(t) ? 1 : 0, first = d; d < t->rank; d++) str_addf(w->s, d > first ? ",%d" : "%d", t->dim[d]);
+    str_add(w->s, "]");
+}
+
+static bool is_param(const Node *n) { return n->op == OP_param; }
+
+/* ---- head ---- */
+
+static const Output *scores(const Graph *g) {
+    Ref named = graph_find_output(g, "scores");
+    for (int32_t i = 0; i < g->n_output; i++)
+        if (g->output[i].ref == named) return &g->output[i];
+    ICE_UNLESS(g->n_output > 0, "the net has no output");
+    return &g->output[0];
+}
+
+static void totals(const Unit *u, int64_t *params, int64_t *macs) {
+    *params = *macs = 0;
+    for (int32_t i = 1; i < u->net->n_node; i++) {
+        const Node *n = graph_node(u->net, (Ref)i);
+        *macs += node_macs(u->net, n);
+        if (is_param(n) && n->attr.param.role == PARAM_WEIGHT) *params += type_elements(&n->type);
+    }
+}
+
+static void head(Writer *w) {
+    const Unit *u = w->u;
+    const SourceFile *file = u->diags->n_file ? &u->diags->file[0] : NULL;
+    const Type *in = &graph_node(u->net, u->image)->type;
+    const Graph *infer = u->program[ENTRY_INFER]->graph;
+    int64_t params, macs;
+    totals(u, &params, &macs);
+    str_addf(w->s, "{\"abi\": %d, \"version\": \"%s\", ", CNNC_ABI, CNNC_VERSION);
+    key_text(w, "name", u->name);
+    str_add(w->s, ", ");
+    key_text(w, "file", file ? file->path : "");
+    str_add(w->s, ",\n");
+    key_text(w, "source", file ? file->text : "");
+    str_addf(w->s, ",\n\"options\": %s,\n\"target\": {", u->options_json ? u->options_json : "{}");
+    key_text(w, "cpu", u->machine->cpu);
+    str_add(w->s, ", ");
+    key_text(w, "features", u->machine->features);
+    str_addf(w->s, ", \"lanes\": %d},\n\"max_batch\": %d,\n", u->machine->vector_lanes, u->opt->max_batch);
+    str_addf(w->s, "\"input\": {\"channels\": %d, \"height\": %d, \"width\": %d},\n", in->dim[1], in->dim[2], in->dim[3]);
+    str_addf(w->s, "\"classes\": %d,\n", type_channels(&graph_node(infer, scores(infer)->ref)->type));
+    str_addf(w->s, "\"params_total\": %lld, \"macs_total\": %lld,\n", (long long)params, (long long)macs);
+}
+
+/* ---- layers: the net as written, nodes of one layer together ---- */
+
+typedef struct LayerInfo {
+    Name name;
+    const char *op;
+    const Type *type;      /* of the last node */
+    int64_t params, macs;
+    uint32_t line;
+} LayerInfo;
+
+static int64_t operand_params(const Graph *g, const Node *n) {
+    int64_t sum = 0;
+    for (int32_t i = 0; i < n->n_in; i++) {
+        const Node *p = graph_node(g, n->in[i]);
+        if (is_param(p) && p->attr.param.role == PARAM_WEIGHT) sum += type_elements(&p->type);
+    }
+    return sum;
+}
+
+static void print_layer(Writer *w, const LayerInfo *l, bool *first) {
+    item(w, first);
+    str_add(w->s, "{");
+    key_text(w, "name", l->name);
+    str_addf(w->s, ", \"op\": \"%s\", \"shape\": ", l->op);
+    shape(w, l->type);
+    str_addf(w->s, ", \"params\": %lld, \"macs\": %lld, \"line\": %u}", (long long)l->params, (long long)l->macs, l->line);
+}
+
+/* A layer's nodes need not be neighbours; it stands where its first node does. */
+static void layers(Writer *w) {
+    const Graph *g = w->u->net;
+    LayerInfo *layer = NULL;
+    int32_t n_layer = 0, cap = 0;
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *n = graph_node(g, (Ref)i);
+        if (op_info[n->op].min_in == 0) continue;
+        Name name = n->name ? n->name : name_of(op_info[n->op].name);
+        int32_t at = 0;
+        while (at < n_layer && (!n->name || layer[at].name != name)) at++;
+        if (at == n_layer)
+            PUSH(w->u->arena, layer, n_layer, cap,
+                 ((LayerInfo){.name = name, .op = op_info[n->op].name, .line = n->span.line}));
+        layer[at].type = &n->type;
+        layer[at].params += operand_params(g, n);
+        layer[at].macs += node_macs(g, n);
+    }
+    str_add(w->s, "\"layers\": [");
+    bool first = true;
+    for (int32_t i = 0; i < n_layer; i++) print_layer(w, &layer[i], &first);
+    str_add(w->s, "],\n");
+}
+
+/* ---- params ---- */
+
+static const Storage *storage_of(const Program *p, Ref r) {
+    int32_t s = p->storage_of[r];
+    return s < 0 ? NULL : &p->storage[s];
+}
+
+/* Weight files have the shape that the net was written with; a pass may have given the parameter another of equal size
+ * (a fully connected layer after a flatten). */
+static void file_shape(Writer *w, const Node *n) {
+    Ref r = graph_find_param(w->u->net, n->name);
+    if (!r || type_same_shape(&graph_node(w->u->net, r)->type, &n->type)) return;
+    str_add(w->s, ", \"file_shape\": ");
+    shape(w, &graph_node(w->u->net, r)->type);
+}
+
+static void param(Writer *w, const Node *n, const Storage *s) {
+    const ParamAttr *a = &n->attr.param;
+    str_add(w->s, "{");
+    key_text(w, "name", n->name);
+    str_addf(w->s, ", \"role\": \"%s\", \"shape\": ", param_role_name[a->role]);
+    shape(w, &n->type);
+    file_shape(w, n);
+    str_addf(w->s, ", \"block\": [%d,%d], \"offset\": %lld, \"bytes\": %lld, \"init\": {\"kind\": \"%s\", \"a\": ",
+             s->type.layout.b0, s->type.layout.b1, (long long)s->offset, (long long)s->bytes, init_kind_name[a->init]);
+    str_add_double(w->s, a->a);
+    str_add(w->s, ", \"b\": ");
+    str_add_double(w->s, a->b);
+    str_addf(w->s, "}, \"frozen\": %s}", a->frozen ? "true" : "false");
+}
+
+/* The same parameter in the program of the other entry, or NULL. */
+static const Storage *twin(const Unit *u, int entry, const Node *n) {
+    const Program *p = u->program[entry];
+    Ref r = p ? graph_find_param(p->graph, n->name) : 0;
+    return r ? storage_of(p, r) : NULL;
+}
+
+/* Each parameter once, though both programs have it: they must agree on where and how it lies. */
+static void params(Writer *w, const char *key, Region region) {
+    bool first = true;
+    str_addf(w->s, "\"%s\": [", key);
+    for (int e = ENTRY_COUNT - 1; e >= 0; e--) {
+        const Program *p = w->u->program[e];
+        for (int32_t i = 1; p && i < p->graph->n_node; i++) {
+            const Node *n = graph_node(p->graph, (Ref)i);
+            const Storage *s = is_param(n) ? storage_of(p, (Ref)i) : NULL;
+            if (!s || s->region != region) continue;
+            const Storage *other = e == ENTRY_INFER ? twin(w->u, ENTRY_TRAIN, n) : NULL;
+            ICE_UNLESS(!other || (other->offset == s->offset && type_equal(&other->type, &s->type)),
+                       "parameter %s lies differently in infer and train", n->name);
+            if (other) continue;
+            item(w, &first);
+            param(w, n, s);
+        }
+    }
+    str_add(w->s, "],\n");
+}
+
+static int64_t region_bytes(const Unit *u, Region r) {
+    int64_t most = 0;
+    for (int e = 0; e < ENTRY_COUNT; e++)
+        if (u->program[e]) most = max_i64(most, u->program[e]->region_bytes[r]);
+    return most;
+}
+
+/* ---- programs ---- */
+
+static void step(Writer *w, int entry, const Step *s) {
+    const Program *p = w->u->program[entry];
+    str_addf(w->s, "{\"kernel\": %d, \"args\": [", w->kernels->number[entry][s->kernel]);
+    for (int32_t i = 0; i < s->n_arg; i++) {
+        const Storage *arg = &p->storage[s->arg[i]];
+        str_addf(w->s, "%s[\"%s\",%lld]", i ? "," : "", region_name[arg->region], (long long)arg->offset);
+    }
+    str_addf(w->s, "], \"tasks\": %lld, \"per_picture\": %s, ", (long long)s->tasks, s->tasks_batched ? "true" : "false");
+    key_text(w, "layer", s->layer);
+    str_add(w->s, ", ");
+    key_text(w, "what", s->what);
+    str_addf(w->s, ", \"macs\": %lld, \"line\": %u}", (long long)s->macs, s->span.line);
+}
+
+/* The stride is from picture to picture, as kernels see it: without rounding. */
+static void output(Writer *w, const Program *p, const Output *o) {
+    const Storage *s = storage_of(p, o->ref);
+    ICE_UNLESS(s, "output %s has no storage", o->name);
+    const Halo *h = &s->type.layout.halo;
+    ICE_UNLESS(h->top + h->bottom + h->left + h->right == 0, "output %s has a halo", o->name);
+    str_add_json(w->s, o->name);
+    str_addf(w->s, ": {\"region\": \"%s\", \"offset\": %lld, \"shape\": ", region_name[s->region], (long long)s->offset);
+    shape(w, &s->type);
+    str_addf(w->s, ", \"block\": [%d,%d], \"stride\": %lld}", s->type.layout.b0, s->type.layout.b1,
+             (long long)(type_stored(&s->type) * dtype_bytes[s->type.dtype]));
+}
+
+static void program(Writer *w, int entry) {
+    const Program *p = w->u->program[entry];
+    bool first = true;
+    str_addf(w->s, "\"%s\": {\"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"lower_bound\": %lld, \"once\": %d,\n\"steps\": [",
+             p->name, (long long)p->region_bytes[REGION_BATCH], (long long)p->region_bytes[REGION_FIXED],
+             (long long)p->lower_bound_bytes, p->n_once);
+    for (int32_t i = 0; i < p->n_step; i++) {
+        item(w, &first);
+        step(w, entry, &p->step[i]);
+    }
+    str_add(w->s, "],\n\"outputs\": {");
+    first = true;
+    for (int32_t i = 0; i < p->graph->n_output; i++) {
+        item(w, &first);
+        output(w, p, &p->graph->output[i]);
+    }
+    str_add(w->s, "}}");
+}
+
+static void programs(Writer *w) {
+    bool first = true;
+    str_add(w->s, "\"programs\": {");
+    for (int e = 0; e < ENTRY_COUNT; e++) {
+        if (!w->u->program[e]) continue;
+        item(w, &first);
+        program(w, e);
+    }
+    str_add(w->s, "},\n");
+}
+
+const char *emit_model_json(const Unit *u) {
+    Str s = STR(u->arena);
+    Writer w = {.u = u, .s = &s, .kernels = kernel_table(u)};
+    head(&w);
+    layers(&w);
+    str_addf(&s, "\"param_bytes\": %lld, \"state_bytes\": %lld,\n", (long long)region_bytes(u, REGION_PARAM),
+             (long long)region_bytes(u, REGION_STATE));
+    params(&w, "params", REGION_PARAM);
+    params(&w, "state", REGION_STATE);
+    programs(&w);
+    str_addf(&s, "\"settings\": %s}\n", u->settings_json ? u->settings_json : "{}");
+    return str_text(&s);
+}
