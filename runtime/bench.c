@@ -9,15 +9,15 @@
 #include "settings.h"
 
 enum { WARM = 2, LEAST = 5, MOST = 1000, MAX_SIZES = 16 };
-static const double least_seconds = 1.0;   /* a size is timed for at least that long and at least LEAST times */
+static const double least_seconds = 1.0; /* a size is timed for at least that long and at least LEAST times */
 
 typedef struct Bench {
     const Context *context;
     const Options *options;
     const ModelProgram *program;
     Pool *pool;
-    float *params, *state;       /* of training; inference has its own */
-    Exec *exec;                  /* for the largest batch */
+    float *params, *state; /* of training; inference has its own */
+    Exec *exec;            /* for the largest batch */
     float *images;
     int32_t *labels;
     json_t *results;
@@ -26,14 +26,13 @@ typedef struct Bench {
 typedef struct Timing {
     int64_t n;
     int runs;
-    double median;               /* seconds of a batch */
-    double *step;                /* [n_step] mean seconds */
+    double median; /* seconds of a batch */
+    double *step;  /* [n_step] mean seconds */
 } Timing;
 
-/* --- what to time --------------------------------------------------------------------------------------------------- */
+/* ---- what to time ---- */
 
-static int64_t largest_batch(const Bench *b, RtError *err)
-{
+static int64_t largest_batch(const Bench *b, RtError *err) {
     TrainSettings s;
     if (!b->options->train) return b->context->model->max_batch;
     bool ok = train_settings(b->context->model, &s, err);
@@ -43,8 +42,7 @@ static int64_t largest_batch(const Bench *b, RtError *err)
 }
 
 /* Fills size[] from "1,16"; returns how many. */
-static int parse_sizes(const char *text, int64_t most, int64_t *size, RtError *err)
-{
+static int parse_sizes(const char *text, int64_t most, int64_t *size, RtError *err) {
     int n = 0;
     for (const char *p = text; n < MAX_SIZES; p++) {
         char *end;
@@ -58,8 +56,7 @@ static int parse_sizes(const char *text, int64_t most, int64_t *size, RtError *e
     return 0;
 }
 
-static int choose_sizes(const Bench *b, int64_t *size, RtError *err)
-{
+static int choose_sizes(const Bench *b, int64_t *size, RtError *err) {
     enum { COMMON = 16 };
     int64_t most = largest_batch(b, err);
     if (!most) return 0;
@@ -73,16 +70,14 @@ static int choose_sizes(const Bench *b, int64_t *size, RtError *err)
     return size[1] > 1 ? 2 : 1;
 }
 
-/* --- timing --------------------------------------------------------------------------------------------------------- */
+/* ---- timing ---- */
 
-static int by_value(const void *a, const void *b)
-{
+static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static void time_size(const Bench *b, Timing *t)
-{
+static void time_size(const Bench *b, Timing *t) {
     static const uint32_t key[2] = {1, 1};
     const int32_t *labels = b->options->train ? b->labels : NULL;
     double sample[MOST], begin;
@@ -100,26 +95,24 @@ static void time_size(const Bench *b, Timing *t)
     for (int i = 0; t->step && i < b->program->n_step; i++) t->step[i] /= t->runs;
 }
 
-/* --- results -------------------------------------------------------------------------------------------------------- */
+/* ---- results ---- */
 
-static double gflops(int64_t macs, int64_t n, double seconds)
-{
+static double gflops(int64_t macs, int64_t n, double seconds) {
     return seconds > 0 ? 2e-9 * (double)macs * (double)n / seconds : 0;
 }
 
-static json_t *steps_json(const Bench *b, const Timing *t)
-{
+static json_t *steps_json(const Bench *b, const Timing *t) {
     json_t *list = json_array();
     for (int i = b->program->n_once; i < b->program->n_step; i++) {
         const ModelStep *s = &b->program->step[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:f, s:f}", "layer", s->layer, "what", s->what, "line", s->line, "ms",
-                                              1e3 * t->step[i], "gflops", gflops(s->macs, t->n, t->step[i])));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:i, s:f, s:f}", "layer", s->layer, "what", s->what, "line",
+                                        s->line, "ms", 1e3 * t->step[i], "gflops", gflops(s->macs, t->n, t->step[i])));
     }
     return list;
 }
 
-static void add_json(const Bench *b, const Timing *t)
-{
+static void add_json(const Bench *b, const Timing *t) {
     json_t *j = json_pack("{s:I, s:i, s:f, s:f, s:f, s:f}", "batch", (json_int_t)t->n, "runs", t->runs, "ms_per_batch",
                           1e3 * t->median, "ms_per_picture", 1e3 * t->median / (double)t->n, "pictures_per_second",
                           (double)t->n / t->median, "gflops", gflops(b->program->macs, t->n, t->median));
@@ -127,8 +120,7 @@ static void add_json(const Bench *b, const Timing *t)
     json_array_append_new(b->results, j);
 }
 
-static void print_steps(const Bench *b, const Timing *t)
-{
+static void print_steps(const Bench *b, const Timing *t) {
     printf("\n  %-24s %-28s %5s %9s %6s %9s\n", "layer", "what", "line", "ms", "%", "GFLOP/s");
     for (int i = b->program->n_once; i < b->program->n_step; i++) {
         const ModelStep *s = &b->program->step[i];
@@ -138,31 +130,30 @@ static void print_steps(const Bench *b, const Timing *t)
     printf("\n");
 }
 
-static void print_text(const Bench *b, const Timing *t)
-{
+static void print_text(const Bench *b, const Timing *t) {
     printf("batch %4lld: %9.3f ms, %9.3f ms per picture, %8.1f img/s, %7.1f GFLOP/s  (median of %d)\n", (long long)t->n,
-           1e3 * t->median, 1e3 * t->median / (double)t->n, (double)t->n / t->median, gflops(b->program->macs, t->n, t->median),
-           t->runs);
+           1e3 * t->median, 1e3 * t->median / (double)t->n, (double)t->n / t->median,
+           gflops(b->program->macs, t->n, t->median), t->runs);
     if (t->step) print_steps(b, t);
     fflush(stdout);
 }
 
-static bool bench_size(const Bench *b, int64_t n, RtError *err)
-{
+static bool bench_size(const Bench *b, int64_t n, RtError *err) {
     Timing t = {.n = n};
     if (b->options->layers) t.step = rt_alloc((size_t)b->program->n_step, sizeof *t.step, err);
     if (!err->code) {
         time_size(b, &t);
-        if (b->results) add_json(b, &t);
-        else print_text(b, &t);
+        if (b->results)
+            add_json(b, &t);
+        else
+            print_text(b, &t);
     }
     free(t.step);
     return !err->code;
 }
 
 /* Normal numbers, as normalised pictures are; labels in turn. */
-static bool make_pictures(Bench *b, int64_t n, RtError *err)
-{
+static bool make_pictures(Bench *b, int64_t n, RtError *err) {
     const Model *m = b->context->model;
     b->images = rt_alloc_aligned((size_t)n, (size_t)model_image_bytes(m), err);
     b->labels = rt_alloc_aligned((size_t)n, sizeof *b->labels, err);
@@ -175,15 +166,14 @@ static bool make_pictures(Bench *b, int64_t n, RtError *err)
 }
 
 /* Training starts from initial values with learning rate 0, so that steps on noise cannot blow up. */
-static bool fill_params(Bench *b, RtError *err)
-{
-    if (!b->options->train) return params_load(b->context, b->options->weights, b->pool, exec_params(b->exec), NULL, err);
+static bool fill_params(Bench *b, RtError *err) {
+    if (!b->options->train)
+        return params_load(b->context, b->options->weights, b->pool, exec_params(b->exec), NULL, err);
     exec_set_lr(b->exec, 0);
     return init_params(b->context->model, PARAMS_SEED, b->pool, b->params, err);
 }
 
-static bool bench_open(Bench *b, int64_t most, RtError *err)
-{
+static bool bench_open(Bench *b, int64_t most, RtError *err) {
     const Model *m = b->context->model;
     int threads = pool_threads((int)b->options->threads, err);
     b->program = b->options->train ? &m->train : &m->infer;
@@ -199,8 +189,7 @@ static bool bench_open(Bench *b, int64_t most, RtError *err)
     return b->exec && make_pictures(b, most, err) && fill_params(b, err);
 }
 
-static void bench_close(Bench *b)
-{
+static void bench_close(Bench *b) {
     exec_free(b->exec);
     block_free(b->params);
     block_free(b->state);
@@ -210,24 +199,21 @@ static void bench_close(Bench *b)
     json_decref(b->results);
 }
 
-static int64_t largest_of(const int64_t *size, int n)
-{
+static int64_t largest_of(const int64_t *size, int n) {
     int64_t most = 1;
     for (int i = 0; i < n; i++) most = size[i] > most ? size[i] : most;
     return most;
 }
 
-static void print_results(const Bench *b)
-{
-    json_t *j = json_pack("{s:s, s:s, s:i, s:O}", "net", b->context->model->name, "program", b->program->name, "threads",
-                          pool_size(b->pool), "results", b->results);
+static void print_results(const Bench *b) {
+    json_t *j = json_pack("{s:s, s:s, s:i, s:O}", "net", b->context->model->name, "program", b->program->name,
+                          "threads", pool_size(b->pool), "results", b->results);
     json_dumpf(j, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(j);
 }
 
-int bench_command(const Context *c, const Options *o, RtError *err)
-{
+int bench_command(const Context *c, const Options *o, RtError *err) {
     Bench b = {.context = c, .options = o};
     int64_t size[MAX_SIZES];
     int n = choose_sizes(&b, size, err);

@@ -6,18 +6,16 @@
 
 static const char training_key[] = "training";
 
-static json_t *state_json(const TrainState *at)
-{
+static json_t *state_json(const TrainState *at) {
     const Metrics *r = &at->running;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:I, s:f}", "step", (json_int_t)at->step, "epoch",
-                     (json_int_t)at->epoch, "batch", (json_int_t)at->batch, "seed", (json_int_t)at->seed, "batch_size",
-                     (json_int_t)at->batch_size, "samples", (json_int_t)at->samples, "best", at->best, "evaluate",
-                     (int)at->evaluate, "pictures", (json_int_t)r->pictures, "top1", (json_int_t)r->top1, "top5",
-                     (json_int_t)r->top5, "loss", r->loss);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:I, s:f}", "step", (json_int_t)at->step,
+                     "epoch", (json_int_t)at->epoch, "batch", (json_int_t)at->batch, "seed", (json_int_t)at->seed,
+                     "batch_size", (json_int_t)at->batch_size, "samples", (json_int_t)at->samples, "best", at->best,
+                     "evaluate", (int)at->evaluate, "pictures", (json_int_t)r->pictures, "top1", (json_int_t)r->top1,
+                     "top5", (json_int_t)r->top5, "loss", r->loss);
 }
 
-static TrainState parse_state(const json_t *j, RtError *err)
-{
+static TrainState parse_state(const json_t *j, RtError *err) {
     static const char where[] = "the place in the training";
     const int64_t most = (int64_t)1 << 53;
     TrainState at = {0};
@@ -36,15 +34,13 @@ static TrainState parse_state(const json_t *j, RtError *err)
     return at;
 }
 
-static void add_text(json_t *to, const char *key, const json_t *value)
-{
+static void add_text(json_t *to, const char *key, const json_t *value) {
     char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
     if (text) json_object_set_new(to, key, json_string(text));
     free(text);
 }
 
-json_t *checkpoint_metadata(json_t *labels, const TrainState *at, double top1)
-{
+json_t *checkpoint_metadata(json_t *labels, const TrainState *at, double top1) {
     json_t *j = json_object();
     add_text(j, "labels", labels);
     json_object_set_new(j, "steps", json_sprintf("%lld", (long long)at->step));
@@ -54,8 +50,7 @@ json_t *checkpoint_metadata(json_t *labels, const TrainState *at, double top1)
 }
 
 bool checkpoint_write(const Model *m, const float *params, const float *state, const TrainState *at, json_t *labels,
-                      const char *path, RtError *err)
-{
+                      const char *path, RtError *err) {
     json_t *extra = checkpoint_metadata(labels, at, -1), *place = state_json(at);
     add_text(extra, training_key, place);
     bool ok = weights_write(m, params, state, path, extra, err);
@@ -64,15 +59,14 @@ bool checkpoint_write(const Model *m, const float *params, const float *state, c
     return ok;
 }
 
-static bool same(const char *what, int64_t file, int64_t now, const char *path, RtError *err)
-{
+static bool same(const char *what, int64_t file, int64_t now, const char *path, RtError *err) {
     if (file == now) return true;
-    rt_fail(err, RT_DATA, "%s is of another training: its %s is %lld, here it is %lld", path, what, (long long)file, (long long)now);
+    rt_fail(err, RT_DATA, "%s is of another training: its %s is %lld, here it is %lld", path, what, (long long)file,
+            (long long)now);
     return false;
 }
 
-static bool read_state(const SafeFile *f, TrainState *at, RtError *err)
-{
+static bool read_state(const SafeFile *f, TrainState *at, RtError *err) {
     RtError why = {.code = RT_OK};
     const char *text = safe_metadata(f, training_key);
     json_t *j = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
@@ -89,8 +83,7 @@ static bool read_state(const SafeFile *f, TrainState *at, RtError *err)
     return ok;
 }
 
-bool checkpoint_read(const Model *m, float *params, float *state, TrainState *at, const char *path, RtError *err)
-{
+bool checkpoint_read(const Model *m, float *params, float *state, TrainState *at, const char *path, RtError *err) {
     SafeFile *f = safe_open(path, err);
     if (!f) return false;
     bool ok = read_state(f, at, err) && weights_read(m, f, NULL, params, err) && weights_read_state(m, f, state, err);

@@ -1,7 +1,7 @@
 /* The place in a training, and the file it is continued from.
  *
- * A checkpoint is a weight file (weights.h) with the momentum and, in its metadata, the entry "training": this struct as JSON.
- * Together with the data it decides everything that comes after, bit for bit. */
+ * A checkpoint is a weight file (weights.h) with the momentum and, in its metadata, the entry "training": this struct
+ * as JSON. Together with the data it decides everything that comes after, bit for bit. */
 #ifndef CNNC_RUNTIME_CHECKPOINT_H
 #define CNNC_RUNTIME_CHECKPOINT_H
 
@@ -9,21 +9,21 @@
 #include "weights.h"
 
 typedef struct TrainState {
-    int64_t step;             /* steps done */
-    int64_t epoch, batch;     /* the next batch */
+    int64_t step;         /* steps done */
+    int64_t epoch, batch; /* the next batch */
     uint64_t seed;
     int64_t batch_size;
-    int64_t samples;          /* in the data set; 0 for a replay */
-    double best;              /* top-1 in percent, the largest of all evaluations; -1 before the first */
-    bool evaluate;            /* an evaluation was due but was not finished */
-    Metrics running;          /* of the epoch so far */
+    int64_t samples; /* in the data set; 0 for a replay */
+    double best;     /* top-1 in percent, the largest of all evaluations; -1 before the first */
+    bool evaluate;   /* an evaluation was due but was not finished */
+    Metrics running; /* of the epoch so far */
 } TrainState;
 
 /* labels: JSON array of class names or NULL. */
 bool checkpoint_write(const Model *m, const float *params, const float *state, const TrainState *at, json_t *labels,
                       const char *path, RtError *err);
-/* Fills everything. RT_DATA if the file belongs to another net or to a training with another seed, batch or data set than
- * *at holds on entry. */
+/* Fills everything. RT_DATA if the file belongs to another net or to a training with another seed, batch or data set
+ * than *at holds on entry. */
 bool checkpoint_read(const Model *m, float *params, float *state, TrainState *at, const char *path, RtError *err);
 
 /* Metadata for weight files: "labels" and, if not negative, "top1" of the last evaluation. To be released. */

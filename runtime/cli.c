@@ -12,11 +12,11 @@ typedef enum Kind { KIND_FLAG, KIND_TEXT, KIND_COUNT, KIND_REAL } Kind;
 /* A row of the option table. `in` are the commands that take it. */
 typedef struct OptionRow {
     const char *name;
-    char letter;                 /* 0: none */
+    char letter; /* 0: none */
     Kind kind;
-    size_t offset;               /* of its value in Options */
-    int64_t least, most;         /* of a count */
-    const char *value, *help;    /* value: what --help calls the argument, NULL for a flag */
+    size_t offset;            /* of its value in Options */
+    int64_t least, most;      /* of a count */
+    const char *value, *help; /* value: what --help calls the argument, NULL for a flag */
     const char *in;
 } OptionRow;
 
@@ -32,12 +32,14 @@ static const OptionRow rows[] = {
     {"output", 'o', KIND_TEXT, AT(output), 0, 0, "FILE", "the safetensors file to write", "export"},
     {"resume", 0, KIND_FLAG, AT(resume), 0, 0, NULL, "go on from the checkpoint in --out, if there is one", "train"},
     {"epochs", 0, KIND_COUNT, AT(epochs), 1, 1000000000, "N", "stop after N epochs", "train"},
-    {"steps", 0, KIND_COUNT, AT(steps), 1, 1000000000000, "N", "stop after N steps, with the learning rates of all", "train"},
+    {"steps", 0, KIND_COUNT, AT(steps), 1, 1000000000000, "N", "stop after N steps, with the learning rates of all",
+     "train"},
     {"batch", 'b', KIND_COUNT, AT(batch), 1, 1 << 20, "N", "pictures in a step", "train"},
     {"batch", 'b', KIND_TEXT, AT(batches), 0, 0, "N,...", "batches to time (1,16; with --train the net's)", "bench"},
     {"lr", 0, KIND_REAL, AT(lr), 0, 0, "X", "this learning rate throughout", "train"},
     {"seed", 0, KIND_COUNT, AT(seed), 0, INT64_MAX, "N", "of all random numbers", "train export"},
-    {"replay", 0, KIND_TEXT, AT(replay), 0, 0, "FILE", "take batches from a safetensors file: images.K, labels.K", "train"},
+    {"replay", 0, KIND_TEXT, AT(replay), 0, 0, "FILE", "take batches from a safetensors file: images.K, labels.K",
+     "train"},
     {"replay", 0, KIND_TEXT, AT(replay), 0, 0, "FILE", "take the tensor \"images\" from a safetensors file", "predict"},
     {"scores", 0, KIND_TEXT, AT(scores), 0, 0, "FILE", "with --replay: write the tensor \"scores\"", "predict"},
     {"top", 'k', KIND_COUNT, AT(k), 1, 1000000, "K", "how many classes to print for a picture (5)", "predict"},
@@ -54,7 +56,7 @@ enum { N_ROWS = sizeof rows / sizeof rows[0] };
 typedef struct CommandRow {
     const char *name;
     Command *run;
-    const char *operands;        /* NULL: takes none */
+    const char *operands; /* NULL: takes none */
     const char *help;
 } CommandRow;
 
@@ -68,17 +70,15 @@ static const CommandRow commands[] = {
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
-/* --- did you mean? -------------------------------------------------------------------------------------------------- */
+/* ---- did you mean? ---- */
 
-static int least_of(int a, int b, int c)
-{
+static int least_of(int a, int b, int c) {
     int m = a < b ? a : b;
     return m < c ? m : c;
 }
 
 /* Edits (insert, drop, change one byte) from a to b; 99 for words longer than any of ours. */
-static int edits(const char *a, const char *b)
-{
+static int edits(const char *a, const char *b) {
     enum { LONGEST = 32 };
     int row[LONGEST + 1], n = (int)strlen(b);
     if (n > LONGEST || strlen(a) > LONGEST) return 99;
@@ -100,26 +100,23 @@ typedef struct Guess {
     int distance;
 } Guess;
 
-static void guess(Guess *g, const char *candidate)
-{
+static void guess(Guess *g, const char *candidate) {
     int d = edits(g->word, candidate);
     if (d > 2 || d >= (int)strlen(candidate) || (g->best && d >= g->distance)) return;
     g->best = candidate;
     g->distance = d;
 }
 
-/* --- options -------------------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
-static bool takes(const OptionRow *row, const CommandRow *command)
-{
+static bool takes(const OptionRow *row, const CommandRow *command) {
     size_t n = strlen(command->name);
     for (const char *p = row->in; (p = strstr(p, command->name)); p += n)
         if ((p == row->in || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return true;
     return false;
 }
 
-static const OptionRow *find_long(const CommandRow *command, const char *name, size_t length, RtError *err)
-{
+static const OptionRow *find_long(const CommandRow *command, const char *name, size_t length, RtError *err) {
     char word[64];
     snprintf(word, sizeof word, "%.*s", (int)(length < 60 ? length : 60), name);
     Guess g = {.word = word};
@@ -133,36 +130,34 @@ static const OptionRow *find_long(const CommandRow *command, const char *name, s
     return NULL;
 }
 
-static const OptionRow *find_letter(const CommandRow *command, char letter, RtError *err)
-{
+static const OptionRow *find_letter(const CommandRow *command, char letter, RtError *err) {
     for (int i = 0; i < N_ROWS; i++)
         if (rows[i].letter == letter && takes(&rows[i], command)) return &rows[i];
     rt_fail(err, RT_USAGE, "%s has no option -%c", command->name, letter);
     return NULL;
 }
 
-static void set_count(const OptionRow *row, const char *value, int64_t *to, RtError *err)
-{
+static void set_count(const OptionRow *row, const char *value, int64_t *to, RtError *err) {
     char *end;
     errno = 0;
     long long n = strtoll(value, &end, 10);
     if (end == value || *end || errno || n < row->least || n > row->most)
-        rt_fail(err, RT_USAGE, "--%s: \"%.60s\" is not a number from %lld to %lld", row->name, value, (long long)row->least,
-                (long long)row->most);
-    else *to = n;
+        rt_fail(err, RT_USAGE, "--%s: \"%.60s\" is not a number from %lld to %lld", row->name, value,
+                (long long)row->least, (long long)row->most);
+    else
+        *to = n;
 }
 
-static void set_real(const OptionRow *row, const char *value, double *to, RtError *err)
-{
+static void set_real(const OptionRow *row, const char *value, double *to, RtError *err) {
     char *end;
     double x = strtod(value, &end);
     if (end == value || *end || !isfinite(x) || x < 0)
         rt_fail(err, RT_USAGE, "--%s: \"%.60s\" is not a number of at least 0", row->name, value);
-    else *to = x;
+    else
+        *to = x;
 }
 
-static void set_value(const OptionRow *row, const char *value, Options *o, RtError *err)
-{
+static void set_value(const OptionRow *row, const char *value, Options *o, RtError *err) {
     void *to = (char *)o + row->offset;
     switch (row->kind) {
     case KIND_FLAG: *(bool *)to = true; break;
@@ -173,8 +168,7 @@ static void set_value(const OptionRow *row, const char *value, Options *o, RtErr
 }
 
 /* argv[*i] is an option; takes its value, from the next argument if need be. */
-static void parse_option(const CommandRow *command, char **argv, int argc, int *i, Options *o, RtError *err)
-{
+static void parse_option(const CommandRow *command, char **argv, int argc, int *i, Options *o, RtError *err) {
     const char *text = argv[*i], *value = NULL;
     const OptionRow *row;
     if (text[1] == '-') {
@@ -193,23 +187,24 @@ static void parse_option(const CommandRow *command, char **argv, int argc, int *
 }
 
 /* Operands are moved to the front of argv, in order. */
-static void parse(const CommandRow *command, int argc, char **argv, Options *o, RtError *err)
-{
+static void parse(const CommandRow *command, int argc, char **argv, Options *o, RtError *err) {
     bool options = true;
     for (int i = 0; i < argc && !err->code; i++) {
-        if (options && strcmp(argv[i], "--") == 0) options = false;
-        else if (options && argv[i][0] == '-' && argv[i][1]) parse_option(command, argv, argc, &i, o, err);
-        else argv[o->n_operand++] = argv[i];
+        if (options && strcmp(argv[i], "--") == 0)
+            options = false;
+        else if (options && argv[i][0] == '-' && argv[i][1])
+            parse_option(command, argv, argc, &i, o, err);
+        else
+            argv[o->n_operand++] = argv[i];
     }
     o->operand = (const char *const *)argv;
     if (o->n_operand && !command->operands && !err->code && !o->help)
         rt_fail(err, RT_USAGE, "%s takes no argument \"%.80s\"", command->name, o->operand[0]);
 }
 
-/* --- help ----------------------------------------------------------------------------------------------------------- */
+/* ---- help ---- */
 
-static void print_command_help(const Context *c, const CommandRow *command)
-{
+static void print_command_help(const Context *c, const CommandRow *command) {
     printf("usage: %s %s [options]%s%s\n%s\n\n", c->program, command->name, command->operands ? " " : "",
            command->operands ? command->operands : "", command->help);
     for (int i = 0; i < N_ROWS; i++) {
@@ -221,33 +216,32 @@ static void print_command_help(const Context *c, const CommandRow *command)
     }
 }
 
-static void print_help(const Context *c)
-{
+static void print_help(const Context *c) {
     printf("usage: %s COMMAND [options]\nnet %s, compiled by cnnc %s from %s\n\n", c->program, c->model->name,
            c->model->version, c->model->file);
     for (int i = 0; i < N_COMMANDS; i++)
-        if (c->model->train.present || commands[i].run != train_command) printf("  %-8s %s\n", commands[i].name, commands[i].help);
+        if (c->model->train.present || commands[i].run != train_command)
+            printf("  %-8s %s\n", commands[i].name, commands[i].help);
     printf("\n%s COMMAND --help says what a command takes. Exit codes are those of sysexits.h:\n"
            "64 usage, 65 bad data, 66 missing file, 70 our bug, 71 memory, 73 and 74 output,\n"
-           "75 stopped by a signal after saving, 76 not finite, 78 over a limit.\n", c->program);
+           "75 stopped by a signal after saving, 76 not finite, 78 over a limit.\n",
+           c->program);
 }
 
-/* --- entry ---------------------------------------------------------------------------------------------------------- */
+/* ---- entry ---- */
 
-static const CommandRow *find_command(const char *name, RtError *err)
-{
+static const CommandRow *find_command(const char *name, RtError *err) {
     Guess g = {.word = name};
     for (int i = 0; i < N_COMMANDS; i++) {
         if (strcmp(commands[i].name, name) == 0) return &commands[i];
         guess(&g, commands[i].name);
     }
-    rt_fail(err, RT_USAGE, "there is no command \"%.60s\"%s%s%s", name, g.best ? "; did you mean " : "; --help lists them",
-            g.best ? g.best : "", g.best ? "?" : "");
+    rt_fail(err, RT_USAGE, "there is no command \"%.60s\"%s%s%s", name,
+            g.best ? "; did you mean " : "; --help lists them", g.best ? g.best : "", g.best ? "?" : "");
     return NULL;
 }
 
-int cli_main(const Context *c, int argc, char **argv, RtError *err)
-{
+int cli_main(const Context *c, int argc, char **argv, RtError *err) {
     if (argc < 2) return rt_fail(err, RT_USAGE, "a command is missing; %s --help lists them", c->program);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(c);

@@ -1,6 +1,7 @@
 /* The command line of a produced program: PROGRAM COMMAND [OPTIONS] [FILES].
  *
- * One table row an option drives parsing, --help and messages; one table row a command drives everything else. GNU style:
+ * One table row an option drives parsing, --help and messages; one table row a command drives everything else. GNU
+ * style:
  * --name=value, --name value, -n value, -nvalue, "--" ends the options. */
 #ifndef CNNC_RUNTIME_CLI_H
 #define CNNC_RUNTIME_CLI_H
@@ -12,8 +13,8 @@
 typedef struct Context {
     const Model *model;
     CnncKernel *const *kernel;
-    const char *program;           /* name of the program's file, without folder; names its weight files */
-    const char *folder;            /* where that file is, or NULL if that is not known */
+    const char *program; /* name of the program's file, without folder; names its weight files */
+    const char *folder;  /* where that file is, or NULL if that is not known */
 } Context;
 
 /* Values of options; 0 or NULL where an option was not given, -1 for seed and lr. */
@@ -26,11 +27,12 @@ typedef struct Options {
     int n_operand;
 } Options;
 
-/* Runs the program: parses the arguments and calls the command. Returns the exit code; err holds the message if it is not
- * RT_OK. Help and version go to stdout. */
+/* Runs the program: parses the arguments and calls the command. Returns the exit code; err holds the message if it is
+ * not RT_OK. Help and version go to stdout. */
 int cli_main(const Context *c, int argc, char **argv, RtError *err);
 
-/* The commands, each in the file of its name. They print their results to stdout and return an exit code as cli_main. */
+/* The commands, each in the file of its name. They print their results to stdout and return an exit code as cli_main.
+ */
 typedef int Command(const Context *c, const Options *o, RtError *err);
 Command train_command, eval_command, predict_command, bench_command, info_command, export_command;
 

@@ -4,7 +4,8 @@
 
 #include "model.h"
 
-/* False and RT_OS, naming what is missing, instead of an illegal instruction later. Features that are not known here pass. */
+/* False and RT_OS, naming what is missing, instead of an illegal instruction later. Features that are not known here
+ * pass. */
 bool cpu_check(const Model *m, RtError *err);
 
 #endif

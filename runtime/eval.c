@@ -6,13 +6,9 @@
 #include "params.h"
 #include "progress.h"
 
-static void show_progress(void *context, int64_t done, int64_t all)
-{
-    progress_evaluate(context, done, all);
-}
+static void show_progress(void *context, int64_t done, int64_t all) { progress_evaluate(context, done, all); }
 
-static void print_text(const Context *c, const Evaluation *e)
-{
+static void print_text(const Context *c, const Evaluation *e) {
     const Metrics *m = &e->metrics;
     long long n = (long long)m->pictures;
     printf("net %s, one central crop, %lld pictures in %.1f s (%.1f img/s)", c->model->name, n, e->seconds,
@@ -26,40 +22,41 @@ static void print_text(const Context *c, const Evaluation *e)
 }
 
 /* top1 and top5 as parts of 1. */
-static void print_json(const Context *c, const Evaluation *e)
-{
+static void print_json(const Context *c, const Evaluation *e) {
     const Metrics *m = &e->metrics;
-    json_t *j = json_pack("{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "net", c->model->name, "crops", 1, "pictures",
-                          (json_int_t)m->pictures, "skipped", (json_int_t)e->skipped, "top1", metrics_percent(m, m->top1) / 100,
-                          "top5", metrics_percent(m, m->top5) / 100, "top1_interval", metrics_interval(m, m->top1) / 100,
-                          "loss", metrics_loss(m), "seconds", e->seconds);
+    json_t *j = json_pack("{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "net", c->model->name, "crops", 1,
+                          "pictures", (json_int_t)m->pictures, "skipped", (json_int_t)e->skipped, "top1",
+                          metrics_percent(m, m->top1) / 100, "top5", metrics_percent(m, m->top5) / 100, "top1_interval",
+                          metrics_interval(m, m->top1) / 100, "loss", metrics_loss(m), "seconds", e->seconds);
     json_dumpf(j, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(j);
 }
 
-static Dataset *open_data(const Context *c, const Options *o, RtError *err)
-{
+static Dataset *open_data(const Context *c, const Options *o, RtError *err) {
     EvalSettings settings;
     if (!eval_settings(c->model, &settings, err)) return NULL;
     if (settings.crops != 1)
-        fprintf(stderr, "%s: warning: eval.crops is %d: only the central crop is evaluated\n", c->program, settings.crops);
+        fprintf(stderr, "%s: warning: eval.crops is %d: only the central crop is evaluated\n", c->program,
+                settings.crops);
     Dataset *d = source_open(c->model, SOURCE_TEST, o->data, err);
     if (!d) rt_fail(err, RT_USAGE, "no pictures to evaluate on: %s names none; use --data DIR", c->model->file);
     return d;
 }
 
 /* A net whose loss or scores are not numbers has no accuracy that could be reported. */
-static void report(const Context *c, const Options *o, const Evaluation *e, RtError *err)
-{
-    if (!e->metrics.pictures) rt_fail(err, RT_DATA, "not one picture could be read");
-    else if (!(metrics_loss(&e->metrics) < 1e30)) rt_fail(err, RT_NOT_FINITE, "the net's scores are not finite");
-    else if (o->json) print_json(c, e);
-    else print_text(c, e);
+static void report(const Context *c, const Options *o, const Evaluation *e, RtError *err) {
+    if (!e->metrics.pictures)
+        rt_fail(err, RT_DATA, "not one picture could be read");
+    else if (!(metrics_loss(&e->metrics) < 1e30))
+        rt_fail(err, RT_NOT_FINITE, "the net's scores are not finite");
+    else if (o->json)
+        print_json(c, e);
+    else
+        print_text(c, e);
 }
 
-int eval_command(const Context *c, const Options *o, RtError *err)
-{
+int eval_command(const Context *c, const Options *o, RtError *err) {
     Evaluation e;
     Progress progress;
     json_t *labels = NULL;
@@ -69,7 +66,8 @@ int eval_command(const Context *c, const Options *o, RtError *err)
     Evaluator *evaluator = data ? evaluator_new(c->model, c->kernel, pool, data, err) : NULL;
     progress_start(&progress);
     bool ok = evaluator && params_load(c, o->weights, pool, evaluator_params(evaluator), &labels, err) &&
-              source_check_labels(data, labels, err) && evaluator_run(evaluator, NULL, show_progress, &progress, &e, err);
+              source_check_labels(data, labels, err) &&
+              evaluator_run(evaluator, NULL, show_progress, &progress, &e, err);
     progress_clear(&progress);
     if (ok) report(c, o, &e, err);
     evaluator_free(evaluator);

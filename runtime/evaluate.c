@@ -9,12 +9,11 @@ struct Evaluator {
     Exec *exec;
     Pipeline *pipeline;
     LoaderConfig config;
-    float *scores;           /* [classes * plane], one picture */
+    float *scores; /* [classes * plane], one picture */
     bool probabilities;
 };
 
-static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, RtError *err)
-{
+static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, RtError *err) {
     const Model *m = e->model;
     EvalSettings settings;
     if (!eval_settings(m, &settings, err)) return false;
@@ -28,8 +27,7 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, RtError 
     return e->exec != NULL;
 }
 
-Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, const Dataset *data, RtError *err)
-{
+Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, const Dataset *data, RtError *err) {
     Evaluator *e = rt_alloc(1, sizeof *e, err);
     if (!e) return NULL;
     e->model = m;
@@ -39,8 +37,7 @@ Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, 
     return NULL;
 }
 
-void evaluator_free(Evaluator *e)
-{
+void evaluator_free(Evaluator *e) {
     if (!e) return;
     exec_free(e->exec);
     pipeline_free(e->pipeline);
@@ -48,13 +45,9 @@ void evaluator_free(Evaluator *e)
     free(e);
 }
 
-float *evaluator_params(Evaluator *e)
-{
-    return exec_params(e->exec);
-}
+float *evaluator_params(Evaluator *e) { return exec_params(e->exec); }
 
-static void run_batch(Evaluator *e, const Batch *b, Metrics *metrics)
-{
+static void run_batch(Evaluator *e, const Batch *b, Metrics *metrics) {
     static const uint32_t key[2] = {0, 0};
     exec_run(e->exec, b->n, b->images, NULL, key);
     for (int32_t i = 0; i < b->n; i++) {
@@ -64,9 +57,9 @@ static void run_batch(Evaluator *e, const Batch *b, Metrics *metrics)
     }
 }
 
-bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop, void (*progress)(void *context, int64_t done, int64_t all),
-                   void *context, Evaluation *result, RtError *err)
-{
+bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop,
+                   void (*progress)(void *context, int64_t done, int64_t all), void *context, Evaluation *result,
+                   RtError *err) {
     double start = rt_now();
     *result = (Evaluation){0};
     Loader *loader = loader_new(&e->config, err);

@@ -20,11 +20,12 @@ typedef struct Evaluation {
     Metrics metrics;
     int64_t skipped;
     double seconds;
-    bool stopped;          /* *stop became non-zero; the figures are not complete */
+    bool stopped; /* *stop became non-zero; the figures are not complete */
 } Evaluation;
 
 /* stop may be NULL. progress (may be NULL) is called after each batch with the number of pictures done and of all. */
-bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop, void (*progress)(void *context, int64_t done, int64_t all),
-                   void *context, Evaluation *result, RtError *err);
+bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop,
+                   void (*progress)(void *context, int64_t done, int64_t all), void *context, Evaluation *result,
+                   RtError *err);
 
 #endif

@@ -13,24 +13,23 @@ struct Exec {
     Pool *pool;
     char *base[RG_COUNT];
     bool own_params;
-    bool changed;              /* the once-steps have to run */
-    int64_t n, max_n;          /* n: the one the addresses were worked out for, 0 for none */
-    void **address;            /* [all arguments of all steps, in order] */
-    double *seconds;           /* [n_step] or NULL */
+    bool changed;     /* the once-steps have to run */
+    int64_t n, max_n; /* n: the one the addresses were worked out for, 0 for none */
+    void **address;   /* [all arguments of all steps, in order] */
+    double *seconds;  /* [n_step] or NULL */
 };
 
-/* --- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 /* The mapping is guard, header page, block, guard. The header page keeps its length, for block_free. */
-int64_t block_bytes(int64_t bytes)
-{
+int64_t block_bytes(int64_t bytes) {
     int64_t unit = bytes >= huge_page ? huge_page : PAGE;
     return (bytes + unit - 1) / unit * unit + PAGE;
 }
 
-/* A large block starts on a large page, so the mapping is made one longer than needed and what is over is given back. */
-static char *map_aligned(size_t bytes, size_t before, size_t alignment)
-{
+/* A large block starts on a large page, so the mapping is made one longer than needed and what is over is given back.
+ */
+static char *map_aligned(size_t bytes, size_t before, size_t alignment) {
     size_t whole = bytes + before + alignment;
     char *start = mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) return NULL;
@@ -41,12 +40,12 @@ static char *map_aligned(size_t bytes, size_t before, size_t alignment)
     return start + front;
 }
 
-void *block_alloc(int64_t bytes, RtError *err)
-{
+void *block_alloc(int64_t bytes, RtError *err) {
     bool large = bytes >= huge_page;
     size_t usable = (size_t)block_bytes(bytes) - PAGE, whole = usable + 3 * PAGE;
-    char *start = bytes < 0 || bytes > (int64_t)1 << 46 ? NULL
-                  : map_aligned(usable + PAGE, 2 * PAGE, large ? (size_t)huge_page : PAGE);
+    char *start = bytes < 0 || bytes > (int64_t)1 << 46
+                      ? NULL
+                      : map_aligned(usable + PAGE, 2 * PAGE, large ? (size_t)huge_page : PAGE);
     if (!start || mprotect(start + PAGE, PAGE + usable, PROT_READ | PROT_WRITE) != 0) {
         if (start) munmap(start, whole);
         rt_fail(err, RT_OS, "out of memory: %lld MiB are needed", (long long)(bytes >> 20) + 1);
@@ -58,8 +57,7 @@ void *block_alloc(int64_t bytes, RtError *err)
     return block;
 }
 
-void block_free(void *block)
-{
+void block_free(void *block) {
     if (!block) return;
     char *start = (char *)block - 2 * PAGE;
     size_t whole;
@@ -67,23 +65,20 @@ void block_free(void *block)
     munmap(start, whole);
 }
 
-/* --- instance ----------------------------------------------------------------------------------------------------- */
+/* ---- instance ---- */
 
-static bool batch_region_bytes(const ModelProgram *p, int64_t max_n, int64_t *bytes)
-{
+static bool batch_region_bytes(const ModelProgram *p, int64_t max_n, int64_t *bytes) {
     return !__builtin_mul_overflow(p->batch_bytes, max_n, bytes);
 }
 
-int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params)
-{
+int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params) {
     int64_t batch;
     if (!batch_region_bytes(p, max_n, &batch)) return INT64_MAX;
     return block_bytes(batch) + block_bytes(p->fixed_bytes) + block_bytes(SCALAR_BYTES) +
            (own_params ? block_bytes(m->param_bytes) : 0);
 }
 
-static bool take_regions(Exec *e, const Model *m, float *params, float *state, RtError *err)
-{
+static bool take_regions(Exec *e, const Model *m, float *params, float *state, RtError *err) {
     int64_t batch;
     if (!batch_region_bytes(e->program, e->max_n, &batch)) {
         rt_fail(err, RT_LIMIT, "a batch of %lld is too large for this machine", (long long)e->max_n);
@@ -98,16 +93,14 @@ static bool take_regions(Exec *e, const Model *m, float *params, float *state, R
     return !err->code;
 }
 
-static int64_t count_args(const ModelProgram *p)
-{
+static int64_t count_args(const ModelProgram *p) {
     int64_t n = 0;
     for (int i = 0; i < p->n_step; i++) n += p->step[i].n_arg;
     return n;
 }
 
-Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params, float *state,
-               int64_t max_n, RtError *err)
-{
+Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params,
+               float *state, int64_t max_n, RtError *err) {
     Exec *e = rt_alloc(1, sizeof *e, err);
     if (!e) return NULL;
     *e = (Exec){.program = p, .kernel = kernel, .pool = pool, .changed = true, .max_n = max_n};
@@ -117,8 +110,7 @@ Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel,
     return NULL;
 }
 
-void exec_free(Exec *e)
-{
+void exec_free(Exec *e) {
     if (!e) return;
     if (e->own_params) block_free(e->base[RG_PARAM]);
     block_free(e->base[RG_FIXED]);
@@ -128,30 +120,17 @@ void exec_free(Exec *e)
     free(e);
 }
 
-float *exec_params(Exec *e)
-{
-    return (float *)(void *)e->base[RG_PARAM];
-}
+float *exec_params(Exec *e) { return (float *)(void *)e->base[RG_PARAM]; }
 
-void exec_params_changed(Exec *e)
-{
-    e->changed = true;
-}
+void exec_params_changed(Exec *e) { e->changed = true; }
 
-void exec_set_lr(Exec *e, float lr)
-{
-    memcpy(e->base[RG_SCALAR], &lr, sizeof lr);
-}
+void exec_set_lr(Exec *e, float lr) { memcpy(e->base[RG_SCALAR], &lr, sizeof lr); }
 
-void exec_time_steps(Exec *e, double *seconds)
-{
-    e->seconds = seconds;
-}
+void exec_time_steps(Exec *e, double *seconds) { e->seconds = seconds; }
 
-/* --- run ---------------------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
-static void resolve(Exec *e, int64_t n)
-{
+static void resolve(Exec *e, int64_t n) {
     void **to = e->address;
     for (int i = 0; i < e->program->n_step; i++) {
         const ModelStep *s = &e->program->step[i];
@@ -163,20 +142,18 @@ static void resolve(Exec *e, int64_t n)
     e->n = n;
 }
 
-static void run_step(Exec *e, int i, void *const *arg, const CnncRun *run)
-{
+static void run_step(Exec *e, int i, void *const *arg, const CnncRun *run) {
     const ModelStep *s = &e->program->step[i];
     double start = e->seconds ? rt_now() : 0;
     pool_run(e->pool, e->kernel[s->kernel], arg, run, s->per_picture ? s->tasks * run->n : s->tasks);
     if (e->seconds) e->seconds[i] += rt_now() - start;
 }
 
-void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2])
-{
+void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]) {
     const ModelProgram *p = e->program;
     CnncRun run = {.n = n, .key = {key[0], key[1]}};
     if (n != e->n || e->base[RG_IMAGE] != (const char *)images || e->base[RG_LABEL] != (const char *)labels) {
-        e->base[RG_IMAGE] = (char *)(uintptr_t)images;   /* kernels only read them, but take all addresses alike */
+        e->base[RG_IMAGE] = (char *)(uintptr_t)images; /* kernels only read them, but take all addresses alike */
         e->base[RG_LABEL] = (char *)(uintptr_t)labels;
         resolve(e, n);
     }
@@ -186,15 +163,13 @@ void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, co
     e->changed = false;
 }
 
-float exec_output(const Exec *e, const ModelOutput *o, int64_t picture, int64_t channel, int64_t position)
-{
+float exec_output(const Exec *e, const ModelOutput *o, int64_t picture, int64_t channel, int64_t position) {
     float x;
     memcpy(&x, e->base[RG_BATCH] + output_address(o, e->n, picture, channel, position), sizeof x);
     return x;
 }
 
-void exec_output_copy(const Exec *e, const ModelOutput *o, int64_t picture, float *out)
-{
+void exec_output_copy(const Exec *e, const ModelOutput *o, int64_t picture, float *out) {
     for (int64_t c = 0; c < o->channels; c++)
         for (int64_t i = 0; i < o->plane; i++) *out++ = exec_output(e, o, picture, c, i);
 }

@@ -18,10 +18,10 @@ void block_free(void *block);
 /* What a block of that size really takes. */
 int64_t block_bytes(int64_t bytes);
 
-/* params NULL: the instance has its own, see exec_params. state may be NULL for a program that has none. max_n: largest n
- * of exec_run. Everything passed in must outlive the instance. */
-Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params, float *state,
-               int64_t max_n, RtError *err);
+/* params NULL: the instance has its own, see exec_params. state may be NULL for a program that has none. max_n: largest
+ * n of exec_run. Everything passed in must outlive the instance. */
+Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params,
+               float *state, int64_t max_n, RtError *err);
 void exec_free(Exec *e);
 /* Bytes that exec_new takes for its own regions, params included if they would be its own. */
 int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params);
@@ -32,8 +32,8 @@ void exec_params_changed(Exec *e);
 
 void exec_set_lr(Exec *e, float lr);
 
-/* Runs the program for n pictures, 1 <= n <= max_n. images: f32 [n][channels][height][width]; labels: i32 [n] or NULL for a
- * program that has none; both aligned to 64 bytes. key: see CnncRun. */
+/* Runs the program for n pictures, 1 <= n <= max_n. images: f32 [n][channels][height][width]; labels: i32 [n] or NULL
+ * for a program that has none; both aligned to 64 bytes. key: see CnncRun. */
 void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]);
 
 /* One value of an output after exec_run: picture < n, channel, position in the plane. */

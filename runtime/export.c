@@ -6,8 +6,7 @@
 #include "init.h"
 #include "params.h"
 
-static json_t *labels_metadata(const json_t *labels)
-{
+static json_t *labels_metadata(const json_t *labels) {
     json_t *extra = json_object();
     char *text = labels ? json_dumps(labels, JSON_COMPACT) : NULL;
     if (text) json_object_set_new(extra, "labels", json_string(text));
@@ -15,15 +14,14 @@ static json_t *labels_metadata(const json_t *labels)
     return extra;
 }
 
-static bool fill(const Context *c, const Options *o, Pool *pool, float *params, json_t **labels, RtError *err)
-{
+static bool fill(const Context *c, const Options *o, Pool *pool, float *params, json_t **labels, RtError *err) {
     uint64_t seed = o->seed >= 0 ? (uint64_t)o->seed : PARAMS_SEED;
     if (o->init && o->weights) return rt_fail(err, RT_USAGE, "--init and --weights exclude each other"), false;
-    return o->init ? init_params(c->model, seed, pool, params, err) : params_load(c, o->weights, pool, params, labels, err);
+    return o->init ? init_params(c->model, seed, pool, params, err)
+                   : params_load(c, o->weights, pool, params, labels, err);
 }
 
-int export_command(const Context *c, const Options *o, RtError *err)
-{
+int export_command(const Context *c, const Options *o, RtError *err) {
     json_t *labels = NULL;
     if (!o->output) return rt_fail(err, RT_USAGE, "export needs --output FILE");
     int threads = pool_threads((int)o->threads, err);
@@ -32,7 +30,8 @@ int export_command(const Context *c, const Options *o, RtError *err)
     if (params && fill(c, o, pool, params, &labels, err)) {
         json_t *extra = labels_metadata(labels);
         if (weights_write(c->model, params, NULL, o->output, extra, err))
-            printf("wrote %s: %d tensors, %lld parameters\n", o->output, c->model->n_param, (long long)c->model->params_total);
+            printf("wrote %s: %d tensors, %lld parameters\n", o->output, c->model->n_param,
+                   (long long)c->model->params_total);
         json_decref(extra);
     }
     json_decref(labels);

@@ -19,8 +19,8 @@ const json_t *field_object(const json_t *object, const char *key, const char *wh
 /* A member that may be absent (or null); then `otherwise`. Of the wrong type it is still an error. */
 double field_number_or(const json_t *object, const char *key, double otherwise, const char *where, RtError *err);
 bool field_bool_or(const json_t *object, const char *key, bool otherwise, const char *where, RtError *err);
-int64_t field_int_or(const json_t *object, const char *key, int64_t otherwise, int64_t lo, int64_t hi, const char *where,
-                     RtError *err);
+int64_t field_int_or(const json_t *object, const char *key, int64_t otherwise, int64_t lo, int64_t hi,
+                     const char *where, RtError *err);
 
 /* A list of at most `most` integers in lo..hi; returns their number and fills out[]. */
 int field_ints(const json_t *object, const char *key, int64_t lo, int64_t hi, int64_t *out, int most, const char *where,

@@ -7,8 +7,7 @@
 #include "settings.h"
 
 /* 60965224 as "60,965,224". */
-static const char *thousands(int64_t n, char text[32])
-{
+static const char *thousands(int64_t n, char text[32]) {
     char digits[24];
     int length = snprintf(digits, sizeof digits, "%lld", (long long)n), at = 0;
     for (int i = 0; i < length; i++) {
@@ -19,16 +18,14 @@ static const char *thousands(int64_t n, char text[32])
     return text;
 }
 
-static void shape_text(const ModelLayer *l, char *text, size_t room)
-{
+static void shape_text(const ModelLayer *l, char *text, size_t room) {
     size_t used = 0;
     text[0] = '\0';
     for (int i = 0; i < l->rank && used < room; i++)
         used += (size_t)snprintf(text + used, room - used, i ? "x%lld" : "%lld", (long long)l->shape[i]);
 }
 
-static int name_width(const Model *m)
-{
+static int name_width(const Model *m) {
     int width = 5;
     for (int i = 0; i < m->n_layer; i++) {
         int n = (int)strlen(m->layer[i].name);
@@ -37,23 +34,21 @@ static int name_width(const Model *m)
     return width;
 }
 
-static void print_layers(const Model *m)
-{
+static void print_layers(const Model *m) {
     char shape[64], params[32], macs[32];
     int width = name_width(m);
     printf("\n%-*s  %-12s  %-16s  %14s  %16s  %5s\n", width, "layer", "op", "shape", "parameters", "MACs", "line");
     for (int i = 0; i < m->n_layer; i++) {
         const ModelLayer *l = &m->layer[i];
         shape_text(l, shape, sizeof shape);
-        printf("%-*s  %-12s  %-16s  %14s  %16s  %5d\n", width, l->name, l->op, shape, l->params ? thousands(l->params, params) : "",
-               l->macs ? thousands(l->macs, macs) : "", l->line);
+        printf("%-*s  %-12s  %-16s  %14s  %16s  %5d\n", width, l->name, l->op, shape,
+               l->params ? thousands(l->params, params) : "", l->macs ? thousands(l->macs, macs) : "", l->line);
     }
     printf("\nparameters  %s\n", thousands(m->params_total, params));
     printf("MACs        %s per picture\n", thousands(m->macs_total, macs));
 }
 
-static void print_memory(const Model *m, RtError *err)
-{
+static void print_memory(const Model *m, RtError *err) {
     char text[24];
     memory_text(memory_infer(m, 1), text);
     printf("memory      %s for inference at batch 1\n", text);
@@ -66,22 +61,19 @@ static void print_memory(const Model *m, RtError *err)
     train_settings_free(&s);
 }
 
-static void print_options(const Model *m)
-{
+static void print_options(const Model *m) {
     const char *key;
     json_t *value;
     if (!json_object_size(m->options)) return;
     printf("options     ");
-    json_object_foreach(json_object_get(m->json, "options"), key, value)
-    {
+    json_object_foreach(json_object_get(m->json, "options"), key, value) {
         printf(" %s=", key);
         json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
     }
     printf("\n");
 }
 
-static void print_text(const Context *c, RtError *err)
-{
+static void print_text(const Context *c, RtError *err) {
     const Model *m = c->model;
     const char *cpu = json_string_value(json_object_get(m->target, "cpu"));
     printf("net         %s, from %s, by cnnc %s\n", m->name, m->file, m->version);
@@ -94,10 +86,12 @@ static void print_text(const Context *c, RtError *err)
     print_memory(m, err);
 }
 
-int info_command(const Context *c, const Options *o, RtError *err)
-{
-    if (o->json) printf("%s\n", c->model->text);
-    else if (o->source) fputs(c->model->source, stdout);
-    else print_text(c, err);
+int info_command(const Context *c, const Options *o, RtError *err) {
+    if (o->json)
+        printf("%s\n", c->model->text);
+    else if (o->source)
+        fputs(c->model->source, stdout);
+    else
+        print_text(c, err);
     return err->code;
 }

@@ -6,7 +6,7 @@
 
 #include "rng.h"
 
-enum { SLICE = 1 << 16 };   /* logical elements that one task makes at a time: 256 KiB */
+enum { SLICE = 1 << 16 }; /* logical elements that one task makes at a time: 256 KiB */
 
 /* Every kind comes down to centre + scale * x with x normal, uniform in [-1, 1) or nothing at all. */
 typedef enum Shape { SHAPE_CONSTANT, SHAPE_NORMAL, SHAPE_UNIFORM } Shape;
@@ -16,18 +16,11 @@ typedef struct Law {
     double centre, scale;
 } Law;
 
-static double fan_in(const ModelParam *p)
-{
-    return (double)(p->form.dim[1] * p->form.dim[2] * p->form.dim[3]);
-}
+static double fan_in(const ModelParam *p) { return (double)(p->form.dim[1] * p->form.dim[2] * p->form.dim[3]); }
 
-static double fan_out(const ModelParam *p)
-{
-    return (double)(p->form.dim[0] * p->form.dim[2] * p->form.dim[3]);
-}
+static double fan_out(const ModelParam *p) { return (double)(p->form.dim[0] * p->form.dim[2] * p->form.dim[3]); }
 
-static Law law_of(const ModelParam *p)
-{
+static Law law_of(const ModelParam *p) {
     switch (p->init) {
     case INIT_NORMAL: return (Law){SHAPE_NORMAL, p->a, p->b};
     case INIT_UNIFORM: return (Law){SHAPE_UNIFORM, (p->a + p->b) / 2, (p->b - p->a) / 2};
@@ -39,8 +32,7 @@ static Law law_of(const ModelParam *p)
 }
 
 /* Four normal values from four words: two pairs of Box and Muller's transform. */
-static void normal4(const uint32_t word[4], double x[4])
-{
+static void normal4(const uint32_t word[4], double x[4]) {
     for (int i = 0; i < 4; i += 2) {
         double r = sqrt(-2 * log(((double)word[i] + 1) * 0x1p-32)), t = 2 * M_PI * 0x1p-32 * (double)word[i + 1];
         x[i] = r * cos(t);
@@ -48,22 +40,22 @@ static void normal4(const uint32_t word[4], double x[4])
     }
 }
 
-static void uniform4(const uint32_t word[4], double x[4])
-{
+static void uniform4(const uint32_t word[4], double x[4]) {
     for (int i = 0; i < 4; i++) x[i] = 2 * 0x1p-32 * (double)word[i] - 1;
 }
 
 /* out[n] = values first .. first + n - 1 of parameter `site`; first need not be a multiple of 4. */
-static void fill(const Law *law, const uint32_t key[2], uint32_t site, int64_t first, int64_t n, float *out)
-{
+static void fill(const Law *law, const uint32_t key[2], uint32_t site, int64_t first, int64_t n, float *out) {
     double x[4] = {0};
     for (int64_t e = first; e < first + n; e++) {
         if (law->shape != SHAPE_CONSTANT && (e % 4 == 0 || e == first)) {
             uint64_t block = (uint64_t)e / 4;
             uint32_t word[4], counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), site, RNG_INIT};
             rng_philox(key, counter, word);
-            if (law->shape == SHAPE_NORMAL) normal4(word, x);
-            else uniform4(word, x);
+            if (law->shape == SHAPE_NORMAL)
+                normal4(word, x);
+            else
+                uniform4(word, x);
         }
         *out++ = (float)(law->centre + law->scale * x[e % 4]);
     }
@@ -73,14 +65,13 @@ typedef struct Job {
     const ModelParam *param;
     uint32_t key[2], site;
     float *stored;
-    float *buffer;              /* [threads][slice] */
-    int64_t slice;              /* elements of the largest slice */
+    float *buffer; /* [threads][slice] */
+    int64_t slice; /* elements of the largest slice */
     int64_t slices, threads;
 } Job;
 
 /* Task t does every threads-th slice, in its own buffer. */
-static void fill_task(void *const *arg, const CnncRun *run, int64_t begin, int64_t end)
-{
+static void fill_task(void *const *arg, const CnncRun *run, int64_t begin, int64_t end) {
     (void)run;
     const Job *j = arg[0];
     Law law = law_of(j->param);
@@ -93,12 +84,15 @@ static void fill_task(void *const *arg, const CnncRun *run, int64_t begin, int64
         }
 }
 
-bool init_param(const Model *m, int index, uint64_t seed, Pool *pool, float *params, RtError *err)
-{
+bool init_param(const Model *m, int index, uint64_t seed, Pool *pool, float *params, RtError *err) {
     const ModelParam *p = &m->param[index];
-    Job j = {.param = p, .key = {(uint32_t)seed, (uint32_t)(seed >> 32)}, .site = (uint32_t)index,
-             .stored = params + p->offset / 4, .slice = form_slice_elements(&p->form, SLICE),
-             .slices = form_slices(&p->form, SLICE), .threads = pool_size(pool)};
+    Job j = {.param = p,
+             .key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
+             .site = (uint32_t)index,
+             .stored = params + p->offset / 4,
+             .slice = form_slice_elements(&p->form, SLICE),
+             .slices = form_slices(&p->form, SLICE),
+             .threads = pool_size(pool)};
     j.buffer = rt_alloc_aligned((size_t)(j.slice * j.threads), sizeof *j.buffer, err);
     if (!j.buffer) return false;
     void *arg[] = {&j};
@@ -109,8 +103,7 @@ bool init_param(const Model *m, int index, uint64_t seed, Pool *pool, float *par
     return true;
 }
 
-bool init_params(const Model *m, uint64_t seed, Pool *pool, float *params, RtError *err)
-{
+bool init_params(const Model *m, uint64_t seed, Pool *pool, float *params, RtError *err) {
     for (int i = 0; i < m->n_param; i++)
         if (!init_param(m, i, seed, pool, params, err)) return false;
     return true;

@@ -1,5 +1,5 @@
-/* The main program of every net that cnnc compiles: the only file that knows the generated symbols, and the only one that
- * prints errors and exits. */
+/* The main program of every net that cnnc compiles: the only file that knows the generated symbols, and the only one
+ * that prints errors and exits. */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -12,24 +12,26 @@
 #include "cpu.h"
 
 /* Control bytes of file names and file contents must not reach the terminal. */
-static void print_error(const char *program, const RtError *err)
-{
+static void print_error(const char *program, const RtError *err) {
     fprintf(stderr, "%s: %s", program, err->code == RT_STOPPED ? "" : "error: ");
     for (const char *p = err->text; *p; p++) {
         unsigned char byte = (unsigned char)*p;
-        if (byte < 32 || byte == 127) fprintf(stderr, "\\x%02x", byte);
-        else fputc(byte, stderr);
+        if (byte < 32 || byte == 127)
+            fprintf(stderr, "\\x%02x", byte);
+        else
+            fputc(byte, stderr);
     }
     if (err->code == RT_INTERNAL) fputs("\nThis is a bug in cnnc; please report it.", stderr);
     fputc('\n', stderr);
 }
 
 /* Splits the path of this program's file into folder and name, both in `path`. */
-static void find_program(const char *argv0, char path[PATH_MAX], Context *c)
-{
+static void find_program(const char *argv0, char path[PATH_MAX], Context *c) {
     ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
-    if (n > 0) path[n] = '\0';
-    else snprintf(path, PATH_MAX, "%s", argv0 ? argv0 : "");
+    if (n > 0)
+        path[n] = '\0';
+    else
+        snprintf(path, PATH_MAX, "%s", argv0 ? argv0 : "");
     char *slash = strrchr(path, '/');
     c->program = slash ? slash + 1 : path;
     if (!slash) return;
@@ -37,8 +39,7 @@ static void find_program(const char *argv0, char path[PATH_MAX], Context *c)
     c->folder = slash == path ? "/" : path;
 }
 
-static int run(Context *c, int argc, char **argv, RtError *err)
-{
+static int run(Context *c, int argc, char **argv, RtError *err) {
     Model *m = model_parse(cnnc_model, cnnc_n_kernel, err);
     if (!m) return err->code;
     c->model = m;
@@ -47,15 +48,15 @@ static int run(Context *c, int argc, char **argv, RtError *err)
     return code;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static char path[PATH_MAX];
     RtError err = {.code = RT_OK};
     Context c = {.kernel = cnnc_kernel};
     signal(SIGPIPE, SIG_IGN);
     find_program(argc ? argv[0] : NULL, path, &c);
     int code = run(&c, argc, argv, &err);
-    if (fflush(stdout) != 0 || ferror(stdout)) code = rt_fail(&err, RT_IO, "cannot write to stdout: %s", strerror(errno));
+    if (fflush(stdout) != 0 || ferror(stdout))
+        code = rt_fail(&err, RT_IO, "cannot write to stdout: %s", strerror(errno));
     if (err.code) print_error(c.program, &err);
     return err.code ? err.code : code;
 }

@@ -5,19 +5,15 @@
 #include "exec.h"
 #include "settings.h"
 
-int64_t memory_infer(const Model *m, int64_t n)
-{
-    return exec_bytes(m, &m->infer, n, true) + n * model_image_bytes(m);
-}
+int64_t memory_infer(const Model *m, int64_t n) { return exec_bytes(m, &m->infer, n, true) + n * model_image_bytes(m); }
 
-/* Pictures, labels and sample numbers of the batches that a loader holds, each with room for a multiple of 16 pictures. */
-static int64_t loader_bytes(const Model *m, int64_t batch, int64_t prefetch)
-{
+/* Pictures, labels and sample numbers of the batches that a loader holds, each with room for a multiple of 16 pictures.
+ */
+static int64_t loader_bytes(const Model *m, int64_t batch, int64_t prefetch) {
     return (prefetch + 1) * ((batch + 15) / 16 * 16) * (model_image_bytes(m) + 8);
 }
 
-int64_t memory_train(const Model *m, int64_t batch, RtError *err)
-{
+int64_t memory_train(const Model *m, int64_t batch, RtError *err) {
     DataSettings data;
     EvalSettings eval;
     if (!data_settings(m, &data, err) || !eval_settings(m, &eval, err)) return 0;
@@ -26,8 +22,7 @@ int64_t memory_train(const Model *m, int64_t batch, RtError *err)
            loader_bytes(m, eval.batch, data.prefetch);
 }
 
-void memory_text(int64_t bytes, char text[24])
-{
+void memory_text(int64_t bytes, char text[24]) {
     static const char *const unit[] = {"KiB", "MiB", "GiB", "TiB"};
     double x = (double)bytes / 1024;
     int i = 0;

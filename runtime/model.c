@@ -16,8 +16,7 @@ enum { N_INIT = sizeof init_key / sizeof init_key[0] };
 enum { SCALAR_BYTES = 64 };
 
 /* The index of `word` in table, or -1 with an error. */
-static int word_index(const char *word, const char *const *table, int n, const char *where, RtError *err)
-{
+static int word_index(const char *word, const char *const *table, int n, const char *where, RtError *err) {
     for (int i = 0; i < n; i++)
         if (strcmp(word, table[i]) == 0) return i;
     rt_fail(err, RT_INTERNAL, "%s: unknown word \"%.40s\"", where, word);
@@ -25,8 +24,7 @@ static int word_index(const char *word, const char *const *table, int n, const c
 }
 
 /* n zeroed items for a JSON list; its length in *n. */
-static void *list_alloc(const json_t *list, size_t size, int *n, RtError *err)
-{
+static void *list_alloc(const json_t *list, size_t size, int *n, RtError *err) {
     size_t count = json_array_size(list);
     *n = 0;
     if (count > MAX_COUNT) {
@@ -38,8 +36,7 @@ static void *list_alloc(const json_t *list, size_t size, int *n, RtError *err)
     return items;
 }
 
-static int64_t product(const int64_t *dim, int rank, const char *where, RtError *err)
-{
+static int64_t product(const int64_t *dim, int rank, const char *where, RtError *err) {
     int64_t n = 1;
     for (int i = 0; i < rank; i++)
         if (__builtin_mul_overflow(n, dim[i], &n) || n > max_bytes) {
@@ -49,9 +46,9 @@ static int64_t product(const int64_t *dim, int rank, const char *where, RtError 
     return n;
 }
 
-/* Form.dim, b0 and b1 are small enough here (each rounded up extent is below 2^32 + 2^16) for one more checked product. */
-static void check_param_size(ModelParam *p, int64_t region_bytes, RtError *err)
-{
+/* Form.dim, b0 and b1 are small enough here (each rounded up extent is below 2^32 + 2^16) for one more checked product.
+ */
+static void check_param_size(ModelParam *p, int64_t region_bytes, RtError *err) {
     int64_t rounded[4] = {p->form.dim[0] + p->form.b0, p->form.dim[1] + p->form.b1, p->form.dim[2], p->form.dim[3]};
     p->elements = product(p->shape, p->rank, p->name, err);
     product(rounded, 4, p->name, err);
@@ -62,18 +59,16 @@ static void check_param_size(ModelParam *p, int64_t region_bytes, RtError *err)
         rt_fail(err, RT_INTERNAL, "parameter %s lies outside its region", p->name);
 }
 
-static void parse_init(ModelParam *p, const json_t *j, RtError *err)
-{
+static void parse_init(ModelParam *p, const json_t *j, RtError *err) {
     const json_t *init = json_object_get(j, "init");
-    if (!init) return;   /* momentum: constant 0 */
+    if (!init) return; /* momentum: constant 0 */
     int kind = word_index(field_text(init, "kind", p->name, err), init_key, N_INIT, p->name, err);
     p->init = kind < 0 ? INIT_CONSTANT : (InitKind)kind;
     p->a = field_number_or(init, "a", 0, p->name, err);
     p->b = field_number_or(init, "b", 0, p->name, err);
 }
 
-static void parse_file_shape(ModelParam *p, const json_t *j, RtError *err)
-{
+static void parse_file_shape(ModelParam *p, const json_t *j, RtError *err) {
     memcpy(p->file_shape, p->shape, sizeof p->shape);
     p->file_rank = p->rank;
     if (!json_object_get(j, "file_shape")) return;
@@ -82,8 +77,7 @@ static void parse_file_shape(ModelParam *p, const json_t *j, RtError *err)
         rt_fail(err, RT_INTERNAL, "parameter %s: shape and file_shape differ in size", p->name);
 }
 
-static void parse_param(ModelParam *p, const json_t *j, int64_t region_bytes, RtError *err)
-{
+static void parse_param(ModelParam *p, const json_t *j, int64_t region_bytes, RtError *err) {
     int64_t block[2] = {1, 1};
     p->name = field_text(j, "name", "a parameter", err);
     p->role = field_text(j, "role", p->name, err);
@@ -100,16 +94,15 @@ static void parse_param(ModelParam *p, const json_t *j, int64_t region_bytes, Rt
     if (!err->code) parse_file_shape(p, j, err);
 }
 
-static ModelParam *parse_params(const json_t *root, const char *key, int64_t region_bytes, int *n, RtError *err)
-{
+static ModelParam *parse_params(const json_t *root, const char *key, int64_t region_bytes, int *n, RtError *err) {
     const json_t *list = field_array(root, key, "the model", err);
     ModelParam *param = list_alloc(list, sizeof *param, n, err);
-    for (int i = 0; i < *n && !err->code; i++) parse_param(&param[i], json_array_get(list, (size_t)i), region_bytes, err);
+    for (int i = 0; i < *n && !err->code; i++)
+        parse_param(&param[i], json_array_get(list, (size_t)i), region_bytes, err);
     return param;
 }
 
-static void parse_layer(ModelLayer *l, const json_t *j, RtError *err)
-{
+static void parse_layer(ModelLayer *l, const json_t *j, RtError *err) {
     l->name = field_text(j, "name", "a layer", err);
     l->op = field_text(j, "op", l->name, err);
     l->rank = field_ints(j, "shape", 1, MAX_DIM, l->shape, MODEL_MAX_RANK, l->name, err);
@@ -118,12 +111,10 @@ static void parse_layer(ModelLayer *l, const json_t *j, RtError *err)
     l->line = (int)field_int_or(j, "line", 0, 0, INT32_MAX, l->name, err);
 }
 
-static void parse_layers(Model *m, RtError *err)
-{
+static void parse_layers(Model *m, RtError *err) {
     const json_t *list = field_array(m->json, "layers", "the model", err);
     m->layer = list_alloc(list, sizeof *m->layer, &m->n_layer, err);
-    for (int i = 0; i < m->n_layer && !err->code; i++)
-        parse_layer(&m->layer[i], json_array_get(list, (size_t)i), err);
+    for (int i = 0; i < m->n_layer && !err->code; i++) parse_layer(&m->layer[i], json_array_get(list, (size_t)i), err);
 }
 
 /* How far an offset may reach in each region: bytes, per picture in RG_BATCH. */
@@ -132,21 +123,19 @@ typedef struct Limits {
     int32_t n_kernel;
 } Limits;
 
-static Limits limits_of(const Model *m, const ModelProgram *p, int32_t n_kernel)
-{
+static Limits limits_of(const Model *m, const ModelProgram *p, int32_t n_kernel) {
     Limits l = {.n_kernel = n_kernel};
     l.bytes[RG_PARAM] = m->param_bytes;
     l.bytes[RG_STATE] = m->state_bytes;
     l.bytes[RG_FIXED] = p->fixed_bytes;
     l.bytes[RG_BATCH] = p->batch_bytes;
-    l.bytes[RG_IMAGE] = 1;   /* image and label are one tensor each */
+    l.bytes[RG_IMAGE] = 1; /* image and label are one tensor each */
     l.bytes[RG_LABEL] = 1;
     l.bytes[RG_SCALAR] = SCALAR_BYTES;
     return l;
 }
 
-static void parse_arg(ModelArg *arg, const json_t *j, const Limits *limits, RtError *err)
-{
+static void parse_arg(ModelArg *arg, const json_t *j, const Limits *limits, RtError *err) {
     const json_t *region = json_array_get(j, 0), *offset = json_array_get(j, 1);
     if (!json_is_string(region) || !json_is_integer(offset) || json_array_size(j) != 2) {
         rt_fail(err, RT_INTERNAL, "a step's argument is not [region, offset]");
@@ -160,8 +149,7 @@ static void parse_arg(ModelArg *arg, const json_t *j, const Limits *limits, RtEr
         rt_fail(err, RT_INTERNAL, "a step's argument is outside region \"%s\"", region_key[r]);
 }
 
-static void parse_step(ModelStep *s, const json_t *j, const Limits *limits, RtError *err)
-{
+static void parse_step(ModelStep *s, const json_t *j, const Limits *limits, RtError *err) {
     s->layer = json_object_get(j, "layer") ? field_text(j, "layer", "a step", err) : "";
     s->what = json_object_get(j, "what") ? field_text(j, "what", "a step", err) : "";
     s->kernel = (int32_t)field_int(j, "kernel", 0, (int64_t)limits->n_kernel - 1, "a step", err);
@@ -173,11 +161,11 @@ static void parse_step(ModelStep *s, const json_t *j, const Limits *limits, RtEr
     if (json_array_size(args) > MAX_ARGS) rt_fail(err, RT_INTERNAL, "a step has more than %d arguments", MAX_ARGS);
     if (err->code) return;
     s->arg = list_alloc(args, sizeof *s->arg, &s->n_arg, err);
-    for (int i = 0; i < s->n_arg && !err->code; i++) parse_arg(&s->arg[i], json_array_get(args, (size_t)i), limits, err);
+    for (int i = 0; i < s->n_arg && !err->code; i++)
+        parse_arg(&s->arg[i], json_array_get(args, (size_t)i), limits, err);
 }
 
-static void parse_steps(ModelProgram *p, const json_t *j, const Limits *limits, RtError *err)
-{
+static void parse_steps(ModelProgram *p, const json_t *j, const Limits *limits, RtError *err) {
     const json_t *list = field_array(j, "steps", p->name, err);
     p->step = list_alloc(list, sizeof *p->step, &p->n_step, err);
     for (int i = 0; i < p->n_step && !err->code; i++) {
@@ -187,8 +175,7 @@ static void parse_steps(ModelProgram *p, const json_t *j, const Limits *limits, 
     p->n_once = (int)field_int_or(j, "once", 0, 0, p->n_step, p->name, err);
 }
 
-static void parse_output(ModelOutput *o, const json_t *j, const ModelProgram *p, RtError *err)
-{
+static void parse_output(ModelOutput *o, const json_t *j, const ModelProgram *p, RtError *err) {
     int64_t block[2] = {1, 1}, stored;
     o->rank = field_ints(j, "shape", 1, MAX_DIM, o->shape, MODEL_MAX_RANK, o->name, err);
     field_ints(j, "block", 1, 1 << 16, block, 2, o->name, err);
@@ -207,24 +194,21 @@ static void parse_output(ModelOutput *o, const json_t *j, const ModelProgram *p,
         rt_fail(err, RT_INTERNAL, "output %s lies outside its region", o->name);
 }
 
-static void parse_outputs(ModelProgram *p, const json_t *j, RtError *err)
-{
+static void parse_outputs(ModelProgram *p, const json_t *j, RtError *err) {
     json_t *outputs = json_object_get(j, "outputs");
     if (!json_is_object(outputs)) rt_fail(err, RT_INTERNAL, "program \"%s\" has no outputs", p->name);
     p->output = rt_alloc(json_object_size(outputs), sizeof *p->output, err);
     if (!p->output) return;
     const char *key;
     json_t *value;
-    json_object_foreach(outputs, key, value)
-    {
+    json_object_foreach(outputs, key, value) {
         if (err->code) return;
         p->output[p->n_output].name = key;
         parse_output(&p->output[p->n_output++], value, p, err);
     }
 }
 
-static void parse_program(Model *m, ModelProgram *p, const char *name, int32_t n_kernel, RtError *err)
-{
+static void parse_program(Model *m, ModelProgram *p, const char *name, int32_t n_kernel, RtError *err) {
     const json_t *j = json_object_get(json_object_get(m->json, "programs"), name);
     p->name = name;
     if (!j || json_is_null(j)) return;
@@ -237,8 +221,7 @@ static void parse_program(Model *m, ModelProgram *p, const char *name, int32_t n
     parse_outputs(p, j, err);
 }
 
-static void parse_head(Model *m, RtError *err)
-{
+static void parse_head(Model *m, RtError *err) {
     const json_t *root = m->json, *input = field_object(root, "input", "the model", err);
     m->name = field_text(root, "name", "the model", err);
     m->file = field_text(root, "file", "the model", err);
@@ -260,8 +243,7 @@ static void parse_head(Model *m, RtError *err)
 }
 
 /* What the commands rely on: scores for the classes, and for training a loss for each picture. */
-static void check_programs(const Model *m, RtError *err)
-{
+static void check_programs(const Model *m, RtError *err) {
     if (!m->infer.present) {
         rt_fail(err, RT_INTERNAL, "the model has no program \"infer\"");
         return;
@@ -276,8 +258,7 @@ static void check_programs(const Model *m, RtError *err)
         rt_fail(err, RT_INTERNAL, "the logits of program \"train\" do not have %d classes", m->classes);
 }
 
-static void parse_all(Model *m, int32_t n_kernel, RtError *err)
-{
+static void parse_all(Model *m, int32_t n_kernel, RtError *err) {
     if (field_int(m->json, "abi", 0, INT32_MAX, "the model", err) != CNNC_ABI) {
         rt_fail(err, RT_INTERNAL, "the model was written for another version of the runtime");
         return;
@@ -292,8 +273,7 @@ static void parse_all(Model *m, int32_t n_kernel, RtError *err)
     if (!err->code) check_programs(m, err);
 }
 
-Model *model_parse(const char *text, int32_t n_kernel, RtError *err)
-{
+Model *model_parse(const char *text, int32_t n_kernel, RtError *err) {
     json_error_t where;
     Model *m = rt_alloc(1, sizeof *m, err);
     if (!m) return NULL;
@@ -308,15 +288,13 @@ Model *model_parse(const char *text, int32_t n_kernel, RtError *err)
     return NULL;
 }
 
-static void program_free(ModelProgram *p)
-{
+static void program_free(ModelProgram *p) {
     for (int i = 0; i < p->n_step; i++) free(p->step[i].arg);
     free(p->step);
     free(p->output);
 }
 
-void model_free(Model *m)
-{
+void model_free(Model *m) {
     if (!m) return;
     program_free(&m->infer);
     program_free(&m->train);
@@ -327,36 +305,28 @@ void model_free(Model *m)
     free(m);
 }
 
-int64_t model_image_bytes(const Model *m)
-{
-    return (int64_t)m->channels * m->height * m->width * 4;
-}
+int64_t model_image_bytes(const Model *m) { return (int64_t)m->channels * m->height * m->width * 4; }
 
-const json_t *model_section(const Model *m, const char *kind)
-{
+const json_t *model_section(const Model *m, const char *kind) {
     return json_object_get(json_object_get(m->settings, kind), "");
 }
 
-bool model_gives_probabilities(const Model *m)
-{
+bool model_gives_probabilities(const Model *m) {
     return m->n_layer > 0 && strcmp(m->layer[m->n_layer - 1].op, "softmax") == 0;
 }
 
-const ModelOutput *program_output(const ModelProgram *p, const char *name)
-{
+const ModelOutput *program_output(const ModelProgram *p, const char *name) {
     for (int i = 0; i < p->n_output; i++)
         if (strcmp(p->output[i].name, name) == 0) return &p->output[i];
     return NULL;
 }
 
-const ModelOutput *program_scores(const ModelProgram *p)
-{
+const ModelOutput *program_scores(const ModelProgram *p) {
     const ModelOutput *scores = program_output(p, "scores");
     return scores || !p->n_output ? scores : &p->output[0];
 }
 
-int64_t output_address(const ModelOutput *o, int64_t n, int64_t picture, int64_t channel, int64_t position)
-{
+int64_t output_address(const ModelOutput *o, int64_t n, int64_t picture, int64_t channel, int64_t position) {
     int64_t inside = ((channel / o->block) * o->plane + position) * o->block + channel % o->block;
     return o->offset * n + picture * o->stride + inside * 4;
 }

@@ -19,14 +19,14 @@ enum { MODEL_MAX_RANK = 4 };
 typedef enum InitKind { INIT_CONSTANT, INIT_NORMAL, INIT_UNIFORM, INIT_HE, INIT_XAVIER, INIT_TORCH } InitKind;
 
 typedef struct ModelParam {
-    const char *name, *role;     /* "weight", "buffer", "momentum" */
+    const char *name, *role; /* "weight", "buffer", "momentum" */
     int rank;
     int64_t shape[MODEL_MAX_RANK];
-    int file_rank;               /* the shape written to weight files: the same unless the model says otherwise */
+    int file_rank; /* the shape written to weight files: the same unless the model says otherwise */
     int64_t file_shape[MODEL_MAX_RANK];
     Form form;
-    int64_t offset, bytes;       /* in its region */
-    int64_t elements;            /* logical */
+    int64_t offset, bytes; /* in its region */
+    int64_t elements;      /* logical */
     InitKind init;
     double a, b;
     bool frozen;
@@ -34,40 +34,40 @@ typedef struct ModelParam {
 
 typedef struct ModelArg {
     RegionId region;
-    int64_t offset;              /* bytes; times n in RG_BATCH */
+    int64_t offset; /* bytes; times n in RG_BATCH */
 } ModelArg;
 
 typedef struct ModelStep {
     int32_t kernel, n_arg;
     ModelArg *arg;
     int64_t tasks;
-    bool per_picture;            /* tasks * n in all */
+    bool per_picture; /* tasks * n in all */
     const char *layer, *what;
-    int64_t macs;                /* per picture */
+    int64_t macs; /* per picture */
     int line;
 } ModelStep;
 
 typedef struct ModelOutput {
     const char *name;
-    int64_t offset;              /* in RG_BATCH, times n */
-    int64_t stride;              /* bytes from picture to picture */
-    int64_t channels, plane;     /* channels = shape[0] or 1; plane = the product of the others */
-    int64_t block;               /* channels are stored in blocks of this many */
+    int64_t offset;          /* in RG_BATCH, times n */
+    int64_t stride;          /* bytes from picture to picture */
+    int64_t channels, plane; /* channels = shape[0] or 1; plane = the product of the others */
+    int64_t block;           /* channels are stored in blocks of this many */
     int rank;
     int64_t shape[MODEL_MAX_RANK];
 } ModelOutput;
 
 typedef struct ModelProgram {
-    const char *name;            /* "infer" or "train" */
+    const char *name; /* "infer" or "train" */
     bool present;
-    int64_t batch_bytes;         /* of RG_BATCH, per picture */
-    int64_t fixed_bytes;         /* of RG_FIXED */
-    int64_t lower_bound;         /* what any plan of RG_BATCH needs at least, per picture */
+    int64_t batch_bytes; /* of RG_BATCH, per picture */
+    int64_t fixed_bytes; /* of RG_FIXED */
+    int64_t lower_bound; /* what any plan of RG_BATCH needs at least, per picture */
     int n_once, n_step;
     ModelStep *step;
     int n_output;
     ModelOutput *output;
-    int64_t macs;                /* of all steps, per picture */
+    int64_t macs; /* of all steps, per picture */
 } ModelProgram;
 
 typedef struct ModelLayer {
@@ -80,9 +80,9 @@ typedef struct ModelLayer {
 
 typedef struct Model {
     json_t *json;
-    const char *text;            /* cnnc_model itself */
+    const char *text; /* cnnc_model itself */
     const char *name, *file, *source, *version;
-    const json_t *options, *target, *settings;   /* objects */
+    const json_t *options, *target, *settings; /* objects */
     int64_t max_batch;
     int channels, height, width; /* of the picture the net reads */
     int classes;
@@ -95,8 +95,8 @@ typedef struct Model {
     ModelProgram infer, train;
 } Model;
 
-/* Parses and checks `text`, which must outlive the model; n_kernel is cnnc_n_kernel. NULL with RT_INTERNAL on any fault; err is not
- * NULL. */
+/* Parses and checks `text`, which must outlive the model; n_kernel is cnnc_n_kernel. NULL with RT_INTERNAL on any
+ * fault; err is not NULL. */
 Model *model_parse(const char *text, int32_t n_kernel, RtError *err);
 void model_free(Model *m);
 
@@ -110,7 +110,8 @@ bool model_gives_probabilities(const Model *m);
 const ModelOutput *program_output(const ModelProgram *p, const char *name);
 /* The output whose channels are the classes: "scores", else the first. */
 const ModelOutput *program_scores(const ModelProgram *p);
-/* Byte address, from the start of RG_BATCH, of element (picture, channel, position in the plane) when n pictures run. */
+/* Byte address, from the start of RG_BATCH, of element (picture, channel, position in the plane) when n pictures run.
+ */
 int64_t output_address(const ModelOutput *o, int64_t n, int64_t picture, int64_t channel, int64_t position);
 
 #endif

@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 /* The folder of path, in a new text. */
-static char *folder_of(const char *path, RtError *err)
-{
+static char *folder_of(const char *path, RtError *err) {
     const char *slash = strrchr(path, '/');
     if (!slash) return rt_copy_text(".", err);
     char *folder = rt_copy_text(path, err);
@@ -21,8 +20,7 @@ static char *folder_of(const char *path, RtError *err)
 }
 
 /* True for "<base>.tmp.<pid>" where no process has that pid any more. */
-static bool is_stale(const char *name, const char *base)
-{
+static bool is_stale(const char *name, const char *base) {
     static const char middle[] = ".tmp.";
     size_t n = strlen(base);
     if (strncmp(name, base, n) != 0 || strncmp(name + n, middle, sizeof middle - 1) != 0) return false;
@@ -32,8 +30,7 @@ static bool is_stale(const char *name, const char *base)
     return end > digits && !*end && pid > 0 && pid <= INT32_MAX && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
-static void remove_stale(const char *path)
-{
+static void remove_stale(const char *path) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     char *folder = folder_of(path, NULL);
     DIR *dir = folder ? opendir(folder) : NULL;
@@ -43,8 +40,7 @@ static void remove_stale(const char *path)
     free(folder);
 }
 
-static bool make_names(OutFile *f, const char *path, RtError *err)
-{
+static bool make_names(OutFile *f, const char *path, RtError *err) {
     enum { SUFFIX = 32 };
     size_t room = strlen(path) + SUFFIX;
     f->path = rt_copy_text(path, err);
@@ -54,8 +50,7 @@ static bool make_names(OutFile *f, const char *path, RtError *err)
     return true;
 }
 
-bool outfile_open(OutFile *f, const char *path, RtError *err)
-{
+bool outfile_open(OutFile *f, const char *path, RtError *err) {
     *f = (OutFile){.fd = -1};
     struct stat st;
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
@@ -64,7 +59,7 @@ bool outfile_open(OutFile *f, const char *path, RtError *err)
     }
     remove_stale(path);
     if (make_names(f, path, err)) {
-        unlink(f->temp);   /* of an earlier process with our pid */
+        unlink(f->temp); /* of an earlier process with our pid */
         f->fd = open(f->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (f->fd < 0) rt_fail(err, RT_NO_OUTPUT, "cannot create %s: %s", f->temp, strerror(errno));
     }
@@ -75,8 +70,7 @@ bool outfile_open(OutFile *f, const char *path, RtError *err)
     return false;
 }
 
-static bool write_at(const OutFile *f, uint64_t offset, const char *data, size_t bytes, RtError *err)
-{
+static bool write_at(const OutFile *f, uint64_t offset, const char *data, size_t bytes, RtError *err) {
     while (bytes > 0) {
         ssize_t n = pwrite(f->fd, data, bytes, (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
@@ -91,21 +85,18 @@ static bool write_at(const OutFile *f, uint64_t offset, const char *data, size_t
     return true;
 }
 
-bool outfile_write(OutFile *f, const void *data, size_t bytes, RtError *err)
-{
+bool outfile_write(OutFile *f, const void *data, size_t bytes, RtError *err) {
     if (!write_at(f, f->written, data, bytes, err)) return false;
     f->written += bytes;
     return true;
 }
 
-bool outfile_patch(OutFile *f, uint64_t offset, const void *data, size_t bytes, RtError *err)
-{
+bool outfile_patch(OutFile *f, uint64_t offset, const void *data, size_t bytes, RtError *err) {
     return write_at(f, offset, data, bytes, err);
 }
 
 /* A rename is only safe against a power cut when the folder has been synced too. */
-static bool sync_folder(const char *path, RtError *err)
-{
+static bool sync_folder(const char *path, RtError *err) {
     char *folder = folder_of(path, err);
     if (!folder) return false;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -116,16 +107,14 @@ static bool sync_folder(const char *path, RtError *err)
     return ok;
 }
 
-static void end(OutFile *f)
-{
+static void end(OutFile *f) {
     if (f->fd >= 0) close(f->fd);
     free(f->path);
     free(f->temp);
     *f = (OutFile){.fd = -1};
 }
 
-bool outfile_commit(OutFile *f, RtError *err)
-{
+bool outfile_commit(OutFile *f, RtError *err) {
     int fd = f->fd;
     f->fd = -1;
     bool ok = fsync(fd) == 0;
@@ -140,8 +129,7 @@ bool outfile_commit(OutFile *f, RtError *err)
     return ok;
 }
 
-void outfile_abort(OutFile *f)
-{
+void outfile_abort(OutFile *f) {
     if (!f->temp) return;
     unlink(f->temp);
     end(f);

@@ -1,7 +1,7 @@
 /* Writing a file so that its name always holds a whole one: the old or the new, after any failure, kill or power cut.
  *
- * The bytes go to "<path>.tmp.<pid>" in the same folder (O_EXCL, mode 0600); outfile_commit syncs it, renames it and syncs
- * the folder. A failed sync is never tried again: the kernel may have dropped the pages. */
+ * The bytes go to "<path>.tmp.<pid>" in the same folder (O_EXCL, mode 0600); outfile_commit syncs it, renames it and
+ * syncs the folder. A failed sync is never tried again: the kernel may have dropped the pages. */
 #ifndef CNNC_RUNTIME_OUTFILE_H
 #define CNNC_RUNTIME_OUTFILE_H
 
@@ -13,7 +13,8 @@ typedef struct OutFile {
     uint64_t written;
 } OutFile;
 
-/* Also removes what killed processes left of earlier attempts at this path. RT_NO_OUTPUT if the file cannot be created. */
+/* Also removes what killed processes left of earlier attempts at this path. RT_NO_OUTPUT if the file cannot be created.
+ */
 bool outfile_open(OutFile *f, const char *path, RtError *err);
 bool outfile_write(OutFile *f, const void *data, size_t bytes, RtError *err);
 /* Overwrites bytes already written. */

@@ -7,8 +7,7 @@
 
 #include "init.h"
 
-char *params_path(const Context *c, const char *folder, const char *suffix, RtError *err)
-{
+char *params_path(const Context *c, const char *folder, const char *suffix, RtError *err) {
     size_t room = strlen(c->program) + strlen(suffix) + 1;
     char *name = rt_alloc(room, 1, err);
     if (!name) return NULL;
@@ -19,8 +18,8 @@ char *params_path(const Context *c, const char *folder, const char *suffix, RtEr
     return path;
 }
 
-bool params_read(const Context *c, const char *path, const Globs *except, float *params, json_t **labels, RtError *err)
-{
+bool params_read(const Context *c, const char *path, const Globs *except, float *params, json_t **labels,
+                 RtError *err) {
     SafeFile *f = safe_open(path, err);
     if (!f) return false;
     bool ok = weights_read(c->model, f, except, params, err);
@@ -30,8 +29,7 @@ bool params_read(const Context *c, const char *path, const Globs *except, float 
 }
 
 /* The default file that exists, to be freed; NULL if there is none. */
-static char *find_default(const Context *c, RtError *err)
-{
+static char *find_default(const Context *c, RtError *err) {
     const char *folders[] = {".", c->folder};
     for (int i = 0; i < 2 && folders[i]; i++) {
         char *path = params_path(c, folders[i], PARAMS_SUFFIX, err);
@@ -41,8 +39,7 @@ static char *find_default(const Context *c, RtError *err)
     return NULL;
 }
 
-bool params_load(const Context *c, const char *weights, Pool *pool, float *params, json_t **labels, RtError *err)
-{
+bool params_load(const Context *c, const char *weights, Pool *pool, float *params, json_t **labels, RtError *err) {
     if (labels) *labels = NULL;
     if (weights) return params_read(c, weights, NULL, params, labels, err);
     char *path = find_default(c, err);

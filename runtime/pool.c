@@ -30,25 +30,20 @@ struct Pool {
     int64_t tasks;
     int threads;
     bool stop;
-    Worker *worker;                                   /* [threads - 1] */
+    Worker *worker; /* [threads - 1] */
     _Alignas(64) _Atomic uint32_t generation;
     _Alignas(64) _Atomic uint32_t pending;
     _Alignas(64) _Atomic uint32_t sleepers;
     _Atomic uint32_t caller_sleeps;
 };
 
-static void futex_wait(_Atomic uint32_t *word, uint32_t value)
-{
+static void futex_wait(_Atomic uint32_t *word, uint32_t value) {
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
 }
 
-static void futex_wake(_Atomic uint32_t *word)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
+static void futex_wake(_Atomic uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
 
-static inline void spin_pause(void)
-{
+static inline void spin_pause(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -56,8 +51,7 @@ static inline void spin_pause(void)
 #endif
 }
 
-static void run_share(const Pool *p, int index)
-{
+static void run_share(const Pool *p, int index) {
     int64_t each = p->tasks / p->threads, rest = p->tasks % p->threads;
     int64_t begin = index * each + (index < rest ? index : rest);
     int64_t end = begin + each + (index < rest ? 1 : 0);
@@ -65,8 +59,7 @@ static void run_share(const Pool *p, int index)
 }
 
 /* Returns when `generation` is no longer `seen`. */
-static void wait_for_job(Pool *p, uint32_t seen)
-{
+static void wait_for_job(Pool *p, uint32_t seen) {
     for (int i = 0; i < SPIN; i++) {
         if (atomic_load_explicit(&p->generation, memory_order_acquire) != seen) return;
         spin_pause();
@@ -78,8 +71,7 @@ static void wait_for_job(Pool *p, uint32_t seen)
     }
 }
 
-static void *worker_main(void *context)
-{
+static void *worker_main(void *context) {
     Worker *w = context;
     Pool *p = w->pool;
     for (uint32_t seen = 0;; seen++) {
@@ -90,15 +82,13 @@ static void *worker_main(void *context)
     }
 }
 
-static void publish(Pool *p)
-{
+static void publish(Pool *p) {
     atomic_store(&p->pending, (uint32_t)p->threads - 1);
     atomic_fetch_add(&p->generation, 1);
     if (atomic_load(&p->sleepers)) futex_wake(&p->generation);
 }
 
-static void wait_for_workers(Pool *p)
-{
+static void wait_for_workers(Pool *p) {
     for (int i = 0; i < SPIN; i++) {
         if (atomic_load_explicit(&p->pending, memory_order_acquire) == 0) return;
         spin_pause();
@@ -108,8 +98,7 @@ static void wait_for_workers(Pool *p)
     atomic_store(&p->caller_sleeps, 0);
 }
 
-void pool_run(Pool *p, CnncKernel *fn, void *const *arg, const CnncRun *run, int64_t tasks)
-{
+void pool_run(Pool *p, CnncKernel *fn, void *const *arg, const CnncRun *run, int64_t tasks) {
     if (p->threads == 1 || tasks == 1) {
         if (tasks > 0) fn(arg, run, 0, tasks);
         return;
@@ -123,14 +112,10 @@ void pool_run(Pool *p, CnncKernel *fn, void *const *arg, const CnncRun *run, int
     wait_for_workers(p);
 }
 
-int pool_size(const Pool *p)
-{
-    return p->threads;
-}
+int pool_size(const Pool *p) { return p->threads; }
 
 /* Workers block all signals, so that SIGTERM and SIGINT are handled by the thread that trains. */
-static bool start_workers(Pool *p, int count, RtError *err)
-{
+static bool start_workers(Pool *p, int count, RtError *err) {
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -146,8 +131,7 @@ static bool start_workers(Pool *p, int count, RtError *err)
     return !failed;
 }
 
-Pool *pool_new(int threads, RtError *err)
-{
+Pool *pool_new(int threads, RtError *err) {
     Pool *p = rt_alloc_aligned(1, sizeof *p, err);
     if (!p) return NULL;
     memset(p, 0, sizeof *p);
@@ -160,8 +144,7 @@ Pool *pool_new(int threads, RtError *err)
     return p;
 }
 
-void pool_free(Pool *p)
-{
+void pool_free(Pool *p) {
     if (!p) return;
     if (p->worker) {
         p->stop = true;
@@ -173,16 +156,14 @@ void pool_free(Pool *p)
 }
 
 /* The affinity mask counts, not the machine: batch systems and containers give a process a part of it. */
-static int processors(void)
-{
+static int processors(void) {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 && n <= POOL_MAX_THREADS ? (int)n : 1;
 }
 
-int pool_threads(int asked, RtError *err)
-{
+int pool_threads(int asked, RtError *err) {
     if (asked > 0) return asked;
     const char *text = getenv("CNNC_THREADS");
     if (!text || !*text) return processors();

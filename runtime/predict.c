@@ -8,26 +8,25 @@
 #include "replay.h"
 #include "session.h"
 
-enum { MOST = 16, TOP = 5 };   /* pictures in a batch; classes shown for a picture */
+enum { MOST = 16, TOP = 5 }; /* pictures in a batch; classes shown for a picture */
 
 typedef struct Predict {
     const Model *model;
     const Options *options;
     InferSession session;
     Pipeline *pipeline;
-    int64_t room;                /* pictures in a batch, at most MOST */
+    int64_t room; /* pictures in a batch, at most MOST */
     Frame *frame[MOST];
-    float *images;               /* [room][channels][height][width], batches are gathered at the front */
-    RtError error[MOST];         /* of each picture of the batch */
-    float *scores;               /* [classes] */
-    double *probability;         /* [classes] */
-    int *order;                  /* [classes] */
-    json_t *json;                /* the answer, or NULL when text is printed */
-    int bad;                     /* pictures that could not be read */
+    float *images;       /* [room][channels][height][width], batches are gathered at the front */
+    RtError error[MOST]; /* of each picture of the batch */
+    float *scores;       /* [classes] */
+    double *probability; /* [classes] */
+    int *order;          /* [classes] */
+    json_t *json;        /* the answer, or NULL when text is printed */
+    int bad;             /* pictures that could not be read */
 } Predict;
 
-static bool predict_open(Predict *p, const Context *c, RtError *err)
-{
+static bool predict_open(Predict *p, const Context *c, RtError *err) {
     const Model *m = c->model;
     p->room = m->max_batch < MOST ? m->max_batch : MOST;
     if (p->options->n_operand < p->room) p->room = p->options->n_operand;
@@ -42,8 +41,7 @@ static bool predict_open(Predict *p, const Context *c, RtError *err)
     return !err->code;
 }
 
-static void predict_close(Predict *p)
-{
+static void predict_close(Predict *p) {
     for (int i = 0; i < MOST; i++) frame_free(p->frame[i]);
     pipeline_free(p->pipeline);
     free(p->images);
@@ -60,8 +58,7 @@ typedef struct Decode {
 } Decode;
 
 /* Task t reads picture t of the batch with a frame of its own. */
-static void decode_task(void *const *arg, const CnncRun *run, int64_t begin, int64_t end)
-{
+static void decode_task(void *const *arg, const CnncRun *run, int64_t begin, int64_t end) {
     static const Draw none = {0};
     const Decode *d = arg[0];
     Predict *p = d->predict;
@@ -74,8 +71,7 @@ static void decode_task(void *const *arg, const CnncRun *run, int64_t begin, int
 }
 
 /* Moves the pictures that were read to the front, in order; returns how many they are. */
-static int64_t gather(Predict *p, int64_t n)
-{
+static int64_t gather(Predict *p, int64_t n) {
     size_t floats = pipeline_floats(p->pipeline);
     int64_t good = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -87,8 +83,7 @@ static int64_t gather(Predict *p, int64_t n)
 }
 
 /* order[0 .. k-1] = the k most likely classes, the first of equals first. */
-static void sort_top(Predict *p, int k)
-{
+static void sort_top(Predict *p, int k) {
     for (int i = 0; i < p->model->classes; i++) p->order[i] = i;
     for (int i = 0; i < k; i++) {
         int best = i;
@@ -100,8 +95,7 @@ static void sort_top(Predict *p, int k)
     }
 }
 
-static void show_text(const Predict *p, const char *path, int k)
-{
+static void show_text(const Predict *p, const char *path, int k) {
     char room[32];
     printf("%s\n", path);
     for (int i = 0; i < k; i++)
@@ -109,42 +103,44 @@ static void show_text(const Predict *p, const char *path, int k)
 }
 
 /* A text of any bytes: what is not UTF-8 becomes null. */
-static json_t *text_json(const char *text)
-{
+static json_t *text_json(const char *text) {
     json_t *j = json_string(text);
     return j ? j : json_null();
 }
 
-static void add_json(const Predict *p, const char *path, int k)
-{
+static void add_json(const Predict *p, const char *path, int k) {
     char room[32];
     json_t *top = json_array(), *entry = json_object();
     for (int i = 0; i < k; i++) {
         int class = p->order[i];
-        json_array_append_new(top, json_pack("{s:s, s:i, s:f}", "label", infer_label(&p->session, class, room), "class", class,
-                                             "probability", p->probability[class]));
+        json_array_append_new(top, json_pack("{s:s, s:i, s:f}", "label", infer_label(&p->session, class, room), "class",
+                                             class, "probability", p->probability[class]));
     }
     json_object_set_new(entry, "file", text_json(path));
     json_object_set_new(entry, "top", top);
     json_array_append_new(p->json, entry);
 }
 
-static void show_picture(Predict *p, const char *path, int64_t index)
-{
+static void show_picture(Predict *p, const char *path, int64_t index) {
     int k = p->options->k ? (int)p->options->k : TOP;
     if (k > p->model->classes) k = p->model->classes;
     exec_output_copy(p->session.exec, program_scores(&p->model->infer), index, p->scores);
     metrics_probabilities(p->scores, p->model->classes, model_gives_probabilities(p->model), p->probability);
     sort_top(p, k);
-    if (p->json) add_json(p, path, k);
-    else show_text(p, path, k);
+    if (p->json)
+        add_json(p, path, k);
+    else
+        show_text(p, path, k);
 }
 
-static void show_bad(Predict *p, const char *program, const char *path, const RtError *why)
-{
+/* A picture that is the only one is the command's own error, which main.c prints. */
+static void show_bad(Predict *p, const char *program, const char *path, const RtError *why, RtError *err) {
     p->bad++;
     fflush(stdout);
-    fprintf(stderr, "%s: error: %s\n", program, why->text);
+    if (p->options->n_operand == 1)
+        rt_fail(err, why->code, "%s", why->text);
+    else
+        fprintf(stderr, "%s: error: %s\n", program, why->text);
     if (!p->json) return;
     json_t *entry = json_object();
     json_object_set_new(entry, "file", text_json(path));
@@ -152,8 +148,7 @@ static void show_bad(Predict *p, const char *program, const char *path, const Rt
     json_array_append_new(p->json, entry);
 }
 
-static void predict_batch(Predict *p, const Context *c, const char *const *path, int64_t n)
-{
+static void predict_batch(Predict *p, const Context *c, const char *const *path, int64_t n, RtError *err) {
     static const uint32_t key[2] = {0, 0};
     Decode d = {p, path};
     void *arg[] = {&d};
@@ -162,19 +157,20 @@ static void predict_batch(Predict *p, const Context *c, const char *const *path,
     int64_t good = gather(p, n), at = 0;
     if (good) exec_run(p->session.exec, good, p->images, NULL, key);
     for (int64_t i = 0; i < n; i++) {
-        if (p->error[i].code) show_bad(p, c->program, path[i], &p->error[i]);
-        else show_picture(p, path[i], at++);
+        if (p->error[i].code)
+            show_bad(p, c->program, path[i], &p->error[i], err);
+        else
+            show_picture(p, path[i], at++);
     }
 }
 
-int predict_command(const Context *c, const Options *o, RtError *err)
-{
+int predict_command(const Context *c, const Options *o, RtError *err) {
     if (o->replay) return replay_predict(c, o, err);
     if (!o->n_operand) return rt_fail(err, RT_USAGE, "predict needs at least one picture file");
     Predict p = {.model = c->model, .options = o};
     if (predict_open(&p, c, err)) {
         for (int64_t i = 0; i < o->n_operand; i += p.room)
-            predict_batch(&p, c, o->operand + i, o->n_operand - i < p.room ? o->n_operand - i : p.room);
+            predict_batch(&p, c, o->operand + i, o->n_operand - i < p.room ? o->n_operand - i : p.room, err);
         if (p.json) json_dumpf(p.json, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
         if (p.json) putchar('\n');
         if (p.bad) rt_fail(err, RT_DATA, "%d of %d pictures could not be read", p.bad, o->n_operand);

@@ -1,5 +1,5 @@
-/* What a training shows while it runs: on a terminal one line that is drawn over, elsewhere a plain line now and then. The
- * lines that stay (an epoch, an evaluation) go to stdout, the one that moves to stderr. NO_COLOR is respected. */
+/* What a training shows while it runs: on a terminal one line that is drawn over, elsewhere a plain line now and then.
+ * The lines that stay (an epoch, an evaluation) go to stdout, the one that moves to stderr. NO_COLOR is respected. */
 #ifndef CNNC_RUNTIME_PROGRESS_H
 #define CNNC_RUNTIME_PROGRESS_H
 
@@ -10,20 +10,20 @@
 
 typedef struct Progress {
     bool terminal, colour;
-    bool drawn;                  /* a moving line is on the screen */
-    double started, shown;       /* seconds of rt_now */
+    bool drawn;            /* a moving line is on the screen */
+    double started, shown; /* seconds of rt_now */
 } Progress;
 
 void progress_start(Progress *p);
 
 typedef struct ProgressTrain {
-    int64_t epoch, epochs;       /* epoch counts from 1; epochs 0: not known */
-    int64_t done, all;           /* batches of this epoch */
+    int64_t epoch, epochs; /* epoch counts from 1; epochs 0: not known */
+    int64_t done, all;     /* batches of this epoch */
     const Metrics *running;
     double lr;
-    double rate;                 /* pictures a second */
-    double waiting;              /* part of the time spent waiting for pictures, 0..1 */
-    double left;                 /* seconds; < 0: not known */
+    double rate;    /* pictures a second */
+    double waiting; /* part of the time spent waiting for pictures, 0..1 */
+    double left;    /* seconds; < 0: not known */
 } ProgressTrain;
 
 /* Called after every step; shows something when it is time to. */

@@ -7,19 +7,19 @@
 #include "params.h"
 #include "trainer.h"
 
-/* A tensor of f32 pictures: its number of them, 0 with err set if it is not [n, channels, height, width] with 1 <= n <= most. */
-static int64_t check_images(const Model *m, const SafeFile *f, const SafeTensor *t, int64_t most, RtError *err)
-{
+/* A tensor of f32 pictures: its number of them, 0 with err set if it is not [n, channels, height, width] with 1 <= n <=
+ * most. */
+static int64_t check_images(const Model *m, const SafeFile *f, const SafeTensor *t, int64_t most, RtError *err) {
     bool ok = strcmp(t->dtype, "F32") == 0 && t->rank == 4 && t->shape[0] >= 1 && t->shape[0] <= most &&
               t->shape[1] == m->channels && t->shape[2] == m->height && t->shape[3] == m->width;
     if (ok) return t->shape[0];
-    rt_fail(err, RT_DATA, "%s: tensor \"%s\" is not F32 [1..%lld, %d, %d, %d]", f->path, t->name, (long long)most, m->channels,
-            m->height, m->width);
+    rt_fail(err, RT_DATA, "%s: tensor \"%s\" is not F32 [1..%lld, %d, %d, %d]", f->path, t->name, (long long)most,
+            m->channels, m->height, m->width);
     return 0;
 }
 
-static bool read_labels(const Model *m, const SafeFile *f, const SafeTensor *t, int64_t n, int32_t *label, RtError *err)
-{
+static bool read_labels(const Model *m, const SafeFile *f, const SafeTensor *t, int64_t n, int32_t *label,
+                        RtError *err) {
     bool wide = strcmp(t->dtype, "I64") == 0, fits = t->rank == 1 && t->shape[0] == n;
     if (!fits || (!wide && strcmp(t->dtype, "I32") != 0)) {
         rt_fail(err, RT_DATA, "%s: tensor \"%s\" is not I32 or I64 [%lld]", f->path, t->name, (long long)n);
@@ -28,7 +28,8 @@ static bool read_labels(const Model *m, const SafeFile *f, const SafeTensor *t, 
     for (int64_t i = 0; i < n; i++) {
         int64_t wide_value = 0;
         int32_t value = 0;
-        if (!safe_read(f, t, (uint64_t)i * (wide ? 8 : 4), wide ? (void *)&wide_value : &value, wide ? 8 : 4, err)) return false;
+        if (!safe_read(f, t, (uint64_t)i * (wide ? 8 : 4), wide ? (void *)&wide_value : &value, wide ? 8 : 4, err))
+            return false;
         if (!wide) wide_value = value;
         if (wide_value < 0 || wide_value >= m->classes) {
             rt_fail(err, RT_DATA, "%s: tensor \"%s\": label %lld is not one of %d classes", f->path, t->name,
@@ -40,14 +41,13 @@ static bool read_labels(const Model *m, const SafeFile *f, const SafeTensor *t, 
     return true;
 }
 
-static const SafeTensor *find_numbered(const SafeFile *f, const char *name, int64_t k)
-{
+static const SafeTensor *find_numbered(const SafeFile *f, const char *name, int64_t k) {
     char text[64];
     snprintf(text, sizeof text, "%s.%lld", name, (long long)k);
     return safe_find(f, text);
 }
 
-/* --- training ------------------------------------------------------------------------------------------------------- */
+/* ---- training ---- */
 
 typedef struct Replay {
     Trainer t;
@@ -56,8 +56,7 @@ typedef struct Replay {
     int32_t *labels;
 } Replay;
 
-static bool replay_open(Replay *r, const Context *c, const Options *o, RtError *err)
-{
+static bool replay_open(Replay *r, const Context *c, const Options *o, RtError *err) {
     if (!trainer_open(&r->t, c, o, err)) return false;
     r->file = safe_open(o->replay, err);
     if (!r->file) return false;
@@ -72,8 +71,7 @@ static bool replay_open(Replay *r, const Context *c, const Options *o, RtError *
     return r->images && r->labels && trainer_schedule(&r->t, o, batches, err) && trainer_initialise(&r->t, o, err);
 }
 
-static void replay_close(Replay *r)
-{
+static void replay_close(Replay *r) {
     safe_close(r->file);
     free(r->images);
     free(r->labels);
@@ -81,8 +79,7 @@ static void replay_close(Replay *r)
 }
 
 /* One step; false at the end of the file too. */
-static bool replay_step(Replay *r, RtError *err)
-{
+static bool replay_step(Replay *r, RtError *err) {
     int64_t k = r->t.at.step;
     const SafeTensor *images = find_numbered(r->file, "images", k), *labels = find_numbered(r->file, "labels", k);
     double loss;
@@ -96,16 +93,14 @@ static bool replay_step(Replay *r, RtError *err)
     return true;
 }
 
-static bool replay_save(const Replay *r, const Context *c, const char *folder, RtError *err)
-{
+static bool replay_save(const Replay *r, const Context *c, const char *folder, RtError *err) {
     char *path = params_path(c, folder, PARAMS_SUFFIX, err);
     bool ok = path && weights_write(c->model, r->t.params, NULL, path, NULL, err);
     free(path);
     return ok;
 }
 
-int replay_train(const Context *c, const Options *o, RtError *err)
-{
+int replay_train(const Context *c, const Options *o, RtError *err) {
     Replay r = {.file = NULL};
     if (replay_open(&r, c, o, err))
         while ((r.t.last < 0 || r.t.at.step < r.t.last) && replay_step(&r, err)) {}
@@ -114,11 +109,10 @@ int replay_train(const Context *c, const Options *o, RtError *err)
     return err->code;
 }
 
-/* --- inference ------------------------------------------------------------------------------------------------------ */
+/* ---- inference ---- */
 
 static bool infer_all(const Model *m, Exec *e, const SafeFile *f, const SafeTensor *images, SafeWriter *w, int64_t most,
-                      RtError *err)
-{
+                      RtError *err) {
     static const uint32_t key[2] = {0, 0};
     const ModelOutput *o = program_scores(&m->infer);
     size_t picture = (size_t)model_image_bytes(m);
@@ -138,8 +132,7 @@ static bool infer_all(const Model *m, Exec *e, const SafeFile *f, const SafeTens
     return ok;
 }
 
-static bool write_scores(const Model *m, Exec *e, const SafeFile *f, const Options *o, int64_t most, RtError *err)
-{
+static bool write_scores(const Model *m, Exec *e, const SafeFile *f, const Options *o, int64_t most, RtError *err) {
     const SafeTensor *images = safe_find(f, "images");
     if (!images) rt_fail(err, RT_DATA, "%s has no tensor \"images\"", o->replay);
     if (!images || !check_images(m, f, images, INT32_MAX, err)) return false;
@@ -151,8 +144,7 @@ static bool write_scores(const Model *m, Exec *e, const SafeFile *f, const Optio
     return false;
 }
 
-int replay_predict(const Context *c, const Options *o, RtError *err)
-{
+int replay_predict(const Context *c, const Options *o, RtError *err) {
     enum { BATCH = 16 };
     const Model *m = c->model;
     int64_t most = m->max_batch < BATCH ? m->max_batch : BATCH;

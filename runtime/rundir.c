@@ -11,9 +11,9 @@
 #include "outfile.h"
 #include "params.h"
 
-/* The lock file is removed by its owner, so a lock only counts if the file that was locked is still the one of that name. */
-static bool try_lock(RunDir *d)
-{
+/* The lock file is removed by its owner, so a lock only counts if the file that was locked is still the one of that
+ * name. */
+static bool try_lock(RunDir *d) {
     struct stat locked, named;
     d->lock_fd = open(d->lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (d->lock_fd < 0) return false;
@@ -27,17 +27,17 @@ static bool try_lock(RunDir *d)
     return false;
 }
 
-static bool take_lock(RunDir *d, RtError *err)
-{
+static bool take_lock(RunDir *d, RtError *err) {
     errno = 0;
     if (try_lock(d) || try_lock(d)) return true;
-    if (errno == EWOULDBLOCK) rt_fail(err, RT_NO_OUTPUT, "another training is writing there: %s is locked", d->lock);
-    else rt_fail(err, RT_NO_OUTPUT, "cannot create %s: %s", d->lock, strerror(errno));
+    if (errno == EWOULDBLOCK)
+        rt_fail(err, RT_NO_OUTPUT, "another training is writing there: %s is locked", d->lock);
+    else
+        rt_fail(err, RT_NO_OUTPUT, "cannot create %s: %s", d->lock, strerror(errno));
     return false;
 }
 
-bool rundir_open(RunDir *d, const Context *c, const char *folder, RtError *err)
-{
+bool rundir_open(RunDir *d, const Context *c, const char *folder, RtError *err) {
     const char *where = folder ? folder : ".";
     OutFile probe;
     *d = (RunDir){.lock_fd = -1};
@@ -54,8 +54,7 @@ bool rundir_open(RunDir *d, const Context *c, const char *folder, RtError *err)
     return take_lock(d, err);
 }
 
-void rundir_close(RunDir *d)
-{
+void rundir_close(RunDir *d) {
     if (d->lock && d->lock_fd >= 0) {
         unlink(d->lock);
         close(d->lock_fd);

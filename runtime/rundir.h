@@ -1,12 +1,12 @@
-/* The folder that a training writes to: made if missing, checked to be writable, and locked against a second training of the
- * same program, before the first step. */
+/* The folder that a training writes to: made if missing, checked to be writable, and locked against a second training
+ * of the same program, before the first step. */
 #ifndef CNNC_RUNTIME_RUNDIR_H
 #define CNNC_RUNTIME_RUNDIR_H
 
 #include "cli.h"
 
 typedef struct RunDir {
-    char *weights, *best, *checkpoint;   /* paths of the files: last weights, best weights, checkpoint */
+    char *weights, *best, *checkpoint; /* paths of the files: last weights, best weights, checkpoint */
     char *lock;
     int lock_fd;
 } RunDir;

@@ -19,26 +19,25 @@ enum { ALIGN = 64, DIGEST = 16, CHUNK = 1 << 20 };
 static const struct {
     const char *name;
     uint64_t bytes;
-} dtypes[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1}, {"U64", 8},
-              {"U32", 4}, {"U16", 2}, {"U8", 1}, {"BOOL", 1}, {"F8_E5M2", 1}, {"F8_E4M3", 1}};
+} dtypes[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8},  {"I32", 4},     {"I16", 2},    {"I8", 1},
+              {"U64", 8}, {"U32", 4}, {"U16", 2}, {"U8", 1},   {"BOOL", 1}, {"F8_E5M2", 1}, {"F8_E4M3", 1}};
 
-static uint64_t dtype_bytes(const char *name)
-{
+static uint64_t dtype_bytes(const char *name) {
     for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++)
         if (strcmp(dtypes[i].name, name) == 0) return dtypes[i].bytes;
     return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
-static bool read_at(const SafeFile *f, uint64_t offset, void *to, size_t bytes, RtError *err)
-{
+static bool read_at(const SafeFile *f, uint64_t offset, void *to, size_t bytes, RtError *err) {
     char *p = to;
     while (bytes > 0) {
         ssize_t n = pread(f->fd, p, bytes, (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
-            rt_fail(err, RT_IO, "cannot read %s: %s", f->path, n < 0 ? strerror(errno) : "it became shorter while it was read");
+            rt_fail(err, RT_IO, "cannot read %s: %s", f->path,
+                    n < 0 ? strerror(errno) : "it became shorter while it was read");
             return false;
         }
         p += n;
@@ -49,24 +48,24 @@ static bool read_at(const SafeFile *f, uint64_t offset, void *to, size_t bytes, 
 }
 
 /* Formats that people try by mistake, by their first bytes. */
-static const char *other_format(const unsigned char *head)
-{
+static const char *other_format(const unsigned char *head) {
     static const struct {
         const char *magic, *what;
         size_t bytes;
     } known[] = {{"PK\3\4", "a zip file (PyTorch's .pt?); pickled weights are never read", 4},
                  {"\x80\2", "a pickle; pickled weights are never read", 2},
                  {"\x80\4", "a pickle; pickled weights are never read", 2},
-                 {"\x89HDF", "an HDF5 file", 4}, {"GGUF", "a GGUF file", 4}, {"\x93NUMPY", "a NumPy file", 6}};
+                 {"\x89HDF", "an HDF5 file", 4},
+                 {"GGUF", "a GGUF file", 4},
+                 {"\x93NUMPY", "a NumPy file", 6}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (memcmp(head, known[i].magic, known[i].bytes) == 0) return known[i].what;
     return NULL;
 }
 
-static bool open_plain(SafeFile *f, uint64_t *size, RtError *err)
-{
+static bool open_plain(SafeFile *f, uint64_t *size, RtError *err) {
     struct stat st;
-    f->fd = open(f->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);   /* O_NONBLOCK: a FIFO must not hang */
+    f->fd = open(f->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); /* O_NONBLOCK: a FIFO must not hang */
     if (f->fd < 0 || fstat(f->fd, &st) != 0) {
         rt_fail(err, RT_NO_INPUT, "cannot open %s: %s", f->path, strerror(errno));
         return false;
@@ -79,15 +78,13 @@ static bool open_plain(SafeFile *f, uint64_t *size, RtError *err)
     return true;
 }
 
-static uint64_t little_endian(const unsigned char *byte)
-{
+static uint64_t little_endian(const unsigned char *byte) {
     uint64_t x = 0;
     for (int i = 7; i >= 0; i--) x = x << 8 | byte[i];
     return x;
 }
 
-static bool read_header(SafeFile *f, uint64_t size, RtError *err)
-{
+static bool read_header(SafeFile *f, uint64_t size, RtError *err) {
     unsigned char head[8];
     if (size < sizeof head) {
         rt_fail(err, RT_DATA, "%s is not a safetensors file: %" PRIu64 " bytes are too few", f->path, size);
@@ -117,14 +114,12 @@ static bool read_header(SafeFile *f, uint64_t size, RtError *err)
 }
 
 /* Sets the error of a tensor and returns false. */
-static bool bad_tensor(const SafeFile *f, const char *name, const char *what, RtError *err)
-{
+static bool bad_tensor(const SafeFile *f, const char *name, const char *what, RtError *err) {
     rt_fail(err, RT_DATA, "%s: tensor \"%.120s\": %s", f->path, name, what);
     return false;
 }
 
-static bool parse_shape(SafeTensor *t, const json_t *shape)
-{
+static bool parse_shape(SafeTensor *t, const json_t *shape) {
     uint64_t n = 1;
     t->rank = (int)json_array_size(shape);
     if (!json_is_array(shape) || json_array_size(shape) > SAFE_MAX_RANK) return false;
@@ -140,8 +135,7 @@ static bool parse_shape(SafeTensor *t, const json_t *shape)
     return bytes == t->bytes;
 }
 
-static bool parse_offsets(SafeTensor *t, const json_t *offsets)
-{
+static bool parse_offsets(SafeTensor *t, const json_t *offsets) {
     const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end)) return false;
     json_int_t b = json_integer_value(begin), e = json_integer_value(end);
@@ -151,8 +145,7 @@ static bool parse_offsets(SafeTensor *t, const json_t *offsets)
     return true;
 }
 
-static bool parse_tensor(const SafeFile *f, SafeTensor *t, const char *name, const json_t *j, RtError *err)
-{
+static bool parse_tensor(const SafeFile *f, SafeTensor *t, const char *name, const json_t *j, RtError *err) {
     t->name = name;
     t->dtype = json_string_value(json_object_get(j, "dtype"));
     if (json_object_size(j) != 3 || !t->dtype)
@@ -165,8 +158,7 @@ static bool parse_tensor(const SafeFile *f, SafeTensor *t, const char *name, con
     return true;
 }
 
-static bool parse_metadata(SafeFile *f, json_t *metadata, RtError *err)
-{
+static bool parse_metadata(SafeFile *f, json_t *metadata, RtError *err) {
     const char *key;
     json_t *value;
     bool ok = json_is_object(metadata);
@@ -176,8 +168,7 @@ static bool parse_metadata(SafeFile *f, json_t *metadata, RtError *err)
     return ok;
 }
 
-static bool parse_header(SafeFile *f, RtError *err)
-{
+static bool parse_header(SafeFile *f, RtError *err) {
     const char *key;
     json_t *value;
     if (json_object_size(f->header) > SAFE_MAX_TENSORS + 1) {
@@ -186,8 +177,7 @@ static bool parse_header(SafeFile *f, RtError *err)
     }
     f->tensor = rt_alloc(json_object_size(f->header), sizeof *f->tensor, err);
     if (!f->tensor) return false;
-    json_object_foreach(f->header, key, value)
-    {
+    json_object_foreach(f->header, key, value) {
         bool ok = strcmp(key, metadata_key) == 0 ? parse_metadata(f, value, err)
                                                  : parse_tensor(f, &f->tensor[f->n++], key, value, err);
         if (!ok) return false;
@@ -195,26 +185,24 @@ static bool parse_header(SafeFile *f, RtError *err)
     return true;
 }
 
-static int by_offset(const void *a, const void *b)
-{
+static int by_offset(const void *a, const void *b) {
     const SafeTensor *x = a, *y = b;
     if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
-    return (x->bytes > y->bytes) - (x->bytes < y->bytes);   /* empty ones first */
+    return (x->bytes > y->bytes) - (x->bytes < y->bytes); /* empty ones first */
 }
 
-static int by_name(const void *a, const void *b)
-{
+static int by_name(const void *a, const void *b) {
     return strcmp(((const SafeTensor *)a)->name, ((const SafeTensor *)b)->name);
 }
 
 /* The tensors must cover the data exactly once. */
-static bool check_cover(SafeFile *f, uint64_t size, RtError *err)
-{
+static bool check_cover(SafeFile *f, uint64_t size, RtError *err) {
     uint64_t at = 0, data = size - f->data;
     qsort(f->tensor, f->n, sizeof *f->tensor, by_offset);
     for (size_t i = 0; i < f->n; i++) {
         const SafeTensor *t = &f->tensor[i];
-        if (t->begin != at) return bad_tensor(f, t->name, t->begin < at ? "overlaps another" : "leaves a hole before it", err);
+        if (t->begin != at)
+            return bad_tensor(f, t->name, t->begin < at ? "overlaps another" : "leaves a hole before it", err);
         if (t->bytes > data - at) return bad_tensor(f, t->name, "ends after the end of the file", err);
         at += t->bytes;
     }
@@ -226,21 +214,20 @@ static bool check_cover(SafeFile *f, uint64_t size, RtError *err)
     return true;
 }
 
-SafeFile *safe_open(const char *path, RtError *err)
-{
+SafeFile *safe_open(const char *path, RtError *err) {
     SafeFile *f = rt_alloc(1, sizeof *f, err);
     if (!f) return NULL;
     uint64_t size;
     f->fd = -1;
     f->path = rt_copy_text(path, err);
-    if (f->path && open_plain(f, &size, err) && read_header(f, size, err) && parse_header(f, err) && check_cover(f, size, err))
+    if (f->path && open_plain(f, &size, err) && read_header(f, size, err) && parse_header(f, err) &&
+        check_cover(f, size, err))
         return f;
     safe_close(f);
     return NULL;
 }
 
-void safe_close(SafeFile *f)
-{
+void safe_close(SafeFile *f) {
     if (!f) return;
     if (f->fd >= 0) close(f->fd);
     json_decref(f->header);
@@ -249,29 +236,22 @@ void safe_close(SafeFile *f)
     free(f);
 }
 
-const SafeTensor *safe_find(const SafeFile *f, const char *name)
-{
+const SafeTensor *safe_find(const SafeFile *f, const char *name) {
     SafeTensor key = {.name = name};
     return bsearch(&key, f->tensor, f->n, sizeof key, by_name);
 }
 
-const char *safe_metadata(const SafeFile *f, const char *key)
-{
+const char *safe_metadata(const SafeFile *f, const char *key) {
     return json_string_value(json_object_get(f->metadata, key));
 }
 
-bool safe_read(const SafeFile *f, const SafeTensor *t, uint64_t from, void *to, size_t bytes, RtError *err)
-{
+bool safe_read(const SafeFile *f, const SafeTensor *t, uint64_t from, void *to, size_t bytes, RtError *err) {
     return read_at(f, f->data + t->begin + from, to, bytes, err);
 }
 
-static void digest_text(uint64_t digest, char text[DIGEST + 1])
-{
-    snprintf(text, DIGEST + 1, "%016" PRIx64, digest);
-}
+static void digest_text(uint64_t digest, char text[DIGEST + 1]) { snprintf(text, DIGEST + 1, "%016" PRIx64, digest); }
 
-static bool hash_data(const SafeFile *f, XXH3_state_t *state, RtError *err)
-{
+static bool hash_data(const SafeFile *f, XXH3_state_t *state, RtError *err) {
     uint64_t left = 0;
     for (size_t i = 0; i < f->n; i++) left += f->tensor[i].bytes;
     char *buffer = rt_alloc(CHUNK, 1, err);
@@ -287,8 +267,7 @@ static bool hash_data(const SafeFile *f, XXH3_state_t *state, RtError *err)
     return buffer && left == 0;
 }
 
-bool safe_check(const SafeFile *f, RtError *err)
-{
+bool safe_check(const SafeFile *f, RtError *err) {
     const char *expected = safe_metadata(f, digest_key);
     XXH3_state_t state;
     char found[DIGEST + 1];
@@ -300,17 +279,16 @@ bool safe_check(const SafeFile *f, RtError *err)
     return false;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ---- */
 
 struct SafeWriter {
     OutFile out;
-    uint64_t digest_at;      /* where the checksum's text is in the file */
-    uint64_t end;            /* length of the whole file */
+    uint64_t digest_at; /* where the checksum's text is in the file */
+    uint64_t end;       /* length of the whole file */
     XXH3_state_t hash;
 };
 
-static json_t *tensor_json(const SafeTensor *t, uint64_t *at)
-{
+static json_t *tensor_json(const SafeTensor *t, uint64_t *at) {
     uint64_t bytes = dtype_bytes(t->dtype);
     json_t *shape = json_array();
     for (int i = 0; i < t->rank; i++) {
@@ -323,9 +301,9 @@ static json_t *tensor_json(const SafeTensor *t, uint64_t *at)
     return j;
 }
 
-/* The header as text, the checksum first in it so that its place is known; *data becomes the number of bytes of data. */
-static char *header_text(const SafeTensor *tensor, size_t n, json_t *metadata, uint64_t *data)
-{
+/* The header as text, the checksum first in it so that its place is known; *data becomes the number of bytes of data.
+ */
+static char *header_text(const SafeTensor *tensor, size_t n, json_t *metadata, uint64_t *data) {
     json_t *header = json_object(), *own = json_pack("{s:s}", digest_key, "0000000000000000");
     *data = 0;
     if (metadata) json_object_update_missing(own, metadata);
@@ -336,8 +314,7 @@ static char *header_text(const SafeTensor *tensor, size_t n, json_t *metadata, u
     return text;
 }
 
-static bool write_header(SafeWriter *w, const char *text, uint64_t data, RtError *err)
-{
+static bool write_header(SafeWriter *w, const char *text, uint64_t data, RtError *err) {
     static const char spaces[ALIGN + 1] = "                                                                ";
     static const char before[] = "{\"__metadata__\":{\"xxh3\":\"";
     size_t length = strlen(text), padded = (8 + length + ALIGN - 1) / ALIGN * ALIGN - 8;
@@ -349,9 +326,8 @@ static bool write_header(SafeWriter *w, const char *text, uint64_t data, RtError
            outfile_write(&w->out, spaces, padded - length, err);
 }
 
-SafeWriter *safe_create(const char *path, const SafeTensor *tensor, size_t n, json_t *metadata, RtError *err)
-{
-    SafeWriter *w = rt_alloc_aligned(1, sizeof *w, err);   /* the state of XXH3 wants 64 bytes */
+SafeWriter *safe_create(const char *path, const SafeTensor *tensor, size_t n, json_t *metadata, RtError *err) {
+    SafeWriter *w = rt_alloc_aligned(1, sizeof *w, err); /* the state of XXH3 wants 64 bytes */
     if (!w) return NULL;
     uint64_t data;
     char *text = header_text(tensor, n, metadata, &data);
@@ -365,26 +341,24 @@ SafeWriter *safe_create(const char *path, const SafeTensor *tensor, size_t n, js
     return NULL;
 }
 
-bool safe_write(SafeWriter *w, const void *data, size_t bytes, RtError *err)
-{
+bool safe_write(SafeWriter *w, const void *data, size_t bytes, RtError *err) {
     XXH3_64bits_update(&w->hash, data, bytes);
     return outfile_write(&w->out, data, bytes, err);
 }
 
-bool safe_commit(SafeWriter *w, RtError *err)
-{
+bool safe_commit(SafeWriter *w, RtError *err) {
     char digest[DIGEST + 1];
     digest_text(XXH3_64bits_digest(&w->hash), digest);
     if (w->out.written != w->end)
-        rt_fail(err, RT_INTERNAL, "%s: %" PRIu64 " bytes were written instead of %" PRIu64, w->out.path, w->out.written, w->end);
+        rt_fail(err, RT_INTERNAL, "%s: %" PRIu64 " bytes were written instead of %" PRIu64, w->out.path, w->out.written,
+                w->end);
     bool ok = w->out.written == w->end && outfile_patch(&w->out, w->digest_at, digest, DIGEST, err) &&
               outfile_commit(&w->out, err);
     safe_abort(w);
     return ok;
 }
 
-void safe_abort(SafeWriter *w)
-{
+void safe_abort(SafeWriter *w) {
     if (!w) return;
     outfile_abort(&w->out);
     free(w);

@@ -14,9 +14,9 @@ typedef double Rate(const Piece *p, double t, int64_t step);
 struct Piece {
     Rate *rate;
     double base, to, gamma, power;
-    double every;               /* steps */
-    int64_t start, length;      /* steps; length: endless for a last piece of unknown end */
-    int64_t *at;                /* multistep: absolute steps */
+    double every;          /* steps */
+    int64_t start, length; /* steps; length: endless for a last piece of unknown end */
+    int64_t *at;           /* multistep: absolute steps */
     size_t n_at;
 };
 
@@ -25,10 +25,9 @@ struct Schedule {
     int n;
 };
 
-/* --- quantities ----------------------------------------------------------------------------------------------------- */
+/* ---- quantities ---- */
 
-Quantity quantity_parse(const json_t *j, const char *where, RtError *err)
-{
+Quantity quantity_parse(const json_t *j, const char *where, RtError *err) {
     static const struct {
         const char *name;
         Unit unit;
@@ -44,8 +43,7 @@ Quantity quantity_parse(const json_t *j, const char *where, RtError *err)
     return q;
 }
 
-int64_t quantity_steps(Quantity q, int64_t steps_per_epoch, const char *where, RtError *err)
-{
+int64_t quantity_steps(Quantity q, int64_t steps_per_epoch, const char *where, RtError *err) {
     if (q.unit == UNIT_NONE) return -1;
     if (q.unit == UNIT_SECONDS) {
         rt_fail(err, RT_DATA, "%s: a time does not say how many steps that is; give epochs or steps", where);
@@ -55,53 +53,43 @@ int64_t quantity_steps(Quantity q, int64_t steps_per_epoch, const char *where, R
     return steps < 9e18 ? llround(steps) : endless;
 }
 
-/* --- pieces --------------------------------------------------------------------------------------------------------- */
+/* ---- pieces ---- */
 
-static double part(const Piece *p, double t)
-{
-    return p->length > 0 ? t / (double)p->length : 1;
-}
+static double part(const Piece *p, double t) { return p->length > 0 ? t / (double)p->length : 1; }
 
-static double rate_constant(const Piece *p, double t, int64_t step)
-{
+static double rate_constant(const Piece *p, double t, int64_t step) {
     (void)t, (void)step;
     return p->base;
 }
 
-static double rate_step(const Piece *p, double t, int64_t step)
-{
+static double rate_step(const Piece *p, double t, int64_t step) {
     (void)step;
     return p->base * pow(p->gamma, floor(t / p->every));
 }
 
-static double rate_exp(const Piece *p, double t, int64_t step)
-{
+static double rate_exp(const Piece *p, double t, int64_t step) {
     (void)step;
     return p->base * pow(p->gamma, t / p->every);
 }
 
-static double rate_multistep(const Piece *p, double t, int64_t step)
-{
+static double rate_multistep(const Piece *p, double t, int64_t step) {
     int past = 0;
     (void)t;
     for (size_t i = 0; i < p->n_at; i++) past += p->at[i] <= step;
     return p->base * pow(p->gamma, past);
 }
 
-static double rate_poly(const Piece *p, double t, int64_t step)
-{
+static double rate_poly(const Piece *p, double t, int64_t step) {
     (void)step;
     return p->to + (p->base - p->to) * pow(1 - part(p, t), p->power);
 }
 
-static double rate_cosine(const Piece *p, double t, int64_t step)
-{
+static double rate_cosine(const Piece *p, double t, int64_t step) {
     (void)step;
     return p->to + (p->base - p->to) * (1 + cos(M_PI * part(p, t))) / 2;
 }
 
-static double rate_linear(const Piece *p, double t, int64_t step)
-{
+static double rate_linear(const Piece *p, double t, int64_t step) {
     (void)step;
     return p->base + (p->to - p->base) * part(p, t);
 }
@@ -110,43 +98,37 @@ static double rate_linear(const Piece *p, double t, int64_t step)
 static const struct Kind {
     const char *call;
     Rate *rate;
-    bool length, every, at, warmup;    /* what it needs */
+    bool length, every, at, warmup; /* what it needs */
 } kinds[] = {
-    {"constant", rate_constant, false, false, false, false},
-    {"step", rate_step, false, true, false, false},
-    {"multistep", rate_multistep, false, false, true, false},
-    {"poly", rate_poly, true, false, false, false},
-    {"cosine", rate_cosine, true, false, false, false},
-    {"exp", rate_exp, false, true, false, false},
-    {"linear", rate_linear, true, false, false, false},
-    {"warmup", rate_linear, true, false, false, true},
+    {"constant", rate_constant, false, false, false, false},  {"step", rate_step, false, true, false, false},
+    {"multistep", rate_multistep, false, false, true, false}, {"poly", rate_poly, true, false, false, false},
+    {"cosine", rate_cosine, true, false, false, false},       {"exp", rate_exp, false, true, false, false},
+    {"linear", rate_linear, true, false, false, false},       {"warmup", rate_linear, true, false, false, true},
 };
 
-static const struct Kind *find_kind(const char *call, RtError *err)
-{
+static const struct Kind *find_kind(const char *call, RtError *err) {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(kinds[i].call, call) == 0) return &kinds[i];
     rt_fail(err, RT_INTERNAL, "lr: unknown schedule \"%.40s\"", call);
     return NULL;
 }
 
-static void parse_at(Piece *p, const json_t *j, int64_t steps_per_epoch, RtError *err)
-{
+static void parse_at(Piece *p, const json_t *j, int64_t steps_per_epoch, RtError *err) {
     const json_t *list = field_array(j, "at", "lr", err);
     p->n_at = json_array_size(list);
     p->at = rt_alloc(p->n_at, sizeof *p->at, err);
     for (size_t i = 0; p->at && i < p->n_at; i++)
-        p->at[i] = quantity_steps(quantity_parse(json_array_get(list, i), "multistep", err), steps_per_epoch, "multistep", err);
+        p->at[i] = quantity_steps(quantity_parse(json_array_get(list, i), "multistep", err), steps_per_epoch,
+                                  "multistep", err);
 }
 
-static void parse_every(Piece *p, const json_t *j, const char *call, int64_t steps_per_epoch, RtError *err)
-{
-    p->every = (double)quantity_steps(quantity_parse(json_object_get(j, "every"), call, err), steps_per_epoch, call, err);
+static void parse_every(Piece *p, const json_t *j, const char *call, int64_t steps_per_epoch, RtError *err) {
+    p->every =
+        (double)quantity_steps(quantity_parse(json_object_get(j, "every"), call, err), steps_per_epoch, call, err);
     if (!(p->every >= 1)) rt_fail(err, RT_DATA, "lr: %s needs an `every` of at least one step", call);
 }
 
-static void parse_piece(Piece *p, const json_t *j, int64_t steps_per_epoch, int64_t left, bool last, RtError *err)
-{
+static void parse_piece(Piece *p, const json_t *j, int64_t steps_per_epoch, int64_t left, bool last, RtError *err) {
     const char *call = field_text(j, "call", "lr", err);
     const struct Kind *kind = find_kind(call, err);
     if (err->code) return;
@@ -165,8 +147,7 @@ static void parse_piece(Piece *p, const json_t *j, int64_t steps_per_epoch, int6
     if (last && kind->warmup) rt_fail(err, RT_DATA, "lr: warmup needs a schedule after it");
 }
 
-Schedule *schedule_new(const json_t *lr, int64_t steps_per_epoch, int64_t total, RtError *err)
-{
+Schedule *schedule_new(const json_t *lr, int64_t steps_per_epoch, int64_t total, RtError *err) {
     Schedule *s = rt_alloc(1, sizeof *s, err);
     size_t n = json_array_size(lr);
     if (!s) return NULL;
@@ -191,16 +172,14 @@ Schedule *schedule_new(const json_t *lr, int64_t steps_per_epoch, int64_t total,
     return NULL;
 }
 
-void schedule_free(Schedule *s)
-{
+void schedule_free(Schedule *s) {
     if (!s) return;
     for (int i = 0; i < s->n; i++) free(s->piece[i].at);
     free(s->piece);
     free(s);
 }
 
-double schedule_lr(const Schedule *s, int64_t step)
-{
+double schedule_lr(const Schedule *s, int64_t step) {
     int i = 0;
     while (i < s->n - 1 && step >= s->piece[i + 1].start) i++;
     const Piece *p = &s->piece[i];

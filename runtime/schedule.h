@@ -1,12 +1,10 @@
 /* The learning rate of each step, from settings.train.lr (abi.h), and quantities with a unit.
  *
- * A schedule is a list of pieces in sequence. A piece runs for its "for"; the last one until the end of the training; so all
- * but the last need a "for". warmup(for, from) rises linearly from `from` to the first value of the piece after it. A piece
- * counts steps from its own start, t = 0, 1, ...; only multistep's `at` counts from the start of the training, because
- * that is how papers give it. L is the length of the piece in steps:
- *   constant   base
- *   step, exp  base * gamma^floor(t / every)        exp: base * gamma^(t / every)
- *   multistep  base * gamma^(how many of `at` are past)
+ * A schedule is a list of pieces in sequence. A piece runs for its "for"; the last one until the end of the training;
+ * so all but the last need a "for". warmup(for, from) rises linearly from `from` to the first value of the piece after
+ * it. A piece counts steps from its own start, t = 0, 1, ...; only multistep's `at` counts from the start of the
+ * training, because that is how papers give it. L is the length of the piece in steps: constant   base step, exp  base
+ * * gamma^floor(t / every)        exp: base * gamma^(t / every) multistep  base * gamma^(how many of `at` are past)
  *   poly       to + (base - to) * (1 - t/L)^power
  *   cosine     to + (base - to) * (1 + cos(pi t/L)) / 2
  *   linear     base + (to - base) * t/L
@@ -22,7 +20,7 @@ typedef enum Unit { UNIT_NONE, UNIT_STEPS, UNIT_EPOCHS, UNIT_SECONDS } Unit;
 
 typedef struct Quantity {
     double value;
-    Unit unit;          /* UNIT_NONE: absent */
+    Unit unit; /* UNIT_NONE: absent */
 } Quantity;
 
 /* {"value": 5, "unit": "epochs"}; steps and batches are the same. NULL gives an absent quantity. */
@@ -32,8 +30,8 @@ int64_t quantity_steps(Quantity q, int64_t steps_per_epoch, const char *where, R
 
 typedef struct Schedule Schedule;
 
-/* lr: the list of pieces. total: steps of the whole training, or -1 if only time or a signal ends it; pieces that need their
- * length are an error then. */
+/* lr: the list of pieces. total: steps of the whole training, or -1 if only time or a signal ends it; pieces that need
+ * their length are an error then. */
 Schedule *schedule_new(const json_t *lr, int64_t steps_per_epoch, int64_t total, RtError *err);
 void schedule_free(Schedule *s);
 /* The rate at step 0, 1, ...; after the last step it stays as it was at the end. */

@@ -4,8 +4,7 @@
 
 #include "params.h"
 
-bool infer_open(InferSession *s, const Context *c, const Options *o, int64_t max_n, RtError *err)
-{
+bool infer_open(InferSession *s, const Context *c, const Options *o, int64_t max_n, RtError *err) {
     *s = (InferSession){.pool = NULL};
     int threads = pool_threads((int)o->threads, err);
     s->pool = threads ? pool_new(threads, err) : NULL;
@@ -13,15 +12,13 @@ bool infer_open(InferSession *s, const Context *c, const Options *o, int64_t max
     return s->exec && params_load(c, o->weights, s->pool, exec_params(s->exec), &s->labels, err);
 }
 
-void infer_close(InferSession *s)
-{
+void infer_close(InferSession *s) {
     exec_free(s->exec);
     pool_free(s->pool);
     json_decref(s->labels);
 }
 
-const char *infer_label(const InferSession *s, int index, char room[32])
-{
+const char *infer_label(const InferSession *s, int index, char room[32]) {
     const char *label = json_string_value(json_array_get(s->labels, (size_t)index));
     if (label) return label;
     snprintf(room, 32, "class %d", index);

@@ -8,7 +8,7 @@
 typedef struct InferSession {
     Pool *pool;
     Exec *exec;
-    json_t *labels;        /* of the weight file, or NULL */
+    json_t *labels; /* of the weight file, or NULL */
 } InferSession;
 
 /* Parameters as params_load finds them. max_n: largest batch. Close it after a failure too. */

@@ -4,28 +4,27 @@
 
 #include "fields.h"
 
-static bool parse_globs(Globs *g, const json_t *list, RtError *err)
-{
+static bool parse_globs(Globs *g, const json_t *list, RtError *err) {
     size_t n = json_array_size(list);
     g->glob = rt_alloc(n, sizeof *g->glob, err);
     for (size_t i = 0; g->glob && i < n; i++) {
         const char *text = json_string_value(json_array_get(list, i));
-        if (!text) rt_fail(err, RT_INTERNAL, "train.init: \"except\" is not a list of texts");
-        else g->glob[g->n++] = text;
+        if (!text)
+            rt_fail(err, RT_INTERNAL, "train.init: \"except\" is not a list of texts");
+        else
+            g->glob[g->n++] = text;
     }
     return !err->code;
 }
 
-static void parse_init(TrainSettings *s, const json_t *train, RtError *err)
-{
+static void parse_init(TrainSettings *s, const json_t *train, RtError *err) {
     const json_t *init = json_object_get(train, "init");
     if (!json_is_object(init)) return;
     s->init_path = field_text(init, "path", "train.init", err);
     parse_globs(&s->init_except, json_object_get(init, "except"), err);
 }
 
-bool train_settings(const Model *m, TrainSettings *s, RtError *err)
-{
+bool train_settings(const Model *m, TrainSettings *s, RtError *err) {
     const json_t *j = model_section(m, "train");
     *s = (TrainSettings){.batch = 1};
     if (!m->train.present || !j) {
@@ -43,14 +42,12 @@ bool train_settings(const Model *m, TrainSettings *s, RtError *err)
     return !err->code;
 }
 
-void train_settings_free(TrainSettings *s)
-{
+void train_settings_free(TrainSettings *s) {
     free(s->init_except.glob);
     s->init_except = (Globs){0};
 }
 
-bool data_settings(const Model *m, DataSettings *s, RtError *err)
-{
+bool data_settings(const Model *m, DataSettings *s, RtError *err) {
     enum { PREFETCH = 3, MOST = 1024 };
     const json_t *j = model_section(m, "data");
     s->train = json_object_get(j, "train");
@@ -62,9 +59,8 @@ bool data_settings(const Model *m, DataSettings *s, RtError *err)
     return !err->code;
 }
 
-bool eval_settings(const Model *m, EvalSettings *s, RtError *err)
-{
-    enum { BATCH = 32 };   /* enough to read each weight once for many pictures; larger ones only cost memory */
+bool eval_settings(const Model *m, EvalSettings *s, RtError *err) {
+    enum { BATCH = 32 }; /* enough to read each weight once for many pictures; larger ones only cost memory */
     const json_t *j = model_section(m, "eval");
     s->batch = (int)field_int_or(j, "batch", BATCH, 1, 1 << 20, "eval", err);
     s->crops = (int)field_int_or(j, "crops", 1, 1, 144, "eval", err);

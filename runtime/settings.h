@@ -7,23 +7,23 @@
 #include "weights.h"
 
 typedef struct TrainSettings {
-    int batch;                    /* the largest that the train program was made for */
+    int batch; /* the largest that the train program was made for */
     const json_t *lr;
     Quantity stop, evaluate, checkpoint;
     uint64_t seed;
     bool drop_last;
-    const char *init_path;        /* start from these weights; NULL: from initial values */
-    Globs init_except;            /* parameters that init_path does not have to hold */
+    const char *init_path; /* start from these weights; NULL: from initial values */
+    Globs init_except;     /* parameters that init_path does not have to hold */
 } TrainSettings;
 
 typedef struct DataSettings {
-    const json_t *train, *val, *test;   /* sources for dataset_new; NULL if absent */
+    const json_t *train, *val, *test; /* sources for dataset_new; NULL if absent */
     int workers, prefetch;
     const json_t *on_error;
 } DataSettings;
 
 typedef struct EvalSettings {
-    int batch;                    /* never more than Model.max_batch */
+    int batch; /* never more than Model.max_batch */
     int crops;
 } EvalSettings;
 

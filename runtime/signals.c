@@ -4,15 +4,13 @@
 
 volatile sig_atomic_t signals_stop;
 
-static void on_signal(int number)
-{
+static void on_signal(int number) {
     (void)number;
     signals_stop = 1;
 }
 
 /* SA_RESETHAND: the second signal of a kind does what it does by default. */
-void signals_catch(void)
-{
+void signals_catch(void) {
     static const int caught[] = {SIGTERM, SIGINT, SIGHUP};
     struct sigaction action;
     memset(&action, 0, sizeof action);

@@ -1,4 +1,5 @@
-/* SIGTERM, SIGINT and SIGHUP ask a training to finish its step, save and exit; a second one ends the program at once. */
+/* SIGTERM, SIGINT and SIGHUP ask a training to finish its step, save and exit; a second one ends the program at once.
+ */
 #ifndef CNNC_RUNTIME_SIGNALS_H
 #define CNNC_RUNTIME_SIGNALS_H
 

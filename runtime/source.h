@@ -8,14 +8,15 @@
 
 typedef enum SourceUse { SOURCE_TRAIN, SOURCE_VALIDATE, SOURCE_TEST } SourceUse;
 
-/* Opens the data of that use: with `folder` (may be NULL) its subfolder "train", "val" or "test", else what settings.data says. For
- * SOURCE_VALIDATE val comes before test, for SOURCE_TEST test before val, and then `folder` itself. NULL with err->code
- * RT_OK if there is none at all; NULL and an error if it cannot be read or its classes are not as many as the net's. */
+/* Opens the data of that use: with `folder` (may be NULL) its subfolder "train", "val" or "test", else what
+ * settings.data says. For SOURCE_VALIDATE val comes before test, for SOURCE_TEST test before val, and then `folder`
+ * itself. NULL with err->code RT_OK if there is none at all; NULL and an error if it cannot be read or its classes are
+ * not as many as the net's. */
 Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError *err);
 
 /* The loader's settings for it, without shuffle. Pictures that are left out are named on stderr. */
-bool source_config(const Model *m, const Dataset *data, const Pipeline *pipeline, int batch, int threads, LoaderConfig *config,
-                   RtError *err);
+bool source_config(const Model *m, const Dataset *data, const Pipeline *pipeline, int batch, int threads,
+                   LoaderConfig *config, RtError *err);
 
 /* The class names of a data set as a JSON array, to be released. */
 json_t *source_labels(const Dataset *data);

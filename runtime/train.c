@@ -16,15 +16,15 @@
 
 /* Something that is done again and again: every so many steps, or every so many seconds. */
 typedef struct Timer {
-    int64_t steps;               /* 0: not by steps */
-    double seconds, last;        /* seconds 0: not by time */
+    int64_t steps;        /* 0: not by steps */
+    double seconds, last; /* seconds 0: not by time */
 } Timer;
 
 typedef struct Session {
     const Context *context;
     const Options *options;
     Trainer t;
-    Dataset *data, *held_out;    /* held_out may be NULL: no evaluation */
+    Dataset *data, *held_out; /* held_out may be NULL: no evaluation */
     Pipeline *pipeline;
     LoaderConfig config;
     Evaluator *evaluator;
@@ -33,26 +33,26 @@ typedef struct Session {
     Timer evaluate, checkpoint;
     Progress progress;
     int64_t steps_per_epoch;
-    double deadline;             /* by rt_now; infinite unless `stop` is a time */
+    double deadline; /* by rt_now; infinite unless `stop` is a time */
     bool finished;
     double epoch_start;
-    int64_t pictures;            /* since busy was 0 */
-    double busy;                 /* seconds of this epoch in loading and steps, evaluation left out */
+    int64_t pictures; /* since busy was 0 */
+    double busy;      /* seconds of this epoch in loading and steps, evaluation left out */
 } Session;
 
-/* --- setting up ----------------------------------------------------------------------------------------------------- */
+/* ---- setting up ---- */
 
-static Timer timer_new(Quantity q, int64_t steps_per_epoch, RtError *err)
-{
+static Timer timer_new(Quantity q, int64_t steps_per_epoch, RtError *err) {
     Timer t = {.last = rt_now()};
-    if (q.unit == UNIT_SECONDS) t.seconds = q.value;
-    else if (q.unit != UNIT_NONE) t.steps = quantity_steps(q, steps_per_epoch, "train", err);
+    if (q.unit == UNIT_SECONDS)
+        t.seconds = q.value;
+    else if (q.unit != UNIT_NONE)
+        t.steps = quantity_steps(q, steps_per_epoch, "train", err);
     if (q.unit != UNIT_NONE && t.seconds <= 0 && t.steps < 1) t.steps = 1;
     return t;
 }
 
-static bool timer_due(Timer *t, int64_t step)
-{
+static bool timer_due(Timer *t, int64_t step) {
     if (t->steps) return step % t->steps == 0;
     double now = rt_now();
     if (t->seconds <= 0 || now - t->last < t->seconds) return false;
@@ -60,8 +60,7 @@ static bool timer_due(Timer *t, int64_t step)
     return true;
 }
 
-static bool open_data(Session *s, RtError *err)
-{
+static bool open_data(Session *s, RtError *err) {
     const Model *m = s->t.model;
     s->data = source_open(m, SOURCE_TRAIN, s->options->data, err);
     if (!s->data) {
@@ -81,8 +80,7 @@ static bool open_data(Session *s, RtError *err)
 }
 
 /* Works out how long an epoch is, and with it everything that is given in epochs. */
-static bool plan_time(Session *s, RtError *err)
-{
+static bool plan_time(Session *s, RtError *err) {
     int64_t count = (int64_t)dataset_count(s->data), batch = s->t.batch;
     s->steps_per_epoch = s->config.drop_last ? count / batch : (count + batch - 1) / batch;
     if (s->steps_per_epoch == 0) {
@@ -93,13 +91,13 @@ static bool plan_time(Session *s, RtError *err)
     if (!trainer_schedule(&s->t, s->options, s->steps_per_epoch, err)) return false;
     s->evaluate = timer_new(s->t.settings.evaluate, s->steps_per_epoch, err);
     s->checkpoint = timer_new(s->t.settings.checkpoint, s->steps_per_epoch, err);
-    s->deadline = s->t.total < 0 && s->t.settings.stop.unit == UNIT_SECONDS ? rt_now() + s->t.settings.stop.value : INFINITY;
+    s->deadline =
+        s->t.total < 0 && s->t.settings.stop.unit == UNIT_SECONDS ? rt_now() + s->t.settings.stop.value : INFINITY;
     s->t.at.samples = count;
     return !err->code;
 }
 
-static bool start_values(Session *s, RtError *err)
-{
+static bool start_values(Session *s, RtError *err) {
     Trainer *t = &s->t;
     if (s->options->resume && access(s->dir.checkpoint, F_OK) == 0) {
         if (!checkpoint_read(t->model, t->params, t->state, &t->at, s->dir.checkpoint, err)) return false;
@@ -110,8 +108,7 @@ static bool start_values(Session *s, RtError *err)
     return trainer_initialise(t, s->options, err);
 }
 
-static void announce(const Session *s)
-{
+static void announce(const Session *s) {
     const Model *m = s->t.model;
     char memory[24];
     RtError ignored = {.code = RT_OK};
@@ -122,8 +119,7 @@ static void announce(const Session *s)
     fflush(stdout);
 }
 
-static bool session_open(Session *s, RtError *err)
-{
+static bool session_open(Session *s, RtError *err) {
     if (!trainer_open(&s->t, s->context, s->options, err) || !open_data(s, err) || !plan_time(s, err)) return false;
     if (!rundir_open(&s->dir, s->context, s->options->out, err)) return false;
     if (s->held_out) {
@@ -135,8 +131,7 @@ static bool session_open(Session *s, RtError *err)
     return start_values(s, err);
 }
 
-static void session_close(Session *s)
-{
+static void session_close(Session *s) {
     progress_clear(&s->progress);
     evaluator_free(s->evaluator);
     pipeline_free(s->pipeline);
@@ -147,29 +142,23 @@ static void session_close(Session *s)
     trainer_close(&s->t);
 }
 
-/* --- evaluating and saving ------------------------------------------------------------------------------------------ */
+/* ---- evaluating and saving ---- */
 
-static bool save_checkpoint(Session *s, RtError *err)
-{
+static bool save_checkpoint(Session *s, RtError *err) {
     return checkpoint_write(s->t.model, s->t.params, s->t.state, &s->t.at, s->labels, s->dir.checkpoint, err);
 }
 
-static bool save_weights(Session *s, const char *path, double top1, RtError *err)
-{
+static bool save_weights(Session *s, const char *path, double top1, RtError *err) {
     json_t *extra = checkpoint_metadata(s->labels, &s->t.at, top1);
     bool ok = weights_write(s->t.model, s->t.params, NULL, path, extra, err);
     json_decref(extra);
     return ok;
 }
 
-static void show_evaluating(void *context, int64_t done, int64_t all)
-{
-    progress_evaluate(context, done, all);
-}
+static void show_evaluating(void *context, int64_t done, int64_t all) { progress_evaluate(context, done, all); }
 
 /* Sets *top1 in percent, or leaves it and sets at.evaluate if a signal came in between. */
-static bool evaluate(Session *s, double *top1, RtError *err)
-{
+static bool evaluate(Session *s, double *top1, RtError *err) {
     Evaluation e;
     memcpy(evaluator_params(s->evaluator), s->t.params, (size_t)s->t.model->param_bytes);
     if (!evaluator_run(s->evaluator, &signals_stop, show_evaluating, &s->progress, &e, err)) return false;
@@ -177,15 +166,14 @@ static bool evaluate(Session *s, double *top1, RtError *err)
     if (e.stopped) return true;
     progress_clear(&s->progress);
     *top1 = metrics_percent(&e.metrics, e.metrics.top1);
-    printf("  step %lld: evaluation loss %.4f  top1 %.2f %%  top5 %.2f %%  (%lld pictures, %.1f s)%s\n", (long long)s->t.at.step,
-           metrics_loss(&e.metrics), *top1, metrics_percent(&e.metrics, e.metrics.top5), (long long)e.metrics.pictures, e.seconds,
-           *top1 > s->t.at.best ? "  best so far" : "");
+    printf("  step %lld: evaluation loss %.4f  top1 %.2f %%  top5 %.2f %%  (%lld pictures, %.1f s)%s\n",
+           (long long)s->t.at.step, metrics_loss(&e.metrics), *top1, metrics_percent(&e.metrics, e.metrics.top5),
+           (long long)e.metrics.pictures, e.seconds, *top1 > s->t.at.best ? "  best so far" : "");
     fflush(stdout);
     return true;
 }
 
-static bool evaluate_and_save(Session *s, RtError *err)
-{
+static bool evaluate_and_save(Session *s, RtError *err) {
     double top1 = -1;
     s->t.at.evaluate = false;
     if (s->evaluator && !evaluate(s, &top1, err)) return false;
@@ -198,24 +186,27 @@ static bool evaluate_and_save(Session *s, RtError *err)
     return (own_timer && !s->finished) || save_checkpoint(s, err);
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
-static ProgressTrain figures(const Session *s, const Loader *loader, const Batch *b)
-{
+static ProgressTrain figures(const Session *s, const Loader *loader, const Batch *b) {
     const Trainer *t = &s->t;
     double rate = s->busy > 0 ? (double)s->pictures / s->busy : 0;
-    ProgressTrain p = {.epoch = s->config.epoch + 1, .done = (int64_t)b->number + 1, .all = (int64_t)loader_batches(loader),
-                       .running = &t->at.running, .lr = schedule_lr(t->schedule, t->at.step - 1), .rate = rate, .left = -1};
+    ProgressTrain p = {.epoch = s->config.epoch + 1,
+                       .done = (int64_t)b->number + 1,
+                       .all = (int64_t)loader_batches(loader),
+                       .running = &t->at.running,
+                       .lr = schedule_lr(t->schedule, t->at.step - 1),
+                       .rate = rate,
+                       .left = -1};
     p.waiting = s->busy > 0 ? loader_waited(loader) / s->busy : 0;
     if (t->total > 0) p.epochs = (t->total + s->steps_per_epoch - 1) / s->steps_per_epoch;
     if (t->last > 0 && rate > 0) p.left = (double)(t->last - t->at.step) * t->batch / rate;
     return p;
 }
 
-/* What comes after a step, in this order: end of the epoch, end of the training, evaluation, checkpoint. A signal leaves
- * an evaluation that is due to the run that goes on from here. */
-static bool after_step(Session *s, const Loader *loader, const Batch *b, RtError *err)
-{
+/* What comes after a step, in this order: end of the epoch, end of the training, evaluation, checkpoint. A signal
+ * leaves an evaluation that is due to the run that goes on from here. */
+static bool after_step(Session *s, const Loader *loader, const Batch *b, RtError *err) {
     TrainState *at = &s->t.at;
     ProgressTrain p = figures(s, loader, b);
     at->batch = (int64_t)b->number + 1;
@@ -235,8 +226,7 @@ static bool after_step(Session *s, const Loader *loader, const Batch *b, RtError
     return !timer_due(&s->checkpoint, at->step) || save_checkpoint(s, err);
 }
 
-static void run_epoch(Session *s, RtError *err)
-{
+static void run_epoch(Session *s, RtError *err) {
     s->config.epoch = (uint32_t)s->t.at.epoch;
     s->config.first_batch = (size_t)s->t.at.batch;
     s->epoch_start = rt_now();
@@ -256,7 +246,7 @@ static void run_epoch(Session *s, RtError *err)
     bool ended = !err->code && !s->finished && !signals_stop && s->t.at.epoch == s->config.epoch;
     if (ended && s->pictures == 0 && s->config.first_batch == 0)
         rt_fail(err, RT_DATA, "an epoch without a single readable picture");
-    if (ended) {   /* the last batches of the epoch were left out */
+    if (ended) { /* the last batches of the epoch were left out */
         s->t.at.epoch++;
         s->t.at.batch = 0;
         s->t.at.running = (Metrics){0};
@@ -264,23 +254,22 @@ static void run_epoch(Session *s, RtError *err)
     loader_free(loader);
 }
 
-static int run(Session *s, RtError *err)
-{
+static int run(Session *s, RtError *err) {
     TrainState *at = &s->t.at;
     s->finished = s->t.last >= 0 && at->step >= s->t.last;
-    if (s->finished && !at->evaluate) printf("nothing to do: step %lld of %lld is done\n", (long long)at->step, (long long)s->t.last);
+    if (s->finished && !at->evaluate)
+        printf("nothing to do: step %lld of %lld is done\n", (long long)at->step, (long long)s->t.last);
     if (at->evaluate && !evaluate_and_save(s, err)) return err->code;
     while (!s->finished && !signals_stop && !err->code) run_epoch(s, err);
     if (err->code) return err->code;
     if (!signals_stop || (s->finished && !at->evaluate)) return RT_OK;
     if (!save_checkpoint(s, err)) return err->code;
     progress_clear(&s->progress);
-    return rt_fail(err, RT_STOPPED, "stopped by a signal at step %lld; saved %s; --resume goes on from there", (long long)at->step,
-                   s->dir.checkpoint);
+    return rt_fail(err, RT_STOPPED, "stopped by a signal at step %lld; saved %s; --resume goes on from there",
+                   (long long)at->step, s->dir.checkpoint);
 }
 
-int train_command(const Context *c, const Options *o, RtError *err)
-{
+int train_command(const Context *c, const Options *o, RtError *err) {
     Session s = {.context = c, .options = o};
     if (o->replay) return replay_train(c, o, err);
     signals_catch();

@@ -7,8 +7,7 @@
 #include "init.h"
 #include "params.h"
 
-static bool take_batch(Trainer *t, const Options *o, RtError *err)
-{
+static bool take_batch(Trainer *t, const Options *o, RtError *err) {
     t->batch = o->batch ? (int)o->batch : t->settings.batch;
     if (t->batch <= t->settings.batch) return true;
     rt_fail(err, RT_USAGE, "--batch: %d is more than %d, the batch of the train section that this program was made for",
@@ -16,8 +15,7 @@ static bool take_batch(Trainer *t, const Options *o, RtError *err)
     return false;
 }
 
-static bool take_memory(Trainer *t, RtError *err)
-{
+static bool take_memory(Trainer *t, RtError *err) {
     const Model *m = t->model;
     t->params = block_alloc(m->param_bytes, err);
     t->state = block_alloc(m->state_bytes, err);
@@ -27,8 +25,7 @@ static bool take_memory(Trainer *t, RtError *err)
     return t->exec != NULL;
 }
 
-bool trainer_open(Trainer *t, const Context *c, const Options *o, RtError *err)
-{
+bool trainer_open(Trainer *t, const Context *c, const Options *o, RtError *err) {
     *t = (Trainer){.context = c, .model = c->model};
     if (!train_settings(c->model, &t->settings, err) || !take_batch(t, o, err)) return false;
     if (o->seed >= 0) t->settings.seed = (uint64_t)o->seed;
@@ -40,8 +37,7 @@ bool trainer_open(Trainer *t, const Context *c, const Options *o, RtError *err)
     return t->pool && take_memory(t, err);
 }
 
-void trainer_close(Trainer *t)
-{
+void trainer_close(Trainer *t) {
     exec_free(t->exec);
     pool_free(t->pool);
     block_free(t->params);
@@ -51,8 +47,7 @@ void trainer_close(Trainer *t)
     train_settings_free(&t->settings);
 }
 
-bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtError *err)
-{
+bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtError *err) {
     Quantity stop = t->settings.stop;
     if (o->epochs) stop = (Quantity){(double)o->epochs, UNIT_EPOCHS};
     t->total = stop.unit == UNIT_SECONDS ? -1 : quantity_steps(stop, steps_per_epoch, "train.stop", err);
@@ -63,22 +58,17 @@ bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtE
     return t->schedule != NULL;
 }
 
-bool trainer_initialise(Trainer *t, const Options *o, RtError *err)
-{
+bool trainer_initialise(Trainer *t, const Options *o, RtError *err) {
     const char *path = o->weights ? o->weights : t->settings.init_path;
     const Globs *except = o->weights ? NULL : &t->settings.init_except;
     if (!init_params(t->model, t->at.seed, t->pool, t->params, err)) return false;
     return !path || params_read(t->context, path, except, t->params, NULL, err);
 }
 
-double trainer_lr(const Trainer *t)
-{
-    return schedule_lr(t->schedule, t->at.step);
-}
+double trainer_lr(const Trainer *t) { return schedule_lr(t->schedule, t->at.step); }
 
 /* The loss is summed in the order of the pictures, so it is the same for any number of threads. */
-static double count_batch(Trainer *t, int n, const int32_t *labels)
-{
+static double count_batch(Trainer *t, int n, const int32_t *labels) {
     double sum = 0;
     for (int i = 0; i < n; i++) {
         double loss = (double)exec_output(t->exec, t->loss, i, 0, 0);
@@ -89,15 +79,15 @@ static double count_batch(Trainer *t, int n, const int32_t *labels)
     return sum / n;
 }
 
-bool trainer_step(Trainer *t, int n, const float *images, const int32_t *labels, double *loss, RtError *err)
-{
+bool trainer_step(Trainer *t, int n, const float *images, const int32_t *labels, double *loss, RtError *err) {
     uint32_t key[2] = {(uint32_t)(t->at.seed ^ t->at.seed >> 32), (uint32_t)t->at.step};
     exec_set_lr(t->exec, (float)trainer_lr(t));
     exec_run(t->exec, n, images, labels, key);
     *loss = count_batch(t, n, labels);
     t->at.step++;
     if (isfinite(*loss)) return true;
-    rt_fail(err, RT_NOT_FINITE, "step %lld: the loss is %s (learning rate %g, epoch %lld); saved files were not touched",
+    rt_fail(err, RT_NOT_FINITE,
+            "step %lld: the loss is %s (learning rate %g, epoch %lld); saved files were not touched",
             (long long)t->at.step, isnan(*loss) ? "not a number" : "infinite", schedule_lr(t->schedule, t->at.step - 1),
             (long long)t->at.epoch + 1);
     return false;

@@ -13,14 +13,14 @@ typedef struct Trainer {
     const Model *model;
     Pool *pool;
     TrainSettings settings;
-    Schedule *schedule;          /* set by trainer_schedule */
-    int64_t total;               /* steps of the whole training, which the schedule goes by; -1: not known */
-    int64_t last;                /* the step this run ends with: total, or --steps if that is earlier; -1: not known */
+    Schedule *schedule; /* set by trainer_schedule */
+    int64_t total;      /* steps of the whole training, which the schedule goes by; -1: not known */
+    int64_t last;       /* the step this run ends with: total, or --steps if that is earlier; -1: not known */
     int batch;
     float *params, *state;
     Exec *exec;
-    const ModelOutput *loss, *logits;   /* logits may be NULL */
-    float *scores;               /* [classes], of one picture */
+    const ModelOutput *loss, *logits; /* logits may be NULL */
+    float *scores;                    /* [classes], of one picture */
     TrainState at;
 } Trainer;
 
@@ -32,9 +32,9 @@ bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtE
 /* Initial values, or the weights of --weights or settings.train.init. */
 bool trainer_initialise(Trainer *t, const Options *o, RtError *err);
 
-double trainer_lr(const Trainer *t);   /* of the next step */
-/* One step on n <= t->batch pictures. *loss becomes their mean loss; at.step and at.running go on. RT_NOT_FINITE if the loss is not
- * finite. images, labels: see exec_run; labels must lie in 0..classes-1. */
+double trainer_lr(const Trainer *t); /* of the next step */
+/* One step on n <= t->batch pictures. *loss becomes their mean loss; at.step and at.running go on. RT_NOT_FINITE if the
+ * loss is not finite. images, labels: see exec_run; labels must lie in 0..classes-1. */
 bool trainer_step(Trainer *t, int n, const float *images, const int32_t *labels, double *loss, RtError *err);
 
 #endif

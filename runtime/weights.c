@@ -6,26 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLICE = 1 << 18 };   /* logical elements read or written at a time: 1 MiB */
+enum { SLICE = 1 << 18 }; /* logical elements read or written at a time: 1 MiB */
 
-bool globs_match(const Globs *g, const char *name)
-{
+bool globs_match(const Globs *g, const char *name) {
     for (int i = 0; g && i < g->n; i++)
         if (fnmatch(g->glob[i], name, 0) == 0) return true;
     return false;
 }
 
-/* --- does the file belong to the net? ------------------------------------------------------------------------------- */
+/* ---- does the file belong to the net? ---- */
 
-/* A file may flatten or unfold the inputs of a layer (a fully connected weight as [O,I] or [O,C,H,W]), never the outputs. */
-static bool same_shape(const ModelParam *p, const SafeTensor *t)
-{
+/* A file may flatten or unfold the inputs of a layer (a fully connected weight as [O,I] or [O,C,H,W]), never the
+ * outputs. */
+static bool same_shape(const ModelParam *p, const SafeTensor *t) {
     int64_t first = t->rank ? t->shape[0] : 1, own = p->rank ? p->shape[0] : 1;
     return first == own && t->elements == p->elements;
 }
 
-static const ModelParam *find_param(const ModelParam *param, int n, const char *name)
-{
+static const ModelParam *find_param(const ModelParam *param, int n, const char *name) {
     for (int i = 0; i < n; i++)
         if (strcmp(param[i].name, name) == 0) return &param[i];
     return NULL;
@@ -37,9 +35,7 @@ typedef struct Difference {
     char names[130];
 } Difference;
 
-__attribute__((format(printf, 2, 3)))
-static void differ(Difference *d, const char *format, ...)
-{
+__attribute__((format(printf, 2, 3))) static void differ(Difference *d, const char *format, ...) {
     enum { NAMED = 3 };
     if (++d->n > NAMED) return;
     size_t used = strlen(d->names);
@@ -51,16 +47,14 @@ static void differ(Difference *d, const char *format, ...)
     va_end(args);
 }
 
-static void shape_text(int rank, const int64_t *shape, char *text, size_t room)
-{
+static void shape_text(int rank, const int64_t *shape, char *text, size_t room) {
     size_t used = (size_t)snprintf(text, room, "[");
     for (int i = 0; i < rank && used < room; i++)
         used += (size_t)snprintf(text + used, room - used, i ? ",%lld" : "%lld", (long long)shape[i]);
     if (used < room) snprintf(text + used, room - used, "]");
 }
 
-static void compare_shape(const ModelParam *p, const SafeTensor *t, Difference *shape, Difference *type)
-{
+static void compare_shape(const ModelParam *p, const SafeTensor *t, Difference *shape, Difference *type) {
     char net[48], file[48];
     if (strcmp(t->dtype, "F32") != 0) {
         differ(type, "%.40s (%s)", p->name, t->dtype);
@@ -72,26 +66,27 @@ static void compare_shape(const ModelParam *p, const SafeTensor *t, Difference *
     differ(shape, "%.40s (net %s, file %s)", p->name, net, file);
 }
 
-static void add_difference(char *text, size_t room, const Difference *d, const char *what)
-{
+static void add_difference(char *text, size_t room, const Difference *d, const char *what) {
     size_t used = strlen(text);
     if (d->n && used < room)
         snprintf(text + used, room - used, "; %d %s: %s%s", d->n, what, d->names, d->n > 3 ? ", ..." : "");
 }
 
-static bool belongs(const Model *m, const SafeFile *f, const Globs *except, RtError *err)
-{
+static bool belongs(const Model *m, const SafeFile *f, const Globs *except, RtError *err) {
     Difference missing = {0}, extra = {0}, shape = {0}, type = {0};
     for (int i = 0; i < m->n_param; i++) {
         const ModelParam *p = &m->param[i];
         const SafeTensor *t = safe_find(f, p->name);
         if (globs_match(except, p->name)) continue;
-        if (!t) differ(&missing, "%.40s", p->name);
-        else compare_shape(p, t, &shape, &type);
+        if (!t)
+            differ(&missing, "%.40s", p->name);
+        else
+            compare_shape(p, t, &shape, &type);
     }
     for (size_t i = 0; i < f->n; i++) {
         const char *name = f->tensor[i].name;
-        if (!globs_match(except, name) && !find_param(m->param, m->n_param, name) && !find_param(m->state, m->n_state, name))
+        if (!globs_match(except, name) && !find_param(m->param, m->n_param, name) &&
+            !find_param(m->state, m->n_state, name))
             differ(&extra, "%.40s", name);
     }
     if (!missing.n && !extra.n && !shape.n && !type.n) return true;
@@ -104,11 +99,10 @@ static bool belongs(const Model *m, const SafeFile *f, const Globs *except, RtEr
     return false;
 }
 
-/* --- reading and writing tensors ------------------------------------------------------------------------------------ */
+/* ---- reading and writing tensors ---- */
 
-static bool all_finite(const float *x, int64_t n)
-{
-    const uint32_t exponent = 0x7f800000;   /* all ones in a NaN or an infinity, and only there */
+static bool all_finite(const float *x, int64_t n) {
+    const uint32_t exponent = 0x7f800000; /* all ones in a NaN or an infinity, and only there */
     bool bad = false;
     for (int64_t i = 0; i < n; i++) {
         uint32_t bits;
@@ -118,15 +112,13 @@ static bool all_finite(const float *x, int64_t n)
     return !bad;
 }
 
-static bool any_negative(const float *x, int64_t n)
-{
+static bool any_negative(const float *x, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         if (x[i] < 0) return true;
     return false;
 }
 
-static bool check_values(const ModelParam *p, const SafeFile *f, const float *x, int64_t n, RtError *err)
-{
+static bool check_values(const ModelParam *p, const SafeFile *f, const float *x, int64_t n, RtError *err) {
     static const char variance[] = "running_var";
     size_t length = strlen(p->name);
     if (!all_finite(x, n)) {
@@ -139,8 +131,7 @@ static bool check_values(const ModelParam *p, const SafeFile *f, const float *x,
     return false;
 }
 
-static bool read_param(const ModelParam *p, const SafeFile *f, float *region, float *buffer, RtError *err)
-{
+static bool read_param(const ModelParam *p, const SafeFile *f, float *region, float *buffer, RtError *err) {
     const SafeTensor *t = safe_find(f, p->name);
     float *stored = region + p->offset / 4;
     memset(stored, 0, (size_t)p->bytes);
@@ -155,8 +146,7 @@ static bool read_param(const ModelParam *p, const SafeFile *f, float *region, fl
 }
 
 /* A file never gets a NaN, so that the last good one is not lost to a training that went wrong. */
-static bool write_param(const ModelParam *p, SafeWriter *w, const float *region, float *buffer, RtError *err)
-{
+static bool write_param(const ModelParam *p, SafeWriter *w, const float *region, float *buffer, RtError *err) {
     const float *stored = region + p->offset / 4;
     for (int64_t i = 0; i < form_slices(&p->form, SLICE); i++) {
         Slice s = form_slice(&p->form, SLICE, i);
@@ -172,8 +162,7 @@ static bool write_param(const ModelParam *p, SafeWriter *w, const float *region,
 }
 
 /* Room for the largest slice of any of these. */
-static float *slice_buffer(const ModelParam *param, int n, RtError *err)
-{
+static float *slice_buffer(const ModelParam *param, int n, RtError *err) {
     int64_t most = 1;
     for (int i = 0; i < n; i++) {
         int64_t elements = form_slice_elements(&param[i].form, SLICE);
@@ -182,8 +171,7 @@ static float *slice_buffer(const ModelParam *param, int n, RtError *err)
     return rt_alloc((size_t)most, sizeof(float), err);
 }
 
-bool weights_read(const Model *m, const SafeFile *f, const Globs *except, float *params, RtError *err)
-{
+bool weights_read(const Model *m, const SafeFile *f, const Globs *except, float *params, RtError *err) {
     if (!belongs(m, f, except, err) || !safe_check(f, err)) return false;
     float *buffer = slice_buffer(m->param, m->n_param, err);
     bool ok = buffer != NULL;
@@ -193,39 +181,36 @@ bool weights_read(const Model *m, const SafeFile *f, const Globs *except, float 
     return ok;
 }
 
-bool weights_read_state(const Model *m, const SafeFile *f, float *state, RtError *err)
-{
+bool weights_read_state(const Model *m, const SafeFile *f, float *state, RtError *err) {
     float *buffer = slice_buffer(m->state, m->n_state, err);
     bool ok = buffer != NULL;
     for (int i = 0; ok && i < m->n_state; i++) {
         const ModelParam *p = &m->state[i];
         const SafeTensor *t = safe_find(f, p->name);
         ok = t && same_shape(p, t) && strcmp(t->dtype, "F32") == 0;
-        if (!ok) rt_fail(err, RT_DATA, "%s does not fit net %s: tensor \"%.120s\" is missing or of another shape", f->path,
-                         m->name, p->name);
+        if (!ok)
+            rt_fail(err, RT_DATA, "%s does not fit net %s: tensor \"%.120s\" is missing or of another shape", f->path,
+                    m->name, p->name);
         ok = ok && read_param(p, f, state, buffer, err);
     }
     free(buffer);
     return ok;
 }
 
-/* --- writing a file ------------------------------------------------------------------------------------------------- */
+/* ---- writing a file ---- */
 
-static void describe(const ModelParam *p, SafeTensor *t)
-{
+static void describe(const ModelParam *p, SafeTensor *t) {
     *t = (SafeTensor){.name = p->name, .dtype = "F32", .rank = p->file_rank};
     memcpy(t->shape, p->file_shape, sizeof p->file_shape);
 }
 
-static void add_json_text(json_t *to, const char *key, const json_t *value)
-{
+static void add_json_text(json_t *to, const char *key, const json_t *value) {
     char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     if (text) json_object_set_new(to, key, json_string(text));
     free(text);
 }
 
-static json_t *metadata_of(const Model *m, json_t *extra)
-{
+static json_t *metadata_of(const Model *m, json_t *extra) {
     json_t *j = json_pack("{s:s, s:s}", "net", m->name, "cnnc", CNNC_VERSION);
     add_json_text(j, "options", m->options);
     add_json_text(j, "input", model_section(m, "input"));
@@ -233,8 +218,7 @@ static json_t *metadata_of(const Model *m, json_t *extra)
     return j;
 }
 
-static bool write_all(const Model *m, const float *params, const float *state, SafeWriter *w, RtError *err)
-{
+static bool write_all(const Model *m, const float *params, const float *state, SafeWriter *w, RtError *err) {
     float *a = slice_buffer(m->param, m->n_param, err), *b = slice_buffer(m->state, m->n_state, err);
     bool ok = a && b;
     for (int i = 0; ok && i < m->n_param; i++) ok = write_param(&m->param[i], w, params, a, err);
@@ -244,8 +228,8 @@ static bool write_all(const Model *m, const float *params, const float *state, S
     return ok;
 }
 
-bool weights_write(const Model *m, const float *params, const float *state, const char *path, json_t *extra, RtError *err)
-{
+bool weights_write(const Model *m, const float *params, const float *state, const char *path, json_t *extra,
+                   RtError *err) {
     size_t n = (size_t)m->n_param + (state ? (size_t)m->n_state : 0);
     SafeTensor *tensor = rt_alloc(n, sizeof *tensor, err);
     if (!tensor) return false;
@@ -261,8 +245,7 @@ bool weights_write(const Model *m, const float *params, const float *state, cons
     return false;
 }
 
-json_t *weights_labels(const Model *m, const SafeFile *f)
-{
+json_t *weights_labels(const Model *m, const SafeFile *f) {
     const char *text = safe_metadata(f, "labels");
     json_t *labels = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     bool ok = json_is_array(labels) && json_array_size(labels) == (size_t)m->classes;

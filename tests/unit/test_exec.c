@@ -10,26 +10,23 @@
 
 static const uint32_t no_key[2] = {0, 0};
 
-static Model *parse(const char *text)
-{
+static Model *parse(const char *text) {
     RtError err = {.code = RT_OK};
     Model *m = model_parse(text, TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     return m;
 }
 
-static float *pictures(int n)
-{
+static float *pictures(int n) {
     float *x = rt_alloc_aligned((size_t)n, TOY_IN * sizeof *x, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(x);
     for (int i = 0; i < n * TOY_IN; i++) x[i] = (float)(i * 37 % 101) / 50 - 1;
     return x;
 }
 
-/* --- running -------------------------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
-static void test_infer(void)
-{
+static void test_infer(void) {
     enum { MOST = 8 };
     Model *m = parse(toy_model);
     RtError err = {.code = RT_OK};
@@ -59,8 +56,7 @@ static void test_infer(void)
 }
 
 /* 20 steps; the parameters after them. */
-static void train(const Model *m, int threads, float *params)
-{
+static void train(const Model *m, int threads, float *params) {
     enum { N = 4 };
     static const int32_t label[16] __attribute__((aligned(64))) = {2, 0, 1, 2};
     RtError err = {.code = RT_OK};
@@ -83,8 +79,7 @@ static void train(const Model *m, int threads, float *params)
     free(x);
 }
 
-static void test_training_does_not_depend_on_threads(void)
-{
+static void test_training_does_not_depend_on_threads(void) {
     Model *m = parse(toy_model);
     float *a = block_alloc(m->param_bytes, NULL), *b = block_alloc(m->param_bytes, NULL);
     CU_ASSERT_FATAL(a && b);
@@ -99,18 +94,18 @@ static void test_training_does_not_depend_on_threads(void)
 }
 
 /* arg: param; counts its runs in the parameter. */
-static void count_run(void *const *arg, const CnncRun *run, int64_t begin, int64_t end)
-{
+static void count_run(void *const *arg, const CnncRun *run, int64_t begin, int64_t end) {
     (void)run, (void)begin, (void)end;
     ++*(float *)arg[0];
 }
 
-static void test_once_steps(void)
-{
+static void test_once_steps(void) {
     static const char text[] = TOY_MODEL(TOY_PARAMS, TOY_STATE,
-        "{\"batch_bytes\": 64, \"fixed_bytes\": 0, \"once\": 1, \"steps\": ["
-        "{\"kernel\": 0, \"args\": [[\"param\",0]], \"tasks\": 1}, {\"kernel\": 0, \"args\": [[\"param\",4]], \"tasks\": 1}],"
-        "\"outputs\": {\"scores\": " TOY_OUTPUT(0) "}}", "null", "{}");
+                                         "{\"batch_bytes\": 64, \"fixed_bytes\": 0, \"once\": 1, \"steps\": ["
+                                         "{\"kernel\": 0, \"args\": [[\"param\",0]], \"tasks\": 1}, {\"kernel\": 0, "
+                                         "\"args\": [[\"param\",4]], \"tasks\": 1}],"
+                                         "\"outputs\": {\"scores\": " TOY_OUTPUT(0) "}}",
+                                         "null", "{}");
     static CnncKernel *const kernel[] = {count_run};
     Model *m = parse(text);
     RtError err = {.code = RT_OK};
@@ -134,8 +129,7 @@ static void test_once_steps(void)
     model_free(m);
 }
 
-static void test_blocks_are_zero_and_aligned(void)
-{
+static void test_blocks_are_zero_and_aligned(void) {
     static const int64_t size[] = {0, 1, 64, 4096, 100000, 2 << 20, (5 << 20) + 64};
     for (size_t i = 0; i < sizeof size / sizeof size[0]; i++) {
         char *p = block_alloc(size[i], NULL);
@@ -152,15 +146,16 @@ static void test_blocks_are_zero_and_aligned(void)
     CU_ASSERT_EQUAL(err.code, RT_OS);
 }
 
-/* --- initial values ------------------------------------------------------------------------------------------------- */
+/* ---- initial values ---- */
 
-#define PARAM(shape, block, kind, a, b) \
-    TOY_MODEL("[{\"name\": \"w\", \"role\": \"weight\", \"shape\": " shape ", \"block\": " block ", \"offset\": 0, \"bytes\": 4194304, " \
-              "\"init\": {\"kind\": \"" kind "\", \"a\": " a ", \"b\": " b "}}]", "[]", TOY_INFER, "null", "{}")
+#define PARAM(shape, block, kind, a, b)                                                                                \
+    TOY_MODEL("[{\"name\": \"w\", \"role\": \"weight\", \"shape\": " shape ", \"block\": " block                       \
+              ", \"offset\": 0, \"bytes\": 4194304, "                                                                  \
+              "\"init\": {\"kind\": \"" kind "\", \"a\": " a ", \"b\": " b "}}]",                                      \
+              "[]", TOY_INFER, "null", "{}")
 
 /* The model with room for one large parameter. */
-static Model *one_param(const char *text)
-{
+static Model *one_param(const char *text) {
     static const char small[] = "\"param_bytes\": 832", large[] = "\"param_bytes\": 4194304";
     RtError err = {.code = RT_OK};
     const char *at = strstr(text, small);
@@ -171,17 +166,17 @@ static Model *one_param(const char *text)
     memcpy(copy + (at - text) + sizeof large - 1, at + sizeof small - 1, strlen(at) - sizeof small + 2);
     Model *m = model_parse(copy, TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-    free(copy);   /* nothing of the text is used by these tests */
+    free(copy); /* nothing of the text is used by these tests */
     return m;
 }
 
 /* The logical values that init_params gives; the caller frees. */
-static float *initial(const char *text, uint64_t seed, int threads)
-{
+static float *initial(const char *text, uint64_t seed, int threads) {
     Model *m = one_param(text);
     RtError err = {.code = RT_OK};
     Pool *pool = pool_new(threads, &err);
-    float *params = rt_alloc_aligned(1, (size_t)m->param_bytes, &err), *logical = rt_alloc(1, (size_t)m->param_bytes, &err);
+    float *params = rt_alloc_aligned(1, (size_t)m->param_bytes, &err),
+          *logical = rt_alloc(1, (size_t)m->param_bytes, &err);
     CU_ASSERT_FATAL(params && logical && init_params(m, seed, pool, params, &err));
     unpack(&m->param[0].form, params, logical);
     free(params);
@@ -190,11 +185,11 @@ static float *initial(const char *text, uint64_t seed, int threads)
     return logical;
 }
 
-static void test_initial_values_do_not_depend_on_layout(void)
-{
+static void test_initial_values_do_not_depend_on_layout(void) {
     enum { N = 70 * 30 * 9 };
-    static const char *const texts[] = {PARAM("[70,30,3,3]", "[1,1]", "he", "0", "0"), PARAM("[70,30,3,3]", "[16,16]", "he", "0", "0"),
-                                        PARAM("[70,30,3,3]", "[8,1]", "he", "0", "0"), PARAM("[70,30,3,3]", "[1,4]", "he", "0", "0")};
+    static const char *const texts[] = {
+        PARAM("[70,30,3,3]", "[1,1]", "he", "0", "0"), PARAM("[70,30,3,3]", "[16,16]", "he", "0", "0"),
+        PARAM("[70,30,3,3]", "[8,1]", "he", "0", "0"), PARAM("[70,30,3,3]", "[1,4]", "he", "0", "0")};
     float *want = initial(texts[0], 5, 1), *other = initial(texts[0], 6, 1);
     for (int i = 0; i < 4; i++)
         for (int threads = 1; threads <= 3; threads++) {
@@ -208,8 +203,7 @@ static void test_initial_values_do_not_depend_on_layout(void)
 }
 
 /* Mean, deviation and range of 400 x 90 x 9 values, fan_in 810, fan_out 3600. */
-static void test_laws(void)
-{
+static void test_laws(void) {
     enum { N = 400 * 90 * 9 };
     const double he = sqrt(2.0 / 810), xavier = sqrt(6.0 / 4410), torch = 1 / sqrt(810.0);
     const struct {
@@ -240,27 +234,26 @@ static void test_laws(void)
     }
 }
 
-/* --- accuracy ------------------------------------------------------------------------------------------------------- */
+/* ---- accuracy ---- */
 
-static void test_ties_are_wrong(void)
-{
-    static const float even[6] = {1, 1, 1, 1, 1, 1}, two[6] = {3, 3, 1, 0, -1, -2}, bad[6] = {0, NAN, NAN, NAN, NAN, NAN};
+static void test_ties_are_wrong(void) {
+    static const float even[6] = {1, 1, 1, 1, 1, 1}, two[6] = {3, 3, 1, 0, -1, -2},
+                       bad[6] = {0, NAN, NAN, NAN, NAN, NAN};
     Metrics m = {0};
     CU_ASSERT_EQUAL(metrics_rank(even, 6, 2), 5);
     CU_ASSERT_EQUAL(metrics_rank(two, 6, 0), 1);
     CU_ASSERT_EQUAL(metrics_rank(two, 6, 4), 4);
     CU_ASSERT_EQUAL(metrics_rank(bad, 6, 0), 5);
     CU_ASSERT_EQUAL(metrics_rank(bad, 6, 1), 5);
-    metrics_add(&m, even, 6, 2, 1);   /* neither top-1 nor top-5 */
-    metrics_add(&m, two, 6, 0, 2);    /* top-5 only */
-    metrics_add(&m, two, 6, 4, 3);    /* fifth */
+    metrics_add(&m, even, 6, 2, 1); /* neither top-1 nor top-5 */
+    metrics_add(&m, two, 6, 0, 2);  /* top-5 only */
+    metrics_add(&m, two, 6, 4, 3);  /* fifth */
     CU_ASSERT_EQUAL(m.top1, 0);
     CU_ASSERT_EQUAL(m.top5, 2);
     CU_ASSERT_DOUBLE_EQUAL(metrics_loss(&m), 2, 1e-12);
 }
 
-static void test_cross_entropy(void)
-{
+static void test_cross_entropy(void) {
     static const float logits[3] = {1000, 999, 998}, p[3] = {0.5f, 0.25f, 0.25f};
     double out[3];
     CU_ASSERT_DOUBLE_EQUAL(metrics_cross_entropy(logits, 3, 1, false), 1 + log(1 + exp(-1) + exp(-2)), 1e-12);
@@ -270,8 +263,7 @@ static void test_cross_entropy(void)
     CU_ASSERT_DOUBLE_EQUAL(out[1] / out[0], exp(-1), 1e-12);
 }
 
-int main(void)
-{
+int main(void) {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("exec", NULL, NULL);
     CU_add_test(suite, "infer", test_infer);

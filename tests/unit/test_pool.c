@@ -1,4 +1,5 @@
-/* The thread pool: every task exactly once, for many task counts and thread numbers; steps see what the steps before wrote. */
+/* The thread pool: every task exactly once, for many task counts and thread numbers; steps see what the steps before
+ * wrote. */
 #include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +10,12 @@
 enum { MOST = 4099 };
 
 /* arg[0]: a counter a task. */
-static void count_tasks(void *const *arg, const CnncRun *run, int64_t begin, int64_t end)
-{
+static void count_tasks(void *const *arg, const CnncRun *run, int64_t begin, int64_t end) {
     unsigned char *count = arg[0];
     for (int64_t t = begin; t < end; t++) count[t] = (unsigned char)(count[t] + run->n);
 }
 
-static void check_counts(Pool *p, int64_t tasks)
-{
+static void check_counts(Pool *p, int64_t tasks) {
     static unsigned char count[MOST + 1];
     void *arg[] = {count};
     CnncRun run = {.n = 1};
@@ -27,8 +26,7 @@ static void check_counts(Pool *p, int64_t tasks)
     CU_ASSERT_EQUAL(wrong, 0);
 }
 
-static void test_every_task_once(void)
-{
+static void test_every_task_once(void) {
     static const int64_t tasks[] = {0, 1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 64, 100, 1000, MOST};
     for (int threads = 1; threads <= 9; threads++) {
         Pool *p = pool_new(threads, NULL);
@@ -40,16 +38,14 @@ static void test_every_task_once(void)
 }
 
 /* arg: from, to, [MOST] each. to[t] = from[MOST - 1 - t] + 1: every task reads what another thread wrote. */
-static void mirror(void *const *arg, const CnncRun *run, int64_t begin, int64_t end)
-{
+static void mirror(void *const *arg, const CnncRun *run, int64_t begin, int64_t end) {
     const int32_t *from = arg[0];
     int32_t *to = arg[1];
     (void)run;
     for (int64_t t = begin; t < end; t++) to[t] = from[MOST - 1 - t] + 1;
 }
 
-static void test_steps_follow_each_other(void)
-{
+static void test_steps_follow_each_other(void) {
     enum { STEPS = 2000 };
     static int32_t a[MOST], b[MOST];
     Pool *p = pool_new(4, NULL);
@@ -58,7 +54,7 @@ static void test_steps_follow_each_other(void)
     memset(a, 0, sizeof a);
     for (int i = 0; i < STEPS; i++) {
         pool_run(p, mirror, i % 2 ? back : there, &run, MOST);
-        if (i % 500 == 0) usleep(2000);   /* long enough for the workers to fall asleep */
+        if (i % 500 == 0) usleep(2000); /* long enough for the workers to fall asleep */
     }
     int wrong = 0;
     for (int t = 0; t < MOST; t++) wrong += a[t] != STEPS;
@@ -66,8 +62,7 @@ static void test_steps_follow_each_other(void)
     pool_free(p);
 }
 
-static void test_thread_count(void)
-{
+static void test_thread_count(void) {
     RtError err = {.code = RT_OK};
     unsetenv("CNNC_THREADS");
     CU_ASSERT_EQUAL(pool_threads(3, &err), 3);
@@ -86,8 +81,7 @@ static void test_thread_count(void)
     unsetenv("CNNC_THREADS");
 }
 
-int main(void)
-{
+int main(void) {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("pool", NULL, NULL);
     CU_add_test(suite, "every task once", test_every_task_once);

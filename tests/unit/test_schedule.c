@@ -5,14 +5,13 @@
 
 #include "runtime/schedule.h"
 
-enum { EPOCH = 10, TOTAL = 100 };   /* steps */
+enum { EPOCH = 10, TOTAL = 100 }; /* steps */
 
-static Schedule *make(const char *text, int64_t total, RtError *err)
-{
+static Schedule *make(const char *text, int64_t total, RtError *err) {
     json_t *j = json_loads(text, 0, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(j);
     Schedule *s = schedule_new(j, EPOCH, total, err);
-    json_decref(j);   /* a schedule keeps nothing of its text */
+    json_decref(j); /* a schedule keeps nothing of its text */
     return s;
 }
 
@@ -30,25 +29,31 @@ static const struct {
      {{0, 1}, {29, 1}, {30, 0.1}, {59, 0.1}, {60, 0.01}, {90, 0.001}}},
     {"[{\"call\": \"exp\", \"base\": 1, \"gamma\": 0.25, \"every\": {\"value\": 20, \"unit\": \"steps\"}}]",
      {{0, 1}, {10, 0.5}, {20, 0.25}, {30, 0.125}, {40, 0.0625}, {60, 0.015625}}},
-    {"[{\"call\": \"multistep\", \"base\": 2, \"gamma\": 0.5, \"at\": [{\"value\": 3, \"unit\": \"epochs\"}, {\"value\": 50, "
+    {"[{\"call\": \"multistep\", \"base\": 2, \"gamma\": 0.5, \"at\": [{\"value\": 3, \"unit\": \"epochs\"}, "
+     "{\"value\": 50, "
      "\"unit\": \"batches\"}]}]",
      {{0, 2}, {29, 2}, {30, 1}, {49, 1}, {50, 0.5}, {99, 0.5}}},
-    {"[{\"call\": \"poly\", \"base\": 1, \"power\": 2, \"to\": 0}]", {{0, 1}, {50, 0.25}, {90, 0.01}, {100, 0}, {200, 0}, {0, 1}}},
-    {"[{\"call\": \"cosine\", \"base\": 1, \"to\": 0.2}]", {{0, 1}, {50, 0.6}, {25, 0.6 + 0.4 * M_SQRT1_2}, {100, 0.2}, {500, 0.2}, {0, 1}}},
-    {"[{\"call\": \"linear\", \"base\": 1, \"to\": 0}]", {{0, 1}, {1, 0.99}, {50, 0.5}, {99, 0.01}, {100, 0}, {101, 0}}},
-    {"[{\"call\": \"warmup\", \"for\": {\"value\": 2, \"unit\": \"epochs\"}, \"from\": 0.1}, {\"call\": \"cosine\", \"base\": 0.5, "
+    {"[{\"call\": \"poly\", \"base\": 1, \"power\": 2, \"to\": 0}]",
+     {{0, 1}, {50, 0.25}, {90, 0.01}, {100, 0}, {200, 0}, {0, 1}}},
+    {"[{\"call\": \"cosine\", \"base\": 1, \"to\": 0.2}]",
+     {{0, 1}, {50, 0.6}, {25, 0.6 + 0.4 * M_SQRT1_2}, {100, 0.2}, {500, 0.2}, {0, 1}}},
+    {"[{\"call\": \"linear\", \"base\": 1, \"to\": 0}]",
+     {{0, 1}, {1, 0.99}, {50, 0.5}, {99, 0.01}, {100, 0}, {101, 0}}},
+    {"[{\"call\": \"warmup\", \"for\": {\"value\": 2, \"unit\": \"epochs\"}, \"from\": 0.1}, {\"call\": \"cosine\", "
+     "\"base\": 0.5, "
      "\"to\": 0}]",
      {{0, 0.1}, {10, 0.3}, {19, 0.48}, {20, 0.5}, {60, 0.25}, {100, 0}}},
-    {"[{\"call\": \"warmup\", \"for\": {\"value\": 1, \"unit\": \"epochs\"}, \"from\": 0}, {\"call\": \"constant\", \"base\": 1, "
+    {"[{\"call\": \"warmup\", \"for\": {\"value\": 1, \"unit\": \"epochs\"}, \"from\": 0}, {\"call\": \"constant\", "
+     "\"base\": 1, "
      "\"for\": {\"value\": 30, \"unit\": \"steps\"}}, {\"call\": \"linear\", \"base\": 1, \"to\": 0}]",
      {{0, 0}, {5, 0.5}, {10, 1}, {39, 1}, {40, 1}, {70, 0.5}}},
-    {"[{\"call\": \"warmup\", \"for\": {\"value\": 1, \"unit\": \"epochs\"}, \"from\": 0}, {\"call\": \"multistep\", \"base\": 1, "
+    {"[{\"call\": \"warmup\", \"for\": {\"value\": 1, \"unit\": \"epochs\"}, \"from\": 0}, {\"call\": \"multistep\", "
+     "\"base\": 1, "
      "\"gamma\": 0.1, \"at\": [{\"value\": 30, \"unit\": \"steps\"}]}]",
-     {{0, 0}, {10, 1}, {29, 1}, {30, 0.1}, {99, 0.1}, {5, 0.5}}},   /* `at` counts from the start of the training */
+     {{0, 0}, {10, 1}, {29, 1}, {30, 0.1}, {99, 0.1}, {5, 0.5}}}, /* `at` counts from the start of the training */
 };
 
-static void test_rates(void)
-{
+static void test_rates(void) {
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         RtError err = {.code = RT_OK};
         Schedule *s = make(good[i].text, TOTAL, &err);
@@ -59,8 +64,7 @@ static void test_rates(void)
     }
 }
 
-static void test_refused(void)
-{
+static void test_refused(void) {
     static const struct {
         const char *text;
         int64_t total;
@@ -69,11 +73,14 @@ static void test_refused(void)
         {"[]", TOTAL, RT_INTERNAL},
         {"[{\"call\": \"plateau\", \"base\": 1}]", TOTAL, RT_INTERNAL},
         {"[{\"call\": \"constant\"}]", TOTAL, RT_INTERNAL},
-        {"[{\"call\": \"cosine\", \"base\": 1, \"to\": 0}]", -1, RT_DATA},   /* no end to fall to */
+        {"[{\"call\": \"cosine\", \"base\": 1, \"to\": 0}]", -1, RT_DATA}, /* no end to fall to */
         {"[{\"call\": \"step\", \"base\": 1, \"gamma\": 0.1}]", TOTAL, RT_DATA},
-        {"[{\"call\": \"step\", \"base\": 1, \"gamma\": 0.1, \"every\": {\"value\": 5, \"unit\": \"s\"}}]", TOTAL, RT_DATA},
-        {"[{\"call\": \"step\", \"base\": 1, \"gamma\": 0.1, \"every\": {\"value\": 0, \"unit\": \"steps\"}}]", TOTAL, RT_DATA},
-        {"[{\"call\": \"step\", \"base\": 1, \"gamma\": 0.1, \"every\": {\"value\": 5, \"unit\": \"miles\"}}]", TOTAL, RT_INTERNAL},
+        {"[{\"call\": \"step\", \"base\": 1, \"gamma\": 0.1, \"every\": {\"value\": 5, \"unit\": \"s\"}}]", TOTAL,
+         RT_DATA},
+        {"[{\"call\": \"step\", \"base\": 1, \"gamma\": 0.1, \"every\": {\"value\": 0, \"unit\": \"steps\"}}]", TOTAL,
+         RT_DATA},
+        {"[{\"call\": \"step\", \"base\": 1, \"gamma\": 0.1, \"every\": {\"value\": 5, \"unit\": \"miles\"}}]", TOTAL,
+         RT_INTERNAL},
         {"[{\"call\": \"warmup\", \"for\": {\"value\": 5, \"unit\": \"steps\"}, \"from\": 0}]", TOTAL, RT_DATA},
         {"[{\"call\": \"constant\", \"base\": 1}, {\"call\": \"constant\", \"base\": 2}]", -1, RT_DATA},
     };
@@ -84,8 +91,7 @@ static void test_refused(void)
     }
 }
 
-static void test_quantities(void)
-{
+static void test_quantities(void) {
     RtError err = {.code = RT_OK};
     Quantity absent = quantity_parse(NULL, "x", &err);
     CU_ASSERT_EQUAL(absent.unit, UNIT_NONE);
@@ -97,8 +103,7 @@ static void test_quantities(void)
     CU_ASSERT_EQUAL(err.code, RT_DATA);
 }
 
-int main(void)
-{
+int main(void) {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("schedule", NULL, NULL);
     CU_add_test(suite, "rates", test_rates);

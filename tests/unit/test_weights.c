@@ -13,22 +13,19 @@
 static char folder[] = "/tmp/cnnc-weights-XXXXXX";
 static char path[64];
 
-static int make_folder(void)
-{
+static int make_folder(void) {
     if (!mkdtemp(folder)) return 1;
     snprintf(path, sizeof path, "%s/w.safetensors", folder);
     return 0;
 }
 
-static int remove_folder(void)
-{
+static int remove_folder(void) {
     unlink(path);
-    return rmdir(folder);   /* fails if anything was left behind */
+    return rmdir(folder); /* fails if anything was left behind */
 }
 
 /* A file of `length` as header length, the header, and `data` zero bytes. */
-static void write_file(uint64_t length, const char *header, size_t bytes, size_t data)
-{
+static void write_file(uint64_t length, const char *header, size_t bytes, size_t data) {
     FILE *f = fopen(path, "wb");
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
     for (int i = 0; i < 8; i++) fputc((int)(length >> 8 * i & 255), f);
@@ -37,8 +34,7 @@ static void write_file(uint64_t length, const char *header, size_t bytes, size_t
     fclose(f);
 }
 
-static int open_code(void)
-{
+static int open_code(void) {
     RtError err = {.code = RT_OK};
     SafeFile *f = safe_open(path, &err);
     CU_ASSERT_EQUAL(f != NULL, err.code == RT_OK);
@@ -56,34 +52,34 @@ static const struct {
 } rules[] = {
     {"{}", 0, RT_OK},
     {"{\"a\":" F32("[2,2]", 0, 16) "}", 16, RT_OK},
-    {" \n\t{\"a\":" F32("[2,2]", 0, 16) "}  \n", 16, RT_OK},                        /* white space at both ends */
-    {"{\"a\":" F32("[]", 0, 4) ",\"b\":" F32("[0,9]", 4, 4) "}", 4, RT_OK},           /* a scalar; nothing at all */
-    {"{\"b\":" F32("[1]", 4, 8) ",\"a\":" F32("[1]", 0, 4) "}", 8, RT_OK},            /* any order */
+    {" \n\t{\"a\":" F32("[2,2]", 0, 16) "}  \n", 16, RT_OK},                /* white space at both ends */
+    {"{\"a\":" F32("[]", 0, 4) ",\"b\":" F32("[0,9]", 4, 4) "}", 4, RT_OK}, /* a scalar; nothing at all */
+    {"{\"b\":" F32("[1]", 4, 8) ",\"a\":" F32("[1]", 0, 4) "}", 8, RT_OK},  /* any order */
     {"{\"__metadata__\":{\"k\":\"v\"},\"a\":" F32("[1]", 0, 4) "}", 4, RT_OK},
     {"[]", 0, RT_DATA},
     {"", 0, RT_DATA},
-    {"{\"a\":" F32("[2,2]", 0, 16) "", 16, RT_DATA},                                  /* cut */
+    {"{\"a\":" F32("[2,2]", 0, 16) "", 16, RT_DATA}, /* cut */
     {"{\"a\":" F32("[1]", 0, 4) ",}", 4, RT_DATA},
     {"{\"a\":" F32("[1]", 0, 4) "} // no", 4, RT_DATA},
     {"{\"a\":" F32("[1]", 0, 4) "}{}", 4, RT_DATA},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[NaN],\"data_offsets\":[0,4]}}", 4, RT_DATA},
-    {"{\"\xff\":" F32("[1]", 0, 4) "}", 4, RT_DATA},                                  /* not UTF-8 */
-    {"{\"\\ud800\":" F32("[1]", 0, 4) "}", 4, RT_DATA},                               /* half a surrogate pair */
+    {"{\"\xff\":" F32("[1]", 0, 4) "}", 4, RT_DATA},    /* not UTF-8 */
+    {"{\"\\ud800\":" F32("[1]", 0, 4) "}", 4, RT_DATA}, /* half a surrogate pair */
     {"{\"a\\u0000\":" F32("[1]", 0, 4) "}", 4, RT_DATA},
-    {"{\"a\":" F32("[1]", 0, 4) ",\"a\":" F32("[1]", 4, 8) "}", 8, RT_DATA},          /* the same name twice */
-    {"{\"a\":" F32("[1]", 0, 4) ",\"\\u0061\":" F32("[1]", 4, 8) "}", 8, RT_DATA},    /* ... written otherwise */
+    {"{\"a\":" F32("[1]", 0, 4) ",\"a\":" F32("[1]", 4, 8) "}", 8, RT_DATA},       /* the same name twice */
+    {"{\"a\":" F32("[1]", 0, 4) ",\"\\u0061\":" F32("[1]", 4, 8) "}", 8, RT_DATA}, /* ... written otherwise */
     {"{\"__metadata__\":{},\"__metadata__\":{},\"a\":" F32("[1]", 0, 4) "}", 4, RT_DATA},
     {"{\"__metadata__\":{\"k\":1},\"a\":" F32("[1]", 0, 4) "}", 4, RT_DATA},
     {"{\"__metadata__\":\"k\",\"a\":" F32("[1]", 0, 4) "}", 4, RT_DATA},
     {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, RT_DATA},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, RT_DATA},                         /* something is missing */
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, RT_DATA}, /* something is missing */
     {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, RT_DATA},
     {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, RT_DATA},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":0}}", 4, RT_DATA},
     {"{\"a\":[]}", 4, RT_DATA},
     {"{\"a\":{\"dtype\":\"F4\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, RT_DATA},
     {"{\"a\":{\"dtype\":4,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, RT_DATA},
-    {"{\"a\":" F32("[2,2]", 0, 15) "}", 15, RT_DATA},                                  /* the size lies */
+    {"{\"a\":" F32("[2,2]", 0, 15) "}", 15, RT_DATA}, /* the size lies */
     {"{\"a\":" F32("[2,3]", 0, 16) "}", 16, RT_DATA},
     {"{\"a\":" F32("[1]", 4, 0) "}", 4, RT_DATA},
     {"{\"a\":" F32("[1]", -4, 0) "}", 4, RT_DATA},
@@ -94,19 +90,18 @@ static const struct {
     {"{\"a\":" F32("[1.0]", 0, 4) "}", 4, RT_DATA},
     {"{\"a\":" F32("[2,18446744073709551614]", 0, 4) "}", 4, RT_DATA},
     {"{\"a\":" F32("[2,9223372036854775807]", 0, 4) "}", 4, RT_DATA},
-    {"{\"a\":" F32("[4611686018427387904]", 0, 0) "}", 0, RT_DATA},                    /* * 4 bytes is 0 modulo 2^64 */
+    {"{\"a\":" F32("[4611686018427387904]", 0, 0) "}", 0, RT_DATA}, /* * 4 bytes is 0 modulo 2^64 */
     {"{\"a\":" F32("[1,1,1,1,1,1,1,1,1]", 0, 4) "}", 4, RT_DATA},
-    {"{\"a\":" F32("[1]", 0, 4) ",\"b\":" F32("[1]", 0, 4) "}", 4, RT_DATA},          /* overlap */
+    {"{\"a\":" F32("[1]", 0, 4) ",\"b\":" F32("[1]", 0, 4) "}", 4, RT_DATA}, /* overlap */
     {"{\"a\":" F32("[2]", 0, 8) ",\"b\":" F32("[2]", 4, 12) "}", 12, RT_DATA},
-    {"{\"a\":" F32("[1]", 0, 4) ",\"b\":" F32("[1]", 8, 12) "}", 12, RT_DATA},        /* hole */
-    {"{\"a\":" F32("[1]", 4, 8) "}", 8, RT_DATA},                                      /* hole at the start */
-    {"{\"a\":" F32("[1]", 0, 4) "}", 5, RT_DATA},                                      /* a byte too many */
-    {"{\"a\":" F32("[1]", 0, 4) "}", 3, RT_DATA},                                      /* a byte too few */
+    {"{\"a\":" F32("[1]", 0, 4) ",\"b\":" F32("[1]", 8, 12) "}", 12, RT_DATA}, /* hole */
+    {"{\"a\":" F32("[1]", 4, 8) "}", 8, RT_DATA},                              /* hole at the start */
+    {"{\"a\":" F32("[1]", 0, 4) "}", 5, RT_DATA},                              /* a byte too many */
+    {"{\"a\":" F32("[1]", 0, 4) "}", 3, RT_DATA},                              /* a byte too few */
     {"{\"a\":" F32("[250]", 0, 1000) "}", 8, RT_DATA},
 };
 
-static void test_rules(void)
-{
+static void test_rules(void) {
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         size_t n = strlen(rules[i].header);
         write_file(n, rules[i].header, n, rules[i].data);
@@ -116,11 +111,10 @@ static void test_rules(void)
     }
 }
 
-static void test_header_length(void)
-{
+static void test_header_length(void) {
     static const char header[] = "{\"a\":" F32("[1]", 0, 4) "}";
-    static const uint64_t bad[] = {0, 1, sizeof header + 4, sizeof header + 100, SAFE_MAX_HEADER + 1ull, INT64_MAX, UINT64_MAX,
-                                   UINT64_MAX - 7};
+    static const uint64_t bad[] = {
+        0, 1, sizeof header + 4, sizeof header + 100, SAFE_MAX_HEADER + 1ull, INT64_MAX, UINT64_MAX, UINT64_MAX - 7};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         write_file(bad[i], header, sizeof header - 1, 4);
         CU_ASSERT_EQUAL(open_code(), RT_DATA);
@@ -131,8 +125,7 @@ static void test_header_length(void)
     }
 }
 
-static void test_deep_header(void)
-{
+static void test_deep_header(void) {
     enum { DEPTH = 100000 };
     char *header = malloc(DEPTH);
     CU_ASSERT_PTR_NOT_NULL_FATAL(header);
@@ -144,8 +137,7 @@ static void test_deep_header(void)
 }
 
 /* Other formats are told apart; things that are not files do not hang. */
-static void test_not_a_file(void)
-{
+static void test_not_a_file(void) {
     static const char *const magic[] = {"PK\3\4xxxxxxxx", "\x80\2ccopy_reg", "\x89HDF\r\n\x1a\n1234", "GGUF12345678",
                                         "\x93NUMPY123456"};
     for (size_t i = 0; i < sizeof magic / sizeof magic[0]; i++) {
@@ -168,8 +160,7 @@ static void test_not_a_file(void)
     }
 }
 
-static void test_shrinking_file(void)
-{
+static void test_shrinking_file(void) {
     static const char header[] = "{\"a\":" F32("[64]", 0, 256) "}";
     RtError err = {.code = RT_OK};
     float to[64];
@@ -183,10 +174,9 @@ static void test_shrinking_file(void)
     safe_close(f);
 }
 
-/* --- of a net ------------------------------------------------------------------------------------------------------- */
+/* ---- of a net ---- */
 
-static Model *toy(void)
-{
+static Model *toy(void) {
     RtError err = {.code = RT_OK};
     Model *m = model_parse(toy_model, TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
@@ -194,8 +184,7 @@ static Model *toy(void)
 }
 
 /* Parameters in storage form, element e of the logical one being e + first. */
-static void fill(const ModelParam *param, int n, float *region, float first)
-{
+static void fill(const ModelParam *param, int n, float *region, float first) {
     float logical[TOY_IN * TOY_OUT];
     for (int i = 0; i < n; i++) {
         for (int64_t e = 0; e < param[i].elements; e++) logical[e] = (float)e + first;
@@ -203,8 +192,7 @@ static void fill(const ModelParam *param, int n, float *region, float first)
     }
 }
 
-static int read_code(const Model *m, const Globs *except, float *params)
-{
+static int read_code(const Model *m, const Globs *except, float *params) {
     RtError err = {.code = RT_OK};
     SafeFile *f = safe_open(path, &err);
     if (f) weights_read(m, f, except, params, &err);
@@ -212,8 +200,7 @@ static int read_code(const Model *m, const Globs *except, float *params)
     return err.code;
 }
 
-static void test_round_trip(void)
-{
+static void test_round_trip(void) {
     Model *m = toy();
     float params[208] = {0}, state[208] = {0}, params2[208], state2[208];
     RtError err = {.code = RT_OK};
@@ -243,8 +230,7 @@ static void test_round_trip(void)
 }
 
 /* Every bit of the data is under the checksum. */
-static void test_bit_flips(void)
-{
+static void test_bit_flips(void) {
     Model *m = toy();
     float params[208] = {0};
     RtError err = {.code = RT_OK};
@@ -267,21 +253,24 @@ static void test_bit_flips(void)
     model_free(m);
 }
 
-static void test_other_net(void)
-{
+static void test_other_net(void) {
     static const struct {
         const char *header;
         size_t data;
         int code;
     } files[] = {
         {"{\"fc.weight\":" F32("[3,48]", 0, 576) ",\"fc.bias\":" F32("[3]", 576, 588) "}", 588, RT_OK},
-        {"{\"fc.weight\":" F32("[3,3,4,4]", 0, 576) ",\"fc.bias\":" F32("[3]", 576, 588) "}", 588, RT_OK},   /* unfolded */
-        {"{\"fc.weight\":" F32("[48,3]", 0, 576) ",\"fc.bias\":" F32("[3]", 576, 588) "}", 588, RT_DATA},     /* transposed */
+        {"{\"fc.weight\":" F32("[3,3,4,4]", 0, 576) ",\"fc.bias\":" F32("[3]", 576, 588) "}", 588,
+         RT_OK}, /* unfolded */
+        {"{\"fc.weight\":" F32("[48,3]", 0, 576) ",\"fc.bias\":" F32("[3]", 576, 588) "}", 588,
+         RT_DATA}, /* transposed */
         {"{\"fc.weight\":" F32("[3,40]", 0, 480) ",\"fc.bias\":" F32("[3]", 480, 492) "}", 492, RT_DATA},
-        {"{\"fc.weight\":" F32("[3,48]", 0, 576) "}", 576, RT_DATA},                                          /* missing */
-        {"{\"fc.weight\":" F32("[3,48]", 0, 576) ",\"fc.bias\":" F32("[3]", 576, 588) ",\"x\":" F32("[]", 588, 592) "}", 592, RT_DATA},
-        {"{\"fc.weight\":{\"dtype\":\"I32\",\"shape\":[3,48],\"data_offsets\":[0,576]},\"fc.bias\":" F32("[3]", 576, 588) "}", 588,
-         RT_DATA},
+        {"{\"fc.weight\":" F32("[3,48]", 0, 576) "}", 576, RT_DATA}, /* missing */
+        {"{\"fc.weight\":" F32("[3,48]", 0, 576) ",\"fc.bias\":" F32("[3]", 576, 588) ",\"x\":" F32("[]", 588, 592) "}",
+         592, RT_DATA},
+        {"{\"fc.weight\":{\"dtype\":\"I32\",\"shape\":[3,48],\"data_offsets\":[0,576]},\"fc.bias\":" F32("[3]", 576,
+                                                                                                         588) "}",
+         588, RT_DATA},
         {"{}", 0, RT_DATA},
     };
     Model *m = toy();
@@ -293,13 +282,12 @@ static void test_other_net(void)
     const char *glob[] = {"fc.*"};
     Globs except = {glob, 1};
     params[0] = 42;
-    CU_ASSERT_EQUAL(read_code(m, &except, params), RT_OK);   /* the empty file, nothing of it being needed */
+    CU_ASSERT_EQUAL(read_code(m, &except, params), RT_OK); /* the empty file, nothing of it being needed */
     CU_ASSERT_EQUAL(params[0], 42);
     model_free(m);
 }
 
-static void test_differences_are_named(void)
-{
+static void test_differences_are_named(void) {
     static const char header[] = "{\"fc.weight\":" F32("[48,3]", 0, 576) ",\"head\":" F32("[]", 576, 580) "}";
     Model *m = toy();
     RtError err = {.code = RT_OK};
@@ -316,8 +304,7 @@ static void test_differences_are_named(void)
 }
 
 /* Neither read nor written; what was there stays. */
-static void test_not_finite(void)
-{
+static void test_not_finite(void) {
     static const float bad[] = {NAN, INFINITY, -INFINITY};
     Model *m = toy();
     float params[208] = {0};
@@ -341,8 +328,7 @@ static void test_not_finite(void)
     model_free(m);
 }
 
-static void test_cannot_write(void)
-{
+static void test_cannot_write(void) {
     Model *m = toy();
     float params[208] = {0};
     static const char *const where[] = {"/nowhere/at/all", "/dev/full", "/tmp", "/proc/x"};
@@ -354,8 +340,7 @@ static void test_cannot_write(void)
     model_free(m);
 }
 
-int main(void)
-{
+int main(void) {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("weights", make_folder, remove_folder);
     CU_add_test(suite, "rules", test_rules);
