@@ -23,8 +23,8 @@ static const struct Colour {
 struct Pipeline {
     int32_t width, height;
     const struct Colour *colour;
-    float level[MAX_CHANNELS][LEVELS];      /* what the tensor holds for each value of a pixel */
-    bool training;                          /* then files may be decoded at a fraction of their size */
+    float level[MAX_CHANNELS][LEVELS]; /* what the tensor holds for each value of a pixel */
+    bool training;                     /* then files may be decoded at a fraction of their size */
     int n_steps;
     Step step[MAX_STEPS];
 };
@@ -32,154 +32,113 @@ struct Pipeline {
 /* ---- settings ---- */
 
 /* Entry c of mean or std; a single number or a list that is too short stands for all channels. */
-static double per_channel(const json_t *list, size_t c, double otherwise)
-{
-    if (!list)
-        return otherwise;
+static double per_channel(const json_t *list, size_t c, double otherwise) {
+    if (!list) return otherwise;
     size_t n = json_array_size(list);
     const json_t *value = n == 0 ? list : json_array_get(list, c < n ? c : n - 1);
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
-static bool parse_levels(Pipeline *p, const json_t *input, RtError *err)
-{
+static bool parse_levels(Pipeline *p, const json_t *input, RtError *err) {
     const json_t *means = json_object_get(input, "mean"), *stds = json_object_get(input, "std");
     for (int32_t c = 0; c < p->colour->channels; c++) {
         double mean = per_channel(means, (size_t)c, 0), std = per_channel(stds, (size_t)c, 1);
-        if (!(std > 0))
-            return !rt_fail(err, RT_DATA, "input: `std` must be over 0");
-        for (int x = 0; x < LEVELS; x++)
-            p->level[c][x] = (float)((x / 255.0 - mean) / std);
+        if (!(std > 0)) return !rt_fail(err, RT_DATA, "input: `std` must be over 0");
+        for (int x = 0; x < LEVELS; x++) p->level[c][x] = (float)((x / 255.0 - mean) / std);
     }
     return true;
 }
 
-static bool parse_input(Pipeline *p, const json_t *input, RtError *err)
-{
+static bool parse_input(Pipeline *p, const json_t *input, RtError *err) {
     const json_t *colour = json_object_get(input, "colour");
     const char *name = colour ? json_string_value(colour) : "rgb";
     for (size_t i = 0; name && i < sizeof colours / sizeof colours[0]; i++)
-        if (!strcmp(colours[i].name, name))
-            p->colour = &colours[i];
-    if (!p->colour)
-        return !rt_fail(err, RT_DATA, "input: `colour` must be rgb, bgr or grey");
-    return step_parse_size(json_object_get(input, "size"), "input", &p->width, &p->height, err) && parse_levels(p, input, err);
+        if (!strcmp(colours[i].name, name)) p->colour = &colours[i];
+    if (!p->colour) return !rt_fail(err, RT_DATA, "input: `colour` must be rgb, bgr or grey");
+    return step_parse_size(json_object_get(input, "size"), "input", &p->width, &p->height, err) &&
+           parse_levels(p, input, err);
 }
 
 /* Adds a step if there is one: call may be NULL. */
-static bool add_step(Pipeline *p, const json_t *call, const json_t *input, RtError *err)
-{
-    if (!call)
-        return true;
-    if (p->n_steps == MAX_STEPS)
-        return !rt_fail(err, RT_LIMIT, "more than %d steps for one picture", MAX_STEPS);
+static bool add_step(Pipeline *p, const json_t *call, const json_t *input, RtError *err) {
+    if (!call) return true;
+    if (p->n_steps == MAX_STEPS) return !rt_fail(err, RT_LIMIT, "more than %d steps for one picture", MAX_STEPS);
     return step_parse(&p->step[p->n_steps++], call, input, err);
 }
 
-static bool add_input_steps(Pipeline *p, const json_t *input, RtError *err)
-{
-    return add_step(p, json_object_get(input, "resize"), input, err) && add_step(p, json_object_get(input, "crop"), input, err);
+static bool add_input_steps(Pipeline *p, const json_t *input, RtError *err) {
+    return add_step(p, json_object_get(input, "resize"), input, err) &&
+           add_step(p, json_object_get(input, "crop"), input, err);
 }
 
-static bool add_augment_steps(Pipeline *p, const json_t *augment, const json_t *input, RtError *err)
-{
+static bool add_augment_steps(Pipeline *p, const json_t *augment, const json_t *input, RtError *err) {
     for (size_t i = 0; i < json_array_size(augment); i++)
-        if (!add_step(p, json_array_get(augment, i), input, err))
-            return false;
+        if (!add_step(p, json_array_get(augment, i), input, err)) return false;
     return true;
 }
 
 /* Augment's steps, behind input's own if none of augment's fixes the size. */
-static bool add_steps(Pipeline *p, const json_t *augment, const json_t *input, RtError *err)
-{
+static bool add_steps(Pipeline *p, const json_t *augment, const json_t *input, RtError *err) {
     bool fixed = false;
-    if (!add_augment_steps(p, augment, input, err))
-        return false;
-    for (int i = 0; i < p->n_steps; i++)
-        fixed |= step_fixes_size(&p->step[i]);
-    if (fixed)
-        return true;
+    if (!add_augment_steps(p, augment, input, err)) return false;
+    for (int i = 0; i < p->n_steps; i++) fixed |= step_fixes_size(&p->step[i]);
+    if (fixed) return true;
     p->n_steps = 0;
     return add_input_steps(p, input, err) && add_augment_steps(p, augment, input, err);
 }
 
-Pipeline *pipeline_new(const json_t *input, const json_t *augment, RtError *err)
-{
+Pipeline *pipeline_new(const json_t *input, const json_t *augment, RtError *err) {
     Pipeline *p = rt_alloc(1, sizeof *p, err);
-    if (!p)
-        return NULL;
+    if (!p) return NULL;
     p->training = augment != NULL;
-    if (parse_input(p, input, err) && add_steps(p, augment, input, err))
-        return p;
+    if (parse_input(p, input, err) && add_steps(p, augment, input, err)) return p;
     free(p);
     return NULL;
 }
 
-void pipeline_free(Pipeline *p)
-{
-    free(p);
-}
+void pipeline_free(Pipeline *p) { free(p); }
 
-int32_t pipeline_channels(const Pipeline *p)
-{
-    return p->colour->channels;
-}
+int32_t pipeline_channels(const Pipeline *p) { return p->colour->channels; }
 
-int32_t pipeline_height(const Pipeline *p)
-{
-    return p->height;
-}
+int32_t pipeline_height(const Pipeline *p) { return p->height; }
 
-int32_t pipeline_width(const Pipeline *p)
-{
-    return p->width;
-}
+int32_t pipeline_width(const Pipeline *p) { return p->width; }
 
-size_t pipeline_floats(const Pipeline *p)
-{
-    return (size_t)p->colour->channels * (size_t)p->height * (size_t)p->width;
-}
+size_t pipeline_floats(const Pipeline *p) { return (size_t)p->colour->channels * (size_t)p->height * (size_t)p->width; }
 
 /* ---- one picture ---- */
 
-static bool run_steps(const Pipeline *p, Frame *frame, const Draw *draw, Image **pixels, RtError *err)
-{
+static bool run_steps(const Pipeline *p, Frame *frame, const Draw *draw, Image **pixels, RtError *err) {
     for (int i = 0; i < p->n_steps; i++) {
         Rng rng = rng_stream(RNG_AUGMENT, draw->seed, draw->epoch, draw->sample, (uint32_t)i);
-        if (!step_apply(&p->step[i], frame, &rng, err))
-            return false;
+        if (!step_apply(&p->step[i], frame, &rng, err)) return false;
     }
     int32_t width = frame_width(frame), height = frame_height(frame);
     if (width != p->width || height != p->height)
-        return !rt_fail(err, RT_DATA, "the picture is %d x %d pixels here and the net takes %d x %d: a resize or crop is missing",
+        return !rt_fail(err, RT_DATA,
+                        "the picture is %d x %d pixels here and the net takes %d x %d: a resize or crop is missing",
                         width, height, p->width, p->height);
     return frame_settle(frame, pixels, err);
 }
 
-bool pipeline_pixels(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, Image **pixels, RtError *err)
-{
+bool pipeline_pixels(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, Image **pixels,
+                     RtError *err) {
     RtError own = {.code = RT_OK};
-    if (frame_open(frame, path, p->training, &own) && run_steps(p, frame, draw, pixels, &own))
-        return true;
-    bool named = !strncmp(own.text, path, strlen(path));    /* the decoders name the file, the steps do not know it */
+    if (frame_open(frame, path, p->training, &own) && run_steps(p, frame, draw, pixels, &own)) return true;
+    bool named = !strncmp(own.text, path, strlen(path)); /* the decoders name the file, the steps do not know it */
     return !rt_fail(err, own.code, "%s%s%s", named ? "" : path, named ? "" : ": ", own.text);
 }
 
-static void pack_plane(float *plane, const uint8_t *pixel, size_t n, int source, const float *level)
-{
+static void pack_plane(float *plane, const uint8_t *pixel, size_t n, int source, const float *level) {
     if (source == GREY)
-        for (size_t i = 0; i < n; i++)
-            plane[i] = level[grey_of(pixel + i * IMAGE_PIXEL_BYTES)];
+        for (size_t i = 0; i < n; i++) plane[i] = level[grey_of(pixel + i * IMAGE_PIXEL_BYTES)];
     else
-        for (size_t i = 0; i < n; i++)
-            plane[i] = level[pixel[i * IMAGE_PIXEL_BYTES + (size_t)source]];
+        for (size_t i = 0; i < n; i++) plane[i] = level[pixel[i * IMAGE_PIXEL_BYTES + (size_t)source]];
 }
 
-bool pipeline_run(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err)
-{
+bool pipeline_run(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err) {
     Image *pixels;
-    if (!pipeline_pixels(p, frame, path, draw, &pixels, err))
-        return false;
+    if (!pipeline_pixels(p, frame, path, draw, &pixels, err)) return false;
     size_t n = (size_t)p->width * (size_t)p->height;
     for (int32_t c = 0; c < p->colour->channels; c++)
         pack_plane(tensor + (size_t)c * n, pixels->pixel, n, p->colour->source[c], p->level[c]);

@@ -1,27 +1,27 @@
 /* From a picture file to the f32 tensor of one picture: the settings `input` and `augment` of abi.h, parsed once.
  *
  * For evaluation the steps are input's resize and crop. For training they are augment's, which replace those; where no
- * step of augment fixes the size, input's resize and crop come first. Each (picture, step) draws from a Philox stream of its
- * own: threads cannot matter, and a step that draws more changes no other step's numbers.
+ * step of augment fixes the size, input's resize and crop come first. Each (picture, step) draws from a Philox stream
+ * of its own: threads cannot matter, and a step that draws more changes no other step's numbers.
  *
  * What each step means (w, h: the picture's size):
- *   random_resized_crop  ten tries: area = w*h * U(area), ratio = exp(U(log ratio)); cw = round(sqrt(area * ratio)), ch =
- *                        round(sqrt(area / ratio)); if both fit, uniform offset. Else the central crop nearest in ratio.
- *                        Then resized to size. As torchvision does it.
- *   random_crop          `pad` black pixels on each side, then a window at a uniform offset. Too small: scaled up first.
- *   crop                 the central window, offset round((w - cw) / 2), halves to even as torchvision. Too small: scaled up first.
- *   resize               size [h, w]: exactly; one number: the shorter side, the other one being floor(size * long / short).
+ *   random_resized_crop  ten tries: area = w*h * U(area), ratio = exp(U(log ratio)), cw = round(sqrt(area * ratio)),
+ *                        ch = round(sqrt(area / ratio)); if both fit, a uniform offset. Else the central crop nearest
+ *                        in ratio. Then resized to size. As torchvision does it.
+ *   random_crop          `pad` black pixels on each side, then a window at a uniform offset. Too small: scaled up.
+ *   crop                 the central window, offset round((w - cw) / 2), halves to even. Too small: scaled up.
+ *   resize               size [h, w]: exactly; a number: the shorter side, the other is floor(size * long / short).
  *   random_scale         as resize to a shorter side drawn uniformly from the integers lo .. hi.
  *   hflip, vflip         with probability p.
- *   colour_jitter        brightness, contrast, saturation in a random order, each by a factor U(max(0, 1-b), 1+b) towards or
- *                        away from black, the mean grey, the pixel's grey.
+ *   colour_jitter        brightness, contrast, saturation in a random order, each by a factor U(max(0, 1-b), 1+b)
+ *                        towards or away from black, the mean grey, the pixel's grey.
  *   grey                 with probability p, all channels become the grey value.
- * "Scaled up" keeps the shape and takes the smallest size that covers the window. Grey value of r, g, b everywhere:
- * (19595 r + 38470 g + 7471 b + 32768) >> 16, as Pillow.
+ * "Scaled up": before the crop, to the smallest size of the same shape that covers the window. The grey value of
+ * r, g, b everywhere: (19595 r + 38470 g + 7471 b + 32768) >> 16, as Pillow.
  *
- * The tensor: [channels][height][width], channel order as settings.input.colour, (x/255 - mean) / std with mean and std in the
- * order of the channels, one correctly rounded float for each of the 256 values of x. A picture whose size after the last step is
- * not the net's is an error. */
+ * The tensor: [channels][height][width], channel order as settings.input.colour, (x/255 - mean) / std with mean and std
+ * in the order of the channels, one correctly rounded float for each of the 256 values of x. A picture whose size after
+ * the last step is not the net's is an error. */
 #ifndef CNNC_RUNTIME_AUGMENT_H
 #define CNNC_RUNTIME_AUGMENT_H
 
@@ -40,10 +40,13 @@ void pipeline_free(Pipeline *p);
 int32_t pipeline_channels(const Pipeline *p);
 int32_t pipeline_height(const Pipeline *p);
 int32_t pipeline_width(const Pipeline *p);
-size_t pipeline_floats(const Pipeline *p);      /* of one tensor: channels * height * width */
+size_t pipeline_floats(const Pipeline *p); /* of one tensor: channels * height * width */
 
 /* Whose random numbers: the picture's number in the data set, not its place in a batch. */
-typedef struct Draw { uint64_t seed; uint32_t epoch, sample; } Draw;
+typedef struct Draw {
+    uint64_t seed;
+    uint32_t epoch, sample;
+} Draw;
 
 /* Reads path and writes pipeline_floats numbers to tensor. Safe from several threads with a frame each. */
 bool pipeline_run(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err);

@@ -1,7 +1,7 @@
 /* Changes to the colours of a picture, in place, in integers only so that every processor gets the same bytes.
  *
- * A factor moves each channel v away from (> 1) or towards (< 1) a base b: clip8(b + (v - b) * factor), rounded. Factors are
- * in 16.16 fixed point. As Pillow's ImageEnhance within one level (Pillow cuts where this rounds). */
+ * A factor moves each channel v away from (> 1) or towards (< 1) a base b: clip8(b + (v - b) * factor), rounded.
+ * Factors are in 16.16 fixed point. As Pillow's ImageEnhance within one level (Pillow cuts where this rounds). */
 #ifndef CNNC_RUNTIME_COLOUR_H
 #define CNNC_RUNTIME_COLOUR_H
 
@@ -10,13 +10,12 @@
 enum { FACTOR_ONE = 1 << 16 };
 
 /* The grey of a colour: ITU-R 601 weights, as Pillow's mode L. */
-static inline uint8_t grey_of(const uint8_t *pixel)
-{
+static inline uint8_t grey_of(const uint8_t *pixel) {
     return (uint8_t)((19595u * pixel[0] + 38470u * pixel[1] + 7471u * pixel[2] + 0x8000u) >> 16);
 }
 
-void image_brightness(Image *image, int32_t factor);    /* base: black */
-void image_contrast(Image *image, int32_t factor);      /* base: the mean grey of the picture, rounded */
-void image_saturation(Image *image, int32_t factor);    /* base: the pixel's own grey; factor 0 makes it grey */
+void image_brightness(Image *image, int32_t factor); /* base: black */
+void image_contrast(Image *image, int32_t factor);   /* base: the mean grey of the picture, rounded */
+void image_saturation(Image *image, int32_t factor); /* base: the pixel's own grey; factor 0 makes it grey */
 
 #endif

@@ -13,7 +13,7 @@
 enum { DEPTH_LIMIT = 32 };
 
 typedef struct Sample {
-    size_t name;                /* where its path within the class begins in `names` */
+    size_t name; /* where its path within the class begins in `names` */
     int32_t label;
 } Sample;
 
@@ -21,7 +21,7 @@ struct Dataset {
     char *root;
     char **class_name;
     Sample *sample;
-    char *names;                /* texts one after the other: a million samples take few allocations */
+    char *names; /* texts one after the other: a million samples take few allocations */
     size_t n_classes, n_samples, names_size;
     size_t class_capacity, sample_capacity, names_capacity;
 };
@@ -36,52 +36,43 @@ typedef struct Level {
 
 /* ---- folders ---- */
 
-static DIR *open_folder(int at, const char *name, const char *path, RtError *err)
-{
+static DIR *open_folder(int at, const char *name, const char *path, RtError *err) {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     if (!folder) {
         rt_fail(err, RT_NO_INPUT, "%s: %m", path);
-        if (fd >= 0)
-            close(fd);
+        if (fd >= 0) close(fd);
     }
     return folder;
 }
 
 /* The next name that does not begin with a dot, or NULL; check err for why. */
-static const struct dirent *next_entry(DIR *folder, const char *path, RtError *err)
-{
+static const struct dirent *next_entry(DIR *folder, const char *path, RtError *err) {
     const struct dirent *entry;
     do {
         errno = 0;
         entry = readdir(folder);
     } while (entry && entry->d_name[0] == '.');
-    if (!entry && errno)
-        rt_fail(err, RT_NO_INPUT, "%s: %m", path);
+    if (!entry && errno) rt_fail(err, RT_NO_INPUT, "%s: %m", path);
     return entry;
 }
 
 typedef enum Kind { KIND_FILE, KIND_FOLDER, KIND_OTHER } Kind;
 
 /* What a name stands for, links followed. A link to nothing counts as a file, so that reading it says what is wrong. */
-static Kind kind_of(DIR *folder, const struct dirent *entry)
-{
+static Kind kind_of(DIR *folder, const struct dirent *entry) {
     struct stat st;
-    if (entry->d_type == DT_REG || entry->d_type == DT_DIR)
-        return entry->d_type == DT_REG ? KIND_FILE : KIND_FOLDER;
-    if (fstatat(dirfd(folder), entry->d_name, &st, 0))
-        return KIND_FILE;
+    if (entry->d_type == DT_REG || entry->d_type == DT_DIR) return entry->d_type == DT_REG ? KIND_FILE : KIND_FOLDER;
+    if (fstatat(dirfd(folder), entry->d_name, &st, 0)) return KIND_FILE;
     return S_ISREG(st.st_mode) ? KIND_FILE : S_ISDIR(st.st_mode) ? KIND_FOLDER : KIND_OTHER;
 }
 
 /* ---- samples ---- */
 
 /* Adds prefix + name of the class that is being walked. */
-static bool add_sample(Dataset *d, const char *prefix, const char *name, RtError *err)
-{
+static bool add_sample(Dataset *d, const char *prefix, const char *name, RtError *err) {
     size_t a = strlen(prefix), b = strlen(name) + 1;
-    if (d->n_samples == UINT32_MAX)
-        return !rt_fail(err, RT_LIMIT, "%s: more than %u files", d->root, UINT32_MAX);
+    if (d->n_samples == UINT32_MAX) return !rt_fail(err, RT_LIMIT, "%s: more than %u files", d->root, UINT32_MAX);
     if (!rt_reserve(&d->names, &d->names_capacity, d->names_size + a + b, 1, err) ||
         !rt_reserve(&d->sample, &d->sample_capacity, d->n_samples + 1, sizeof *d->sample, err))
         return false;
@@ -92,21 +83,20 @@ static bool add_sample(Dataset *d, const char *prefix, const char *name, RtError
     return true;
 }
 
-static bool is_loop(const Level *level)
-{
+static bool is_loop(const Level *level) {
     for (const Level *l = level->around; l; l = l->around)
-        if (l->device == level->device && l->inode == level->inode)
-            return true;
+        if (l->device == level->device && l->inode == level->inode) return true;
     return false;
 }
 
-static bool walk(Dataset *d, int at, const char *name, const char *path, const char *prefix, const Level *around, RtError *err);
+static bool walk(Dataset *d, int at, const char *name, const char *path, const char *prefix, const Level *around,
+                 RtError *err);
 
 /* Walks the folder `name` in `folder`; its samples' paths begin with prefix/name/. */
-static bool walk_inner(Dataset *d, DIR *folder, const char *name, const char *path, const char *prefix, const Level *around,
-                       RtError *err)
-{
-    char *inner_path = rt_join_path(path, name, err), *inner_prefix = rt_alloc(strlen(prefix) + strlen(name) + 2, 1, err);
+static bool walk_inner(Dataset *d, DIR *folder, const char *name, const char *path, const char *prefix,
+                       const Level *around, RtError *err) {
+    char *inner_path = rt_join_path(path, name, err),
+         *inner_prefix = rt_alloc(strlen(prefix) + strlen(name) + 2, 1, err);
     bool good = inner_path && inner_prefix;
     if (good) {
         size_t a = strlen(prefix), b = strlen(name);
@@ -121,13 +111,12 @@ static bool walk_inner(Dataset *d, DIR *folder, const char *name, const char *pa
 }
 
 /* Adds all files under the folder `name` relative to the open folder `at`; `path` is the whole path, for messages. */
-static bool walk(Dataset *d, int at, const char *name, const char *path, const char *prefix, const Level *around, RtError *err)
-{
+static bool walk(Dataset *d, int at, const char *name, const char *path, const char *prefix, const Level *around,
+                 RtError *err) {
     struct stat st;
     const struct dirent *entry;
     DIR *folder = open_folder(at, name, path, err);
-    if (!folder)
-        return false;
+    if (!folder) return false;
     bool good = !fstat(dirfd(folder), &st) || !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
     Level level = {around, st.st_dev, st.st_ino, around ? around->depth + 1 : 0};
     if (good && level.depth > DEPTH_LIMIT)
@@ -145,97 +134,78 @@ static bool walk(Dataset *d, int at, const char *name, const char *path, const c
 
 /* ---- classes ---- */
 
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static int by_name(const void *a, const void *b, void *names)
-{
+static int by_name(const void *a, const void *b, void *names) {
     return strcmp((const char *)names + ((const Sample *)a)->name, (const char *)names + ((const Sample *)b)->name);
 }
 
-static bool list_classes(Dataset *d, char ***names, size_t *n, RtError *err)
-{
+static bool list_classes(Dataset *d, char ***names, size_t *n, RtError *err) {
     const struct dirent *entry;
     size_t capacity = 0;
     DIR *folder = open_folder(AT_FDCWD, d->root, d->root, err);
     bool good = folder != NULL;
     while (good && (entry = next_entry(folder, d->root, err))) {
-        if (kind_of(folder, entry) != KIND_FOLDER)
-            continue;
-        good = rt_reserve(names, &capacity, *n + 1, sizeof **names, err) && ((*names)[*n] = rt_copy_text(entry->d_name, err));
+        if (kind_of(folder, entry) != KIND_FOLDER) continue;
+        good = rt_reserve(names, &capacity, *n + 1, sizeof **names, err) &&
+               ((*names)[*n] = rt_copy_text(entry->d_name, err));
         *n += good;
     }
-    if (folder)
-        closedir(folder);
-    if (*n > 0)
-        qsort(*names, *n, sizeof **names, by_bytes);
+    if (folder) closedir(folder);
+    if (*n > 0) qsort(*names, *n, sizeof **names, by_bytes);
     if (good && *n == 0 && err->code == RT_OK)
         rt_fail(err, RT_DATA, "%s: no pictures: a folder for each class is needed", d->root);
     return good && err->code == RT_OK;
 }
 
-static bool add_class(Dataset *d, const char *name, RtError *err)
-{
+static bool add_class(Dataset *d, const char *name, RtError *err) {
     size_t first = d->n_samples;
     char *path = rt_join_path(d->root, name, err);
     bool good = path && walk(d, AT_FDCWD, path, path, "", NULL, err);
-    if (good && d->n_samples == first)
-        good = !rt_fail(err, RT_DATA, "%s: no pictures in this class", path);
-    if (good)
-        qsort_r(d->sample + first, d->n_samples - first, sizeof *d->sample, by_name, d->names);
+    if (good && d->n_samples == first) good = !rt_fail(err, RT_DATA, "%s: no pictures in this class", path);
+    if (good) qsort_r(d->sample + first, d->n_samples - first, sizeof *d->sample, by_name, d->names);
     free(path);
     return good;
 }
 
-static bool fill(Dataset *d, const char *path, RtError *err)
-{
+static bool fill(Dataset *d, const char *path, RtError *err) {
     size_t n = 0;
     bool good = (d->root = rt_copy_text(path, err)) && list_classes(d, &d->class_name, &n, err);
     for (size_t i = 0; good && i < n; i++) {
         d->n_classes = i + 1;
         good = add_class(d, d->class_name[i], err);
     }
-    d->n_classes = n;           /* all of them, also on failure: they are released by this count */
+    d->n_classes = n; /* all of them, also on failure: they are released by this count */
     return good;
 }
 
-Dataset *dataset_folder(const char *path, RtError *err)
-{
+Dataset *dataset_folder(const char *path, RtError *err) {
     RtError own = {.code = RT_OK};
     Dataset *d = rt_alloc(1, sizeof *d, err);
-    if (!d)
-        return NULL;
-    if (fill(d, path, &own))
-        return d;
+    if (!d) return NULL;
+    if (fill(d, path, &own)) return d;
     rt_fail(err, own.code, "%s", own.text);
     dataset_free(d);
     return NULL;
 }
 
-Dataset *dataset_new(const json_t *source, const char *base, RtError *err)
-{
+Dataset *dataset_new(const json_t *source, const char *base, RtError *err) {
     const char *call = json_string_value(json_object_get(source, "call"));
     const char *path = json_string_value(json_object_get(source, "path"));
     if (!call || strcmp(call, "folder") || !path) {
         rt_fail(err, RT_DATA, "data: `%s` is not a source of pictures that can be read here", call ? call : "(none)");
         return NULL;
     }
-    if (!base || path[0] == '/')
-        return dataset_folder(path, err);
+    if (!base || path[0] == '/') return dataset_folder(path, err);
     char *whole = rt_join_path(base, path, err);
     Dataset *d = whole ? dataset_folder(whole, err) : NULL;
     free(whole);
     return d;
 }
 
-void dataset_free(Dataset *d)
-{
-    if (!d)
-        return;
-    for (size_t i = 0; i < d->n_classes; i++)
-        free(d->class_name[i]);
+void dataset_free(Dataset *d) {
+    if (!d) return;
+    for (size_t i = 0; i < d->n_classes; i++) free(d->class_name[i]);
     free(d->class_name);
     free(d->sample);
     free(d->names);
@@ -245,33 +215,19 @@ void dataset_free(Dataset *d)
 
 /* ---- questions ---- */
 
-size_t dataset_count(const Dataset *d)
-{
-    return d->n_samples;
-}
+size_t dataset_count(const Dataset *d) { return d->n_samples; }
 
-int32_t dataset_classes(const Dataset *d)
-{
-    return (int32_t)d->n_classes;
-}
+int32_t dataset_classes(const Dataset *d) { return (int32_t)d->n_classes; }
 
-const char *dataset_class_name(const Dataset *d, int32_t label)
-{
-    return d->class_name[label];
-}
+const char *dataset_class_name(const Dataset *d, int32_t label) { return d->class_name[label]; }
 
-int32_t dataset_label(const Dataset *d, size_t sample)
-{
-    return d->sample[sample].label;
-}
+int32_t dataset_label(const Dataset *d, size_t sample) { return d->sample[sample].label; }
 
-char *dataset_path(const Dataset *d, size_t sample, RtError *err)
-{
+char *dataset_path(const Dataset *d, size_t sample, RtError *err) {
     const char *class = d->class_name[d->sample[sample].label], *name = d->names + d->sample[sample].name;
     size_t a = strlen(d->root), b = strlen(class), c = strlen(name);
     char *path = rt_alloc(a + b + c + 3, 1, err);
-    if (!path)
-        return NULL;
+    if (!path) return NULL;
     memcpy(path, d->root, a);
     path[a] = '/';
     memcpy(path + a + 1, class, b);
@@ -280,23 +236,21 @@ char *dataset_path(const Dataset *d, size_t sample, RtError *err)
     return path;
 }
 
-bool dataset_same_classes(const Dataset *d, const char *const *names, size_t n, RtError *err)
-{
+bool dataset_same_classes(const Dataset *d, const char *const *names, size_t n, RtError *err) {
     size_t shorter = n < d->n_classes ? n : d->n_classes;
     for (size_t i = 0; i < shorter; i++)
         if (strcmp(d->class_name[i], names[i]))
-            return !rt_fail(err, RT_DATA, "%s: class %zu is `%s` here and `%s` in the net", d->root, i, d->class_name[i], names[i]);
+            return !rt_fail(err, RT_DATA, "%s: class %zu is `%s` here and `%s` in the net", d->root, i,
+                            d->class_name[i], names[i]);
     if (n != d->n_classes)
-        return !rt_fail(err, RT_DATA, "%s: %zu classes here and %zu in the net; the first that only one has is `%s`", d->root,
-                        d->n_classes, n, n > shorter ? names[shorter] : d->class_name[shorter]);
+        return !rt_fail(err, RT_DATA, "%s: %zu classes here and %zu in the net; the first that only one has is `%s`",
+                        d->root, d->n_classes, n, n > shorter ? names[shorter] : d->class_name[shorter]);
     return true;
 }
 
-void dataset_shuffle(size_t count, uint64_t seed, uint32_t epoch, uint32_t *order)
-{
+void dataset_shuffle(size_t count, uint64_t seed, uint32_t epoch, uint32_t *order) {
     Rng r = rng_stream(RNG_SHUFFLE, seed, epoch, 0, 0);
-    for (size_t i = 0; i < count; i++)
-        order[i] = (uint32_t)i;
+    for (size_t i = 0; i < count; i++) order[i] = (uint32_t)i;
     for (size_t i = count; i > 1; i--) {
         size_t k = rng_below(&r, (uint32_t)i);
         uint32_t t = order[i - 1];

@@ -1,10 +1,10 @@
 /* Which pictures there are and what class each is: settings.data's sources.
  *
  * {"call": "folder", "path": p}: a folder per class under p. Classes are the folders in p by the order of the bytes of
- * their names, class 0 first; plain files in p are passed over. Samples are all regular files in a class's folder at any depth, by the
- * order of the bytes of their paths within it; whether each is a picture is for the decoder to say. Names that begin with a dot
- * are ignored. Symbolic links are followed, but never to a folder that is already being walked. A class without files, no class
- * at all, a folder that is missing: an error that names the path. */
+ * their names, class 0 first; plain files in p are passed over. Samples are all regular files in a class's folder at
+ * any depth, by the order of the bytes of their paths within it; whether each is a picture is for the decoder to say.
+ * Names that begin with a dot are ignored. Symbolic links are followed, but never to a folder that is already being
+ * walked. A class without files, no class at all, a folder that is missing: an error that names the path. */
 #ifndef CNNC_RUNTIME_DATASET_H
 #define CNNC_RUNTIME_DATASET_H
 
@@ -30,7 +30,8 @@ char *dataset_path(const Dataset *d, size_t sample, RtError *err);
 /* True if d's classes are exactly names[0 .. n-1] in this order; else RT_DATA, saying the first difference. */
 bool dataset_same_classes(const Dataset *d, const char *const *names, size_t n, RtError *err);
 
-/* order[0 .. count-1] = the samples in the order of this epoch: Fisher-Yates with Philox, a function of (seed, epoch, count). */
+/* order[0 .. count-1] = the samples in the order of this epoch: Fisher-Yates with Philox, a function of (seed, epoch,
+ * count). */
 void dataset_shuffle(size_t count, uint64_t seed, uint32_t epoch, uint32_t *order);
 
 #endif

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What was noted: `box` of the source is resized to to_width x to_height; of that the window at (x, y) is kept, which may
- * stick out; then it is flipped. Before a resize the box is the whole source and to_* its size. */
+/* What was noted: `box` of the source is resized to to_width x to_height; of that the window at (x, y) is kept, which
+ * may stick out; then it is flipped. Before a resize the box is the whole source and to_* its size. */
 typedef struct Notes {
     Region box;
     int32_t to_width, to_height;
@@ -16,7 +16,7 @@ typedef struct Notes {
 
 struct Frame {
     ImageReader *reader;
-    bool undecoded;             /* the source is the open file; otherwise it is `image` */
+    bool undecoded; /* the source is the open file; otherwise it is `image` */
     bool scaled;
     int32_t file_width, file_height;
     Notes notes;
@@ -24,8 +24,7 @@ struct Frame {
     Weights x, y;
 };
 
-Frame *frame_new(RtError *err)
-{
+Frame *frame_new(RtError *err) {
     Frame *f = rt_alloc(1, sizeof *f, err);
     if (f && !(f->reader = image_reader_new(err))) {
         free(f);
@@ -34,10 +33,8 @@ Frame *frame_new(RtError *err)
     return f;
 }
 
-void frame_free(Frame *f)
-{
-    if (!f)
-        return;
+void frame_free(Frame *f) {
+    if (!f) return;
     image_reader_free(f->reader);
     image_free(&f->image);
     image_free(&f->source);
@@ -47,96 +44,90 @@ void frame_free(Frame *f)
     free(f);
 }
 
-static Notes nothing_noted(int32_t width, int32_t height)
-{
-    return (Notes){.box = {0, 0, width, height}, .to_width = width, .to_height = height, .filter = FILTER_NEAREST,
-                   .width = width, .height = height};
+static Notes nothing_noted(int32_t width, int32_t height) {
+    return (Notes){.box = {0, 0, width, height},
+                   .to_width = width,
+                   .to_height = height,
+                   .filter = FILTER_NEAREST,
+                   .width = width,
+                   .height = height};
 }
 
-bool frame_open(Frame *f, const char *path, bool scaled, RtError *err)
-{
+bool frame_open(Frame *f, const char *path, bool scaled, RtError *err) {
     f->undecoded = true;
     f->scaled = scaled;
-    if (!image_open(f->reader, path, &f->file_width, &f->file_height, err))
-        return false;
+    if (!image_open(f->reader, path, &f->file_width, &f->file_height, err)) return false;
     f->notes = nothing_noted(f->file_width, f->file_height);
     return true;
 }
 
-int32_t frame_width(const Frame *f)
-{
-    return f->notes.width;
-}
+int32_t frame_width(const Frame *f) { return f->notes.width; }
 
-int32_t frame_height(const Frame *f)
-{
-    return f->notes.height;
-}
+int32_t frame_height(const Frame *f) { return f->notes.height; }
 
 /* ---- noting ---- */
 
-bool frame_crop(Frame *f, int32_t x, int32_t y, int32_t width, int32_t height, RtError *err)
-{
+bool frame_crop(Frame *f, int32_t x, int32_t y, int32_t width, int32_t height, RtError *err) {
     Notes *n = &f->notes;
     if (width < 1 || height < 1 || abs(x) > IMAGE_PIXEL_LIMIT || abs(y) > IMAGE_PIXEL_LIMIT)
         return !rt_fail(err, RT_LIMIT, "a crop of %d x %d pixels at (%d, %d)", width, height, x, y);
-    n->x += n->flip_x ? n->width - x - width : x;       /* flips are done last, so the window is the mirrored one */
+    n->x += n->flip_x ? n->width - x - width : x; /* flips are done last, so the window is the mirrored one */
     n->y += n->flip_y ? n->height - y - height : y;
     n->width = width;
     n->height = height;
     return true;
 }
 
-static bool window_is_inside(const Notes *n)
-{
+static bool window_is_inside(const Notes *n) {
     return n->x >= 0 && n->y >= 0 && n->x <= n->to_width - n->width && n->y <= n->to_height - n->height;
 }
 
-bool frame_resize(Frame *f, int32_t width, int32_t height, Filter filter, bool antialias, RtError *err)
-{
+bool frame_resize(Frame *f, int32_t width, int32_t height, Filter filter, bool antialias, RtError *err) {
     Notes *n = &f->notes;
     Image *pixels;
-    if (width == n->width && height == n->height)
-        return true;
-    if (width < 1 || height < 1)
-        return !rt_fail(err, RT_LIMIT, "a resize to %d x %d pixels", width, height);
-    if ((n->resized || n->flip_x || n->flip_y || !window_is_inside(n)) && !frame_settle(f, &pixels, err))
-        return false;
-    *n = (Notes){.box = {n->x, n->y, n->x + n->width, n->y + n->height}, .to_width = width, .to_height = height,
-                 .resized = true, .antialias = antialias, .filter = filter, .width = width, .height = height};
+    if (width == n->width && height == n->height) return true;
+    if (width < 1 || height < 1) return !rt_fail(err, RT_LIMIT, "a resize to %d x %d pixels", width, height);
+    if ((n->resized || n->flip_x || n->flip_y || !window_is_inside(n)) && !frame_settle(f, &pixels, err)) return false;
+    *n = (Notes){.box = {n->x, n->y, n->x + n->width, n->y + n->height},
+                 .to_width = width,
+                 .to_height = height,
+                 .resized = true,
+                 .antialias = antialias,
+                 .filter = filter,
+                 .width = width,
+                 .height = height};
     return true;
 }
 
-void frame_flip(Frame *f, bool horizontal, bool vertical)
-{
+void frame_flip(Frame *f, bool horizontal, bool vertical) {
     f->notes.flip_x ^= horizontal;
     f->notes.flip_y ^= vertical;
 }
 
 /* ---- doing ---- */
 
-/* One axis of the notes, on the source at 1/2^shift of its size: from `box` to `to` pixels, window [at, at + extent) as far
- * as it is within the picture. */
-static Axis axis(int32_t box0, int32_t box1, int32_t to, int32_t at, int32_t extent, int shift)
-{
+/* One axis of the notes, on the source at 1/2^shift of its size: from `box` to `to` pixels, window [at, at + extent) as
+ * far as it is within the picture. */
+static Axis axis(int32_t box0, int32_t box1, int32_t to, int32_t at, int32_t extent, int shift) {
     double unit = 1.0 / (1 << shift);
     int32_t first = at < 0 ? 0 : at, last = at > to - extent ? to : at + extent;
-    return (Axis){.start = box0 * unit, .length = (box1 - box0) * unit, .low = box0 >> shift,
-                  .high = (int32_t)(((int64_t)box1 + (1 << shift) - 1) >> shift), .size = to, .first = first,
+    return (Axis){.start = box0 * unit,
+                  .length = (box1 - box0) * unit,
+                  .low = box0 >> shift,
+                  .high = (int32_t)(((int64_t)box1 + (1 << shift) - 1) >> shift),
+                  .size = to,
+                  .first = first,
                   .count = last - first};
 }
 
-static int choose_shift(const Frame *f)
-{
+static int choose_shift(const Frame *f) {
     const Notes *n = &f->notes;
-    if (!f->undecoded || !f->scaled || !n->resized || !n->antialias || n->filter == FILTER_NEAREST)
-        return 0;
+    if (!f->undecoded || !f->scaled || !n->resized || !n->antialias || n->filter == FILTER_NEAREST) return 0;
     return image_scale_for(f->reader, n->box.x1 - n->box.x0, n->box.y1 - n->box.y0, n->to_width, n->to_height);
 }
 
 /* Makes `source` the pixels that the weights want; *x0, *y0 is where they begin. */
-static bool fetch(Frame *f, int shift, int32_t *x0, int32_t *y0, RtError *err)
-{
+static bool fetch(Frame *f, int shift, int32_t *x0, int32_t *y0, RtError *err) {
     if (!f->undecoded) {
         Image t = f->image;
         f->image = f->source;
@@ -150,23 +141,21 @@ static bool fetch(Frame *f, int shift, int32_t *x0, int32_t *y0, RtError *err)
     return image_decode(f->reader, shift, (Region){f->x.low, f->y.low, f->x.high, f->y.high}, &f->source, err);
 }
 
-static bool resize_window(Frame *f, RtError *err)
-{
+static bool resize_window(Frame *f, RtError *err) {
     const Notes *n = &f->notes;
     int shift = choose_shift(f);
     int32_t x0, y0;
     Axis x = axis(n->box.x0, n->box.x1, n->to_width, n->x, n->width, shift);
     Axis y = axis(n->box.y0, n->box.y1, n->to_height, n->y, n->height, shift);
-    return weights_make(&f->x, &x, n->filter, n->antialias, err) && weights_make(&f->y, &y, n->filter, n->antialias, err) &&
-           fetch(f, shift, &x0, &y0, err) && resize_image(&f->source, x0, y0, &f->x, &f->y, &f->middle, &f->image, err);
+    return weights_make(&f->x, &x, n->filter, n->antialias, err) &&
+           weights_make(&f->y, &y, n->filter, n->antialias, err) && fetch(f, shift, &x0, &y0, err) &&
+           resize_image(&f->source, x0, y0, &f->x, &f->y, &f->middle, &f->image, err);
 }
 
 /* Puts `image` at (x, y) of a black picture of the window's size. */
-static bool surround(Frame *f, int32_t x, int32_t y, RtError *err)
-{
+static bool surround(Frame *f, int32_t x, int32_t y, RtError *err) {
     const Notes *n = &f->notes;
-    if (!image_resize_buffer(&f->middle, n->width, n->height, err))
-        return false;
+    if (!image_resize_buffer(&f->middle, n->width, n->height, err)) return false;
     size_t to_stride = (size_t)n->width * IMAGE_PIXEL_BYTES, stride = (size_t)f->image.width * IMAGE_PIXEL_BYTES;
     memset(f->middle.pixel, 0, to_stride * (size_t)n->height);
     for (int32_t row = 0; row < f->image.height; row++)
@@ -178,8 +167,7 @@ static bool surround(Frame *f, int32_t x, int32_t y, RtError *err)
     return true;
 }
 
-static void mirror_row(uint32_t *row, int32_t n)
-{
+static void mirror_row(uint32_t *row, int32_t n) {
     for (int32_t a = 0, b = n - 1; a < b; a++, b--) {
         uint32_t t = row[a];
         row[a] = row[b];
@@ -187,12 +175,10 @@ static void mirror_row(uint32_t *row, int32_t n)
     }
 }
 
-static void flip(Image *image, bool x, bool y)
-{
+static void flip(Image *image, bool x, bool y) {
     uint32_t *pixel = (uint32_t *)(void *)image->pixel;
     size_t width = (size_t)image->width;
-    for (int32_t row = 0; x && row < image->height; row++)
-        mirror_row(pixel + (size_t)row * width, image->width);
+    for (int32_t row = 0; x && row < image->height; row++) mirror_row(pixel + (size_t)row * width, image->width);
     for (int32_t a = 0, b = image->height - 1; y && a < b; a++, b--)
         for (size_t i = 0; i < width; i++) {
             uint32_t t = pixel[(size_t)a * width + i];
@@ -202,31 +188,26 @@ static void flip(Image *image, bool x, bool y)
 }
 
 /* A window that shows nothing of the picture is black; nothing is decoded for it. */
-static bool all_black(Frame *f, RtError *err)
-{
+static bool all_black(Frame *f, RtError *err) {
     f->undecoded = false;
-    if (!image_resize_buffer(&f->image, f->notes.width, f->notes.height, err))
-        return false;
+    if (!image_resize_buffer(&f->image, f->notes.width, f->notes.height, err)) return false;
     memset(f->image.pixel, 0, (size_t)f->notes.width * (size_t)f->notes.height * IMAGE_PIXEL_BYTES);
     return true;
 }
 
-static bool make_window(Frame *f, RtError *err)
-{
+static bool make_window(Frame *f, RtError *err) {
     const Notes *n = &f->notes;
     if (n->x >= n->to_width || n->y >= n->to_height || n->x <= -n->width || n->y <= -n->height)
         return all_black(f, err);
-    if (!resize_window(f, err))
-        return false;
+    if (!resize_window(f, err)) return false;
     return window_is_inside(n) || surround(f, n->x < 0 ? -n->x : 0, n->y < 0 ? -n->y : 0, err);
 }
 
-bool frame_settle(Frame *f, Image **pixels, RtError *err)
-{
+bool frame_settle(Frame *f, Image **pixels, RtError *err) {
     const Notes *n = &f->notes;
-    bool as_it_is = !f->undecoded && !n->resized && n->x == 0 && n->y == 0 && n->width == n->to_width && n->height == n->to_height;
-    if (!as_it_is && !make_window(f, err))
-        return false;
+    bool as_it_is =
+        !f->undecoded && !n->resized && n->x == 0 && n->y == 0 && n->width == n->to_width && n->height == n->to_height;
+    if (!as_it_is && !make_window(f, err)) return false;
     flip(&f->image, n->flip_x, n->flip_y);
     f->notes = nothing_noted(n->width, n->height);
     *pixels = &f->image;

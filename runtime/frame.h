@@ -1,9 +1,9 @@
-/* A picture on its way to the net. Crops, resizes and flips are noted, not done; when pixels are needed, only those that
- * can be seen are decoded (a part of the file, at a fraction of its size where the target is much smaller) and resized, in
- * one go. The result is the same as doing each step by itself, the scaled decode excepted.
+/* A picture on its way to the net. Crops, resizes and flips are noted, not done; when pixels are needed, only those
+ * that can be seen are decoded (a part of the file, at a fraction of its size where the target is much smaller) and
+ * resized, in one go. The result is the same as doing each step by itself, the scaled decode excepted.
  *
- * A frame has a size at any time: that of the picture as the steps so far would have made it. One frame per thread; it keeps its
- * buffers from picture to picture. */
+ * A frame has a size at any time: that of the picture as the steps so far would have made it. One frame per thread; it
+ * keeps its buffers from picture to picture. */
 #ifndef CNNC_RUNTIME_FRAME_H
 #define CNNC_RUNTIME_FRAME_H
 
@@ -13,7 +13,8 @@ typedef struct Frame Frame;
 Frame *frame_new(RtError *err);
 void frame_free(Frame *f);
 
-/* Starts a new picture. scaled: JPEG files may be decoded at 1/2, 1/4 or 1/8 if the picture stays as large as it is asked for. */
+/* Starts a new picture. scaled: JPEG files may be decoded at 1/2, 1/4 or 1/8 if the picture stays as large as it is
+ * asked for. */
 bool frame_open(Frame *f, const char *path, bool scaled, RtError *err);
 
 int32_t frame_width(const Frame *f);

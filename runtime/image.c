@@ -14,7 +14,7 @@ enum { N_CODECS = sizeof codecs / sizeof codecs[0], NONE = N_CODECS };
 
 struct ImageReader {
     void *state[N_CODECS];
-    int codec;                  /* of the open file, or NONE */
+    int codec; /* of the open file, or NONE */
     Source source;
     char *name;
     size_t name_capacity;
@@ -25,29 +25,27 @@ struct ImageReader {
 
 /* ---- pixels ---- */
 
-bool image_resize_buffer(Image *image, int32_t width, int32_t height, RtError *err)
-{
+bool image_resize_buffer(Image *image, int32_t width, int32_t height, RtError *err) {
     if (width < 1 || height < 1 || (int64_t)width * height > IMAGE_PIXEL_LIMIT) {
         rt_fail(err, RT_LIMIT, "a picture of %d x %d pixels is over the limit of %d", width, height, IMAGE_PIXEL_LIMIT);
         return false;
     }
     size_t bytes = (size_t)width * (size_t)height * IMAGE_PIXEL_BYTES;
-    if (!rt_reserve(&image->pixel, &image->capacity, bytes, 1, err))
-        return false;
+    if (!rt_reserve(&image->pixel, &image->capacity, bytes, 1, err)) return false;
     image->width = width;
     image->height = height;
     return true;
 }
 
-void image_free(Image *image)
-{
+void image_free(Image *image) {
     free(image->pixel);
     *image = (Image){0};
 }
 
 /* ---- what a file is ---- */
 
-/* Formats that are met in picture folders and are not pictures for us, by bytes at an offset. The first row that fits counts. */
+/* Formats that are met in picture folders and are not pictures for us, by bytes at an offset. The first row that fits
+ * counts. */
 static const struct Kind {
     const char *bytes;
     uint8_t size, offset;
@@ -76,48 +74,37 @@ static const struct Kind {
 };
 
 /* No control characters, and none of the bytes that UTF-8 never has. */
-static bool is_text(const uint8_t *data, size_t size)
-{
+static bool is_text(const uint8_t *data, size_t size) {
     for (size_t i = 0; i < size; i++)
-        if ((data[i] < 32 && !(data[i] >= '\t' && data[i] <= '\r')) || data[i] >= 0xF8)
-            return false;
+        if ((data[i] < 32 && !(data[i] >= '\t' && data[i] <= '\r')) || data[i] >= 0xF8) return false;
     return true;
 }
 
 /* A small letter in the pattern stands for the capital too. */
-static bool matches(const struct Kind *kind, const uint8_t *data, size_t size)
-{
-    if (size < (size_t)kind->offset + kind->size)
-        return false;
+static bool matches(const struct Kind *kind, const uint8_t *data, size_t size) {
+    if (size < (size_t)kind->offset + kind->size) return false;
     for (int i = 0; i < kind->size; i++) {
         char want = kind->bytes[i];
         char have = (char)data[kind->offset + i];
-        if (have != want && !(want >= 'a' && want <= 'z' && have == want - 'a' + 'A'))
-            return false;
+        if (have != want && !(want >= 'a' && want <= 'z' && have == want - 'a' + 'A')) return false;
     }
     return true;
 }
 
-static const char *describe(const uint8_t *data, size_t size)
-{
+static const char *describe(const uint8_t *data, size_t size) {
     enum { LOOK_AT = 256 };
-    if (size == 0)
-        return "empty";
-    while (size > 1 && (*data == ' ' || (*data >= '\t' && *data <= '\r')))
-        data++, size--;
+    if (size == 0) return "empty";
+    while (size > 1 && (*data == ' ' || (*data >= '\t' && *data <= '\r'))) data++, size--;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (matches(&kinds[i], data, size))
-            return kinds[i].what;
+        if (matches(&kinds[i], data, size)) return kinds[i].what;
     return is_text(data, size < LOOK_AT ? size : LOOK_AT) ? "a text file" : "of a format that is not known";
 }
 
 /* ---- reading ---- */
 
-ImageReader *image_reader_new(RtError *err)
-{
+ImageReader *image_reader_new(RtError *err) {
     ImageReader *r = rt_alloc(1, sizeof *r, err);
-    if (r)
-        r->codec = NONE;
+    if (r) r->codec = NONE;
     for (int i = 0; r && i < N_CODECS; i++) {
         r->state[i] = codecs[i]->create(err);
         if (!r->state[i]) {
@@ -128,109 +115,92 @@ ImageReader *image_reader_new(RtError *err)
     return r;
 }
 
-void image_reader_free(ImageReader *r)
-{
-    if (!r)
-        return;
+void image_reader_free(ImageReader *r) {
+    if (!r) return;
     for (int i = 0; i < N_CODECS; i++)
-        if (r->state[i])
-            codecs[i]->destroy(r->state[i]);
+        if (r->state[i]) codecs[i]->destroy(r->state[i]);
     free(r->name);
     free(r->file);
     free(r);
 }
 
-static bool read_all(ImageReader *r, int fd, size_t size, const char *path, RtError *err)
-{
+static bool read_all(ImageReader *r, int fd, size_t size, const char *path, RtError *err) {
     for (size_t done = 0; done < size;) {
         ssize_t n = read(fd, r->file + done, size - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
-        if (n == 0)
-            return !rt_fail(err, RT_DATA, "%s: the file got shorter while it was read", path);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
+        if (n == 0) return !rt_fail(err, RT_DATA, "%s: the file got shorter while it was read", path);
         done += (size_t)n;
     }
     return true;
 }
 
-static bool load_file(ImageReader *r, int fd, const char *path, size_t *size, RtError *err)
-{
+static bool load_file(ImageReader *r, int fd, const char *path, size_t *size, RtError *err) {
     struct stat st;
-    if (fstat(fd, &st))
-        return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
-    if (!S_ISREG(st.st_mode))
-        return !rt_fail(err, RT_NO_INPUT, "%s: not a regular file", path);
+    if (fstat(fd, &st)) return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
+    if (!S_ISREG(st.st_mode)) return !rt_fail(err, RT_NO_INPUT, "%s: not a regular file", path);
     if (st.st_size > IMAGE_FILE_LIMIT)
-        return !rt_fail(err, RT_LIMIT, "%s: %lld bytes, over the limit of %d for a picture", path, (long long)st.st_size,
-                        IMAGE_FILE_LIMIT);
+        return !rt_fail(err, RT_LIMIT, "%s: %lld bytes, over the limit of %d for a picture", path,
+                        (long long)st.st_size, IMAGE_FILE_LIMIT);
     *size = (size_t)st.st_size;
     return rt_reserve(&r->file, &r->file_capacity, *size, 1, err) && read_all(r, fd, *size, path, err);
 }
 
-bool image_open(ImageReader *r, const char *path, int32_t *width, int32_t *height, RtError *err)
-{
+bool image_open(ImageReader *r, const char *path, int32_t *width, int32_t *height, RtError *err) {
     size_t size = 0, length = strlen(path) + 1;
     r->codec = NONE;
-    if (!rt_reserve(&r->name, &r->name_capacity, length, 1, err))
-        return false;
+    if (!rt_reserve(&r->name, &r->name_capacity, length, 1, err)) return false;
     memcpy(r->name, path, length);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* not blocked by a pipe that nobody writes to */
-    if (fd < 0)
-        return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not blocked by a pipe that nobody writes to */
+    if (fd < 0) return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
     bool good = load_file(r, fd, path, &size, err);
     close(fd);
     return good && image_open_memory(r, r->file, size, r->name, width, height, err);
 }
 
-bool image_open_memory(ImageReader *r, const uint8_t *data, size_t size, const char *name, int32_t *width, int32_t *height,
-                       RtError *err)
-{
+bool image_open_memory(ImageReader *r, const uint8_t *data, size_t size, const char *name, int32_t *width,
+                       int32_t *height, RtError *err) {
     r->codec = NONE;
     r->source = (Source){data, size, name};
     int kind = 0;
-    while (kind < N_CODECS && (size < codecs[kind]->magic_size || memcmp(data, codecs[kind]->magic, codecs[kind]->magic_size)))
+    while (kind < N_CODECS &&
+           (size < codecs[kind]->magic_size || memcmp(data, codecs[kind]->magic, codecs[kind]->magic_size)))
         kind++;
     if (kind == N_CODECS)
         return !rt_fail(err, RT_DATA, "%s: the file is %s; JPEG or PNG is needed", name, describe(data, size));
-    if (!codecs[kind]->open(r->state[kind], &r->source, width, height, err))
-        return false;
+    if (!codecs[kind]->open(r->state[kind], &r->source, width, height, err)) return false;
     if ((int64_t)*width * *height > IMAGE_PIXEL_LIMIT)
-        return !rt_fail(err, RT_LIMIT, "%s: %d x %d pixels, over the limit of %d", name, *width, *height, IMAGE_PIXEL_LIMIT);
+        return !rt_fail(err, RT_LIMIT, "%s: %d x %d pixels, over the limit of %d", name, *width, *height,
+                        IMAGE_PIXEL_LIMIT);
     r->codec = kind;
     r->width = *width;
     r->height = *height;
     return true;
 }
 
-int image_scale_for(const ImageReader *r, double width, double height, int32_t least_width, int32_t least_height)
-{
+int image_scale_for(const ImageReader *r, double width, double height, int32_t least_width, int32_t least_height) {
     int shift = r->codec == NONE ? 0 : codecs[r->codec]->max_shift;
-    while (shift > 0 && (width < (double)((int64_t)least_width << shift) || height < (double)((int64_t)least_height << shift)))
+    while (shift > 0 &&
+           (width < (double)((int64_t)least_width << shift) || height < (double)((int64_t)least_height << shift)))
         shift--;
     return shift;
 }
 
-static int32_t scaled(int32_t size, int shift)
-{
-    return (int32_t)(((int64_t)size + (1 << shift) - 1) >> shift);
-}
+static int32_t scaled(int32_t size, int shift) { return (int32_t)(((int64_t)size + (1 << shift) - 1) >> shift); }
 
-bool image_decode(ImageReader *r, int shift, Region region, Image *out, RtError *err)
-{
+bool image_decode(ImageReader *r, int shift, Region region, Image *out, RtError *err) {
     int codec = r->codec;
     r->codec = NONE;
-    if (codec == NONE || shift < 0 || shift > codecs[codec]->max_shift || region.x0 < 0 || region.y0 < 0 || region.x0 >= region.x1 ||
-        region.y0 >= region.y1 || region.x1 > scaled(r->width, shift) || region.y1 > scaled(r->height, shift))
-        return !rt_fail(err, RT_INTERNAL, "image_decode: region [%d, %d) x [%d, %d) at 1/%d", region.x0, region.x1, region.y0,
-                        region.y1, 1 << shift);
+    if (codec == NONE || shift < 0 || shift > codecs[codec]->max_shift || region.x0 < 0 || region.y0 < 0 ||
+        region.x0 >= region.x1 || region.y0 >= region.y1 || region.x1 > scaled(r->width, shift) ||
+        region.y1 > scaled(r->height, shift))
+        return !rt_fail(err, RT_INTERNAL, "image_decode: region [%d, %d) x [%d, %d) at 1/%d", region.x0, region.x1,
+                        region.y0, region.y1, 1 << shift);
     return image_resize_buffer(out, region.x1 - region.x0, region.y1 - region.y0, err) &&
            codecs[codec]->decode(r->state[codec], shift, region, out, err);
 }
 
-bool image_read(ImageReader *r, const char *path, Image *out, RtError *err)
-{
+bool image_read(ImageReader *r, const char *path, Image *out, RtError *err) {
     int32_t width, height;
     return image_open(r, path, &width, &height, err) && image_decode(r, 0, (Region){0, 0, width, height}, out, err);
 }

@@ -1,25 +1,25 @@
 /* Reading picture files: JPEG and PNG, told apart by their first bytes, never by the name.
  *
  * Every input is hostile. A file must be regular, at most 64 MiB, and say at most 2^26 pixels, all before pixels are
- * allocated; a progressive JPEG may have at most 100 scans; nothing but the pixels is interpreted (no EXIF, no profiles, no
- * gamma, no text), and whatever is wrong with what is read is an error with the library's own words: truncated data, bad
- * checksums, palette indices out of range. A JPEG must have an end marker after the rows that were read, so that a file that
- * was cut is found out even when a crop needs only its top.
+ * allocated; a progressive JPEG may have at most 100 scans; nothing but the pixels is interpreted (no EXIF, no
+ * profiles, no gamma, no text), and whatever is wrong with what is read is an error with the library's own words:
+ * truncated data, bad checksums, palette indices out of range. A JPEG must have an end marker after the rows that were
+ * read, so that a file that was cut is found out even when a crop needs only its top.
  *
- * What the pixels are: 8 bits, red, green, blue. Grey is repeated, palettes are looked up, alpha is dropped, 16 bits are
- * rounded to 8 (v * 255 / 65535), CMYK and YCCK are taken as Adobe writes them (inverted): r = c * k / 255. JPEG uses the
- * accurate integer DCT and smooth chroma upsampling, as Pillow does; the pixels of a region are the same bytes that a full
- * decode has there. */
+ * What the pixels are: 8 bits, red, green, blue. Grey is repeated, palettes are looked up, alpha is dropped, 16 bits
+ * are rounded to 8 (v * 255 / 65535), CMYK and YCCK are taken as Adobe writes them (inverted): r = c * k / 255. JPEG
+ * uses the accurate integer DCT and smooth chroma upsampling, as Pillow does; the pixels of a region are the same bytes
+ * that a full decode has there. */
 #ifndef CNNC_RUNTIME_IMAGE_H
 #define CNNC_RUNTIME_IMAGE_H
 
 #include "rt.h"
 
 enum {
-    IMAGE_FILE_LIMIT = 64 << 20,        /* bytes */
+    IMAGE_FILE_LIMIT = 64 << 20, /* bytes */
     IMAGE_PIXEL_LIMIT = 1 << 26,
     IMAGE_SCAN_LIMIT = 100,
-    IMAGE_PIXEL_BYTES = 4,              /* r, g, b, and one of no meaning: a pixel is one 32-bit word */
+    IMAGE_PIXEL_BYTES = 4, /* r, g, b, and one of no meaning: a pixel is one 32-bit word */
 };
 
 /* Pixels, rows from the top without gaps. Grows when needed and is then used again. Zeroed = empty. */
@@ -34,27 +34,29 @@ bool image_resize_buffer(Image *image, int32_t width, int32_t height, RtError *e
 void image_free(Image *image);
 
 /* Rows [y0, y1) and columns [x0, x1). */
-typedef struct Region { int32_t x0, y0, x1, y1; } Region;
+typedef struct Region {
+    int32_t x0, y0, x1, y1;
+} Region;
 
 /* What reads files; one per thread, used again for each file so that nothing is allocated anew. */
 typedef struct ImageReader ImageReader;
 ImageReader *image_reader_new(RtError *err);
 void image_reader_free(ImageReader *reader);
 
-/* Reads the file, recognises it and its header; *width and *height are its size. Errors name the path: RT_NO_INPUT, RT_DATA,
- * RT_LIMIT. The reader may be used for the next file after any error. */
+/* Reads the file, recognises it and its header; *width and *height are its size. Errors name the path: RT_NO_INPUT,
+ * RT_DATA, RT_LIMIT. The reader may be used for the next file after any error. */
 bool image_open(ImageReader *reader, const char *path, int32_t *width, int32_t *height, RtError *err);
 
 /* The same from memory; the bytes must stay until image_decode has returned. name is what messages call it. */
 bool image_open_memory(ImageReader *reader, const uint8_t *data, size_t size, const char *name, int32_t *width,
                        int32_t *height, RtError *err);
 
-/* The largest shift s in 0 .. 3 such that the file can be decoded at 1/2^s of its size (JPEG: 8, PNG: 0) and width x height
- * pixels of it are still at least least_width x least_height. */
+/* The largest shift s in 0 .. 3 such that the file can be decoded at 1/2^s of its size (JPEG: 8, PNG: 0) and width x
+ * height pixels of it are still at least least_width x least_height. */
 int image_scale_for(const ImageReader *reader, double width, double height, int32_t least_width, int32_t least_height);
 
-/* Decodes a part of the opened file at 1/2^shift of its size, which then is ceil(size / 2^shift). The region is in pixels of
- * that scaled picture and must lie within it. Call once per image_open. */
+/* Decodes a part of the opened file at 1/2^shift of its size, which then is ceil(size / 2^shift). The region is in
+ * pixels of that scaled picture and must lie within it. Call once per image_open. */
 bool image_decode(ImageReader *reader, int shift, Region region, Image *out, RtError *err);
 
 /* All of it in one call. */

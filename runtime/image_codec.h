@@ -1,5 +1,5 @@
-/* What a picture format owes image.c: one row of functions. A codec's state is made once per reader and used for file after
- * file; whatever a file does to it, the next `open` starts afresh. */
+/* What a picture format owes image.c: one row of functions. A codec's state is made once per reader and used for file
+ * after file; whatever a file does to it, the next `open` starts afresh. */
 #ifndef CNNC_RUNTIME_IMAGE_CODEC_H
 #define CNNC_RUNTIME_IMAGE_CODEC_H
 
@@ -8,13 +8,13 @@
 typedef struct Source {
     const uint8_t *data;
     size_t size;
-    const char *name;           /* for messages */
+    const char *name; /* for messages */
 } Source;
 
 typedef struct Codec {
-    const char *magic;          /* first bytes of the format */
+    const char *magic; /* first bytes of the format */
     size_t magic_size;
-    int max_shift;              /* can decode at 1/2^shift up to here */
+    int max_shift; /* can decode at 1/2^shift up to here */
     void *(*create)(RtError *err);
     void (*destroy)(void *state);
     /* Reads the header. The source stays valid until decode has returned. */

@@ -8,36 +8,36 @@
 
 enum { THREAD_LIMIT = 256 };
 
-/* A batch being made or waiting. Until `done` reaches `size` it belongs to the threads, slot by slot; then to the consumer,
- * until that asks for the next one. */
+/* A batch being made or waiting. Until `done` reaches `size` it belongs to the threads, slot by slot; then to the
+ * consumer, until that asks for the next one. */
 typedef struct Place {
     Batch batch;
-    size_t number;              /* which batch of the epoch is here */
-    int32_t size, done;         /* pictures that it is to have, and that were tried */
-    RtError *why;               /* [batch]: why a picture could not be read; code RT_OK: it could */
+    size_t number;      /* which batch of the epoch is here */
+    int32_t size, done; /* pictures that it is to have, and that were tried */
+    RtError *why;       /* [batch]: why a picture could not be read; code RT_OK: it could */
 } Place;
 
 struct Loader {
     LoaderConfig config;
-    uint32_t *order;            /* [samples], or NULL: as they are */
+    uint32_t *order; /* [samples], or NULL: as they are */
     size_t samples, batches, floats;
-    Place *place;               /* [places]: batch b is made at b % places */
+    Place *place; /* [places]: batch b is made at b % places */
     size_t places;
-    float *images;              /* of all places, and the next two */
+    float *images; /* of all places, and the next two */
     int32_t *labels;
     uint32_t *numbers;
 
-    pthread_mutex_t lock;       /* for all below but the consumer's own */
+    pthread_mutex_t lock; /* for all below but the consumer's own */
     pthread_cond_t room, ready;
-    size_t next_batch;          /* the next picture to be made */
+    size_t next_batch; /* the next picture to be made */
     int32_t next_slot;
-    size_t front;               /* the batch that the consumer has, or wants next */
+    size_t front; /* the batch that the consumer has, or wants next */
     bool stop;
 
     pthread_t *thread;
-    int32_t threads;            /* that were started */
+    int32_t threads; /* that were started */
 
-    bool holding;               /* the consumer's own */
+    bool holding; /* the consumer's own */
     size_t skipped;
     RtError failure;
     double began, waited;
@@ -45,14 +45,12 @@ struct Loader {
 
 /* ---- the threads ---- */
 
-/* Takes the next picture in order, waiting while all places are in use; false when there is nothing more to do. With the
- * lock held. */
-static bool take(Loader *l, Place **place, int32_t *slot)
-{
+/* Takes the next picture in order, waiting while all places are in use; false when there is nothing more to do. With
+ * the lock held. */
+static bool take(Loader *l, Place **place, int32_t *slot) {
     while (!l->stop && l->next_batch < l->batches && l->next_batch >= l->front + l->places)
         pthread_cond_wait(&l->room, &l->lock);
-    if (l->stop || l->next_batch >= l->batches)
-        return false;
+    if (l->stop || l->next_batch >= l->batches) return false;
     size_t b = l->next_batch, first = b * (size_t)l->config.batch, left = l->samples - first;
     Place *p = *place = &l->place[b % l->places];
     *slot = l->next_slot++;
@@ -69,8 +67,7 @@ static bool take(Loader *l, Place **place, int32_t *slot)
 }
 
 /* Makes one picture of a place, or says why not. A thread without memory for a frame answers with that error. */
-static void make(const Loader *l, Frame *frame, const RtError *no_frame, Place *p, int32_t slot)
-{
+static void make(const Loader *l, Frame *frame, const RtError *no_frame, Place *p, int32_t slot) {
     RtError *why = &p->why[slot];
     size_t at = p->number * (size_t)l->config.batch + (size_t)slot, sample = l->order ? l->order[at] : at;
     Draw draw = {l->config.seed, l->config.epoch, (uint32_t)sample};
@@ -78,13 +75,11 @@ static void make(const Loader *l, Frame *frame, const RtError *no_frame, Place *
     p->batch.samples[slot] = (uint32_t)sample;
     *why = *no_frame;
     char *path = frame ? dataset_path(l->config.data, sample, why) : NULL;
-    if (path)
-        pipeline_run(l->config.pipeline, frame, path, &draw, p->batch.images + (size_t)slot * l->floats, why);
+    if (path) pipeline_run(l->config.pipeline, frame, path, &draw, p->batch.images + (size_t)slot * l->floats, why);
     free(path);
 }
 
-static void *work(void *loader)
-{
+static void *work(void *loader) {
     Loader *l = loader;
     Place *p;
     int32_t slot;
@@ -95,8 +90,7 @@ static void *work(void *loader)
         pthread_mutex_unlock(&l->lock);
         make(l, frame, &own, p, slot);
         pthread_mutex_lock(&l->lock);
-        if (++p->done == p->size)
-            pthread_cond_signal(&l->ready);
+        if (++p->done == p->size) pthread_cond_signal(&l->ready);
     }
     pthread_mutex_unlock(&l->lock);
     frame_free(frame);
@@ -105,8 +99,7 @@ static void *work(void *loader)
 
 /* ---- making and releasing ---- */
 
-bool loader_set_on_error(LoaderConfig *config, const json_t *on_error, RtError *err)
-{
+bool loader_set_on_error(LoaderConfig *config, const json_t *on_error, RtError *err) {
     const char *call = on_error ? json_string_value(json_object_get(on_error, "call")) : "fail";
     const json_t *at_most = json_object_get(on_error, "at_most");
     config->skip = call && !strcmp(call, "skip");
@@ -118,36 +111,32 @@ bool loader_set_on_error(LoaderConfig *config, const json_t *on_error, RtError *
     return true;
 }
 
-static int32_t usable_processors(void)
-{
+static int32_t usable_processors(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
 }
 
-static bool check_config(const LoaderConfig *c, RtError *err)
-{
+static bool check_config(const LoaderConfig *c, RtError *err) {
     size_t n = dataset_count(c->data);
     if (c->batch < 1 || c->prefetch < 1 || c->threads < 0 || c->threads > THREAD_LIMIT)
-        return !rt_fail(err, RT_DATA, "data: batch %d, prefetch %d, workers %d: out of range", c->batch, c->prefetch, c->threads);
+        return !rt_fail(err, RT_DATA, "data: batch %d, prefetch %d, workers %d: out of range", c->batch, c->prefetch,
+                        c->threads);
     if (c->drop_last && n < (size_t)c->batch)
-        return !rt_fail(err, RT_DATA, "data: %zu pictures are fewer than one batch of %d, and incomplete batches are dropped", n,
+        return !rt_fail(err, RT_DATA,
+                        "data: %zu pictures are fewer than one batch of %d, and incomplete batches are dropped", n,
                         c->batch);
     return true;
 }
 
-static bool make_order(Loader *l, RtError *err)
-{
-    if (!l->config.shuffle)
-        return true;
+static bool make_order(Loader *l, RtError *err) {
+    if (!l->config.shuffle) return true;
     l->order = rt_alloc(l->samples, sizeof *l->order, err);
-    if (!l->order)
-        return false;
+    if (!l->order) return false;
     dataset_shuffle(l->samples, l->config.seed, l->config.epoch, l->order);
     return true;
 }
 
-static bool make_places(Loader *l, RtError *err)
-{
+static bool make_places(Loader *l, RtError *err) {
     /* A batch's pictures and labels start on 64 bytes (abi.h): 16 numbers. */
     size_t batch = ((size_t)l->config.batch + 15) / 16 * 16, todo = l->batches - l->next_batch, all, floats;
     l->places = (size_t)l->config.prefetch + 1;
@@ -158,43 +147,36 @@ static bool make_places(Loader *l, RtError *err)
     l->images = rt_alloc_aligned(floats, sizeof *l->images, err);
     l->labels = rt_alloc_aligned(all, sizeof *l->labels, err);
     l->numbers = rt_alloc(all, sizeof *l->numbers, err);
-    if (!l->place || !l->images || !l->labels || !l->numbers)
-        return false;
+    if (!l->place || !l->images || !l->labels || !l->numbers) return false;
     for (size_t i = 0; i < l->places; i++) {
         Place *p = &l->place[i];
         p->number = SIZE_MAX;
-        p->batch = (Batch){.images = l->images + i * batch * l->floats, .labels = l->labels + i * batch,
+        p->batch = (Batch){.images = l->images + i * batch * l->floats,
+                           .labels = l->labels + i * batch,
                            .samples = l->numbers + i * batch};
-        if (!(p->why = rt_alloc(batch, sizeof *p->why, err)))
-            return false;
+        if (!(p->why = rt_alloc(batch, sizeof *p->why, err))) return false;
     }
     return true;
 }
 
 /* Signals are for the main thread: it alone knows how to stop. */
-static bool start_threads(Loader *l, RtError *err)
-{
+static bool start_threads(Loader *l, RtError *err) {
     int32_t want = l->config.threads ? l->config.threads : usable_processors();
     sigset_t all, before;
     int problem = 0;
     l->thread = rt_alloc((size_t)want, sizeof *l->thread, err);
-    if (!l->thread)
-        return false;
+    if (!l->thread) return false;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (l->threads < want && !(problem = pthread_create(&l->thread[l->threads], NULL, work, l)))
-        l->threads++;
+    while (l->threads < want && !(problem = pthread_create(&l->thread[l->threads], NULL, work, l))) l->threads++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return !problem || !rt_fail(err, RT_OS, "data: thread %d of %d cannot be started", l->threads + 1, want);
 }
 
-Loader *loader_new(const LoaderConfig *config, RtError *err)
-{
-    if (!check_config(config, err))
-        return NULL;
+Loader *loader_new(const LoaderConfig *config, RtError *err) {
+    if (!check_config(config, err)) return NULL;
     Loader *l = rt_alloc(1, sizeof *l, err);
-    if (!l)
-        return NULL;
+    if (!l) return NULL;
     size_t n = dataset_count(config->data), batch = (size_t)config->batch;
     l->config = *config;
     l->batches = n / batch + (!config->drop_last && n % batch);
@@ -205,30 +187,24 @@ Loader *loader_new(const LoaderConfig *config, RtError *err)
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->room, NULL);
     pthread_cond_init(&l->ready, NULL);
-    if (make_order(l, err) && make_places(l, err) && start_threads(l, err))
-        return l;
+    if (make_order(l, err) && make_places(l, err) && start_threads(l, err)) return l;
     loader_free(l);
     return NULL;
 }
 
-static void stop_threads(Loader *l)
-{
+static void stop_threads(Loader *l) {
     pthread_mutex_lock(&l->lock);
     l->stop = true;
     pthread_cond_broadcast(&l->room);
     pthread_mutex_unlock(&l->lock);
-    for (int32_t i = 0; i < l->threads; i++)
-        pthread_join(l->thread[i], NULL);
+    for (int32_t i = 0; i < l->threads; i++) pthread_join(l->thread[i], NULL);
     l->threads = 0;
 }
 
-void loader_free(Loader *l)
-{
-    if (!l)
-        return;
+void loader_free(Loader *l) {
+    if (!l) return;
     stop_threads(l);
-    for (size_t i = 0; l->place && i < l->places; i++)
-        free(l->place[i].why);
+    for (size_t i = 0; l->place && i < l->places; i++) free(l->place[i].why);
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->room);
     pthread_cond_destroy(&l->ready);
@@ -244,8 +220,7 @@ void loader_free(Loader *l)
 /* ---- the consumer ---- */
 
 /* Gives back the batch that the consumer had and waits for the next; NULL at the end of the epoch. */
-static Place *wait_for_front(Loader *l)
-{
+static Place *wait_for_front(Loader *l) {
     Place *p = NULL;
     double before = rt_now();
     pthread_mutex_lock(&l->lock);
@@ -256,8 +231,7 @@ static Place *wait_for_front(Loader *l)
     }
     if (l->front < l->batches) {
         p = &l->place[l->front % l->places];
-        while (p->number != l->front || p->done < p->size)
-            pthread_cond_wait(&l->ready, &l->lock);
+        while (p->number != l->front || p->done < p->size) pthread_cond_wait(&l->ready, &l->lock);
         l->holding = true;
     }
     pthread_mutex_unlock(&l->lock);
@@ -266,33 +240,28 @@ static Place *wait_for_front(Loader *l)
 }
 
 /* Decides on a picture that could not be read: true if it is left out, false if the epoch ends with l->failure. */
-static bool leave_out(Loader *l, uint32_t sample, const RtError *why)
-{
+static bool leave_out(Loader *l, uint32_t sample, const RtError *why) {
     bool its_fault = why->code == RT_DATA || why->code == RT_NO_INPUT || why->code == RT_LIMIT;
-    if (!l->config.skip || !its_fault)
-        return !rt_fail(&l->failure, why->code, "%s", why->text);
+    if (!l->config.skip || !its_fault) return !rt_fail(&l->failure, why->code, "%s", why->text);
     l->skipped++;
-    if (l->config.on_skip)
-        l->config.on_skip(l->config.context, sample, why->text);
+    if (l->config.on_skip) l->config.on_skip(l->config.context, sample, why->text);
     if ((double)l->skipped > l->config.at_most * (double)l->samples)
-        return !rt_fail(&l->failure, RT_DATA, "%zu bad pictures of %zu, more than the %g%% allowed; the last: %s", l->skipped,
-                        l->samples, 100 * l->config.at_most, why->text);
+        return !rt_fail(&l->failure, RT_DATA, "%zu bad pictures of %zu, more than the %g%% allowed; the last: %s",
+                        l->skipped, l->samples, 100 * l->config.at_most, why->text);
     return true;
 }
 
 /* Closes the gaps that bad pictures left; false if the epoch ends. */
-static bool compact(Loader *l, Place *p)
-{
+static bool compact(Loader *l, Place *p) {
     Batch *b = &p->batch;
     b->n = 0;
     b->number = p->number;
     for (int32_t i = 0; i < p->size; i++) {
-        if (p->why[i].code != RT_OK && !leave_out(l, b->samples[i], &p->why[i]))
-            return false;
-        if (p->why[i].code != RT_OK)
-            continue;
+        if (p->why[i].code != RT_OK && !leave_out(l, b->samples[i], &p->why[i])) return false;
+        if (p->why[i].code != RT_OK) continue;
         if (b->n < i) {
-            memcpy(b->images + (size_t)b->n * l->floats, b->images + (size_t)i * l->floats, l->floats * sizeof *b->images);
+            memcpy(b->images + (size_t)b->n * l->floats, b->images + (size_t)i * l->floats,
+                   l->floats * sizeof *b->images);
             b->labels[b->n] = b->labels[i];
             b->samples[b->n] = b->samples[i];
         }
@@ -301,36 +270,20 @@ static bool compact(Loader *l, Place *p)
     return true;
 }
 
-const Batch *loader_next(Loader *l, RtError *err)
-{
+const Batch *loader_next(Loader *l, RtError *err) {
     Place *p;
     while (l->failure.code == RT_OK && (p = wait_for_front(l))) {
-        if (!compact(l, p))
-            break;
-        if (p->batch.n > 0)
-            return &p->batch;
+        if (!compact(l, p)) break;
+        if (p->batch.n > 0) return &p->batch;
     }
-    if (l->failure.code != RT_OK)
-        rt_fail(err, l->failure.code, "%s", l->failure.text);
+    if (l->failure.code != RT_OK) rt_fail(err, l->failure.code, "%s", l->failure.text);
     return NULL;
 }
 
-size_t loader_batches(const Loader *l)
-{
-    return l->batches;
-}
+size_t loader_batches(const Loader *l) { return l->batches; }
 
-size_t loader_skipped(const Loader *l)
-{
-    return l->skipped;
-}
+size_t loader_skipped(const Loader *l) { return l->skipped; }
 
-double loader_waited(const Loader *l)
-{
-    return l->waited;
-}
+double loader_waited(const Loader *l) { return l->waited; }
 
-double loader_elapsed(const Loader *l)
-{
-    return rt_now() - l->began;
-}
+double loader_elapsed(const Loader *l) { return rt_now() - l->began; }

@@ -30,17 +30,17 @@ float rng_uniform(const uint32_t key[2], uint64_t index, uint32_t site);
 /* A sequence of numbers with an owner. Plain value: copy it to fork it, drop it when done. */
 typedef struct Rng {
     uint32_t key[2];
-    uint32_t counter[4];    /* of the next block */
+    uint32_t counter[4]; /* of the next block */
     uint32_t block[4];
-    uint32_t left;          /* words of block not yet handed out */
+    uint32_t left; /* words of block not yet handed out */
 } Rng;
 
 /* The sequence of (use, seed, epoch, sample, site). The upper half of seed is folded into the lower. */
 Rng rng_stream(RngUse use, uint64_t seed, uint32_t epoch, uint32_t sample, uint32_t site);
 
 uint32_t rng_u32(Rng *r);
-uint32_t rng_below(Rng *r, uint32_t n);                 /* uniform in 0 .. n-1 without bias; n >= 1 */
-double rng_range(Rng *r, double low, double high);      /* uniform in [low, high), steps of 2^-32 of the range */
-double rng_normal(Rng *r);                              /* mean 0, deviation 1, by Box and Muller; takes two words */
+uint32_t rng_below(Rng *r, uint32_t n);            /* uniform in 0 .. n-1 without bias; n >= 1 */
+double rng_range(Rng *r, double low, double high); /* uniform in [low, high), steps of 2^-32 of the range */
+double rng_normal(Rng *r);                         /* mean 0, deviation 1, by Box and Muller; takes two words */
 
 #endif

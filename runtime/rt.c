@@ -6,10 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-int rt_fail(RtError *err, int code, const char *format, ...)
-{
-    if (!err || err->code != RT_OK)
-        return code;
+int rt_fail(RtError *err, int code, const char *format, ...) {
+    if (!err || err->code != RT_OK) return code;
     va_list args;
     va_start(args, format);
     vsnprintf(err->text, sizeof err->text, format, args);
@@ -18,56 +16,44 @@ int rt_fail(RtError *err, int code, const char *format, ...)
     return code;
 }
 
-bool rt_mul(size_t a, size_t b, size_t *result)
-{
+bool rt_mul(size_t a, size_t b, size_t *result) {
     size_t product;
-    if (__builtin_mul_overflow(a, b, &product))
-        return false;
+    if (__builtin_mul_overflow(a, b, &product)) return false;
     *result = product;
     return true;
 }
 
-bool rt_add(size_t a, size_t b, size_t *result)
-{
+bool rt_add(size_t a, size_t b, size_t *result) {
     size_t sum;
-    if (__builtin_add_overflow(a, b, &sum))
-        return false;
+    if (__builtin_add_overflow(a, b, &sum)) return false;
     *result = sum;
     return true;
 }
 
-void *rt_alloc(size_t count, size_t size, RtError *err)
-{
+void *rt_alloc(size_t count, size_t size, RtError *err) {
     void *memory = calloc(count ? count : 1, size ? size : 1);
-    if (!memory)
-        rt_fail(err, RT_OS, "out of memory: %zu x %zu bytes", count, size);
+    if (!memory) rt_fail(err, RT_OS, "out of memory: %zu x %zu bytes", count, size);
     return memory;
 }
 
-void *rt_alloc_aligned(size_t count, size_t size, RtError *err)
-{
+void *rt_alloc_aligned(size_t count, size_t size, RtError *err) {
     enum { LINE = 64 };
     size_t bytes, padded;
     void *memory = NULL;
-    if (rt_mul(count, size, &bytes) && rt_add(bytes, LINE, &padded))
-        memory = aligned_alloc(LINE, padded / LINE * LINE);
-    if (!memory)
-        rt_fail(err, RT_OS, "out of memory: %zu x %zu bytes", count, size);
+    if (rt_mul(count, size, &bytes) && rt_add(bytes, LINE, &padded)) memory = aligned_alloc(LINE, padded / LINE * LINE);
+    if (!memory) rt_fail(err, RT_OS, "out of memory: %zu x %zu bytes", count, size);
     return memory;
 }
 
-bool rt_reserve(void *array, size_t *capacity, size_t need, size_t size, RtError *err)
-{
+bool rt_reserve(void *array, size_t *capacity, size_t need, size_t size, RtError *err) {
     enum { FIRST = 16 };
-    if (need <= *capacity)
-        return true;
+    if (need <= *capacity) return true;
     size_t grown = *capacity < FIRST ? FIRST : *capacity, bytes;
     while (grown < need && rt_mul(grown, 2, &grown))
         ;
     void *old, *memory = NULL;
     memcpy(&old, array, sizeof old);
-    if (grown >= need && rt_mul(grown, size, &bytes))
-        memory = realloc(old, bytes);
+    if (grown >= need && rt_mul(grown, size, &bytes)) memory = realloc(old, bytes);
     if (!memory) {
         rt_fail(err, RT_OS, "out of memory: %zu x %zu bytes", need, size);
         return false;
@@ -77,28 +63,23 @@ bool rt_reserve(void *array, size_t *capacity, size_t need, size_t size, RtError
     return true;
 }
 
-char *rt_copy_text(const char *text, RtError *err)
-{
+char *rt_copy_text(const char *text, RtError *err) {
     char *copy = strdup(text);
-    if (!copy)
-        rt_fail(err, RT_OS, "out of memory: %zu bytes", strlen(text));
+    if (!copy) rt_fail(err, RT_OS, "out of memory: %zu bytes", strlen(text));
     return copy;
 }
 
-char *rt_join_path(const char *folder, const char *name, RtError *err)
-{
+char *rt_join_path(const char *folder, const char *name, RtError *err) {
     size_t a = strlen(folder), b = strlen(name);
     char *path = rt_alloc(a + b + 2, 1, err);
-    if (!path)
-        return NULL;
+    if (!path) return NULL;
     memcpy(path, folder, a);
     path[a] = '/';
     memcpy(path + a + 1, name, b + 1);
     return path;
 }
 
-double rt_now(void)
-{
+double rt_now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;

@@ -1,8 +1,8 @@
 /* What every file of the runtime shares: how a failure is reported and how memory is asked for.
  *
- * A function that can fail takes an RtError as its last argument and returns false, NULL or the code. Only main.c prints
- * and exits; nothing else in the runtime does, so that every failure can be tested. An error is set once: later failures
- * on the way out do not overwrite the first, which is the cause. */
+ * A function that can fail takes an RtError as its last argument and returns false, NULL or the code. Only main.c
+ * prints and exits; nothing else in the runtime does, so that every failure can be tested. An error is set once: later
+ * failures on the way out do not overwrite the first, which is the cause. */
 #ifndef CNNC_RUNTIME_RT_H
 #define CNNC_RUNTIME_RT_H
 
@@ -13,21 +13,21 @@
 /* Exit codes of the produced programs. The codes of sysexits.h where one fits; death by a signal is always a bug. */
 enum {
     RT_OK = 0,
-    RT_USAGE = 64,          /* command line is wrong */
-    RT_DATA = 65,           /* a file's content is wrong */
-    RT_NO_INPUT = 66,       /* a file or folder is missing or unreadable */
-    RT_INTERNAL = 70,       /* our bug */
-    RT_OS = 71,             /* out of memory, or a system call that should not fail did */
-    RT_NO_OUTPUT = 73,      /* a file cannot be created */
-    RT_IO = 74,             /* reading or writing failed; disk full */
-    RT_STOPPED = 75,        /* a signal; a good checkpoint was written, run me again */
-    RT_NOT_FINITE = 76,     /* training met a NaN or an infinity */
-    RT_LIMIT = 78,          /* a size is over a limit */
+    RT_USAGE = 64,      /* command line is wrong */
+    RT_DATA = 65,       /* a file's content is wrong */
+    RT_NO_INPUT = 66,   /* a file or folder is missing or unreadable */
+    RT_INTERNAL = 70,   /* our bug */
+    RT_OS = 71,         /* out of memory, or a system call that should not fail did */
+    RT_NO_OUTPUT = 73,  /* a file cannot be created */
+    RT_IO = 74,         /* reading or writing failed; disk full */
+    RT_STOPPED = 75,    /* a signal; a good checkpoint was written, run me again */
+    RT_NOT_FINITE = 76, /* training met a NaN or an infinity */
+    RT_LIMIT = 78,      /* a size is over a limit */
 };
 
 typedef struct RtError {
-    char text[512];         /* one line, no newline, no capital at the start; cut, never overrun */
-    int code;               /* RT_OK (0) while nothing has failed */
+    char text[512]; /* one line, no newline, no capital at the start; cut, never overrun */
+    int code;       /* RT_OK (0) while nothing has failed */
 } RtError;
 
 /* Sets err to a formatted message and a code unless it already holds one; a NULL err is allowed. Returns code. */
@@ -37,11 +37,12 @@ int rt_fail(RtError *err, int code, const char *format, ...) __attribute__((form
 bool rt_mul(size_t a, size_t b, size_t *result);
 bool rt_add(size_t a, size_t b, size_t *result);
 
-/* count * size bytes, zeroed; NULL and RT_OS if the product overflows or memory is short. Released with free. A count of 0
- * gives a valid pointer. */
+/* count * size bytes, zeroed; NULL and RT_OS if the product overflows or memory is short. Released with free. A count
+ * of 0 gives a valid pointer. */
 void *rt_alloc(size_t count, size_t size, RtError *err);
 
-/* The same without zeroing, at an address that is a multiple of 64 (a cache line, a full vector). Released with free. */
+/* The same without zeroing, at an address that is a multiple of 64 (a cache line, a full vector). Released with free.
+ */
 void *rt_alloc_aligned(size_t count, size_t size, RtError *err);
 
 /* Makes room for at least `need` items in a growable array, doubling its capacity; false and RT_OS if that fails, the

@@ -15,19 +15,16 @@ struct StepKind {
 
 /* ---- settings ---- */
 
-static bool parse_number(const json_t *call, const char *key, double low, double high, double *result, RtError *err)
-{
+static bool parse_number(const json_t *call, const char *key, double low, double high, double *result, RtError *err) {
     const json_t *value = json_object_get(call, key);
-    if (value)
-        *result = json_number_value(value);
+    if (value) *result = json_number_value(value);
     if ((value && !json_is_number(value)) || !(*result >= low && *result <= high))
         return !rt_fail(err, RT_DATA, "%s: `%s` must be a number from %g to %g",
                         json_string_value(json_object_get(call, "call")), key, low, high);
     return true;
 }
 
-static bool parse_range(const json_t *call, const char *key, double low, double high, double result[2], RtError *err)
-{
+static bool parse_range(const json_t *call, const char *key, double low, double high, double result[2], RtError *err) {
     const json_t *value = json_object_get(call, key);
     if (value) {
         result[0] = json_number_value(json_array_get(value, 0));
@@ -39,8 +36,7 @@ static bool parse_range(const json_t *call, const char *key, double low, double 
     return true;
 }
 
-bool step_parse_size(const json_t *size, const char *what, int32_t *width, int32_t *height, RtError *err)
-{
+bool step_parse_size(const json_t *size, const char *what, int32_t *width, int32_t *height, RtError *err) {
     json_int_t h = json_integer_value(json_array_get(size, 0)), w = json_integer_value(json_array_get(size, 1));
     if (json_array_size(size) != 2 || h < 1 || h > SIDE_LIMIT || w < 1 || w > SIDE_LIMIT)
         return !rt_fail(err, RT_DATA, "%s: `size` must be [height, width], each from 1 to %d", what, SIDE_LIMIT);
@@ -49,141 +45,118 @@ bool step_parse_size(const json_t *size, const char *what, int32_t *width, int32
     return true;
 }
 
-static bool parse_crop(Step *s, const json_t *call, RtError *err)
-{
+static bool parse_crop(Step *s, const json_t *call, RtError *err) {
     double pad = 0;
-    if (!parse_number(call, "pad", 0, SIDE_LIMIT, &pad, err))
-        return false;
+    if (!parse_number(call, "pad", 0, SIDE_LIMIT, &pad, err)) return false;
     s->pad = (int32_t)pad;
     return step_parse_size(json_object_get(call, "size"), s->kind->name, &s->width, &s->height, err);
 }
 
-static bool parse_resize(Step *s, const json_t *call, RtError *err)
-{
+static bool parse_resize(Step *s, const json_t *call, RtError *err) {
     const json_t *size = json_object_get(call, "size");
     double shorter = 0;
-    if (json_is_array(size))
-        return step_parse_size(size, s->kind->name, &s->width, &s->height, err);
-    if (!parse_number(call, "size", 1, SIDE_LIMIT, &shorter, err))
-        return false;
+    if (json_is_array(size)) return step_parse_size(size, s->kind->name, &s->width, &s->height, err);
+    if (!parse_number(call, "size", 1, SIDE_LIMIT, &shorter, err)) return false;
     s->shorter = s->longest_shorter = (int32_t)shorter;
     return true;
 }
 
-static bool parse_scale(Step *s, const json_t *call, RtError *err)
-{
+static bool parse_scale(Step *s, const json_t *call, RtError *err) {
     double range[2] = {0, 0};
-    if (!parse_range(call, "shorter", 1, SIDE_LIMIT, range, err))
-        return false;
+    if (!parse_range(call, "shorter", 1, SIDE_LIMIT, range, err)) return false;
     s->shorter = (int32_t)range[0];
     s->longest_shorter = (int32_t)range[1];
     return true;
 }
 
-static bool parse_resized_crop(Step *s, const json_t *call, RtError *err)
-{
+static bool parse_resized_crop(Step *s, const json_t *call, RtError *err) {
     s->area[0] = 0.08, s->area[1] = 1;
     s->ratio[0] = 3.0 / 4, s->ratio[1] = 4.0 / 3;
     return parse_range(call, "area", 1e-6, 1, s->area, err) && parse_range(call, "ratio", 1e-3, 1e3, s->ratio, err) &&
            step_parse_size(json_object_get(call, "size"), s->kind->name, &s->width, &s->height, err);
 }
 
-static bool parse_chance(Step *s, const json_t *call, RtError *err)
-{
+static bool parse_chance(Step *s, const json_t *call, RtError *err) {
     s->probability = 0.5;
     return parse_number(call, "p", 0, 1, &s->probability, err);
 }
 
-static bool parse_jitter(Step *s, const json_t *call, RtError *err)
-{
+static bool parse_jitter(Step *s, const json_t *call, RtError *err) {
     static const char *const keys[3] = {"brightness", "contrast", "saturation"};
     const double strongest = 100;
     for (int i = 0; i < 3; i++)
-        if (!parse_number(call, keys[i], 0, strongest, &s->jitter[i], err))
-            return false;
+        if (!parse_number(call, keys[i], 0, strongest, &s->jitter[i], err)) return false;
     return true;
 }
 
 /* ---- geometry ---- */
 
-static bool resize(const Step *s, Frame *f, int64_t width, int64_t height, RtError *err)
-{
+static bool resize(const Step *s, Frame *f, int64_t width, int64_t height, RtError *err) {
     if (width > IMAGE_PIXEL_LIMIT || height > IMAGE_PIXEL_LIMIT)
         return !rt_fail(err, RT_LIMIT, "a resize to %lld x %lld pixels", (long long)width, (long long)height);
-    return frame_resize(f, width < 1 ? 1 : (int32_t)width, height < 1 ? 1 : (int32_t)height, s->filter, s->antialias, err);
+    return frame_resize(f, width < 1 ? 1 : (int32_t)width, height < 1 ? 1 : (int32_t)height, s->filter, s->antialias,
+                        err);
 }
 
-static bool resize_shorter(const Step *s, Frame *f, int64_t shorter, RtError *err)
-{
+static bool resize_shorter(const Step *s, Frame *f, int64_t shorter, RtError *err) {
     int64_t w = frame_width(f), h = frame_height(f);
     return w < h ? resize(s, f, shorter, shorter * h / w, err) : resize(s, f, shorter * w / h, shorter, err);
 }
 
 /* Scales a picture up, if it must be, until it covers the window of the step. */
-static bool cover(const Step *s, Frame *f, RtError *err)
-{
+static bool cover(const Step *s, Frame *f, RtError *err) {
     double w = frame_width(f), h = frame_height(f), scale = fmax(s->width / w, s->height / h);
-    if (scale <= 1)
-        return true;
+    if (scale <= 1) return true;
     int64_t width = llround(w * scale), height = llround(h * scale);
     return resize(s, f, width > s->width ? width : s->width, height > s->height ? height : s->height, err);
 }
 
-static bool apply_resize(const Step *s, Frame *f, Rng *r, RtError *err)
-{
+static bool apply_resize(const Step *s, Frame *f, Rng *r, RtError *err) {
     (void)r;
     return s->width ? resize(s, f, s->width, s->height, err) : resize_shorter(s, f, s->shorter, err);
 }
 
-static bool apply_scale(const Step *s, Frame *f, Rng *r, RtError *err)
-{
-    return resize_shorter(s, f, s->shorter + (int64_t)rng_below(r, (uint32_t)(s->longest_shorter - s->shorter) + 1), err);
+static bool apply_scale(const Step *s, Frame *f, Rng *r, RtError *err) {
+    return resize_shorter(s, f, s->shorter + (int64_t)rng_below(r, (uint32_t)(s->longest_shorter - s->shorter) + 1),
+                          err);
 }
 
-static bool apply_crop(const Step *s, Frame *f, Rng *r, RtError *err)
-{
+static bool apply_crop(const Step *s, Frame *f, Rng *r, RtError *err) {
     (void)r;
-    if (!cover(s, f, err))
-        return false;
-    int32_t x = (int32_t)lrint((frame_width(f) - s->width) / 2.0), y = (int32_t)lrint((frame_height(f) - s->height) / 2.0);
+    if (!cover(s, f, err)) return false;
+    int32_t x = (int32_t)lrint((frame_width(f) - s->width) / 2.0),
+            y = (int32_t)lrint((frame_height(f) - s->height) / 2.0);
     return frame_crop(f, x, y, s->width, s->height, err);
 }
 
 /* A window at a uniform place within the frame, which covers it. */
-static bool crop_anywhere(Frame *f, int32_t width, int32_t height, Rng *r, RtError *err)
-{
+static bool crop_anywhere(Frame *f, int32_t width, int32_t height, Rng *r, RtError *err) {
     int32_t y = (int32_t)rng_below(r, (uint32_t)(frame_height(f) - height) + 1);
     int32_t x = (int32_t)rng_below(r, (uint32_t)(frame_width(f) - width) + 1);
     return frame_crop(f, x, y, width, height, err);
 }
 
-static bool apply_random_crop(const Step *s, Frame *f, Rng *r, RtError *err)
-{
+static bool apply_random_crop(const Step *s, Frame *f, Rng *r, RtError *err) {
     int32_t pad = s->pad, w = frame_width(f), h = frame_height(f);
     bool covers = w + 2 * (int64_t)pad >= s->width && h + 2 * (int64_t)pad >= s->height;
-    if (!covers && !cover(s, f, err))
-        return false;
-    if (pad > 0 && !frame_crop(f, -pad, -pad, frame_width(f) + 2 * pad, frame_height(f) + 2 * pad, err))
-        return false;
+    if (!covers && !cover(s, f, err)) return false;
+    if (pad > 0 && !frame_crop(f, -pad, -pad, frame_width(f) + 2 * pad, frame_height(f) + 2 * pad, err)) return false;
     return crop_anywhere(f, s->width, s->height, r, err);
 }
 
 /* Draws a box of the picture's area and shape; false if it does not fit. */
-static bool draw_box(const Step *s, double w, double h, Rng *r, int32_t *box_w, int32_t *box_h)
-{
+static bool draw_box(const Step *s, double w, double h, Rng *r, int32_t *box_w, int32_t *box_h) {
     double area = w * h * rng_range(r, s->area[0], s->area[1]);
     double ratio = exp(rng_range(r, log(s->ratio[0]), log(s->ratio[1])));
     double bw = rint(sqrt(area * ratio)), bh = rint(sqrt(area / ratio));
-    if (!(bw >= 1 && bw <= w && bh >= 1 && bh <= h))
-        return false;
+    if (!(bw >= 1 && bw <= w && bh >= 1 && bh <= h)) return false;
     *box_w = (int32_t)bw;
     *box_h = (int32_t)bh;
     return true;
 }
 
 /* The largest central box whose shape is allowed. */
-static bool crop_central(const Step *s, Frame *f, RtError *err)
-{
+static bool crop_central(const Step *s, Frame *f, RtError *err) {
     int32_t w = frame_width(f), h = frame_height(f), bw = w, bh = h;
     double shape = (double)w / h;
     if (shape < s->ratio[0])
@@ -193,29 +166,22 @@ static bool crop_central(const Step *s, Frame *f, RtError *err)
     return frame_crop(f, (w - bw) / 2, (h - bh) / 2, bw, bh, err);
 }
 
-static bool apply_resized_crop(const Step *s, Frame *f, Rng *r, RtError *err)
-{
+static bool apply_resized_crop(const Step *s, Frame *f, Rng *r, RtError *err) {
     int32_t bw, bh, tries = 0;
-    while (tries < TRIES && !draw_box(s, frame_width(f), frame_height(f), r, &bw, &bh))
-        tries++;
+    while (tries < TRIES && !draw_box(s, frame_width(f), frame_height(f), r, &bw, &bh)) tries++;
     bool cropped = tries < TRIES ? crop_anywhere(f, bw, bh, r, err) : crop_central(s, f, err);
     return cropped && resize(s, f, s->width, s->height, err);
 }
 
-static bool chance(const Step *s, Rng *r)
-{
-    return rng_range(r, 0, 1) < s->probability;
-}
+static bool chance(const Step *s, Rng *r) { return rng_range(r, 0, 1) < s->probability; }
 
-static bool apply_hflip(const Step *s, Frame *f, Rng *r, RtError *err)
-{
+static bool apply_hflip(const Step *s, Frame *f, Rng *r, RtError *err) {
     (void)err;
     frame_flip(f, chance(s, r), false);
     return true;
 }
 
-static bool apply_vflip(const Step *s, Frame *f, Rng *r, RtError *err)
-{
+static bool apply_vflip(const Step *s, Frame *f, Rng *r, RtError *err) {
     (void)err;
     frame_flip(f, false, chance(s, r));
     return true;
@@ -223,24 +189,20 @@ static bool apply_vflip(const Step *s, Frame *f, Rng *r, RtError *err)
 
 /* ---- colour ---- */
 
-static bool apply_grey(const Step *s, Frame *f, Rng *r, RtError *err)
-{
+static bool apply_grey(const Step *s, Frame *f, Rng *r, RtError *err) {
     Image *pixels;
-    if (!chance(s, r))
-        return true;
-    if (!frame_settle(f, &pixels, err))
-        return false;
+    if (!chance(s, r)) return true;
+    if (!frame_settle(f, &pixels, err)) return false;
     image_saturation(pixels, 0);
     return true;
 }
 
-static bool apply_jitter(const Step *s, Frame *f, Rng *r, RtError *err)
-{
-    static void (*const change[3])(Image *image, int32_t factor) = {image_brightness, image_contrast, image_saturation};
+static bool apply_jitter(const Step *s, Frame *f, Rng *r, RtError *err) {
+    static void (*const change[3])(Image * image, int32_t factor) = {image_brightness, image_contrast,
+                                                                     image_saturation};
     Image *pixels;
     int order[3] = {0, 1, 2};
-    if (!frame_settle(f, &pixels, err))
-        return false;
+    if (!frame_settle(f, &pixels, err)) return false;
     for (int i = 2; i > 0; i--) {
         int k = (int)rng_below(r, (uint32_t)i + 1), t = order[i];
         order[i] = order[k];
@@ -248,8 +210,7 @@ static bool apply_jitter(const Step *s, Frame *f, Rng *r, RtError *err)
     }
     for (int i = 0; i < 3; i++) {
         double amount = s->jitter[order[i]], factor = rng_range(r, fmax(0, 1 - amount), 1 + amount);
-        if (amount > 0)
-            change[order[i]](pixels, (int32_t)lrint(factor * FACTOR_ONE));
+        if (amount > 0) change[order[i]](pixels, (int32_t)lrint(factor * FACTOR_ONE));
     }
     return true;
 }
@@ -261,9 +222,9 @@ static const StepKind kinds[] = {
     {"random_crop", parse_crop, apply_random_crop},
     {"random_scale", parse_scale, apply_scale},
     {"crop", parse_crop, apply_crop},
-    {"centre", parse_crop, apply_crop},         /* settings.input.crop */
+    {"centre", parse_crop, apply_crop}, /* settings.input.crop */
     {"resize", parse_resize, apply_resize},
-    {"shorter", parse_resize, apply_resize},    /* settings.input.resize, and the next */
+    {"shorter", parse_resize, apply_resize}, /* settings.input.resize, and the next */
     {"exact", parse_resize, apply_resize},
     {"hflip", parse_chance, apply_hflip},
     {"vflip", parse_chance, apply_vflip},
@@ -271,13 +232,10 @@ static const StepKind kinds[] = {
     {"colour_jitter", parse_jitter, apply_jitter},
 };
 
-static bool parse_filter(Step *s, const json_t *call, const json_t *defaults, RtError *err)
-{
+static bool parse_filter(Step *s, const json_t *call, const json_t *defaults, RtError *err) {
     const json_t *filter = json_object_get(call, "filter"), *antialias = json_object_get(call, "antialias");
-    if (!filter)
-        filter = json_object_get(defaults, "filter");
-    if (!antialias)
-        antialias = json_object_get(defaults, "antialias");
+    if (!filter) filter = json_object_get(defaults, "filter");
+    if (!antialias) antialias = json_object_get(defaults, "antialias");
     s->filter = filter ? filter_by_name(json_is_string(filter) ? json_string_value(filter) : "") : FILTER_BILINEAR;
     s->antialias = antialias ? json_is_true(antialias) : true;
     if (s->filter == FILTER_COUNT)
@@ -285,24 +243,15 @@ static bool parse_filter(Step *s, const json_t *call, const json_t *defaults, Rt
     return true;
 }
 
-bool step_parse(Step *s, const json_t *call, const json_t *defaults, RtError *err)
-{
+bool step_parse(Step *s, const json_t *call, const json_t *defaults, RtError *err) {
     const char *name = json_string_value(json_object_get(call, "call"));
     *s = (Step){0};
     for (size_t i = 0; name && i < sizeof kinds / sizeof kinds[0]; i++)
-        if (!strcmp(kinds[i].name, name))
-            s->kind = &kinds[i];
-    if (!s->kind)
-        return !rt_fail(err, RT_DATA, "`%s` is not a step that pictures can take", name ? name : "(no name)");
+        if (!strcmp(kinds[i].name, name)) s->kind = &kinds[i];
+    if (!s->kind) return !rt_fail(err, RT_DATA, "`%s` is not a step that pictures can take", name ? name : "(no name)");
     return parse_filter(s, call, defaults, err) && s->kind->parse(s, call, err);
 }
 
-bool step_fixes_size(const Step *s)
-{
-    return s->width > 0;
-}
+bool step_fixes_size(const Step *s) { return s->width > 0; }
 
-bool step_apply(const Step *s, Frame *f, Rng *r, RtError *err)
-{
-    return s->kind->apply(s, f, r, err);
-}
+bool step_apply(const Step *s, Frame *f, Rng *r, RtError *err) { return s->kind->apply(s, f, r, err); }

@@ -1,5 +1,5 @@
-/* The steps that take a picture from the file to the net's input: a table by name, each row a parser of the step's settings
- * and what it does to a frame. What each step means is said in augment.h. */
+/* The steps that take a picture from the file to the net's input: a table by name, each row a parser of the step's
+ * settings and what it does to a frame. What each step means is said in augment.h. */
 #ifndef CNNC_RUNTIME_STEP_H
 #define CNNC_RUNTIME_STEP_H
 
@@ -13,17 +13,18 @@ typedef struct StepKind StepKind;
 /* The parameters of one step; which of them count is the kind's business. */
 typedef struct Step {
     const StepKind *kind;
-    int32_t width, height;      /* of a crop or an exact resize; 0: none */
-    int32_t shorter, longest_shorter;   /* shorter side, or the range it is drawn from */
+    int32_t width, height;            /* of a crop or an exact resize; 0: none */
+    int32_t shorter, longest_shorter; /* shorter side, or the range it is drawn from */
     int32_t pad;
     double area[2], ratio[2];
     double probability;
-    double jitter[3];           /* brightness, contrast, saturation */
+    double jitter[3]; /* brightness, contrast, saturation */
     Filter filter;
     bool antialias;
 } Step;
 
-/* A step from {"call": name, ...}. filter and antialias of `defaults` (settings.input) hold where the step names none. */
+/* A step from {"call": name, ...}. filter and antialias of `defaults` (settings.input) hold where the step names none.
+ */
 bool step_parse(Step *step, const json_t *call, const json_t *defaults, RtError *err);
 
 /* True if the picture has the same size after the step whatever it was before. */

@@ -1,19 +1,20 @@
-/* From a file to a tensor: what the steps do, where the crops lie, and that nothing but (seed, epoch, sample) decides. */
+/* From a file to a tensor: what the steps do, where the crops lie, and that nothing but (seed, epoch, sample) decides.
+ */
 #include <CUnit/Basic.h>
 #include <math.h>
 
 #include "pictures.h"
 #include "runtime/augment.h"
 
-enum { W = 200, H = 150 };          /* of the pictures whose red is the column and green the row */
+enum { W = 200, H = 150 }; /* of the pictures whose red is the column and green the row */
 
 static Frame *frame;
-static char *place;                 /* a picture of paint_place */
+static char *place; /* a picture of paint_place */
 
-static const char input_64[] = "{\"colour\": \"rgb\", \"size\": [64, 64], \"filter\": \"nearest\", \"antialias\": true}";
+static const char input_64[] =
+    "{\"colour\": \"rgb\", \"size\": [64, 64], \"filter\": \"nearest\", \"antialias\": true}";
 
-static Pipeline *make(const char *input, const char *augment, RtError *err)
-{
+static Pipeline *make(const char *input, const char *augment, RtError *err) {
     json_t *in = json_loads(input, 0, NULL), *steps = augment ? json_loads(augment, 0, NULL) : NULL;
     CU_ASSERT_FATAL(in && (steps || !augment));
     Pipeline *p = pipeline_new(in, steps, err);
@@ -22,52 +23,39 @@ static Pipeline *make(const char *input, const char *augment, RtError *err)
     return p;
 }
 
-static Pipeline *make_good(const char *input, const char *augment)
-{
+static Pipeline *make_good(const char *input, const char *augment) {
     RtError err = {.code = RT_OK};
     Pipeline *p = make(input, augment, &err);
-    if (!p)
-        printf("\n%s\n", err.text);
+    if (!p) printf("\n%s\n", err.text);
     CU_ASSERT_PTR_NOT_NULL_FATAL(p);
     return p;
 }
 
-static const Image *pixels(const Pipeline *p, const char *path, Draw draw)
-{
+static const Image *pixels(const Pipeline *p, const char *path, Draw draw) {
     RtError err = {.code = RT_OK};
     Image *image = NULL;
-    if (!pipeline_pixels(p, frame, path, &draw, &image, &err))
-        printf("\n%s\n", err.text);
+    if (!pipeline_pixels(p, frame, path, &draw, &image, &err)) printf("\n%s\n", err.text);
     CU_ASSERT_PTR_NOT_NULL_FATAL(image);
     return image;
 }
 
 /* Red (column) and green (row) of the picture's pixel (x, y). */
-static int red(const Image *i, int x, int y)
-{
-    return i->pixel[(y * i->width + x) * 4];
-}
+static int red(const Image *i, int x, int y) { return i->pixel[(y * i->width + x) * 4]; }
 
-static int green(const Image *i, int x, int y)
-{
-    return i->pixel[(y * i->width + x) * 4 + 1];
-}
+static int green(const Image *i, int x, int y) { return i->pixel[(y * i->width + x) * 4 + 1]; }
 
 /* ---- crops ---- */
 
 /* Chi-square of draws in equal bins is near the number of bins. */
-static bool is_even(const int *count, int bins, int draws)
-{
+static bool is_even(const int *count, int bins, int draws) {
     double expected = (double)draws / bins, chi = 0;
-    for (int i = 0; i < bins; i++)
-        chi += (count[i] - expected) * (count[i] - expected) / expected;
+    for (int i = 0; i < bins; i++) chi += (count[i] - expected) * (count[i] - expected) / expected;
     return chi < bins + 5 * sqrt(2.0 * bins);
 }
 
-/* A crop of 64 x 64 without a resize shows its offset in its first pixel: all offsets occur, none more than others, and the
- * whole window is the picture from there on. Fails if an offset is dropped, fixed, or used for the wrong axis. */
-static void check_offsets(const char *augment)
-{
+/* A crop of 64 x 64 without a resize shows its offset in its first pixel: all offsets occur, none more than others, and
+ * the whole window is the picture from there on. Fails if an offset is dropped, fixed, or used for the wrong axis. */
+static void check_offsets(const char *augment) {
     enum { DRAWS = 4000, XS = W - 64 + 1, YS = H - 64 + 1, BINS = 8 };
     int at_x[XS] = {0}, at_y[YS] = {0}, bin[BINS] = {0}, both = 0;
     Pipeline *p = make_good(input_64, augment);
@@ -82,31 +70,28 @@ static void check_offsets(const char *augment)
     CU_ASSERT(is_even(at_x, XS, DRAWS));
     CU_ASSERT(is_even(at_y, YS, DRAWS));
     CU_ASSERT(at_x[0] && at_x[XS - 1] && at_y[0] && at_y[YS - 1]);
-    CU_ASSERT(abs(both - DRAWS / 2) < 5 * (int)sqrt(DRAWS / 4));        /* x and y are independent */
+    CU_ASSERT(abs(both - DRAWS / 2) < 5 * (int)sqrt(DRAWS / 4)); /* x and y are independent */
     pipeline_free(p);
 }
 
-static void test_random_crop_offsets(void)
-{
+static void test_random_crop_offsets(void) {
     check_offsets("[{\"call\": \"random_crop\", \"size\": [64, 64], \"pad\": 0}]");
 }
 
 /* An area of 64 * 64 / (200 * 150) and ratio 1 draw boxes of 64 x 64 only. */
-static void test_resized_crop_offsets(void)
-{
-    check_offsets("[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [0.13653, 0.13654], \"ratio\": [1, 1]}]");
+static void test_resized_crop_offsets(void) {
+    check_offsets(
+        "[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [0.13653, 0.13654], \"ratio\": [1, 1]}]");
 }
 
-/* The box of a resized crop, from the places that its corner pixels came from: nearest takes the pixel under the centre, so
- * first and last are half a target pixel inside. */
-static void box_of(const Image *image, double *w, double *h)
-{
+/* The box of a resized crop, from the places that its corner pixels came from: nearest takes the pixel under the
+ * centre, so first and last are half a target pixel inside. */
+static void box_of(const Image *image, double *w, double *h) {
     *w = (red(image, 63, 0) - red(image, 0, 0)) * 64 / 63.0;
     *h = (green(image, 0, 63) - green(image, 0, 0)) * 64 / 63.0;
 }
 
-static void test_resized_crop_bounds(void)
-{
+static void test_resized_crop_bounds(void) {
     enum { DRAWS = 3000 };
     double areas = 0, low = 1, high = 0, wide = 0;
     Pipeline *p = make_good(input_64, "[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [0.1, 0.5],"
@@ -122,14 +107,14 @@ static void test_resized_crop_bounds(void)
     }
     CU_ASSERT_DOUBLE_EQUAL(areas / DRAWS, 0.3, 0.01);
     CU_ASSERT(low < 0.11 && high > 0.48);
-    CU_ASSERT(fabs(wide / DRAWS - 0.5) < 0.06);         /* the logarithm of the ratio is even about 0 */
+    CU_ASSERT(fabs(wide / DRAWS - 0.5) < 0.06); /* the logarithm of the ratio is even about 0 */
     pipeline_free(p);
 }
 
 /* Boxes that never fit: the central one of the nearest shape. */
-static void test_resized_crop_falls_back(void)
-{
-    Pipeline *p = make_good(input_64, "[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [1, 1], \"ratio\": [1, 1]}]");
+static void test_resized_crop_falls_back(void) {
+    Pipeline *p = make_good(
+        input_64, "[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [1, 1], \"ratio\": [1, 1]}]");
     const Image *image = pixels(p, place, (Draw){1, 1, 1});
     CU_ASSERT(abs(red(image, 0, 0) - (W - H) / 2) <= 2 && abs(red(image, 63, 0) - (W + H) / 2) <= 3);
     CU_ASSERT(green(image, 0, 0) <= 1 && green(image, 0, 63) >= H - 3);
@@ -137,8 +122,7 @@ static void test_resized_crop_falls_back(void)
 }
 
 /* Padding by 4 and cropping to the old size, as for CIFAR: 9 x 9 shifts, black where the picture has gone. */
-static void test_pad(void)
-{
+static void test_pad(void) {
     enum { S = 32, PAD = 4 };
     bool seen[2 * PAD + 1] = {false};
     const char *path = pic_path("pad.png");
@@ -156,17 +140,16 @@ static void test_pad(void)
             }
         CU_ASSERT_EQUAL(wrong, 0);
     }
-    for (int i = 0; i <= 2 * PAD; i++)
-        CU_ASSERT(seen[i]);
+    for (int i = 0; i <= 2 * PAD; i++) CU_ASSERT(seen[i]);
     pipeline_free(p);
 }
 
 /* ---- other steps ---- */
 
-static void test_flips(void)
-{
+static void test_flips(void) {
     const char *resize = "{\"size\": [150, 200]}";
-    Pipeline *h = make_good(resize, "[{\"call\": \"hflip\", \"p\": 1}]"), *v = make_good(resize, "[{\"call\": \"vflip\", \"p\": 1}]");
+    Pipeline *h = make_good(resize, "[{\"call\": \"hflip\", \"p\": 1}]"),
+             *v = make_good(resize, "[{\"call\": \"vflip\", \"p\": 1}]");
     const Image *image = pixels(h, place, (Draw){1, 0, 0});
     CU_ASSERT(red(image, 0, 7) == W - 1 && red(image, W - 1, 7) == 0 && green(image, 3, 7) == 7);
     image = pixels(v, place, (Draw){1, 0, 0});
@@ -175,8 +158,7 @@ static void test_flips(void)
     pipeline_free(v);
 }
 
-static void test_flip_is_a_fair_coin(void)
-{
+static void test_flip_is_a_fair_coin(void) {
     enum { DRAWS = 1000 };
     int mirrored = 0;
     Pipeline *p = make_good(input_64, "[{\"call\": \"crop\", \"size\": [64, 64]}, {\"call\": \"hflip\", \"p\": 0.5}]");
@@ -191,10 +173,11 @@ static void test_flip_is_a_fair_coin(void)
 }
 
 /* The scales differ and stay within their range: the crop's width in the picture says which. */
-static void test_random_scale(void)
-{
+static void test_random_scale(void) {
     double low = 1e9, high = 0;
-    Pipeline *p = make_good(input_64, "[{\"call\": \"random_scale\", \"shorter\": [75, 300]}, {\"call\": \"random_crop\", \"size\": [64, 64]}]");
+    Pipeline *p = make_good(
+        input_64,
+        "[{\"call\": \"random_scale\", \"shorter\": [75, 300]}, {\"call\": \"random_crop\", \"size\": [64, 64]}]");
     for (uint32_t i = 0; i < 500; i++) {
         double w, h;
         box_of(pixels(p, place, (Draw){1, 0, i}), &w, &h);
@@ -204,14 +187,12 @@ static void test_random_scale(void)
     pipeline_free(p);
 }
 
-static uint8_t paint_flat(int x, int y, int c, int w, int h)
-{
+static uint8_t paint_flat(int x, int y, int c, int w, int h) {
     (void)x, (void)y, (void)w, (void)h;
     return c == 0 ? 100 : c == 1 ? 120 : 60;
 }
 
-static void check_jitter(const char *augment, int channel, int low, int high)
-{
+static void check_jitter(const char *augment, int channel, int low, int high) {
     const char *path = pic_path("flat.png");
     int least = 255, most = 0;
     pic_png(path, (PicPng){.width = 8, .height = 8, .type = PNG_COLOR_TYPE_RGB}, paint_flat);
@@ -227,35 +208,35 @@ static void check_jitter(const char *augment, int channel, int low, int high)
     pipeline_free(p);
 }
 
-static void test_colour(void)
-{
+static void test_colour(void) {
     const int grey = (19595 * 100 + 38470 * 120 + 7471 * 60 + 32768) >> 16;
-    check_jitter("[{\"call\": \"colour_jitter\", \"brightness\": 0.4, \"contrast\": 0, \"saturation\": 0}]", 0, 60, 140);
+    check_jitter("[{\"call\": \"colour_jitter\", \"brightness\": 0.4, \"contrast\": 0, \"saturation\": 0}]", 0, 60,
+                 140);
     check_jitter("[{\"call\": \"colour_jitter\", \"brightness\": 2, \"contrast\": 0, \"saturation\": 0}]", 1, 0, 255);
-    check_jitter("[{\"call\": \"colour_jitter\", \"brightness\": 0, \"contrast\": 0.5, \"saturation\": 0}]", 2, grey + (60 - grey) * 3 / 2,
-                 grey + (60 - grey) / 2);
-    check_jitter("[{\"call\": \"colour_jitter\", \"brightness\": 0, \"contrast\": 0, \"saturation\": 1}]", 2, 2 * 60 - grey, grey);
+    check_jitter("[{\"call\": \"colour_jitter\", \"brightness\": 0, \"contrast\": 0.5, \"saturation\": 0}]", 2,
+                 grey + (60 - grey) * 3 / 2, grey + (60 - grey) / 2);
+    check_jitter("[{\"call\": \"colour_jitter\", \"brightness\": 0, \"contrast\": 0, \"saturation\": 1}]", 2,
+                 2 * 60 - grey, grey);
     check_jitter("[{\"call\": \"grey\", \"p\": 1}]", 2, grey, grey);
     check_jitter("[{\"call\": \"grey\", \"p\": 0}]", 2, 60, 60);
 }
 
 /* ---- what decides ---- */
 
-static void tensor_of(const Pipeline *p, const char *path, Draw draw, float *to)
-{
+static void tensor_of(const Pipeline *p, const char *path, Draw draw, float *to) {
     RtError err = {.code = RT_OK};
     CU_ASSERT_FATAL(pipeline_run(p, frame, path, &draw, to, &err));
 }
 
-static void test_only_the_draw_decides(void)
-{
+static void test_only_the_draw_decides(void) {
     enum { N = 3 * 64 * 64 };
     static float first[N], again[N], other[N];
     static const Draw others[] = {{2, 3, 4}, {1, 9, 4}, {1, 3, 9}};
-    Pipeline *p = make_good("{\"size\": [64, 64]}",
-                            "[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [0.08, 1], \"ratio\": [0.75, 1.33]},"
-                            " {\"call\": \"hflip\", \"p\": 0.5},"
-                            " {\"call\": \"colour_jitter\", \"brightness\": 0.4, \"contrast\": 0.4, \"saturation\": 0.4}]");
+    Pipeline *p = make_good(
+        "{\"size\": [64, 64]}",
+        "[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [0.08, 1], \"ratio\": [0.75, 1.33]},"
+        " {\"call\": \"hflip\", \"p\": 0.5},"
+        " {\"call\": \"colour_jitter\", \"brightness\": 0.4, \"contrast\": 0.4, \"saturation\": 0.4}]");
     tensor_of(p, place, (Draw){1, 3, 4}, first);
     for (size_t i = 0; i < 3; i++) {
         tensor_of(p, place, others[i], other);
@@ -266,23 +247,26 @@ static void test_only_the_draw_decides(void)
     pipeline_free(p);
 }
 
-/* The tensor of an evaluation, made here step by step without windows: shorter side to 80, centre 64, colours, mean, std. */
-static void check_eval(const char *colour, const int *source, int channels)
-{
+/* The tensor of an evaluation, made here step by step without windows: shorter side to 80, centre 64, colours, mean,
+ * std. */
+static void check_eval(const char *colour, const int *source, int channels) {
     char input[400];
     static float got[3 * 64 * 64];
     const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
     int wrong = 0;
-    snprintf(input, sizeof input, "{\"colour\": \"%s\", \"size\": [64, 64], \"resize\": {\"call\": \"shorter\", \"size\": 80}, \"crop\": "
-             "{\"call\": \"centre\", \"size\": [64, 64]}, \"filter\": \"bilinear\", \"antialias\": true, \"mean\": [0.485, 0.456, 0.406],"
-             " \"std\": [0.229, 0.224, 0.225]}", colour);
+    snprintf(input, sizeof input,
+             "{\"colour\": \"%s\", \"size\": [64, 64], \"resize\": {\"call\": \"shorter\", \"size\": 80}, \"crop\": "
+             "{\"call\": \"centre\", \"size\": [64, 64]}, \"filter\": \"bilinear\", \"antialias\": true, \"mean\": "
+             "[0.485, 0.456, 0.406],"
+             " \"std\": [0.229, 0.224, 0.225]}",
+             colour);
     Pipeline *p = make_good(input, NULL);
     CU_ASSERT_EQUAL(pipeline_floats(p), (size_t)channels * 64 * 64);
     tensor_of(p, place, (Draw){0, 0, 0}, got);
     RtError err = {.code = RT_OK};
     Image *image;
-    CU_ASSERT_FATAL(frame_open(frame, place, false, &err) && frame_resize(frame, 106, 80, FILTER_BILINEAR, true, &err) &&
-                    frame_settle(frame, &image, &err));
+    CU_ASSERT_FATAL(frame_open(frame, place, false, &err) &&
+                    frame_resize(frame, 106, 80, FILTER_BILINEAR, true, &err) && frame_settle(frame, &image, &err));
     for (int i = 0; i < channels * 64 * 64; i++) {
         int c = i / (64 * 64), x = 21 + i % 64, y = 8 + i / 64 % 64;
         const uint8_t *pixel = image->pixel + (y * 106 + x) * 4;
@@ -293,16 +277,14 @@ static void check_eval(const char *colour, const int *source, int channels)
     pipeline_free(p);
 }
 
-static void test_evaluation(void)
-{
+static void test_evaluation(void) {
     check_eval("rgb", (const int[]){0, 1, 2}, 3);
     check_eval("bgr", (const int[]){2, 1, 0}, 3);
     check_eval("grey", NULL, 1);
 }
 
 /* Training from a large JPEG decodes at a fraction; the picture is nearly the same as evaluation's. */
-static void test_scaled_decoding(void)
-{
+static void test_scaled_decoding(void) {
     const char *path = pic_path("large.jpg");
     int worst = 0;
     pic_jpeg(path, (PicJpeg){.width = 900, .height = 700, .components = 3, .sampling = 2}, paint_smooth);
@@ -314,7 +296,8 @@ static void test_scaled_decoding(void)
     memcpy(copy.pixel, image->pixel, 64 * 64 * 4);
     image = pixels(eval, path, (Draw){1, 1, 1});
     for (int i = 0; i < 64 * 64 * 4; i++)
-        worst = i % 4 < 3 && abs(image->pixel[i] - copy.pixel[i]) > worst ? abs(image->pixel[i] - copy.pixel[i]) : worst;
+        worst =
+            i % 4 < 3 && abs(image->pixel[i] - copy.pixel[i]) > worst ? abs(image->pixel[i] - copy.pixel[i]) : worst;
     CU_ASSERT(worst <= 3);
     image_free(&copy);
     pipeline_free(train);
@@ -322,20 +305,26 @@ static void test_scaled_decoding(void)
 }
 
 /* Pictures smaller than the crop are scaled up. */
-static void test_small_pictures(void)
-{
+static void test_small_pictures(void) {
     static const int sizes[][2] = {{1, 1}, {1, 500}, {500, 1}, {17, 20}, {223, 224}};
     static const char *const steps[] = {
-        "[{\"call\": \"random_crop\", \"size\": [224, 224], \"pad\": 0}]", "[{\"call\": \"random_crop\", \"size\": [224, 224], \"pad\": 4}]",
-        "[{\"call\": \"crop\", \"size\": [224, 224]}]", "[{\"call\": \"random_resized_crop\", \"size\": [224, 224]}]",
-        "[{\"call\": \"random_scale\", \"shorter\": [5, 9]}, {\"call\": \"vflip\"}, {\"call\": \"random_crop\", \"size\": [224, 224]}]", NULL,
+        "[{\"call\": \"random_crop\", \"size\": [224, 224], \"pad\": 0}]",
+        "[{\"call\": \"random_crop\", \"size\": [224, 224], \"pad\": 4}]",
+        "[{\"call\": \"crop\", \"size\": [224, 224]}]",
+        "[{\"call\": \"random_resized_crop\", \"size\": [224, 224]}]",
+        "[{\"call\": \"random_scale\", \"shorter\": [5, 9]}, {\"call\": \"vflip\"}, {\"call\": \"random_crop\", "
+        "\"size\": [224, 224]}]",
+        NULL,
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         for (size_t s = 0; s < sizeof steps / sizeof steps[0]; s++) {
             const char *path = pic_path("small");
-            pic_png(path, (PicPng){.width = sizes[i][0], .height = sizes[i][1], .type = PNG_COLOR_TYPE_RGB}, paint_flat);
-            Pipeline *p = make_good("{\"size\": [224, 224], \"resize\": {\"call\": \"shorter\", \"size\": 100}, \"crop\": "
-                                    "{\"call\": \"centre\", \"size\": [224, 224]}, \"filter\": \"bicubic\"}", steps[s]);
+            pic_png(path, (PicPng){.width = sizes[i][0], .height = sizes[i][1], .type = PNG_COLOR_TYPE_RGB},
+                    paint_flat);
+            Pipeline *p =
+                make_good("{\"size\": [224, 224], \"resize\": {\"call\": \"shorter\", \"size\": 100}, \"crop\": "
+                          "{\"call\": \"centre\", \"size\": [224, 224]}, \"filter\": \"bicubic\"}",
+                          steps[s]);
             const Image *image = pixels(p, path, (Draw){1, 1, 1});
             CU_ASSERT(image->width == 224 && image->height == 224);
             CU_ASSERT(red(image, 112, 112) == 100 && green(image, 100, 110) == 120);
@@ -345,8 +334,7 @@ static void test_small_pictures(void)
 
 /* ---- mistakes ---- */
 
-static void check_refused(const char *input, const char *augment, const char *says)
-{
+static void check_refused(const char *input, const char *augment, const char *says) {
     RtError err = {.code = RT_OK};
     Pipeline *p = make(input, augment, &err);
     CU_ASSERT_PTR_NULL(p);
@@ -354,8 +342,7 @@ static void check_refused(const char *input, const char *augment, const char *sa
     pipeline_free(p);
 }
 
-static void test_mistakes(void)
-{
+static void test_mistakes(void) {
     check_refused("{}", NULL, "`size` must be");
     check_refused("{\"size\": [0, 5]}", NULL, "`size` must be");
     check_refused("{\"size\": [5, 5], \"colour\": \"cmyk\"}", NULL, "`colour` must be");
@@ -363,30 +350,29 @@ static void test_mistakes(void)
     check_refused("{\"size\": [5, 5]}", "[{\"call\": \"rotate\"}]", "`rotate` is not a step");
     check_refused("{\"size\": [5, 5]}", "[{\"call\": \"hflip\", \"p\": 2}]", "`p` must be a number from 0 to 1");
     check_refused("{\"size\": [5, 5]}", "[{\"call\": \"random_crop\", \"size\": 5}]", "[height, width]");
-    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"random_resized_crop\", \"size\": [5, 5], \"area\": [1, 0.5]}]", "two rising numbers");
+    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"random_resized_crop\", \"size\": [5, 5], \"area\": [1, 0.5]}]",
+                  "two rising numbers");
     check_refused("{\"size\": [5, 5], \"filter\": \"sinc\"}", "[{\"call\": \"hflip\"}]", "`filter` must be");
 }
 
-static void test_wrong_size_is_said(void)
-{
+static void test_wrong_size_is_said(void) {
     RtError err = {.code = RT_OK};
     Image *image;
     Pipeline *p = make_good(input_64, NULL);
     CU_ASSERT(!pipeline_pixels(p, frame, place, &(Draw){0, 0, 0}, &image, &err));
-    CU_ASSERT(err.code == RT_DATA && strstr(err.text, place) && strstr(err.text, "200 x 150") && strstr(err.text, "64 x 64"));
+    CU_ASSERT(err.code == RT_DATA && strstr(err.text, place) && strstr(err.text, "200 x 150") &&
+              strstr(err.text, "64 x 64"));
     pipeline_free(p);
 }
 
-static void run_all(void)
-{
+static void run_all(void) {
     place = strdup(pic_path("place.png"));
     pic_png(place, (PicPng){.width = W, .height = H, .type = PNG_COLOR_TYPE_RGB}, paint_place);
     CU_basic_run_tests();
     free(place);
 }
 
-int main(void)
-{
+int main(void) {
     RtError err = {.code = RT_OK};
     frame = frame_new(&err);
     CU_initialize_registry();
@@ -406,8 +392,7 @@ int main(void)
     CU_add_test(suite, "pictures smaller than the crop", test_small_pictures);
     CU_add_test(suite, "mistakes in settings", test_mistakes);
     CU_add_test(suite, "a wrong size is said", test_wrong_size_is_said);
-    if (frame && pic_begin())
-        run_all();
+    if (frame && pic_begin()) run_all();
     pic_end();
     frame_free(frame);
     bool failed = CU_get_number_of_failures() > 0 || CU_get_number_of_tests_run() == 0;

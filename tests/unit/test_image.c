@@ -9,19 +9,16 @@
 static ImageReader *reader;
 
 /* Reads a file that must be good. */
-static Image read_good(const char *path)
-{
+static Image read_good(const char *path) {
     Image image = {0};
     RtError err = {.code = RT_OK};
-    if (!image_read(reader, path, &image, &err))
-        printf("\n%s\n", err.text);
+    if (!image_read(reader, path, &image, &err)) printf("\n%s\n", err.text);
     CU_ASSERT_EQUAL_FATAL(err.code, RT_OK);
     return image;
 }
 
 /* The code of reading a file; the message must contain `says`. */
-static int code_of(const char *path, const char *says)
-{
+static int code_of(const char *path, const char *says) {
     Image image = {0};
     RtError err = {.code = RT_OK};
     bool good = image_read(reader, path, &image, &err);
@@ -34,8 +31,7 @@ static int code_of(const char *path, const char *says)
 }
 
 /* The largest difference between the picture and what was painted. */
-static int distance(const Image *image, Paint *paint, int channels)
-{
+static int distance(const Image *image, Paint *paint, int channels) {
     int worst = 0;
     for (int i = 0; i < image->width * image->height; i++)
         for (int c = 0; c < 3; c++) {
@@ -48,9 +44,8 @@ static int distance(const Image *image, Paint *paint, int channels)
 
 /* ---- what is read ---- */
 
-static void test_jpeg_colours(void)
-{
-    const char *path = pic_path("a.png");       /* the name must not matter */
+static void test_jpeg_colours(void) {
+    const char *path = pic_path("a.png"); /* the name must not matter */
     pic_jpeg(path, (PicJpeg){.width = 61, .height = 45, .components = 3}, paint_smooth);
     Image image = read_good(path);
     CU_ASSERT(image.width == 61 && image.height == 45 && distance(&image, paint_smooth, 3) <= 6);
@@ -61,38 +56,33 @@ static void test_jpeg_colours(void)
     image_free(&image);
 }
 
-static uint8_t paint_through_ink(int x, int y, int c, int w, int h)
-{
+static uint8_t paint_through_ink(int x, int y, int c, int w, int h) {
     return (uint8_t)((paint_smooth(x, y, c, w, h) * paint_smooth(x, y, 3, w, h) + 127) / 255);
 }
 
-static void test_cmyk(void)
-{
+static void test_cmyk(void) {
     for (int ycck = 0; ycck < 2; ycck++) {
         const char *path = pic_path("cmyk.jpg");
-        pic_jpeg(path, (PicJpeg){.width = 64, .height = 48, .components = 4, .quality = 100, .ycck = ycck}, paint_smooth);
+        pic_jpeg(path, (PicJpeg){.width = 64, .height = 48, .components = 4, .quality = 100, .ycck = ycck},
+                 paint_smooth);
         Image image = read_good(path);
         CU_ASSERT(distance(&image, paint_through_ink, 3) <= (ycck ? 4 : 2));
         image_free(&image);
     }
 }
 
-static uint8_t paint_bits(int x, int y, int c, int w, int h)
-{
+static uint8_t paint_bits(int x, int y, int c, int w, int h) {
     (void)w, (void)h;
     return (uint8_t)(x * 7 + y * 13 + c * 29);
 }
 
 /* What a PNG sample of paint_bits is as 8 bits. */
-static int png_level(int v, int depth)
-{
-    if (depth == 16)
-        return (int)lround((v * 256 + 255 - v) * 255.0 / 65535);
+static int png_level(int v, int depth) {
+    if (depth == 16) return (int)lround((v * 256 + 255 - v) * 255.0 / 65535);
     return (v & ((1 << depth) - 1)) * 255 / ((1 << depth) - 1);
 }
 
-static void check_png(PicPng p)
-{
+static void check_png(PicPng p) {
     const char *path = pic_path("a.jpg");
     int channels = pic_png_channels(p.type), worst = 0;
     pic_png(path, p, paint_bits);
@@ -108,24 +98,28 @@ static void check_png(PicPng p)
     image_free(&image);
 }
 
-static void test_png_kinds(void)
-{
-    static const struct { int type, depth, palette; } kinds[] = {
-        {PNG_COLOR_TYPE_GRAY, 1, 0}, {PNG_COLOR_TYPE_GRAY, 2, 0}, {PNG_COLOR_TYPE_GRAY, 4, 0}, {PNG_COLOR_TYPE_GRAY, 8, 0},
-        {PNG_COLOR_TYPE_GRAY, 16, 0}, {PNG_COLOR_TYPE_RGB, 8, 0}, {PNG_COLOR_TYPE_RGB, 16, 0}, {PNG_COLOR_TYPE_GRAY_ALPHA, 8, 0},
-        {PNG_COLOR_TYPE_GRAY_ALPHA, 16, 0}, {PNG_COLOR_TYPE_RGB_ALPHA, 8, 0}, {PNG_COLOR_TYPE_RGB_ALPHA, 16, 0},
-        {PNG_COLOR_TYPE_PALETTE, 1, 2}, {PNG_COLOR_TYPE_PALETTE, 2, 4}, {PNG_COLOR_TYPE_PALETTE, 4, 16},
-        {PNG_COLOR_TYPE_PALETTE, 8, 256},
+static void test_png_kinds(void) {
+    static const struct {
+        int type, depth, palette;
+    } kinds[] = {
+        {PNG_COLOR_TYPE_GRAY, 1, 0},      {PNG_COLOR_TYPE_GRAY, 2, 0},       {PNG_COLOR_TYPE_GRAY, 4, 0},
+        {PNG_COLOR_TYPE_GRAY, 8, 0},      {PNG_COLOR_TYPE_GRAY, 16, 0},      {PNG_COLOR_TYPE_RGB, 8, 0},
+        {PNG_COLOR_TYPE_RGB, 16, 0},      {PNG_COLOR_TYPE_GRAY_ALPHA, 8, 0}, {PNG_COLOR_TYPE_GRAY_ALPHA, 16, 0},
+        {PNG_COLOR_TYPE_RGB_ALPHA, 8, 0}, {PNG_COLOR_TYPE_RGB_ALPHA, 16, 0}, {PNG_COLOR_TYPE_PALETTE, 1, 2},
+        {PNG_COLOR_TYPE_PALETTE, 2, 4},   {PNG_COLOR_TYPE_PALETTE, 4, 16},   {PNG_COLOR_TYPE_PALETTE, 8, 256},
     };
     for (size_t i = 0; i < 2 * sizeof kinds / sizeof kinds[0]; i++) {
-        PicPng p = {.width = 37, .height = 19, .depth = kinds[i / 2].depth, .type = kinds[i / 2].type,
-                    .palette = kinds[i / 2].palette, .interlaced = i % 2};
+        PicPng p = {.width = 37,
+                    .height = 19,
+                    .depth = kinds[i / 2].depth,
+                    .type = kinds[i / 2].type,
+                    .palette = kinds[i / 2].palette,
+                    .interlaced = i % 2};
         check_png(p);
     }
 }
 
-static void test_tiny(void)
-{
+static void test_tiny(void) {
     for (int i = 0; i < 4; i++) {
         const char *path = pic_path("tiny");
         int w = i == 1 ? 500 : 1, h = i == 2 ? 500 : 1;
@@ -141,8 +135,7 @@ static void test_tiny(void)
 
 /* ---- parts ---- */
 
-static bool same_part(const Image *part, const Image *all, Region r)
-{
+static bool same_part(const Image *part, const Image *all, Region r) {
     bool same = part->width == r.x1 - r.x0 && part->height == r.y1 - r.y0;
     for (int y = r.y0; same && y < r.y1; y++)
         same = !memcmp(part->pixel + (size_t)(y - r.y0) * (size_t)part->width * 4,
@@ -150,8 +143,7 @@ static bool same_part(const Image *part, const Image *all, Region r)
     return same;
 }
 
-static Image decode(const char *path, int shift, const Region *region)
-{
+static Image decode(const char *path, int shift, const Region *region) {
     Image image = {0};
     RtError err = {.code = RT_OK};
     int32_t w, h;
@@ -161,8 +153,7 @@ static Image decode(const char *path, int shift, const Region *region)
     return image;
 }
 
-static void check_regions(const char *path, int max_shift)
-{
+static void check_regions(const char *path, int max_shift) {
     for (int shift = 0; shift <= max_shift; shift++) {
         Image all = decode(path, shift, NULL);
         for (int round = 0; round < 60; round++) {
@@ -177,22 +168,28 @@ static void check_regions(const char *path, int max_shift)
 }
 
 /* Noise, so that a smoothed neighbour that is missing shows. */
-static uint8_t paint_noise(int x, int y, int c, int w, int h)
-{
+static uint8_t paint_noise(int x, int y, int c, int w, int h) {
     (void)h;
     uint32_t v = (uint32_t)((y * w + x) * 4 + c) * 2654435761u;
     return (uint8_t)(v >> 24);
 }
 
-static void test_regions_are_what_they_are_in_the_whole(void)
-{
+static void test_regions_are_what_they_are_in_the_whole(void) {
     static const jpeg_scan_info scans[] = {
         {3, {0, 1, 2}, 0, 0, 0, 0}, {1, {0}, 1, 63, 0, 0}, {1, {1}, 1, 63, 0, 0}, {1, {2}, 1, 63, 0, 0}};
     srand(2);
     for (int i = 0; i < 6; i++) {
         const char *path = pic_path("region.jpg");
-        pic_jpeg(path, (PicJpeg){.width = 133, .height = 97, .components = i == 4 ? 1 : i == 5 ? 4 : 3, .sampling = 1 + i % 2,
-                                 .scans = i == 2 || i == 3 ? scans : NULL, .n_scans = 4}, paint_noise);
+        pic_jpeg(path,
+                 (PicJpeg){.width = 133,
+                           .height = 97,
+                           .components = i == 4   ? 1
+                                         : i == 5 ? 4
+                                                  : 3,
+                           .sampling = 1 + i % 2,
+                           .scans = i == 2 || i == 3 ? scans : NULL,
+                           .n_scans = 4},
+                 paint_noise);
         check_regions(path, 3);
     }
     for (int i = 0; i < 2; i++) {
@@ -202,8 +199,7 @@ static void test_regions_are_what_they_are_in_the_whole(void)
     }
 }
 
-static void test_scale(void)
-{
+static void test_scale(void) {
     const char *path = pic_path("scale.jpg");
     RtError err = {.code = RT_OK};
     int32_t w, h;
@@ -221,14 +217,27 @@ static void test_scale(void)
 
 /* ---- what is refused ---- */
 
-static void test_other_files_are_named(void)
-{
-    static const struct { const char *bytes; size_t size; const char *what; } files[] = {
-        {"", 0, "empty"}, {"GIF89a....", 10, "a GIF picture"}, {"RIFF\4\0\0\0WEBPVP8 ", 16, "a WebP picture"},
-        {"\0\0\0\030ftypheic", 12, "a HEIC picture"}, {"\0\0\0\030ftypavif", 12, "an AVIF picture"}, {"BM\066\0\0\0\0\0", 8, "a BMP"},
-        {"II*\0\10\0\0\0", 8, "a TIFF"}, {"\n\n<!DOCTYPE html>\n<p>404", 22, "an HTML page"}, {"<HTML><body>", 12, "an HTML page"},
-        {"not found\n", 10, "a text file"}, {"\0\0\0\1Bud1\0\0", 10, "a .DS_Store file"}, {"\0\5\026\7\0\2\0\0", 8, "an AppleDouble"},
-        {"\1\2\3\4\5\6\7\10", 8, "not known"}, {"\xFF\xD8", 2, "not known"}, {"%PDF-1.4", 8, "a PDF"},
+static void test_other_files_are_named(void) {
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *what;
+    } files[] = {
+        {"", 0, "empty"},
+        {"GIF89a....", 10, "a GIF picture"},
+        {"RIFF\4\0\0\0WEBPVP8 ", 16, "a WebP picture"},
+        {"\0\0\0\030ftypheic", 12, "a HEIC picture"},
+        {"\0\0\0\030ftypavif", 12, "an AVIF picture"},
+        {"BM\066\0\0\0\0\0", 8, "a BMP"},
+        {"II*\0\10\0\0\0", 8, "a TIFF"},
+        {"\n\n<!DOCTYPE html>\n<p>404", 22, "an HTML page"},
+        {"<HTML><body>", 12, "an HTML page"},
+        {"not found\n", 10, "a text file"},
+        {"\0\0\0\1Bud1\0\0", 10, "a .DS_Store file"},
+        {"\0\5\026\7\0\2\0\0", 8, "an AppleDouble"},
+        {"\1\2\3\4\5\6\7\10", 8, "not known"},
+        {"\xFF\xD8", 2, "not known"},
+        {"%PDF-1.4", 8, "a PDF"},
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         const char *path = pic_path("other.JPEG");
@@ -237,8 +246,7 @@ static void test_other_files_are_named(void)
     }
 }
 
-static void test_missing_and_special(void)
-{
+static void test_missing_and_special(void) {
     const char *fifo = pic_path("fifo.jpg");
     CU_ASSERT_EQUAL(code_of(pic_path("nothing.jpg"), "No such file"), RT_NO_INPUT);
     CU_ASSERT_EQUAL(code_of(pic_root, "not a regular file"), RT_NO_INPUT);
@@ -252,8 +260,7 @@ static void test_missing_and_special(void)
 }
 
 /* Every cut is found, also by a reader that wants the first rows only. */
-static void check_cuts(const char *path)
-{
+static void check_cuts(const char *path) {
     size_t size;
     uint8_t *data = pic_slurp(path, &size);
     const char *cut = pic_path("cut.jpg");
@@ -264,15 +271,15 @@ static void check_cuts(const char *path)
         int32_t w, h;
         pic_write(cut, data, keep);
         CU_ASSERT_EQUAL(code_of(cut, ""), RT_DATA);
-        bool good = image_open(reader, cut, &w, &h, &err) && image_decode(reader, 0, (Region){0, 0, 9, 9}, &image, &err);
+        bool good =
+            image_open(reader, cut, &w, &h, &err) && image_decode(reader, 0, (Region){0, 0, 9, 9}, &image, &err);
         CU_ASSERT(!good && err.code == RT_DATA);
     }
     image_free(&image);
     free(data);
 }
 
-static void test_truncated(void)
-{
+static void test_truncated(void) {
     const char *path = pic_path("whole");
     pic_jpeg(path, (PicJpeg){.width = 200, .height = 150, .components = 3, .sampling = 2}, paint_noise);
     check_cuts(path);
@@ -280,8 +287,7 @@ static void test_truncated(void)
     check_cuts(path);
 }
 
-static void test_garbage_behind(void)
-{
+static void test_garbage_behind(void) {
     const char *path = pic_path("tail.jpg");
     size_t size;
     pic_jpeg(path, (PicJpeg){.width = 40, .height = 30, .components = 3}, paint_smooth);
@@ -295,8 +301,7 @@ static void test_garbage_behind(void)
 }
 
 /* Changes a byte of the file at `at`, counted from the end if negative. */
-static void poke(const char *path, long at, uint8_t value)
-{
+static void poke(const char *path, long at, uint8_t value) {
     size_t size;
     uint8_t *data = pic_slurp(path, &size);
     data[at < 0 ? (long)size + at : at] = value;
@@ -304,10 +309,10 @@ static void poke(const char *path, long at, uint8_t value)
     free(data);
 }
 
-static void test_bad_png(void)
-{
+static void test_bad_png(void) {
     const char *path = pic_path("bad.png");
-    pic_png(path, (PicPng){.width = 30, .height = 20, .depth = 4, .type = PNG_COLOR_TYPE_PALETTE, .palette = 3}, paint_noise);
+    pic_png(path, (PicPng){.width = 30, .height = 20, .depth = 4, .type = PNG_COLOR_TYPE_PALETTE, .palette = 3},
+            paint_noise);
     CU_ASSERT_EQUAL(code_of(path, "palette"), RT_DATA);
     enum { CRC_OF_IHDR = 29, CRC_OF_IDAT = -16 };
     for (int i = 0; i < 2; i++) {
@@ -318,16 +323,14 @@ static void test_bad_png(void)
 }
 
 /* A picture that is too large is refused by its header. The PNG's header is right to the checksum. */
-static void test_pixel_bomb(void)
-{
-    static const uint8_t png[] = {0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0x75, 0x30, 0, 0, 0x75,
-                                  0x30, 8, 2, 0, 0, 0};
+static void test_pixel_bomb(void) {
+    static const uint8_t png[] = {0x89, 'P', 'N', 'G',  13,   10, 26, 10,   0,    0, 0, 13, 'I', 'H', 'D',
+                                  'R',  0,   0,   0x75, 0x30, 0,  0,  0x75, 0x30, 8, 2, 0,  0,   0};
     const char *path = pic_path("bomb");
     uint8_t file[64] = {0};
     memcpy(file, png, sizeof png);
     uint32_t crc = (uint32_t)crc32(0, png + 12, 17);
-    for (int i = 0; i < 4; i++)
-        file[sizeof png + (size_t)i] = (uint8_t)(crc >> (24 - 8 * i));
+    for (int i = 0; i < 4; i++) file[sizeof png + (size_t)i] = (uint8_t)(crc >> (24 - 8 * i));
     memcpy(file + sizeof png + 4, "\0\0\0\0IDAT", 8);
     pic_write(path, file, sizeof png + 12);
     CU_ASSERT_EQUAL(code_of(path, "30000 x 30000 pixels"), RT_LIMIT);
@@ -335,15 +338,13 @@ static void test_pixel_bomb(void)
     pic_jpeg(path, (PicJpeg){.width = 16, .height = 16, .components = 3}, paint_smooth);
     uint8_t *data = pic_slurp(path, &size);
     for (size_t i = 0; i + 9 < size; i++)
-        if (data[i] == 0xFF && data[i + 1] == 0xC0)
-            memcpy(data + i + 5, "\xFF\x00\xFF\x00", 4);
+        if (data[i] == 0xFF && data[i + 1] == 0xC0) memcpy(data + i + 5, "\xFF\x00\xFF\x00", 4);
     pic_write(path, data, size);
     CU_ASSERT_EQUAL(code_of(path, "65280 x 65280 pixels"), RT_LIMIT);
     free(data);
 }
 
-static void test_scan_bomb(void)
-{
+static void test_scan_bomb(void) {
     enum { N = 1 + 3 * 63 };
     static jpeg_scan_info scans[N];
     const char *path = pic_path("scans.jpg");
@@ -355,8 +356,7 @@ static void test_scan_bomb(void)
 }
 
 /* Thousands of broken files: each one is a picture or an error, and the reader goes on. The sanitizers see the rest. */
-static void test_mutations(void)
-{
+static void test_mutations(void) {
     enum { KINDS = 4, EACH = 700 };
     Image image = {0};
     srand(3);
@@ -364,10 +364,16 @@ static void test_mutations(void)
         const char *path = pic_path("mutant");
         size_t size;
         if (kind < 2)
-            pic_jpeg(path, (PicJpeg){.width = 70, .height = 50, .components = kind ? 4 : 3, .sampling = 2}, paint_noise);
+            pic_jpeg(path, (PicJpeg){.width = 70, .height = 50, .components = kind ? 4 : 3, .sampling = 2},
+                     paint_noise);
         else
-            pic_png(path, (PicPng){.width = 70, .height = 50, .type = kind == 2 ? 2 : 3, .palette = kind == 2 ? 0 : 256,
-                                   .interlaced = kind == 3}, paint_noise);
+            pic_png(path,
+                    (PicPng){.width = 70,
+                             .height = 50,
+                             .type = kind == 2 ? 2 : 3,
+                             .palette = kind == 2 ? 0 : 256,
+                             .interlaced = kind == 3},
+                    paint_noise);
         uint8_t *good = pic_slurp(path, &size), *bad = malloc(size);
         for (int i = 0; i < EACH; i++) {
             RtError err = {.code = RT_OK};
@@ -386,8 +392,7 @@ static void test_mutations(void)
     test_tiny();
 }
 
-int main(void)
-{
+int main(void) {
     RtError err = {.code = RT_OK};
     reader = image_reader_new(&err);
     CU_initialize_registry();
@@ -406,8 +411,7 @@ int main(void)
     CU_add_test(suite, "too many pixels", test_pixel_bomb);
     CU_add_test(suite, "too many scans", test_scan_bomb);
     CU_add_test(suite, "mutations", test_mutations);
-    if (reader && pic_begin())
-        CU_basic_run_tests();
+    if (reader && pic_begin()) CU_basic_run_tests();
     pic_end();
     image_reader_free(reader);
     bool failed = CU_get_number_of_failures() > 0 || CU_get_number_of_tests_run() == 0;
