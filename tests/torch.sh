@@ -15,7 +15,7 @@ compare() {
 
 if "$python" -c 'import torch' 2>/dev/null; then
     compare cifar cifar.net
-    compare resnet18 resnet.net -Ddepth=18 -Dclasses=10 -Dsize=64x64
+    compare resnet18 resnet.net -Ddepth=18 -Dclasses=10 -Dsize=64
 else
     skip torch "$python has no torch (Debian package python3-torch)"
 fi
