@@ -28,10 +28,12 @@ typedef enum InputRole { INPUT_IMAGE, INPUT_LABEL, INPUT_LR, INPUT_ROLE_COUNT } 
  * of the weight's shape (He et al. 2015: std sqrt(2/fan_in); Glorot 2010: uniform +-sqrt(6/(fan_in+fan_out))). `torch`
  * is PyTorch's default: uniform +-1/sqrt(fan_in), with a = fan_in for a bias. */
 typedef enum InitKind { INIT_CONSTANT, INIT_NORMAL, INIT_UNIFORM, INIT_HE, INIT_XAVIER, INIT_TORCH, INIT_COUNT } InitKind;
+extern const char *const init_kind_name[INIT_COUNT];         /* "constant", ... */
 
 /* What a param is for: weights are trained and saved; buffers are saved but not trained (running statistics);
  * momentum is optimiser state of the training program. */
 typedef enum ParamRole { PARAM_WEIGHT, PARAM_BUFFER, PARAM_MOMENTUM, PARAM_ROLE_COUNT } ParamRole;
+extern const char *const param_role_name[PARAM_ROLE_COUNT];   /* "weight", ... */
 
 typedef struct InputAttr { InputRole role; Type type; } InputAttr;
 typedef struct ParamAttr {
@@ -83,6 +85,7 @@ typedef struct OpInfo {   /* what is true of an operator on every target */
     AttrKind attr;
     int16_t min_in, max_in;
     bool elementwise;      /* result element i depends only on element i of each operand (or on its channel's value) */
+    bool heads;            /* element-wise nodes may follow it in one kernel; every element-wise node may, too */
     bool effect;           /* never dead: it changes its first operand in place */
     ShapeRule *shape;
 } OpInfo;

@@ -127,6 +127,28 @@ static bool apart(Parts *p) {
     return true;
 }
 
+/* Both sums without what is the same for every iteration of the loop. */
+static void drop_common(const Access *a, Sum *s, const Access *b, Sum *t, int32_t at) {
+    for (int32_t i = s->n - 1; i >= 0; i--)
+        for (int32_t j = t->n - 1; j >= 0; j--) {
+            if (s->coef[i] != t->coef[j] || !ex_equal(s->term[i], t->term[j])) continue;
+            if (!fixed(a, s->term[i], at) || !fixed(b, t->term[j], at)) continue;
+            sum_remove(s, i);
+            sum_remove(t, j);
+            break;
+        }
+}
+
+/* The plain case: apart from the loop's own term, c a step, both indices stay within one span shorter than c. */
+static bool within_step(const Access *a, Sum s, const Access *b, Sum t, int32_t at, int64_t c) {
+    drop_common(a, &s, b, &t, at);
+    Bound al = bound_lower(a->loop, a->n_loop, &s), ah = bound_upper(a->loop, a->n_loop, &s);
+    Bound bl = bound_lower(b->loop, b->n_loop, &t), bh = bound_upper(b->loop, b->n_loop, &t);
+    if (!al.known || !ah.known || !bl.known || !bh.known || al.n || ah.n || bl.n || bh.n) return false;
+    int64_t low = min_i64(al.c, bl.c), high = max_i64(ah.c, bh.c);
+    return low > -FAR && high < FAR && high - low < llabs(c);
+}
+
 Meeting accesses_meet(const Access *a, const Access *b, int32_t at) {
     const Stmt *loop = a->loop[at];
     Sum s = {0}, t = {0}, extent = {0};
@@ -136,6 +158,7 @@ Meeting accesses_meet(const Access *a, const Access *b, int32_t at) {
     bool sized = sum_add(&extent, loop->u.loop.hi, 1) && sum_add(&extent, loop->u.loop.lo, -1) && extent.n == 0;
     if (sized && extent.constant <= 1) return MEET_NEVER;
     if (c == 0 || c != d || !add_ok(s.constant, -t.constant, &between) || between == INT64_MIN) return MEET_MAYBE;
+    if (within_step(a, s, b, t, at, c)) return MEET_NEVER;
     Parts p = {.constant = llabs(between)};
     add_part(&p, c, sized ? extent.constant - 1 : ENDLESS, true);
     add_pairs(&p, a, &s, b, &t, at);

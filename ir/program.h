@@ -31,6 +31,7 @@ typedef struct Step {
     int32_t n_arg;
     int64_t tasks;            /* iterations of the kernel's parallel loops... */
     bool tasks_batched;       /* ...times N */
+    Ref root;                 /* of the group it computes; steps of one group follow each other */
     Name layer;
     const char *what;         /* "conv+add+relu" */
     Span span;

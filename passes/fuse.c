@@ -1,0 +1,134 @@
+/* fuse: which nodes become one kernel.
+ *
+ * Needs layouts (members of a group share block sizes); makes groups; changes no node, only numbers: the members of a group
+ * end up next to each other, after everything the group reads. After layout because that adds copies.
+ *
+ * An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if nothing
+ * else it reads depends on the group: then every element can be finished while it is in a register. */
+#include "order.h"
+#include "pass.h"
+
+typedef struct Fuse {
+    Graph *g;
+    Arena *arena;
+    int32_t *next;        /* node -> next member of its group, a ring */
+    int32_t n_group;
+    bool *constant;       /* depends on parameters only: never in one group with what does not */
+    int32_t *seen;        /* marks of the present search */
+    int32_t mark;
+    Ref *stack;
+} Fuse;
+
+static bool same_group(const Fuse *f, Ref a, Ref b) {
+    int32_t ga = graph_node(f->g, a)->group, gb = graph_node(f->g, b)->group;
+    return a == b || (ga && ga == gb);
+}
+
+/* Whether `from` needs a member of target's group, groups taken as one: a group waits for what any member reads. */
+static bool depends_on(Fuse *f, Ref from, Ref target) {
+    int32_t n = 0;
+    f->mark++;
+    f->stack[n++] = from;
+    f->seen[from] = f->mark;
+    while (n > 0) {
+        Ref r = f->stack[--n];
+        if (same_group(f, r, target)) return true;
+        Ref member = r;
+        do {
+            const Node *node = graph_node(f->g, member);
+            for (int32_t i = 0; i < node->n_in; i++) {
+                if (f->seen[node->in[i]] == f->mark) continue;
+                f->seen[node->in[i]] = f->mark;
+                f->stack[n++] = node->in[i];
+            }
+            member = (Ref)f->next[member];
+            f->seen[member] = f->mark;
+        } while (member != r);
+    }
+    return false;
+}
+
+static bool may_join(Fuse *f, Ref user, Ref operand) {
+    const Node *n = graph_node(f->g, user), *p = graph_node(f->g, operand);
+    const OpInfo *info = &op_info[p->op];
+    if (!info->heads && !info->elementwise) return false;
+    if (!type_same_shape(&n->type, &p->type) || f->constant[user] != f->constant[operand]) return false;
+    if (n->type.layout.b0 != p->type.layout.b0 || n->type.layout.b1 != p->type.layout.b1) return false;
+    for (int32_t i = 0; i < n->n_in; i++)
+        if (!same_group(f, n->in[i], operand) && depends_on(f, n->in[i], operand)) return false;
+    return true;
+}
+
+static void join(Fuse *f, Ref user, Ref operand) {
+    Node *n = graph_node(f->g, user), *p = graph_node(f->g, operand);
+    if (!p->group) p->group = ++f->n_group;
+    n->group = p->group;
+    int32_t after = f->next[operand];
+    f->next[operand] = (int32_t)user;
+    f->next[user] = after;
+}
+
+/* Of several operands the youngest is tried first: its value is the most likely to be in a register. */
+static void try_join(Fuse *f, Ref user) {
+    const Node *n = graph_node(f->g, user);
+    Ref below = (Ref)f->g->n_node;
+    if (!op_info[n->op].elementwise) return;
+    for (int32_t tried = 0; tried < n->n_in; tried++) {
+        Ref best = 0;
+        for (int32_t i = 0; i < n->n_in; i++)
+            if (n->in[i] < below && n->in[i] > best) best = n->in[i];
+        if (best == 0) return;
+        if (may_join(f, user, best)) {
+            join(f, user, best);
+            return;
+        }
+        below = best;
+    }
+}
+
+/* The members of r's group in topological order, preceded by whatever they read; depth is bounded by the groups' detours. */
+static void place(const Fuse *f, Ref r, bool *placed, Ref *seq, int32_t *n) {
+    if (placed[r]) return;
+    Ref member = r;
+    do {
+        placed[member] = true;
+        member = (Ref)f->next[member];
+    } while (member != r);
+    do {
+        const Node *node = graph_node(f->g, member);
+        for (int32_t i = 0; i < node->n_in; i++) place(f, node->in[i], placed, seq, n);
+        member = (Ref)f->next[member];
+    } while (member != r);
+    Ref low = 0;
+    for (;;) {   /* ascending: old numbers are topological */
+        Ref least = 0;
+        do {
+            if (member > low && (!least || member < least)) least = member;
+            member = (Ref)f->next[member];
+        } while (member != r);
+        if (!least) return;
+        seq[(*n)++] = low = least;
+    }
+}
+
+void pass_fuse(Unit *u, Entry entry) {
+    Graph *g = u->graph[entry];
+    Fuse f = {.g = g, .arena = u->arena};
+    f.next = NEW_ARRAY(u->arena, int32_t, g->n_node);
+    f.constant = NEW_ARRAY(u->arena, bool, g->n_node);
+    f.seen = NEW_ARRAY(u->arena, int32_t, g->n_node);
+    f.stack = NEW_ARRAY(u->arena, Ref, g->n_node);
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *n = graph_node(g, (Ref)i);
+        f.next[i] = i;
+        graph_node(g, (Ref)i)->group = 0;
+        f.constant[i] = n->op == OP_param || n->n_in > 0;
+        for (int32_t k = 0; k < n->n_in; k++) f.constant[i] = f.constant[i] && f.constant[n->in[k]];
+    }
+    for (int32_t i = 1; i < g->n_node; i++) try_join(&f, (Ref)i);
+    bool *placed = NEW_ARRAY(u->arena, bool, g->n_node);
+    Ref *seq = NEW_ARRAY(u->arena, Ref, g->n_node);
+    int32_t n = 0;
+    for (int32_t i = 1; i < g->n_node; i++) place(&f, (Ref)i, placed, seq, &n);
+    order_renumber(g, seq, n);
+}

@@ -1,0 +1,126 @@
+/* Element-wise operators: the value of one element from the values of the operands' elements; and the two updates that
+ * change parameters in place. */
+#include "lower.h"
+
+static const Expr *never(Lower *l, Ref node) {
+    ice("%s is not lowered by a rule", op_info[graph_node(l->g, node)->op].name);
+}
+
+/* Sources have no kernel of their own; a fill that needs one is written by lower_finish. */
+const Expr *lower_input(Lower *l, Ref node, const Expr *const *operand) { return operand ? operand[0] : never(l, node); }
+const Expr *lower_param(Lower *l, Ref node, const Expr *const *operand) { return operand ? operand[0] : never(l, node); }
+const Expr *lower_fill(Lower *l, Ref node, const Expr *const *operand) { return operand ? operand[0] : never(l, node); }
+
+const Expr *lower_add(Lower *l, Ref node, const Expr *const *operand) {
+    (void)node;
+    return ex2(l->k, EX_add, operand[0], operand[1]);
+}
+
+const Expr *lower_sub(Lower *l, Ref node, const Expr *const *operand) {
+    (void)node;
+    return ex2(l->k, EX_sub, operand[0], operand[1]);
+}
+
+const Expr *lower_mul(Lower *l, Ref node, const Expr *const *operand) {
+    (void)node;
+    return ex2(l->k, EX_mul, operand[0], operand[1]);
+}
+
+const Expr *lower_scale(Lower *l, Ref node, const Expr *const *operand) {
+    const ScaleAttr *a = &graph_node(l->g, node)->attr.scale;
+    const Expr *v = operand[0];
+    if (a->alpha != 1) v = ex2(l->k, EX_mul, num(l, a->alpha), v);
+    if (a->per_picture) v = ex2(l->k, EX_div, v, ex1(l->k, EX_tofloat, ex_batch(l->k)));
+    if (a->beta != 0) v = ex2(l->k, EX_add, v, num(l, a->beta));
+    return v;
+}
+
+const Expr *lower_rsqrt(Lower *l, Ref node, const Expr *const *operand) {
+    (void)node;
+    return ex2(l->k, EX_div, num(l, 1), ex1(l->k, EX_sqrt, operand[0]));
+}
+
+const Expr *lower_relu(Lower *l, Ref node, const Expr *const *operand) {
+    (void)node;
+    return ex2(l->k, EX_max, num(l, 0), operand[0]);   /* in this order a NaN stays a NaN */
+}
+
+const Expr *lower_relu_grad(Lower *l, Ref node, const Expr *const *operand) {
+    (void)node;
+    return ex3(l->k, EX_select, ex2(l->k, EX_lt, num(l, 0), operand[1]), operand[0], num(l, 0));
+}
+
+const Expr *lower_bn(Lower *l, Ref node, const Expr *const *operand) {
+    const Expr *x = operand[0], *mean = operand[1], *var = operand[2], *gamma = operand[3], *beta = operand[4];
+    const Expr *eps = num(l, graph_node(l->g, node)->attr.norm.eps);
+    const Expr *scale = ex2(l->k, EX_div, gamma, ex1(l->k, EX_sqrt, ex2(l->k, EX_add, var, eps)));
+    return ex3(l->k, EX_fma, ex2(l->k, EX_sub, x, mean), scale, beta);
+}
+
+/* The logical row-major index of the element being finished, pictures included. */
+static const Expr *logical_index(Lower *l, const Type *t) {
+    const Expr *i = ex_int(l->k, 0);
+    int channel = type_channel_dim(t);
+    for (int d = 0; d < t->rank; d++) {
+        const Expr *x = d == channel ? coord_channel(l, t, l->at) : l->at->outer[d];
+        i = d ? add_e(l, mul_i(l, i, t->dim[d]), x) : x;
+    }
+    return i;
+}
+
+const Expr *lower_dropout(Lower *l, Ref node, const Expr *const *operand) {
+    const Node *n = graph_node(l->g, node);
+    const DropoutAttr *a = &n->attr.dropout;
+    const Expr *u = ex_random(l->k, a->site, logical_index(l, &n->type));
+    const Expr *kept = ex2(l->k, EX_mul, num(l, 1 / (1 - a->p)), operand[0]);
+    return ex3(l->k, EX_select, ex2(l->k, EX_le, num(l, a->p), u), kept, num(l, 0));
+}
+
+/* The update of PyTorch's SGD: g += decay * w; v = momentum * v + g; w -= lr * (nesterov ? g + momentum * v : v). */
+const Expr *lower_sgd(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    const SgdAttr *a = &n->attr.sgd;
+    Ref w = n->in[0], g = n->in[1], v = n->in[2], lr = n->in[3];
+    Nest nest = {0};
+    lower_begin(l);
+    Kernel *k = l->k;
+    Coord c = nest_tensor(l, &nest, &graph_node(l->g, w)->type);
+    const Expr *at = index_at(l, &graph_node(l->g, w)->type, &c);
+    const Expr *grad = ex_load(k, lower_arg(l, g), at), *weight = ex_load(k, lower_arg(l, w), at);
+    if (a->weight_decay != 0) grad = ex3(k, EX_fma, num(l, a->weight_decay), weight, grad);
+    const Expr *velocity = ex3(k, EX_fma, num(l, a->momentum), ex_load(k, lower_arg(l, v), at), grad);
+    const Expr *rate = ex2(k, EX_mul, num(l, -a->lr_scale), ex_load(k, lower_arg(l, lr), ex_int(k, 0)));
+    const Expr *lane = c.lane[0] && c.lane[0]->kind == EX_var ? c.lane[0] : ex_int(k, 0);
+    int32_t reg = lower_reg(l, "v", DT_F32, max_i64(1, graph_node(l->g, w)->type.layout.b0));
+    const Expr *kept = ex_load(k, reg, lane);
+    const Expr *step = kept;
+    if (a->nesterov) step = ex3(k, EX_fma, num(l, a->momentum), kept, grad);
+    Stmt *seq = st_seq(k);
+    st_append(k, seq, st_store(k, reg, lane, velocity));
+    st_append(k, seq, st_store(k, lower_arg(l, w), at, ex3(k, EX_fma, rate, step, weight)));
+    st_append(k, seq, st_store(k, lower_arg(l, v), at, kept));
+    lower_end(l, nest_wrap(l, &nest, seq));
+    return NULL;
+}
+
+const Expr *lower_ema(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    const EmaAttr *a = &n->attr.ema;
+    Nest nest = {0};
+    lower_begin(l);
+    Kernel *k = l->k;
+    const Type *t = &graph_node(l->g, n->in[0])->type;
+    Coord c = nest_tensor(l, &nest, t);
+    const Expr *at = index_at(l, t, &c);
+    const Expr *value = ex_load(k, lower_arg(l, n->in[1]), at);
+    if (a->unbias) {   /* times M / max(M - 1, 1), M = N * pixels */
+        const Expr *m = mul_i(l, ex_batch(k), a->pixels);
+        const Expr *rest = ex2(k, EX_max, add_i(l, m, -1), ex_int(k, 1));
+        value = mul_e(l, value, ex2(k, EX_div, ex1(k, EX_tofloat, m), ex1(k, EX_tofloat, rest)));
+    }
+    const Expr *old = mul_e(l, num(l, 1 - a->momentum), ex_load(k, lower_arg(l, n->in[0]), at));
+    lower_end(l, nest_wrap(l, &nest, st_store(k, lower_arg(l, n->in[0]), at, ex3(k, EX_fma, num(l, a->momentum), value, old))));
+    return NULL;
+}

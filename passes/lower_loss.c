@@ -1,0 +1,165 @@
+/* Softmax and cross-entropy over channels. One picture (one pixel) is a task; blocks of channels are vectors whose pad lanes
+ * are kept out of maxima and sums. Stable: everything is relative to the largest logit. */
+#include "lower.h"
+
+typedef struct Row {          /* the channels of one pixel of one picture */
+    Nest pixel;
+    Coord at;
+    const Type *t;
+    int64_t blocks, lanes;
+} Row;
+
+static Row row_begin(Lower *l, const Type *t) {
+    Row r = {.t = t, .blocks = div_up(t->dim[1], t->layout.b1), .lanes = t->layout.b1};
+    r.at.outer[0] = nest_loop(l, &r.pixel, "n", BATCH, ROLE_TASK);
+    if (t->rank > 2) r.at.outer[2] = nest_loop(l, &r.pixel, "h", t->dim[2], ROLE_TASK);
+    if (t->rank > 3) r.at.outer[3] = nest_loop(l, &r.pixel, "w", t->dim[3], ROLE_NONE);
+    r.at.lane[0] = ex_int(l->k, 0);
+    return r;
+}
+
+static Nest row_channels(Lower *l, const Row *r, Coord *c) {
+    Nest nest = {0};
+    *c = r->at;
+    c->outer[1] = nest_loop(l, &nest, "cb", r->blocks, ROLE_NONE);
+    c->lane[1] = nest_loop(l, &nest, "i", r->lanes, ROLE_LANE);
+    return nest;
+}
+
+static const Expr *real_channel(Lower *l, const Row *r, const Coord *c, const Expr *value, double otherwise) {
+    if (r->t->dim[1] % r->lanes == 0) return value;
+    const Expr *inside = ex2(l->k, EX_lt, coord_channel(l, r->t, c), ex_int(l->k, r->t->dim[1]));
+    return ex3(l->k, EX_select, inside, value, num(l, otherwise));
+}
+
+/* Registers have one element a lane while a row is read, and element 0 holds the result at the end. */
+static const Expr *row_max(Lower *l, const Row *r, Ref x, Stmt *body) {
+    Kernel *k = l->k;
+    int32_t best = lower_reg(l, "best", DT_F32, r->lanes), top = lower_reg(l, "top", DT_F32, 1);
+    Nest start = {0}, lanes = {0};
+    Coord c;
+    const Expr *i = nest_loop(l, &start, "i", r->lanes, ROLE_LANE);
+    st_append(k, body, nest_wrap(l, &start, st_store(k, best, i, num(l, -1.0 / 0.0))));
+    Nest nest = row_channels(l, r, &c);
+    const Expr *v = real_channel(l, r, &c, load_at(l, x, &c), -1.0 / 0.0);
+    st_append(k, body, nest_wrap(l, &nest, st_store(k, best, c.lane[1], ex2(k, EX_max, ex_load(k, best, c.lane[1]), v))));
+    const Expr *zero = ex_int(k, 0);
+    st_append(k, body, st_store(k, top, zero, num(l, -1.0 / 0.0)));
+    const Expr *j = nest_loop(l, &lanes, "j", r->lanes, ROLE_REDUCE);
+    Stmt *pick = st_store(k, top, zero, ex2(k, EX_max, ex_load(k, top, zero), ex_load(k, best, j)));
+    Stmt *fold = nest_wrap(l, &lanes, pick);
+    if (fold->kind == ST_FOR) fold->u.loop.mode = LOOP_UNROLL;
+    st_append(k, body, fold);
+    return ex_load(k, top, zero);
+}
+
+/* Sum over the row of `term`, a value at c. */
+static const Expr *row_sum(Lower *l, const Row *r, const Nest *nest, const Coord *c, const char *name, const Expr *term,
+                           Stmt *body) {
+    Kernel *k = l->k;
+    int32_t part = lower_reg(l, "part", DT_F32, r->lanes), sum = lower_reg(l, name, DT_F32, 1);
+    Nest start = {0}, end = {0};
+    const Expr *i = nest_loop(l, &start, "i", r->lanes, ROLE_LANE), *j = nest_loop(l, &end, "i", r->lanes, ROLE_LANE);
+    const Expr *zero = ex_int(k, 0);
+    st_append(k, body, nest_wrap(l, &start, st_store(k, part, i, num(l, 0))));
+    const Expr *more = add_e(l, ex_load(k, part, c->lane[1]), real_channel(l, r, c, term, 0));
+    st_append(k, body, nest_wrap(l, nest, st_store(k, part, c->lane[1], more)));
+    st_append(k, body, st_store(k, sum, zero, num(l, 0)));
+    st_append(k, body, nest_wrap(l, &end, st_store(k, sum, zero, add_e(l, ex_load(k, sum, zero), ex_load(k, part, j)))));
+    return ex_load(k, sum, zero);
+}
+
+static const Expr *row_exp(Lower *l, Ref x, const Coord *c, const Expr *top) {
+    return ex1(l->k, EX_exp, ex2(l->k, EX_sub, load_at(l, x, c), top));
+}
+
+static const Expr *row_exp_sum(Lower *l, const Row *r, Ref x, const Expr *top, Stmt *body) {
+    Coord c;
+    Nest nest = row_channels(l, r, &c);
+    return row_sum(l, r, &nest, &c, "sum", row_exp(l, x, &c, top), body);
+}
+
+const Expr *lower_softmax(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    lower_begin(l);
+    Row r = row_begin(l, &n->type);
+    Stmt *body = st_seq(l->k);
+    const Expr *top = row_max(l, &r, n->in[0], body), *sum = row_exp_sum(l, &r, n->in[0], top, body);
+    Coord c;
+    Nest nest = row_channels(l, &r, &c);
+    const Expr *y = real_channel(l, &r, &c, ex2(l->k, EX_div, row_exp(l, n->in[0], &c, top), sum), 0);
+    st_append(l->k, body, nest_wrap(l, &nest, lower_finish(l, &c, y)));
+    lower_end(l, nest_wrap(l, &r.pixel, body));
+    return NULL;
+}
+
+/* dx = y * (dy - sum of dy * y) */
+const Expr *lower_softmax_grad(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    lower_begin(l);
+    Row r = row_begin(l, &n->type);
+    Stmt *body = st_seq(l->k);
+    Coord c;
+    Nest nest = row_channels(l, &r, &c);
+    const Expr *product = mul_e(l, load_at(l, n->in[0], &c), load_at(l, n->in[1], &c));
+    const Expr *sum = row_sum(l, &r, &nest, &c, "sum", product, body);
+    nest = row_channels(l, &r, &c);
+    const Expr *dx = mul_e(l, load_at(l, n->in[1], &c), ex2(l->k, EX_sub, load_at(l, n->in[0], &c), sum));
+    st_append(l->k, body, nest_wrap(l, &nest, lower_finish(l, &c, dx)));
+    lower_end(l, nest_wrap(l, &r.pixel, body));
+    return NULL;
+}
+
+static const Expr *label_at(Lower *l, Ref labels, const Row *r) {
+    return ex_load(l->k, lower_arg(l, labels), r->at.outer[0]);
+}
+
+/* loss = log(sum exp(x - top)) + top - (1 - s) x[label] - s/K sum x */
+const Expr *lower_cross_entropy(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    double s = n->attr.loss.smoothing;
+    lower_begin(l);
+    Kernel *k = l->k;
+    Row r = row_begin(l, &graph_node(l->g, n->in[0])->type);
+    Stmt *body = st_seq(k);
+    const Expr *top = row_max(l, &r, n->in[0], body), *sum = row_exp_sum(l, &r, n->in[0], top, body);
+    const Expr *at[MAX_RANK] = {r.at.outer[0], label_at(l, n->in[1], &r)};
+    Coord c = coord_logical(l, r.t, at);
+    const Expr *hit = ex2(k, EX_sub, load_at(l, n->in[0], &c), top);
+    const Expr *loss = ex2(k, EX_sub, ex1(k, EX_log, sum), mul_e(l, num(l, 1 - s), hit));
+    if (s != 0) {
+        Coord d;
+        Nest nest = row_channels(l, &r, &d);
+        const Expr *all = row_sum(l, &r, &nest, &d, "all", ex2(k, EX_sub, load_at(l, n->in[0], &d), top), body);
+        loss = ex2(k, EX_sub, loss, mul_e(l, num(l, s / r.t->dim[1]), all));
+    }
+    Coord result = {{r.at.outer[0]}, {ex_int(k, 0)}};
+    st_append(k, body, lower_finish(l, &result, loss));
+    lower_end(l, nest_wrap(l, &r.pixel, body));
+    return NULL;
+}
+
+/* dx = (softmax(x) - target) * dloss[n], target = (1 - s) [c == label] + s/K */
+const Expr *lower_cross_entropy_grad(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    double s = n->attr.loss.smoothing;
+    lower_begin(l);
+    Kernel *k = l->k;
+    Row r = row_begin(l, &n->type);
+    Stmt *body = st_seq(k);
+    const Expr *top = row_max(l, &r, n->in[0], body), *sum = row_exp_sum(l, &r, n->in[0], top, body);
+    Coord c;
+    Nest nest = row_channels(l, &r, &c);
+    const Expr *y = ex2(k, EX_div, row_exp(l, n->in[0], &c, top), sum);
+    const Expr *is_label = ex2(k, EX_eq, coord_channel(l, r.t, &c), label_at(l, n->in[1], &r));
+    const Expr *target = ex3(k, EX_select, is_label, num(l, 1 - s + s / r.t->dim[1]), num(l, s / r.t->dim[1]));
+    const Expr *scale = ex_load(k, lower_arg(l, n->in[2]), r.at.outer[0]);
+    const Expr *dx = real_channel(l, &r, &c, mul_e(l, ex2(k, EX_sub, y, target), scale), 0);
+    st_append(k, body, nest_wrap(l, &nest, lower_finish(l, &c, dx)));
+    lower_end(l, nest_wrap(l, &r.pixel, body));
+    return NULL;
+}

@@ -1,0 +1,244 @@
+/* Normalisations and reductions to channels: local response normalisation, mean, variance, sums. */
+#include "lower.h"
+
+static const Type *operand_type(Lower *l, const Node *n, int i) { return &graph_node(l->g, n->in[i])->type; }
+
+/* ---- local response normalisation: windows of channels ------------------------------------------------------- */
+
+/* One pixel at a time: its channels lie blocks apart in memory, so they are gathered into a line with room for the window
+ * on both sides; on the line a window is an unaligned vector. */
+typedef struct Lrn {
+    Nest pixel;
+    Coord at;                /* the pixel; channel block and lane are filled in by each loop */
+    int64_t blocks, lanes, before, line;   /* elements in front of channel 0; whole line */
+    const LrnAttr *attr;
+} Lrn;
+
+static Lrn lrn_pixel(Lower *l, const Type *t, const LrnAttr *a) {
+    Lrn p = {.attr = a, .blocks = div_up(t->dim[1], t->layout.b1), .lanes = t->layout.b1, .before = a->size};
+    p.line = p.blocks * p.lanes + 2 * a->size;
+    p.at.outer[0] = nest_loop(l, &p.pixel, "n", BATCH, ROLE_TASK);
+    if (t->rank > 2) p.at.outer[2] = nest_loop(l, &p.pixel, "h", t->dim[2], ROLE_TASK);
+    if (t->rank > 3) p.at.outer[3] = nest_loop(l, &p.pixel, "w", t->dim[3], ROLE_NONE);
+    p.at.lane[0] = ex_int(l->k, 0);
+    return p;
+}
+
+/* Loops over the channels of the pixel; *c is the element, *line its place on a line. */
+static Nest lrn_channels(Lower *l, const Lrn *p, Coord *c, const Expr **line) {
+    Nest nest = {0};
+    *c = p->at;
+    c->outer[1] = nest_loop(l, &nest, "cb", p->blocks, ROLE_NONE);
+    c->lane[1] = nest_loop(l, &nest, "i", p->lanes, ROLE_LANE);
+    *line = add_e(l, add_i(l, mul_i(l, c->outer[1], p->lanes), p->before), c->lane[1]);
+    return nest;
+}
+
+static Stmt *zero_ends(Lower *l, const Lrn *p, int32_t buf) {
+    Stmt *seq = st_seq(l->k);
+    for (int side = 0; side < 2; side++) {
+        Nest nest = {0};
+        int64_t from = side ? p->line - p->before : 0;
+        const Expr *i = nest_loop(l, &nest, "e", p->before, ROLE_NONE);
+        st_append(l->k, seq, nest_wrap(l, &nest, st_store(l->k, buf, add_i(l, i, from), num(l, 0))));
+    }
+    return seq;
+}
+
+/* Sum of the line from `first` to `last` channels away. */
+static const Expr *line_sum(Lower *l, int32_t buf, const Expr *at, int32_t first, int32_t last) {
+    const Expr *sum = ex_load(l->k, buf, add_i(l, at, first));
+    for (int32_t j = first + 1; j <= last; j++) sum = add_e(l, sum, ex_load(l->k, buf, add_i(l, at, j)));
+    return sum;
+}
+
+static const Expr *power(Lower *l, const Expr *x, double exponent) {   /* x > 0 */
+    return ex1(l->k, EX_exp, ex2(l->k, EX_mul, num(l, exponent), ex1(l->k, EX_log, x)));
+}
+
+/* t = k + alpha/size * sum of squares in the window of channel c: c - size/2 .. c + (size-1)/2, as PyTorch. */
+static const Expr *lrn_scale(Lower *l, const Lrn *p, int32_t squares, const Expr *line) {
+    const LrnAttr *a = p->attr;
+    const Expr *sum = line_sum(l, squares, line, -(a->size / 2), (a->size - 1) / 2);
+    return ex3(l->k, EX_fma, num(l, a->alpha / a->size), sum, num(l, a->k));
+}
+
+/* Puts the squares of the node's channels on a line. */
+static Stmt *fill_squares(Lower *l, const Lrn *p, Ref x, int32_t squares) {
+    Coord c;
+    const Expr *line;
+    Stmt *seq = zero_ends(l, p, squares);
+    Nest nest = lrn_channels(l, p, &c, &line);
+    const Expr *v = load_at(l, x, &c);
+    st_append(l->k, seq, nest_wrap(l, &nest, st_store(l->k, squares, line, mul_e(l, v, v))));
+    return seq;
+}
+
+const Expr *lower_lrn(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    lower_begin(l);
+    Lrn p = lrn_pixel(l, &n->type, &n->attr.lrn);
+    int32_t squares = lower_local(l, "squares", p.line);
+    Coord c;
+    const Expr *line;
+    Stmt *body = fill_squares(l, &p, n->in[0], squares);
+    Nest nest = lrn_channels(l, &p, &c, &line);
+    const Expr *factor = power(l, lrn_scale(l, &p, squares, line), -n->attr.lrn.beta);
+    const Expr *y = mul_e(l, load_at(l, n->in[0], &c), factor);
+    st_append(l->k, body, nest_wrap(l, &nest, lower_finish(l, &c, y)));
+    lower_end(l, nest_wrap(l, &p.pixel, body));
+    return NULL;
+}
+
+/* dx_c = dy_c t_c^-b - 2 b alpha/size x_c * sum over windows j that hold c of dy_j x_j t_j^(-b-1). */
+const Expr *lower_lrn_grad(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    const LrnAttr *a = &n->attr.lrn;
+    lower_begin(l);
+    Kernel *k = l->k;
+    Lrn p = lrn_pixel(l, &n->type, a);
+    int32_t squares = lower_local(l, "squares", p.line), share = lower_local(l, "share", p.line);
+    Coord c;
+    const Expr *line;
+    Stmt *body = fill_squares(l, &p, n->in[1], squares);
+    st_append(k, body, zero_ends(l, &p, share));
+    Nest nest = lrn_channels(l, &p, &c, &line);
+    const Expr *product = mul_e(l, load_at(l, n->in[0], &c), load_at(l, n->in[1], &c));
+    const Expr *s = mul_e(l, product, power(l, lrn_scale(l, &p, squares, line), -a->beta - 1));
+    st_append(k, body, nest_wrap(l, &nest, st_store(k, share, line, s)));
+    nest = lrn_channels(l, &p, &c, &line);
+    const Expr *sum = line_sum(l, share, line, -((a->size - 1) / 2), a->size / 2);
+    const Expr *direct = mul_e(l, load_at(l, n->in[0], &c), power(l, lrn_scale(l, &p, squares, line), -a->beta));
+    const Expr *back = mul_e(l, num(l, -2 * a->beta * a->alpha / a->size), load_at(l, n->in[1], &c));
+    st_append(k, body, nest_wrap(l, &nest, lower_finish(l, &c, ex3(k, EX_fma, back, sum, direct))));
+    lower_end(l, nest_wrap(l, &p.pixel, body));
+    return NULL;
+}
+
+/* ---- reductions over pictures and pixels ---------------------------------------------------------------------- */
+
+/* One channel block: rows are summed by themselves, then added up, which keeps the rounding error of long sums small. */
+typedef struct Reduce {
+    Nest out;                 /* channel blocks, lane */
+    const Expr *lane, *cb;
+    const Type *x;
+    int64_t lanes;
+} Reduce;
+
+static Reduce reduce_begin(Lower *l, const Type *x) {
+    Reduce r = {.x = x, .lanes = x->layout.b1};
+    ICE_UNLESS(type_batched(x) && x->rank >= 2, "a channel reduction of an unbatched tensor");
+    r.cb = nest_loop(l, &r.out, "cb", div_up(x->dim[1], x->layout.b1), ROLE_TASK);
+    r.lane = nest_loop(l, &r.out, "i", r.lanes, ROLE_LANE);
+    return r;
+}
+
+/* total = sum over all elements of `term` at c, which the caller builds between begin and end. */
+typedef struct ReduceSum {
+    Nest rows, row;
+    Coord c;
+    int32_t total, part;
+} ReduceSum;
+
+static ReduceSum sum_begin(Lower *l, const Reduce *r, const char *name) {
+    ReduceSum s = {0};
+    s.total = lower_reg(l, name, DT_F32, r->lanes);
+    s.part = lower_reg(l, "part", DT_F32, r->lanes);
+    s.c.outer[0] = nest_loop(l, &s.rows, "n", BATCH, ROLE_REDUCE);
+    s.c.outer[1] = r->cb;
+    if (r->x->rank > 2) s.c.outer[2] = nest_loop(l, &s.rows, "h", r->x->dim[2], ROLE_REDUCE);
+    if (r->x->rank > 3) s.c.outer[3] = nest_loop(l, &s.row, "w", r->x->dim[3], ROLE_REDUCE);
+    s.c.lane[0] = ex_int(l->k, 0);
+    s.c.lane[1] = r->lane;
+    return s;
+}
+
+static void sum_end(Lower *l, const Reduce *r, const ReduceSum *s, Stmt *body, const Expr *term) {
+    Kernel *k = l->k;
+    const Expr *part = ex_load(k, s->part, r->lane), *total = ex_load(k, s->total, r->lane);
+    Stmt *one_row = st_seq(k);
+    st_append(k, one_row, st_store(k, s->part, r->lane, num(l, 0)));
+    st_append(k, one_row, nest_wrap(l, &s->row, st_store(k, s->part, r->lane, add_e(l, part, term))));
+    st_append(k, one_row, st_store(k, s->total, r->lane, add_e(l, total, part)));
+    st_append(k, body, st_store(k, s->total, r->lane, num(l, 0)));
+    st_append(k, body, nest_wrap(l, &s->rows, one_row));
+}
+
+static const Expr *count(Lower *l, const Type *x) {   /* N * pixels, as a float */
+    int64_t pixels = (int64_t)type_height(x) * type_width(x);
+    return ex1(l->k, EX_tofloat, mul_i(l, ex_batch(l->k), pixels));
+}
+
+static void reduce_end(Lower *l, const Reduce *r, Stmt *body, const Expr *value) {
+    Coord c = {{r->cb}, {r->lane}};
+    st_append(l->k, body, lower_finish(l, &c, value));
+    lower_end(l, nest_wrap(l, &r->out, body));
+}
+
+const Expr *lower_mean(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    lower_begin(l);
+    Reduce r = reduce_begin(l, operand_type(l, n, 0));
+    Stmt *body = st_seq(l->k);
+    ReduceSum s = sum_begin(l, &r, "total");
+    sum_end(l, &r, &s, body, load_at(l, n->in[0], &s.c));
+    reduce_end(l, &r, body, ex2(l->k, EX_div, ex_load(l->k, s.total, r.lane), count(l, r.x)));
+    return NULL;
+}
+
+/* Two passes: the mean, then the squares of what differs from it. */
+const Expr *lower_var(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    lower_begin(l);
+    Kernel *k = l->k;
+    Reduce r = reduce_begin(l, operand_type(l, n, 0));
+    Stmt *body = st_seq(k);
+    int32_t mean = lower_reg(l, "mean", DT_F32, r.lanes);
+    ReduceSum s = sum_begin(l, &r, "total");
+    sum_end(l, &r, &s, body, load_at(l, n->in[0], &s.c));
+    st_append(k, body, st_store(k, mean, r.lane, ex2(k, EX_div, ex_load(k, s.total, r.lane), count(l, r.x))));
+    ReduceSum q = sum_begin(l, &r, "squares");
+    const Expr *off = ex2(k, EX_sub, load_at(l, n->in[0], &q.c), ex_load(k, mean, r.lane));
+    sum_end(l, &r, &q, body, mul_e(l, off, off));
+    reduce_end(l, &r, body, ex2(k, EX_div, ex_load(k, q.total, r.lane), count(l, r.x)));
+    return NULL;
+}
+
+const Expr *lower_channel_sum(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    lower_begin(l);
+    Reduce r = reduce_begin(l, operand_type(l, n, 0));
+    Stmt *body = st_seq(l->k);
+    ReduceSum s = sum_begin(l, &r, "total");
+    sum_end(l, &r, &s, body, load_at(l, n->in[0], &s.c));
+    reduce_end(l, &r, body, ex_load(l->k, s.total, r.lane));
+    return NULL;
+}
+
+const Expr *lower_channel_dot(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    lower_begin(l);
+    Reduce r = reduce_begin(l, operand_type(l, n, 0));
+    Stmt *body = st_seq(l->k);
+    ReduceSum s = sum_begin(l, &r, "total");
+    sum_end(l, &r, &s, body, mul_e(l, load_at(l, n->in[0], &s.c), load_at(l, n->in[1], &s.c)));
+    reduce_end(l, &r, body, ex_load(l->k, s.total, r.lane));
+    return NULL;
+}
+
+const Expr *lower_spread(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    Nest nest = {0};
+    lower_begin(l);
+    Coord c = nest_tensor(l, &nest, &n->type);
+    const Expr *v = ex_load(l->k, lower_arg(l, n->in[0]), coord_channel(l, &n->type, &c));
+    lower_end(l, nest_wrap(l, &nest, lower_finish(l, &c, v)));
+    return NULL;
+}

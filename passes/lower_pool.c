@@ -1,0 +1,174 @@
+/* Windows: pooling and its gradients. A window is cut to the picture by the bounds of its loops, so padding is never read. */
+#include "lower.h"
+
+typedef struct Window {
+    const Expr *lo[2], *hi[2];   /* taps inside the picture: rows, columns */
+    const Expr *start[2];        /* of tap 0 in the picture; may be negative */
+} Window;
+
+/* The window of output pixel (oh, ow) over a picture of height x width. */
+static Window window_at(Lower *l, const PoolAttr *a, const int32_t out[2], const int32_t in[2], const Expr *const at[2]) {
+    Window w;
+    for (int d = 0; d < 2; d++) {
+        int32_t pad = a->pad[2 * d];
+        bool inside = pad == 0 && (out[d] - 1) * a->stride[d] + a->kernel[d] <= in[d];
+        w.start[d] = add_i(l, mul_i(l, at[d], a->stride[d]), -pad);
+        const Expr *before = ex2(l->k, EX_sub, ex_int(l->k, 0), w.start[d]);
+        const Expr *after = ex2(l->k, EX_sub, ex_int(l->k, in[d]), w.start[d]);
+        w.lo[d] = inside ? ex_int(l->k, 0) : ex2(l->k, EX_max, ex_int(l->k, 0), before);
+        w.hi[d] = inside ? ex_int(l->k, a->kernel[d]) : ex2(l->k, EX_min, ex_int(l->k, a->kernel[d]), after);
+    }
+    return w;
+}
+
+typedef struct Pool {
+    Nest out, red;
+    Coord y, x;              /* output element; input element under the present tap */
+    const Expr *lane, *kh, *kw;
+    Window win;
+    int64_t lanes;
+} Pool;
+
+/* Loops over output elements (type t), then over the taps of each window. big: extents of the tensor the window slides on. */
+static Pool pool_loops(Lower *l, const PoolAttr *a, const Type *t, const int32_t big[2], LoopRole rows) {
+    Pool p = {.lanes = t->layout.b1};
+    const int32_t out[2] = {t->dim[2], t->dim[3]};
+    const Expr *pic = nest_loop(l, &p.out, "n", BATCH, ROLE_TASK);
+    const Expr *cb = nest_loop(l, &p.out, "cb", div_up(t->dim[1], t->layout.b1), ROLE_TASK);
+    const Expr *at[2];
+    at[0] = nest_loop(l, &p.out, "oh", out[0], rows);
+    at[1] = nest_loop(l, &p.out, "ow", out[1], ROLE_NONE);
+    p.lane = nest_loop(l, &p.out, "i", t->layout.b1, ROLE_LANE);
+    p.win = window_at(l, a, out, big, at);
+    p.kh = nest_range(l, &p.red, "kh", p.win.lo[0], p.win.hi[0], ROLE_REDUCE);
+    p.kw = nest_range(l, &p.red, "kw", p.win.lo[1], p.win.hi[1], ROLE_REDUCE);
+    const Expr *zero = ex_int(l->k, 0);
+    p.y = (Coord){{pic, cb, at[0], at[1]}, {zero, p.lane}};
+    p.x = (Coord){{pic, cb, add_e(l, p.win.start[0], p.kh), add_e(l, p.win.start[1], p.kw)}, {zero, p.lane}};
+    return p;
+}
+
+static const Type *operand_type(Lower *l, const Node *n, int i) { return &graph_node(l->g, n->in[i])->type; }
+
+const Expr *lower_maxpool(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    const Type *x = operand_type(l, n, 0);
+    const int32_t big[2] = {x->dim[2], x->dim[3]};
+    lower_begin(l);
+    Pool p = pool_loops(l, &n->attr.pool, &n->type, big, ROLE_TASK);
+    int32_t best = lower_reg(l, "best", DT_F32, p.lanes);
+    const Expr *now = ex_load(l->k, best, p.lane);
+    Stmt *body = st_seq(l->k);
+    st_append(l->k, body, st_store(l->k, best, p.lane, num(l, -1.0 / 0.0)));
+    const Expr *more = ex2(l->k, EX_max, now, load_at(l, n->in[0], &p.x));
+    st_append(l->k, body, nest_wrap(l, &p.red, st_store(l->k, best, p.lane, more)));
+    st_append(l->k, body, lower_finish(l, &p.y, now));
+    lower_end(l, nest_wrap(l, &p.out, body));
+    return NULL;
+}
+
+/* The first maximum wins, as in PyTorch; the window's own numbering, kh * KW + kw. */
+const Expr *lower_maxpool_index(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    const Type *x = operand_type(l, n, 0);
+    const int32_t big[2] = {x->dim[2], x->dim[3]};
+    lower_begin(l);
+    Kernel *k = l->k;
+    Pool p = pool_loops(l, &n->attr.pool, &n->type, big, ROLE_TASK);
+    int32_t best = lower_reg(l, "best", DT_F32, p.lanes), which = lower_reg(l, "which", DT_I32, p.lanes);
+    const Expr *here = load_at(l, n->in[0], &p.x), *now = ex_load(k, best, p.lane);
+    const Expr *tap = add_e(l, mul_i(l, p.kh, n->attr.pool.kernel[1]), p.kw);
+    const Expr *better = ex2(k, EX_lt, now, here);
+    const Expr *first = add_e(l, mul_i(l, p.win.lo[0], n->attr.pool.kernel[1]), p.win.lo[1]);
+    Stmt *body = st_seq(k), *step = st_seq(k);
+    st_append(k, body, st_store(k, best, p.lane, num(l, -1.0 / 0.0)));
+    st_append(k, body, st_store(k, which, p.lane, first));
+    st_append(k, step, st_store(k, which, p.lane, ex3(k, EX_select, better, tap, ex_load(k, which, p.lane))));
+    st_append(k, step, st_store(k, best, p.lane, ex2(k, EX_max, now, here)));
+    st_append(k, body, nest_wrap(l, &p.red, step));
+    st_append(k, body, st_store(k, lower_arg(l, node), index_at(l, &n->type, &p.y), ex_load(k, which, p.lane)));
+    lower_end(l, nest_wrap(l, &p.out, body));
+    return NULL;
+}
+
+/* Gradients add each output's share to the pixels of its window. Windows of one plane may overlap, so a plane is one task
+ * and starts with zeros. share: what the window gives to the pixel under the present tap. */
+static void scatter(Lower *l, Ref node, Pool *p, const Expr *share) {
+    Kernel *k = l->k;
+    const Node *n = graph_node(l->g, node);
+    int32_t dx = lower_arg(l, node);
+    Nest zero = {0}, tasks = p->out, inner = {0};
+    tasks.n = 0;
+    for (int32_t i = 0; i < p->out.n; i++) {   /* picture and channel block stay outside, pixels and lanes go inside */
+        Nest *to = p->out.loop[i].role == ROLE_TASK ? &tasks : &inner;
+        to->loop[to->n++] = p->out.loop[i];
+    }
+    Coord c = p->y;
+    c.outer[2] = nest_loop(l, &zero, "h", n->type.dim[2], ROLE_NONE);
+    c.outer[3] = nest_loop(l, &zero, "w", n->type.dim[3], ROLE_NONE);
+    c.lane[1] = nest_loop(l, &zero, "j", n->type.layout.b1, ROLE_LANE);
+    Stmt *body = st_seq(k);
+    st_append(k, body, nest_wrap(l, &zero, st_store(k, dx, index_at(l, &n->type, &c), num(l, 0))));
+    const Expr *at = index_at(l, &n->type, &p->x);
+    Nest lane = {0};
+    if (inner.n && inner.loop[inner.n - 1].role == ROLE_LANE) lane.loop[lane.n++] = inner.loop[--inner.n];
+    Stmt *add = st_store(k, dx, at, ex2(k, EX_add, ex_load(k, dx, at), share));
+    st_append(k, body, nest_wrap(l, &inner, nest_wrap(l, &p->red, nest_wrap(l, &lane, add))));
+    lower_end(l, nest_wrap(l, &tasks, body));
+}
+
+const Expr *lower_maxpool_grad(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    const int32_t big[2] = {n->type.dim[2], n->type.dim[3]};
+    lower_begin(l);
+    Pool p = pool_loops(l, &n->attr.pool, operand_type(l, n, 0), big, ROLE_NONE);
+    const Expr *tap = add_e(l, mul_i(l, p.kh, n->attr.pool.kernel[1]), p.kw);
+    const Expr *chosen = ex2(l->k, EX_eq, load_at(l, n->in[1], &p.y), tap);
+    scatter(l, node, &p, ex3(l->k, EX_select, chosen, load_at(l, n->in[0], &p.y), num(l, 0)));
+    return NULL;
+}
+
+/* Pixels an average divides by: of the window cut to the picture, or to the padded picture with count_pad. */
+static const Expr *pixels(Lower *l, const PoolAttr *a, const Pool *p, const int32_t big[2]) {
+    const Expr *count = ex_int(l->k, 1);
+    for (int d = 0; d < 2; d++) {
+        const Expr *n = ex2(l->k, EX_sub, p->win.hi[d], p->win.lo[d]);
+        if (a->count_pad) {
+            const Expr *end = ex2(l->k, EX_sub, ex_int(l->k, big[d] + a->pad[2 * d + 1]), p->win.start[d]);
+            n = ex2(l->k, EX_min, ex_int(l->k, a->kernel[d]), end);
+        }
+        count = mul_e(l, count, n);
+    }
+    return ex1(l->k, EX_tofloat, count);
+}
+
+const Expr *lower_avgpool(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    const Type *x = operand_type(l, n, 0);
+    const int32_t big[2] = {x->dim[2], x->dim[3]};
+    lower_begin(l);
+    Pool p = pool_loops(l, &n->attr.pool, &n->type, big, ROLE_TASK);
+    int32_t acc = lower_reg(l, "acc", DT_F32, p.lanes);
+    const Expr *sum = ex_load(l->k, acc, p.lane);
+    Stmt *body = st_seq(l->k);
+    st_append(l->k, body, st_store(l->k, acc, p.lane, num(l, 0)));
+    const Expr *more = ex2(l->k, EX_add, sum, load_at(l, n->in[0], &p.x));
+    st_append(l->k, body, nest_wrap(l, &p.red, st_store(l->k, acc, p.lane, more)));
+    st_append(l->k, body, lower_finish(l, &p.y, ex2(l->k, EX_div, sum, pixels(l, &n->attr.pool, &p, big))));
+    lower_end(l, nest_wrap(l, &p.out, body));
+    return NULL;
+}
+
+const Expr *lower_avgpool_grad(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    const int32_t big[2] = {n->type.dim[2], n->type.dim[3]};
+    lower_begin(l);
+    Pool p = pool_loops(l, &n->attr.pool, operand_type(l, n, 0), big, ROLE_NONE);
+    scatter(l, node, &p, ex2(l->k, EX_div, load_at(l, n->in[0], &p.y), pixels(l, &n->attr.pool, &p, big)));
+    return NULL;
+}

@@ -1,0 +1,106 @@
+/* parallel: which loops are shared out among threads.
+ *
+ * Needs vectors; makes PARALLEL loops at the top of every kernel and the task counts of steps; may cut a kernel in several,
+ * with a step each. After vectorise because nothing may move loops afterwards.
+ *
+ * The TASK loops at the top of a kernel become parallel, from the outside in, until there are tasks enough for any number of
+ * threads. Where tiling left a loop and its tail side by side under TASK loops, these are distributed over the two, each a
+ * kernel of its own: otherwise a batch of one could not be shared out. */
+#include "pass.h"
+
+enum { TASKS_ENOUGH = 128 };
+
+typedef struct Pieces {
+    Kernel **kernel;
+    int32_t n, cap;
+} Pieces;
+
+static bool is_task(const Stmt *s) { return s->kind == ST_FOR && s->u.loop.role == ROLE_TASK; }
+
+static bool all_tasks(const Stmt *seq) {
+    for (int32_t i = 0; i < seq->u.seq.n; i++) {
+        const Stmt *s = seq->u.seq.item[i];
+        if (!is_task(s) && !(s->kind == ST_SEQ && all_tasks(s))) return false;
+    }
+    return seq->u.seq.n > 1;
+}
+
+/* The statements that s falls into when TASK loops are distributed over sequences of TASK loops. */
+static Stmt *distribute(Kernel *k, Stmt *s) {
+    if (s->kind == ST_SEQ && all_tasks(s)) {
+        Stmt *seq = st_seq(k);
+        for (int32_t i = 0; i < s->u.seq.n; i++) st_append(k, seq, distribute(k, s->u.seq.item[i]));
+        return seq;
+    }
+    if (!is_task(s)) return s;
+    Stmt *inner = distribute(k, s->u.loop.body);
+    if (inner->kind != ST_SEQ || !all_tasks(inner)) return s;
+    Stmt *seq = st_seq(k);
+    for (int32_t i = 0; i < inner->u.seq.n; i++)
+        st_append(k, seq, st_for(k, s->u.loop.var, s->u.loop.lo, s->u.loop.hi, s->u.loop.mode, s->u.loop.role,
+                                 inner->u.seq.item[i]));
+    return seq;
+}
+
+static Pieces cut(Arena *a, Kernel *k) {
+    Pieces p = {0};
+    Stmt *body = distribute(k, k->body);
+    bool many = body->kind == ST_SEQ && all_tasks(body);
+    for (int32_t i = 0; i < (many ? body->u.seq.n : 1); i++) {
+        Kernel *piece = NEW(a, Kernel);
+        *piece = *k;
+        piece->body = many ? body->u.seq.item[i] : body;
+        if (i) piece->name = name_format("%s_%d", k->name, i);
+        PUSH(a, p.kernel, p.n, p.cap, piece);
+    }
+    return p;
+}
+
+/* Marks loops; *tasks counts their iterations, *batched tells whether times N. */
+static void mark(Kernel *k, int64_t *tasks, bool *batched) {
+    *tasks = 1;
+    *batched = false;
+    for (Stmt *s = k->body; is_task(s) && *tasks < TASKS_ENOUGH; s = s->u.loop.body) {
+        int64_t lo, hi;
+        if (!ex_is_int(s->u.loop.lo, &lo) || lo != 0) return;
+        if (ex_is_int(s->u.loop.hi, &hi)) *tasks *= hi;
+        else if (s->u.loop.hi->kind == EX_batch && !*batched) *batched = true;
+        else return;
+        s->u.loop.mode = LOOP_PARALLEL;
+    }
+}
+
+void pass_parallel(Unit *u, Entry entry) {
+    Program *p = u->program[entry];
+    Pieces *pieces = NEW_ARRAY(u->arena, Pieces, p->n_kernel);
+    int32_t *first = NEW_ARRAY(u->arena, int32_t, p->n_kernel);
+    Kernel **kernel = NULL;
+    Step *step = NULL;
+    int32_t n_kernel = 0, cap_kernel = 0, n_step = 0, cap_step = 0, n_once = 0;
+    for (int32_t i = 0; i < p->n_kernel; i++) {
+        pieces[i] = cut(u->arena, p->kernel[i]);
+        first[i] = n_kernel;
+        for (int32_t j = 0; j < pieces[i].n; j++) PUSH(u->arena, kernel, n_kernel, cap_kernel, pieces[i].kernel[j]);
+    }
+    int64_t *tasks = NEW_ARRAY(u->arena, int64_t, n_kernel);
+    bool *batched = NEW_ARRAY(u->arena, bool, n_kernel);
+    for (int32_t i = 0; i < n_kernel; i++) mark(kernel[i], &tasks[i], &batched[i]);
+    for (int32_t i = 0; i < p->n_step; i++) {
+        for (int32_t j = 0; j < pieces[p->step[i].kernel].n; j++) {
+            Step s = p->step[i];
+            s.kernel = first[s.kernel] + j;
+            s.tasks = tasks[s.kernel];
+            s.tasks_batched = batched[s.kernel];
+            if (j) s.macs = 0;   /* counted with the first piece */
+            PUSH(u->arena, step, n_step, cap_step, s);
+        }
+        if (i + 1 == p->n_once) n_once = n_step;
+    }
+    p->kernel = kernel;
+    p->n_kernel = n_kernel;
+    p->cap_kernel = cap_kernel;
+    p->step = step;
+    p->n_step = n_step;
+    p->cap_step = cap_step;
+    p->n_once = n_once;
+}

@@ -1,0 +1,194 @@
+/* plan: every tensor gets an address.
+ *
+ * Needs the final steps; makes offsets and region sizes. Last, because everything before may add tensors or steps.
+ *
+ * Time is counted in groups of steps. A tensor lives from the first group that touches it to the last; what the steps that run
+ * once leave to the others, and outputs, live for ever. Offsets: greedy by size (Pisarchyk & Lee 2020): the largest tensor
+ * first, each at the lowest place where it overlaps nobody who lives at the same time. REGION_BATCH is planned for one
+ * picture and scaled by N when the program runs, so any batch fits the same plan. A result of an element-wise node takes the
+ * place of an operand that nobody needs any more, of the same type. Parameters lie in the order of the graph; all programs
+ * of a unit agree on them by name. */
+#include <stdlib.h>
+
+#include "pass.h"
+
+typedef struct Planner {
+    Unit *u;
+    Program *p;
+    int32_t *time_of;      /* step -> group time */
+} Planner;
+
+static Storage *storage_of(const Planner *pl, Ref r) {
+    int32_t s = pl->p->storage_of[r];
+    return s < 0 ? NULL : &pl->p->storage[s];
+}
+
+static bool planned(const Storage *s) { return s->region == REGION_FIXED || s->region == REGION_BATCH; }
+
+/* ---- lifetimes ------------------------------------------------------------------------------------------------ */
+
+static void find_lifetimes(Planner *pl) {
+    Program *p = pl->p;
+    int32_t time = -1, once_end = 0;
+    pl->time_of = NEW_ARRAY(pl->u->arena, int32_t, p->n_step + 1);
+    for (int32_t i = 0; i < p->n_storage; i++) {
+        p->storage[i].born = INT32_MAX;
+        p->storage[i].dies = -1;
+    }
+    for (int32_t i = 0; i < p->n_step; i++) {
+        if (i == 0 || p->step[i].root != p->step[i - 1].root) time++;
+        pl->time_of[i] = time;
+        if (i < p->n_once) once_end = time + 1;
+        for (int32_t k = 0; k < p->step[i].n_arg; k++) {
+            Storage *s = &p->storage[p->step[i].arg[k]];
+            if (s->born == INT32_MAX) s->born = time;
+            s->dies = time;
+        }
+    }
+    for (int32_t i = 0; i < p->n_storage; i++)
+        if (p->storage[i].born < once_end && p->storage[i].dies >= once_end) p->storage[i].dies = INT32_MAX;
+    for (int32_t i = 0; i < p->graph->n_output; i++) {
+        Storage *s = storage_of(pl, p->graph->output[i].ref);
+        if (s) s->dies = INT32_MAX;
+    }
+}
+
+/* ---- in place ------------------------------------------------------------------------------------------------- */
+
+/* Whether `operand` is read by the group of `root` in no other way than element by element. */
+static bool read_in_step(const Graph *g, Ref root, Ref operand) {
+    int32_t group = graph_node(g, root)->group;
+    for (int32_t i = (int32_t)root; i < g->n_node; i++) {
+        const Node *n = graph_node(g, (Ref)i);
+        if (i != (int32_t)root && (!group || n->group != group)) continue;
+        for (int32_t k = 0; k < n->n_in; k++)
+            if (n->in[k] == operand && !(op_info[n->op].elementwise &&
+                                         type_same_shape(&n->type, &graph_node(g, operand)->type)))
+                return false;
+    }
+    return true;
+}
+
+/* The storage whose memory s really uses. */
+static int32_t owner(const Program *p, int32_t s) {
+    while (p->storage[s].alias >= 0) s = p->storage[s].alias;
+    return s;
+}
+
+/* Inference may fold a parameter in place in the steps that run once, since it owns a copy of the parameters. */
+static bool may_replace(const Planner *pl, int32_t step, int32_t result, int32_t operand) {
+    const Storage *r = &pl->p->storage[result], *o = &pl->p->storage[operand];
+    bool folds = o->region == REGION_PARAM && r->region == REGION_FIXED && step < pl->p->n_once;
+    bool older = o->region == r->region && planned(o) && o->born < r->born;
+    return (folds || older) && type_equal(&r->type, &o->type) && o->dies == r->born &&
+           pl->p->storage[owner(pl->p, operand)].dies == r->born &&
+           read_in_step(pl->p->graph, pl->p->step[step].root, o->ref);
+}
+
+static void reuse_in_place(Planner *pl) {
+    Program *p = pl->p;
+    for (int32_t i = 0; i < p->n_step; i++) {
+        const Step *step = &p->step[i];
+        for (int32_t k = 0; k < step->n_arg; k++) {
+            Storage *r = &p->storage[step->arg[k]];
+            if (!planned(r) || r->born != pl->time_of[i]) continue;
+            for (int32_t j = 0; j < step->n_arg && r->alias < 0; j++) {
+                if (!may_replace(pl, i, step->arg[k], step->arg[j])) continue;
+                r->alias = owner(p, step->arg[j]);
+                r->region = p->storage[r->alias].region;
+                p->storage[r->alias].dies = r->dies;
+            }
+        }
+    }
+}
+
+/* ---- offsets -------------------------------------------------------------------------------------------------- */
+
+static bool overlap_in_time(const Storage *a, const Storage *b) { return a->born <= b->dies && b->born <= a->dies; }
+
+static const Program *sorted_program;   /* of the comparison below: qsort passes no context */
+
+static int larger_first(const void *x, const void *y) {
+    const Storage *a = &sorted_program->storage[*(const int32_t *)x], *b = &sorted_program->storage[*(const int32_t *)y];
+    if (a->bytes != b->bytes) return a->bytes > b->bytes ? -1 : 1;
+    return *(const int32_t *)x < *(const int32_t *)y ? -1 : 1;
+}
+
+/* The lowest offset at which s meets none of the n placed storages that live at the same time. */
+static int64_t lowest_place(const Program *p, const int32_t *placed, int32_t n, const Storage *s) {
+    int64_t at = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int32_t i = 0; i < n; i++) {
+            const Storage *o = &p->storage[placed[i]];
+            if (overlap_in_time(o, s) && at < o->offset + o->bytes && o->offset < at + s->bytes) {
+                at = o->offset + o->bytes;
+                moved = true;
+            }
+        }
+    }
+    return at;
+}
+
+static int64_t place_region(Planner *pl, Region region) {
+    Program *p = pl->p;
+    int32_t *order = NEW_ARRAY(pl->u->arena, int32_t, p->n_storage + 1), n = 0;
+    int64_t end = 0;
+    for (int32_t i = 0; i < p->n_storage; i++)
+        if (p->storage[i].region == region && p->storage[i].alias < 0 && p->storage[i].dies >= 0) order[n++] = i;
+    sorted_program = p;
+    qsort(order, (size_t)n, sizeof *order, larger_first);
+    for (int32_t i = 0; i < n; i++) {
+        Storage *s = &p->storage[order[i]];
+        s->offset = lowest_place(p, order, i, s);
+        end = max_i64(end, s->offset + s->bytes);
+    }
+    return end;
+}
+
+/* Parameters of the other program first, at their places; new ones behind. */
+static void place_named(Planner *pl, Region region, const Program *other) {
+    Program *p = pl->p;
+    int64_t end = other ? other->region_bytes[region] : 0;
+    for (int32_t i = 0; i < p->n_storage; i++) {
+        Storage *s = &p->storage[i];
+        if (s->region != region || s->alias >= 0) continue;
+        const Storage *same = NULL;
+        for (int32_t j = 0; other && j < other->n_storage; j++)
+            if (other->storage[j].region == region && other->storage[j].alias < 0 && other->storage[j].name == s->name)
+                same = &other->storage[j];
+        ICE_UNLESS(!same || type_equal(&same->type, &s->type), "parameter %s lies differently in two programs", s->name);
+        s->offset = same ? same->offset : end;
+        if (!same) end += s->bytes;
+    }
+    p->region_bytes[region] = end;
+}
+
+static int64_t most_live(const Planner *pl) {
+    int64_t most = 0;
+    for (int32_t t = 0; pl->p->n_step && t <= pl->time_of[pl->p->n_step - 1]; t++) {
+        int64_t live = 0;
+        for (int32_t i = 0; i < pl->p->n_storage; i++) {
+            const Storage *s = &pl->p->storage[i];
+            if (s->region == REGION_BATCH && s->alias < 0 && s->born <= t && t <= s->dies) live += s->bytes;
+        }
+        most = max_i64(most, live);
+    }
+    return most;
+}
+
+void pass_plan(Unit *u, Entry entry) {
+    Program *p = u->program[entry];
+    const Program *other = entry == ENTRY_TRAIN ? u->program[ENTRY_INFER] : NULL;
+    Planner pl = {.u = u, .p = p};
+    find_lifetimes(&pl);
+    reuse_in_place(&pl);
+    place_named(&pl, REGION_PARAM, other);
+    place_named(&pl, REGION_STATE, other);
+    p->region_bytes[REGION_FIXED] = place_region(&pl, REGION_FIXED);
+    p->region_bytes[REGION_BATCH] = place_region(&pl, REGION_BATCH);
+    p->lower_bound_bytes = most_live(&pl);
+    for (int32_t i = 0; i < p->n_storage; i++)
+        if (p->storage[i].alias >= 0) p->storage[i].offset = p->storage[owner(p, i)].offset;
+    if (entry == ENTRY_TRAIN) u->program[ENTRY_INFER]->region_bytes[REGION_PARAM] = p->region_bytes[REGION_PARAM];
+}

@@ -1,0 +1,51 @@
+#include "tile_model.h"
+
+#include <stdbool.h>
+
+/* Each accumulator is one FMA (two a cycle, four cycles of latency); each vector and broadcast one load (two a cycle). */
+double tile_cycles(int64_t b, int64_t p) {
+    double fma = (double)(b * p) / 2, load = 1.05 * (double)(b + p) / 2, latency = 4;
+    double cycles = fma > load ? fma : load;
+    return cycles > latency ? cycles : latency;
+}
+
+static bool fits(int64_t b, int64_t p, int32_t registers) { return b * p + (b < p ? b : p) + 1 < registers; }
+
+/* All tiles of one size along a loop of `extent`: full ones, and a smaller one at the end, which costs a body of its own. */
+static double along(int64_t extent, int64_t size, int64_t other, bool points) {
+    int64_t full = extent / size, rest = extent == TILE_UNKNOWN ? 0 : extent % size;
+    double c = (double)full * (points ? tile_cycles(other, size) : tile_cycles(size, other));
+    if (rest) c += points ? tile_cycles(other, rest) : tile_cycles(rest, other);
+    return rest ? c * 1.02 : c;
+}
+
+/* Cost of the whole problem: tails in one direction are charged at the full size of the other. */
+static double cost(const TileProblem *p, const Tile *t) {
+    int64_t points = (int64_t)t->points[0] * t->points[1];
+    double per_row = along(p->points[0], t->points[0], (int64_t)t->blocks * t->points[1], true);
+    int64_t extent = p->points[0] * (t->points[1] > 1 ? p->points[1] : 1);
+    double c = t->points[1] > 1 ? along(extent, points, t->blocks, true) : per_row;
+    double blocks = along(p->blocks, t->blocks, points, false) / tile_cycles(t->blocks, points);
+    return c * blocks * (t->points[1] > 1 ? 1 : (double)p->points[1]);
+}
+
+static int32_t at_most(int64_t a, int32_t b) { return a < b ? (int32_t)a : b; }
+
+Tile tile_choose(const TileProblem *p) {
+    Tile best = {1, {1, 1}};
+    double least = cost(p, &best);
+    for (int32_t b = 1; b <= at_most(p->blocks, 8); b++) {
+        for (int32_t i = 1; i <= at_most(p->points[0], p->registers) && fits(b, i, p->registers); i++) {
+            for (int32_t j = 1; j <= at_most(p->points[1], p->registers) && fits(b, (int64_t)i * j, p->registers); j++) {
+                if (j > 1 && i != p->points[0]) break;
+                Tile t = {b, {i, j}};
+                double c = cost(p, &t);
+                if (c < least * 0.999) {
+                    best = t;
+                    least = c;
+                }
+            }
+        }
+    }
+    return best;
+}

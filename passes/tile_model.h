@@ -1,0 +1,27 @@
+/* The tile model: how many accumulators a sum of products keeps in registers, from plain numbers. A pure function. */
+#ifndef CNNC_PASSES_TILE_MODEL_H
+#define CNNC_PASSES_TILE_MODEL_H
+
+#include <stdint.h>
+
+enum { TILE_UNKNOWN = 1 << 20 };   /* an extent not known at compile time: large, and its tail does not count */
+
+typedef struct TileProblem {
+    int64_t blocks;        /* extent of the loop whose iterations each need a vector of their own; 1 if there is none */
+    int64_t points[2];     /* extents of the loops whose iterations each need a broadcast; innermost first; 1 if none */
+    int32_t registers;     /* vector registers of the target */
+} TileProblem;
+
+typedef struct Tile {
+    int32_t blocks, points[2];
+} Tile;
+
+/* The tile with the least estimated cycles for the whole problem. blocks * points accumulators, the smaller of the two
+ * factors' vectors and one broadcast fit in the registers, one of which stays free: compilers spill when none does. A
+ * second point loop is tiled only where the first fits whole. */
+Tile tile_choose(const TileProblem *p);
+
+/* Estimated cycles per reduction step for one b x p tile, two FMA and two load ports: max(FMAs, loads, latency bound). */
+double tile_cycles(int64_t b, int64_t p);
+
+#endif
