@@ -162,7 +162,7 @@ static void gen_serial(Gen *g, const Stmt *s, const Lin *lo, const Lin *hi) {
     loop_end(g, &r);
 }
 
-/* Modes change nothing but how: what cannot be expanded (bounds unknown, a vector in a vector) is run as a plain loop. */
+/* Modes change nothing but how: what cannot be expanded, its bounds being unknown, is run as a plain loop. */
 static void gen_for(Gen *g, const Stmt *s) {
     if (llvm_by_lanes(g) && (uses_lane(g, s->u.loop.lo) || uses_lane(g, s->u.loop.hi))) {
         gen_per_lane(g, s);
@@ -174,7 +174,7 @@ static void gen_for(Gen *g, const Stmt *s) {
     lin_of(g, s->u.loop.hi, &hi);
     bool known = lin_is_const(&lo, &from) && lin_is_const(&hi, &to);
     LoopMode mode = known ? s->u.loop.mode : LOOP_SERIAL;
-    bool vector = mode == LOOP_VECTOR && g->lane_var < 0 && to - from > 1 && to - from <= LANES_MAX;
+    bool vector = mode == LOOP_VECTOR && to - from > 1 && to - from <= LANES_MAX;
     if (vector) gen_vector(g, s, from, to);
     else if (mode == LOOP_UNROLL || (mode == LOOP_VECTOR && to - from <= LANES_MAX) || (known && to - from <= 1))
         gen_unrolled(g, s, from, to);
