@@ -6,6 +6,7 @@
 #include "runtime/exec.h"
 #include "runtime/init.h"
 #include "runtime/metrics.h"
+#include "runtime/rng.h"
 #include "toy_net.h"
 
 static const uint32_t no_key[2] = {0, 0};
@@ -202,6 +203,30 @@ static void test_initial_values_do_not_depend_on_layout(void) {
     free(other);
 }
 
+#define VALUE(name, offset)                                                                                            \
+    "{\"name\": \"" name "\", \"role\": \"weight\", \"shape\": [8], \"block\": [1,1], \"offset\": " offset             \
+    ", \"bytes\": 64, \"init\": {\"kind\": \"normal\", \"a\": 0, \"b\": 1}}"
+
+/* Parameter 1 of a net, values 4 and 5, from the formula of init.h. */
+static void test_initial_values_are_the_formula(void) {
+    static const char text[] =
+        TOY_MODEL("[" VALUE("v", "0") "," VALUE("w", "64") "]", TOY_STATE, TOY_INFER, "null", "{}");
+    const uint32_t key[2] = {5, 1}, counter[4] = {1, 0, 1, RNG_INIT};
+    RtError err = {.code = RT_OK};
+    uint32_t word[4];
+    Model *m = parse(text);
+    Pool *pool = pool_new(1, &err);
+    float *value = rt_alloc_aligned(1, (size_t)m->param_bytes, &err);
+    CU_ASSERT_FATAL(value && init_params(m, 1ull << 32 | 5, pool, value, &err));
+    rng_philox(key, counter, word);
+    double radius = sqrt(-2 * log((word[0] + 1.0) / 4294967296.0)), angle = 2 * M_PI * word[1] / 4294967296.0;
+    CU_ASSERT_DOUBLE_EQUAL(value[16 + 4], radius * cos(angle), 1e-6);
+    CU_ASSERT_DOUBLE_EQUAL(value[16 + 5], radius * sin(angle), 1e-6);
+    free(value);
+    pool_free(pool);
+    model_free(m);
+}
+
 /* Mean, deviation and range of 400 x 90 x 9 values, fan_in 810, fan_out 3600. */
 static void test_laws(void) {
     enum { N = 400 * 90 * 9 };
@@ -271,6 +296,7 @@ int main(void) {
     CU_add_test(suite, "once-steps", test_once_steps);
     CU_add_test(suite, "blocks are zero and aligned", test_blocks_are_zero_and_aligned);
     CU_add_test(suite, "initial values do not depend on layout", test_initial_values_do_not_depend_on_layout);
+    CU_add_test(suite, "initial values are the formula", test_initial_values_are_the_formula);
     CU_add_test(suite, "laws", test_laws);
     CU_add_test(suite, "ties are wrong", test_ties_are_wrong);
     CU_add_test(suite, "cross entropy", test_cross_entropy);

@@ -15,6 +15,7 @@
 #include "toy_net.h"
 
 static Model *model;
+static char second_epoch[64]; /* of an uninterrupted run */
 static int class_drawn;
 
 /* The channel of its class is bright; the rest is noise that depends on the place. */
@@ -103,10 +104,23 @@ static bool log_has(const char *text) {
     return found;
 }
 
+/* What the log says of an epoch's loss and accuracy. */
+static void epoch_figures(const char *epoch, char figures[64]) {
+    size_t n;
+    uint8_t *log = pic_slurp("log", &n);
+    const char *at = memmem(log, n, epoch, strlen(epoch));
+    snprintf(figures, 64, "%.40s", at ? at : "");
+    free(log);
+}
+
 static void test_trains(void) {
     RtError why;
     CU_ASSERT_EQUAL(run(&why, "train", "--data", "data", "--out", "whole", "-t1", NULL), RT_OK);
     CU_ASSERT(log_has("epoch 3/3"));
+    CU_ASSERT_EQUAL(toy_key[0], 7);
+    CU_ASSERT_EQUAL(toy_key[1], 20);
+    epoch_figures("epoch 2/3", second_epoch);
+    CU_ASSERT(!log_has("epoch 1/3  loss 0.0") && strstr(second_epoch, "loss 0.0")); /* figures are of one epoch */
     CU_ASSERT_EQUAL(count_files("whole"), 3);
     CU_ASSERT_EQUAL(run(&why, "eval", "--data=data", "--weights", "whole/toy.safetensors", "--json", NULL), RT_OK);
     CU_ASSERT(log_has("\"top1\": 1.0"));
@@ -126,9 +140,13 @@ static void test_threads_do_not_matter(void) {
 static void test_resume(void) {
     static const char *const steps[] = {"2", "10", "14", "15", "21", "21"};
     RtError why;
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        char figures[64];
         CU_ASSERT_EQUAL(run(&why, "train", "--data", "data", "--out", "cut", "--resume", "--steps", steps[i], NULL),
                         RT_OK);
+        epoch_figures("epoch 2/3", figures);
+        if (figures[0]) CU_ASSERT_STRING_EQUAL(figures, second_epoch);
+    }
     CU_ASSERT(log_has("nothing to do"));
     CU_ASSERT(same_file("whole/toy.safetensors", "cut/toy.safetensors"));
     CU_ASSERT(same_file("whole/toy.checkpoint.safetensors", "cut/toy.checkpoint.safetensors"));
