@@ -114,12 +114,26 @@ static int by_coefficient(const void *x, const void *y) {
     return (int)a->self - (int)b->self;
 }
 
+static int64_t common_divisor(const Parts *p, int32_t from) {
+    int64_t g = 0;
+    for (int32_t i = from; i < p->n; i++)
+        for (int64_t x = p->part[i].coef; x;) {
+            int64_t rest = g % x;
+            g = x;
+            x = rest;
+        }
+    return g;
+}
+
+/* Once the loop's own term is in, the terms so far cannot cancel; if the others are all multiples of something larger than
+ * what these can add up to, they cannot cancel them either, however far they reach. */
 static bool apart(Parts *p) {
     int64_t below = p->constant, width;
     bool seen = false;
     qsort(p->part, (size_t)p->n, sizeof p->part[0], by_coefficient);
     for (int32_t i = 0; i < p->n; i++) {
         const Part *q = &p->part[i];
+        if (seen && common_divisor(p, i) > below) return true;
         seen |= q->self;
         if (seen && q->coef <= below) return false;
         if (!mul_ok(q->coef, q->reach, &width) || !add_ok(below, width, &below)) below = ENDLESS;
