@@ -120,8 +120,8 @@ static bool bind_one(Elab *e, const Call *c, Bound *b, int i, const Actual *a) {
     }
     b->given[i] = true;
     b->value[i] = a->value;
-    b->span[i] = a->span;
-    return a->expr ? param_eval(e, p, a->expr, &b->value[i]) : p->type->convert(e, &b->value[i], a->span, p->name);
+    b->span[i] = a->at;
+    return a->expr ? param_eval(e, p, a->expr, &b->value[i]) : p->type->convert(e, &b->value[i], a->at, p->name);
 }
 
 static void push_rest(Elab *e, Bound *b, int i, const Actual *a, Value **rest, int32_t *n, int32_t *cap) {

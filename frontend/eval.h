@@ -79,8 +79,9 @@ struct Function {
 typedef struct Actual {          /* an argument */
     Name name;                   /* NULL: positional */
     Value value;
-    const AstExpr *expr;            /* settings: instead of a value, because the parameter says how to read it */
-    Span span;
+    const AstExpr *expr;         /* settings: instead of a value, because the parameter says how to read it */
+    Span span;                   /* of the name if it has one */
+    Span at;                     /* of the value */
 } Actual;
 
 typedef struct Notes {           /* what annotations said */

@@ -36,7 +36,7 @@ static bool push_spread(Elab *e, Call *c, const Arg *arg, Value v) {
         return false;
     }
     if (!spend(e, v.n)) return false;
-    for (int32_t i = 0; i < v.n; i++) push_actual(e, c, (Actual){.value = v.item[i], .span = arg->span});
+    for (int32_t i = 0; i < v.n; i++) push_actual(e, c, (Actual){.value = v.item[i], .span = arg->span, .at = arg->span});
     return true;
 }
 
@@ -48,7 +48,7 @@ static bool push_args(Elab *e, Call *c, const ArgList *list) {
         Value v = eval(e, arg->value);
         if (v.kind == V_ERROR) good = false;
         else if (arg->spread) good = push_spread(e, c, arg, v) && good;
-        else push_actual(e, c, (Actual){.name = arg->name, .value = v, .span = arg->span});
+        else push_actual(e, c, (Actual){.name = arg->name, .value = v, .span = arg->span, .at = arg->value->span});
     }
     return good;
 }
@@ -119,7 +119,7 @@ static Value as_pipe(Elab *e, const Pipe *before, const Call *c) {
 /* The call with `first` in front of its arguments. */
 static Call with_first(Elab *e, const Call *c, Value first, Span at) {
     Call longer = {.fn = c->fn, .span = c->span, .notes = c->notes};
-    push_actual(e, &longer, (Actual){.value = first, .span = at});
+    push_actual(e, &longer, (Actual){.value = first, .span = at, .at = at});
     for (int32_t i = 0; i < c->n; i++) push_actual(e, &longer, c->actual[i]);
     return longer;
 }

@@ -117,7 +117,8 @@ static Span callee_span(Span whole, const AstExpr *callee);
 start  : FILE_GOAL file
        | EXPR_GOAL expr                             { p->expr = $2; }
        ;
-file   : blank CNNC QTY NL                          { check_version(p, AT(@3), $3); }
+file   : blank                                      /* reported later: there is no net */
+       | blank CNNC QTY NL                          { check_version(p, AT(@3), $3); }
          items
        ;
 blank  : %empty | blank NL ;
@@ -264,6 +265,7 @@ arglist: arg                                        { $$ = NEW(p->arena, ArgList
        ;
 arg    : expr                                       { $$ = (Arg){.span = AT(@1), .value = $1}; }
        | IDENT '=' expr                             { $$ = (Arg){.name = $1, .span = AT(@1), .value = $3}; }
+       | FOR '=' expr                               { $$ = (Arg){.name = name_of("for"), .span = AT(@1), .value = $3}; }
        | '*' expr                                   { $$ = (Arg){.spread = true, .span = AT(@2), .value = $2}; }
        ;
 list   : %empty                                     { $$ = NEW(p->arena, ExprList); }

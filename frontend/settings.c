@@ -75,7 +75,7 @@ static bool bind_keys(Elab *e, const Function *fn, bool groups, const SettingLis
             good = misplaced(e, fn->name, s, "settings of the form key = value");
             continue;
         }
-        Actual a = {.name = s->key, .expr = s->value, .span = s->span};
+        Actual a = {.name = s->key, .expr = s->value, .span = s->span, .at = s->value->span};
         PUSH(e->arena, c.actual, c.n, c.cap, a);
     }
     return bind_call(e, &c, b) && good;

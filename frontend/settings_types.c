@@ -79,7 +79,7 @@ static bool call_record(Elab *e, const Function *fn, const ArgList *args, Span a
             diag_error(e->diags, a->span, "E0124", "`*` does not work in settings");
             return false;
         }
-        Actual actual = {.name = a->name, .expr = a->value, .span = a->span};
+        Actual actual = {.name = a->name, .expr = a->value, .span = a->span, .at = a->value->span};
         PUSH(e->arena, c.actual, c.n, c.cap, actual);
     }
     Bound *b = NEW(e->arena, Bound);

@@ -79,7 +79,7 @@ static bool is_bidi(uint32_t c) {
 }
 
 static bool check_text(Diags *d, uint32_t file, const char *text, size_t n) {
-    Span at = {.file = file, .line = 1, .col = 1, .len = 1};
+    Span at = {.file = file, .line = 1, .col = 1};   /* len 0: the line is not shown */
     for (size_t i = 0; i < n;) {
         uint32_t c;
         size_t length = utf8_length((const unsigned char *)text + i, n - i, &c);

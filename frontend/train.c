@@ -112,11 +112,11 @@ static bool add_cross_entropy(Elab *e, TrainConfig *t, int32_t *cap, const AstEx
         return bad_loss(e, x->span, "a loss is a sum of cross_entropy(...) terms");
     Call c = {.fn = settings_call_find("loss", name), .span = x->span};
     const AstExpr *logits = first;
-    if (first) PUSH(e->arena, c.actual, c.n, c.cap, ((Actual){.expr = first, .span = first->span}));
+    if (first) PUSH(e->arena, c.actual, c.n, c.cap, ((Actual){.expr = first, .span = first->span, .at = first->span}));
     for (int32_t i = 0; x->kind == X_CALL && i < x->call.arg.n; i++) {
         const Arg *a = &x->call.arg.item[i];
         if (a->spread) return bad_loss(e, a->span, "`*` does not work in settings");
-        PUSH(e->arena, c.actual, c.n, c.cap, ((Actual){.name = a->name, .expr = a->value, .span = a->span}));
+        PUSH(e->arena, c.actual, c.n, c.cap, ((Actual){.name = a->name, .expr = a->value, .span = a->span, .at = a->value->span}));
         if (!logits && (!a->name || !strcmp(a->name, "logits"))) logits = a->value;
     }
     Bound *b = NEW(e->arena, Bound);

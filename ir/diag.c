@@ -26,7 +26,19 @@ uint32_t diag_add_file(Diags *d, const char *path, const char *text, size_t byte
 static void add(Diags *d, Severity severity, Span at, const char *code, const char *format, va_list ap)
     __attribute__((format(printf, 5, 0)));
 
+/* Layers in loops and blocks meet the same mistake at the same place again and again: the first time is enough. */
+static bool is_repeat(const Diags *d, Span at, const char *code) {
+    for (int i = 0; i < d->n_message && at.line > 0; i++) {
+        const Message *m = &d->message[i];
+        if (m->code && m->span.file == at.file && m->span.line == at.line && m->span.col == at.col && !strcmp(m->code, code))
+            return true;
+    }
+    return false;
+}
+
 static void add(Diags *d, Severity severity, Span at, const char *code, const char *format, va_list ap) {
+    if (severity <= SEV_WARNING) d->muted = is_repeat(d, at, code);
+    if (d->muted) return;
     Message m = {.severity = severity, .span = at, .code = code ? name_of(code) : NULL,
                  .text = arena_vprintf(d->arena, format, ap)};
     PUSH(d->arena, d->message, d->n_message, d->cap_message, m);
@@ -130,7 +142,7 @@ static void print_message(Str *s, const Diags *d, const Message *m) {
     print_escaped(s, m->text);
     if (m->code) str_addf(s, " [%s]", m->code);
     str_add(s, "\n");
-    if (placed) print_excerpt(s, d, m->span);
+    if (placed && m->span.len > 0) print_excerpt(s, d, m->span);
 }
 
 /* Sort key: the messages that start a group (errors and warnings) by place; places that are missing come first. */

@@ -10,8 +10,8 @@
 
 #include "base.h"
 
-/* A place in the source: file is an index into Diags.file; line and col count from 1, col in bytes; len >= 1.
- * line 0 means "no place". */
+/* A place in the source: file is an index into Diags.file; line and col count from 1, col in bytes. line 0 means "no
+ * place"; len 0 means that the source is not to be shown, because it may not be text. */
 typedef struct Span {
     uint32_t file, line, col, len;
 } Span;
@@ -38,6 +38,7 @@ typedef struct Diags {
     Message *message;
     int32_t n_message, cap_message;
     int32_t n_error, n_warning;
+    bool muted;         /* the last error or warning repeated an earlier one: it and its notes are left out */
 } Diags;
 
 enum { MAX_ERRORS = 20 };
