@@ -34,9 +34,9 @@ typedef struct Field {
 
 static const char *const input_word[INPUT_ROLE_COUNT] = {
     [INPUT_IMAGE] = "image", [INPUT_LABEL] = "label", [INPUT_LR] = "lr"};
-static const char *const param_word[PARAM_ROLE_COUNT] = {
+const char *const param_role_name[PARAM_ROLE_COUNT] = {
     [PARAM_WEIGHT] = "weight", [PARAM_BUFFER] = "buffer", [PARAM_MOMENTUM] = "momentum"};
-static const char *const init_word[INIT_COUNT] = {
+const char *const init_kind_name[INIT_COUNT] = {
     [INIT_CONSTANT] = "constant", [INIT_NORMAL] = "normal", [INIT_UNIFORM] = "uniform",
     [INIT_HE] = "he",             [INIT_XAVIER] = "xavier", [INIT_TORCH] = "torch"};
 
@@ -47,7 +47,7 @@ static const char *const init_word[INIT_COUNT] = {
 
 static const Field input_field[] = {F_ENUM(input, role, input_word), F(input, type, TYPE, 1)};
 static const Field param_field[] = {
-    F_ENUM(param, role, param_word), F_ENUM(param, init, init_word), F(param, a, F64, 1), F(param, b, F64, 1),
+    F_ENUM(param, role, param_role_name), F_ENUM(param, init, init_kind_name), F(param, a, F64, 1), F(param, b, F64, 1),
     F(param, frozen, BOOL, 1), F(param, lr_scale, F64, 1), F(param, weight_decay, F64, 1), F(param, type, TYPE, 1)};
 static const Field fill_field[] = {F(fill, value, F64, 1), F(fill, per_picture, BOOL, 1), F(fill, type, TYPE, 1)};
 static const Field conv_field[] = {
