@@ -79,7 +79,12 @@ LLVMTypeRef llvm_like(LLVMTypeRef like, LLVMTypeRef scalar) {
     return LLVMVectorType(scalar, LLVMGetVectorSize(like));
 }
 
-void llvm_barrier(const Gen *g) { llvm_intrinsic(g, "llvm.sideeffect", NULL, 0, NULL, 0); }
+static void fence(LLVMBuilderRef b) { LLVMBuildFence(b, LLVMAtomicOrderingSequentiallyConsistent, 1, ""); }
+
+void llvm_barrier(const Gen *g, bool strong) {
+    if (strong) fence(g->b);
+    else llvm_intrinsic(g, "llvm.sideeffect", NULL, 0, NULL, 0);
+}
 
 static bool is_mark(LLVMValueRef i) {
     static const char mark[] = "llvm.sideeffect";
@@ -95,7 +100,7 @@ void llvm_place_barriers(Module *m) {
                 next = LLVMGetNextInstruction(i);
                 if (!is_mark(i)) continue;
                 LLVMPositionBuilderBefore(m->b, i);
-                LLVMBuildFence(m->b, LLVMAtomicOrderingSequentiallyConsistent, 1, "");
+                fence(m->b);
                 LLVMInstructionEraseFromParent(i);
             }
 }

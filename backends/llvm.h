@@ -112,8 +112,10 @@ LLVMValueRef llvm_whole(LLVMTypeRef type, int64_t x);
 LLVMTypeRef llvm_like(LLVMTypeRef like, LLVMTypeRef scalar);
 /* Keeps the loads on either side apart in machine code. Between the iterations of an unrolled REDUCE loop it stops
  * instruction selection from clustering the loads of several iterations, whose results a register tile has no room for: a
- * 2x14 tile of 3x3 convolution has 36 spills without it and none with it. The passes do not see it. */
-void llvm_barrier(const Gen *g);
+ * 2x14 tile of 3x3 convolution has 36 spills without it and none with it. The passes do not see it, so neighbours still
+ * share loads (a depthwise window), unless it is strong: between the iterations of a REDUCE loop around another one a
+ * shared load would have to live through all of the inner loop (82 spills where kw is unrolled around 16 channels). */
+void llvm_barrier(const Gen *g, bool strong);
 /* After the passes: the marks that llvm_barrier left become real (fences of one thread, which emit no instruction). */
 void llvm_place_barriers(Module *m);
 

@@ -102,9 +102,20 @@ static void gen_store(Gen *g, const Stmt *s) {
 
 /* ---- loops ---- */
 
+static bool holds_unrolled_sum(const Stmt *s) {
+    if (s->kind == ST_STORE) return false;
+    if (s->kind == ST_GUARD) return holds_unrolled_sum(s->u.guard.body);
+    if (s->kind == ST_FOR)
+        return (s->u.loop.mode == LOOP_UNROLL && s->u.loop.role == ROLE_REDUCE) || holds_unrolled_sum(s->u.loop.body);
+    for (int32_t i = 0; i < s->u.seq.n; i++)
+        if (holds_unrolled_sum(s->u.seq.item[i])) return true;
+    return false;
+}
+
 static void gen_unrolled(Gen *g, const Stmt *s, int64_t lo, int64_t hi) {
+    bool sum = s->u.loop.role == ROLE_REDUCE, outer = sum && holds_unrolled_sum(s->u.loop.body);
     for (int64_t i = lo; i < hi; i++) {
-        if (s->u.loop.role == ROLE_REDUCE && i > lo) llvm_barrier(g);
+        if (sum && i > lo) llvm_barrier(g, outer);
         g->bind[s->u.loop.var] = lin_const(i);
         gen_stmt(g, s->u.loop.body);
     }
