@@ -20,7 +20,7 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, RtError 
     e->output = program_scores(&m->infer);
     e->probabilities = model_gives_probabilities(m);
     e->scores = rt_alloc((size_t)(e->output->channels * e->output->plane), sizeof(float), err);
-    e->pipeline = pipeline_new(model_section(m, "input"), NULL, err);
+    e->pipeline = pipeline_new(model_input_settings(m), NULL, err);
     if (!e->scores || !e->pipeline) return false;
     if (!source_config(m, e->data, e->pipeline, settings.batch, pool_size(pool), &e->config, err)) return false;
     e->exec = exec_new(m, &m->infer, kernel, pool, NULL, NULL, settings.batch, err);

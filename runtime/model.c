@@ -311,6 +311,8 @@ const json_t *model_section(const Model *m, const char *kind) {
     return json_object_get(json_object_get(m->settings, kind), "");
 }
 
+const json_t *model_input_settings(const Model *m) { return json_object_get(m->settings, "input"); }
+
 bool model_gives_probabilities(const Model *m) {
     return m->n_layer > 0 && strcmp(m->layer[m->n_layer - 1].op, "softmax") == 0;
 }

@@ -102,8 +102,10 @@ void model_free(Model *m);
 
 /* Bytes of one f32 picture: channels * height * width * 4. */
 int64_t model_image_bytes(const Model *m);
-/* The unnamed section of a kind ("input", "data", "augment", "train", "eval"), or NULL. */
+/* The unnamed section of a kind ("data", "augment", "train", "eval"), or NULL. */
 const json_t *model_section(const Model *m, const char *kind);
+/* settings.input: there is only one input, so it has no name. */
+const json_t *model_input_settings(const Model *m);
 /* Whether the scores of the net are probabilities: its last layer is a softmax. */
 bool model_gives_probabilities(const Model *m);
 /* The output of that name, or NULL. */

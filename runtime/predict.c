@@ -31,7 +31,7 @@ static bool predict_open(Predict *p, const Context *c, RtError *err) {
     p->room = m->max_batch < MOST ? m->max_batch : MOST;
     if (p->options->n_operand < p->room) p->room = p->options->n_operand;
     if (!infer_open(&p->session, c, p->options, p->room, err)) return false;
-    p->pipeline = pipeline_new(model_section(m, "input"), NULL, err);
+    p->pipeline = pipeline_new(model_input_settings(m), NULL, err);
     for (int64_t i = 0; p->pipeline && i < p->room && !err->code; i++) p->frame[i] = frame_new(err);
     p->images = rt_alloc_aligned((size_t)p->room, (size_t)model_image_bytes(m), err);
     p->scores = rt_alloc((size_t)m->classes, sizeof *p->scores, err);

@@ -70,7 +70,7 @@ static bool open_data(Session *s, RtError *err) {
     s->labels = source_labels(s->data);
     s->held_out = source_open(m, SOURCE_VALIDATE, s->options->data, err);
     if (err->code || (s->held_out && !source_check_labels(s->held_out, s->labels, err))) return false;
-    s->pipeline = pipeline_new(model_section(m, "input"), model_section(m, "augment"), err);
+    s->pipeline = pipeline_new(model_input_settings(m), model_section(m, "augment"), err);
     if (!s->pipeline) return false;
     if (!source_config(m, s->data, s->pipeline, s->t.batch, pool_size(s->t.pool), &s->config, err)) return false;
     s->config.shuffle = true;

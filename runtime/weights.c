@@ -213,7 +213,7 @@ static void add_json_text(json_t *to, const char *key, const json_t *value) {
 static json_t *metadata_of(const Model *m, json_t *extra) {
     json_t *j = json_pack("{s:s, s:s}", "net", m->name, "cnnc", CNNC_VERSION);
     add_json_text(j, "options", m->options);
-    add_json_text(j, "input", model_section(m, "input"));
+    add_json_text(j, "input", model_input_settings(m));
     if (extra) json_object_update(j, extra);
     return j;
 }
