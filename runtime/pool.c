@@ -15,25 +15,38 @@
 /* About 100 microseconds: longer than the gap between two steps, far shorter than a decode or a file. */
 enum { SPIN = 2000 };
 
+/* A thread takes its share in this many pieces, so that others find something to take over when it is late. */
+enum { PIECES = 8 };
+
 typedef struct Worker {
     Pool *pool;
     pthread_t thread;
     int index;
 } Worker;
 
-/* A job is published by raising `generation`; each worker lowers `pending` when its share is done. `sleepers` tells the
- * caller whether a wake-up call is needed at all. The three words that threads spin on have their own cache lines. */
+/* The tasks next .. end - 1 that belong to a thread and that nobody has taken yet; a cache line of its own. */
+typedef struct Share {
+    _Alignas(64) _Atomic int64_t next;
+    int64_t end;
+} Share;
+
+/* A job is open to workers from its publication until no task is left. `gate` holds its number, whether it is open, and
+ * how many workers are in it; the caller fills in the next job only when the last one is closed and empty. A worker
+ * that comes too late finds the gate closed and waits for the next one: nobody ever waits for a worker that has not
+ * begun. */
+enum { GATE_WORKERS = 0x7fff, GATE_OPEN = 0x8000, GATE_JOB = 0x10000 };
+
 struct Pool {
     CnncKernel *fn;
     void *const *arg;
     const CnncRun *run;
-    int64_t tasks;
+    int64_t piece; /* tasks taken at a time */
     int threads;
-    bool stop;
+    _Atomic bool stop;
     Worker *worker; /* [threads - 1] */
-    _Alignas(64) _Atomic uint32_t generation;
-    _Alignas(64) _Atomic uint32_t pending;
-    _Alignas(64) _Atomic uint32_t sleepers;
+    Share *share;   /* [threads] */
+    _Alignas(64) _Atomic uint32_t gate;
+    _Alignas(64) _Atomic uint32_t sleepers; /* workers that need a wake-up call for the next job */
     _Atomic uint32_t caller_sleeps;
 };
 
@@ -51,65 +64,100 @@ static inline void spin_pause(void) {
 #endif
 }
 
-static void run_share(const Pool *p, int index) {
-    int64_t each = p->tasks / p->threads, rest = p->tasks % p->threads;
-    int64_t begin = index * each + (index < rest ? index : rest);
-    int64_t end = begin + each + (index < rest ? 1 : 0);
-    if (begin < end) p->fn(p->arg, p->run, begin, end);
+/* Does tasks until none is left: the thread's own share first, then what the others have not taken. */
+static void work(Pool *p, int index) {
+    for (int i = 0; i < p->threads; i++) {
+        Share *s = &p->share[(index + i) % p->threads];
+        while (atomic_load_explicit(&s->next, memory_order_relaxed) < s->end) {
+            int64_t begin = atomic_fetch_add_explicit(&s->next, p->piece, memory_order_relaxed), end = begin + p->piece;
+            if (begin < s->end) p->fn(p->arg, p->run, begin, end < s->end ? end : s->end);
+        }
+    }
 }
 
-/* Returns when `generation` is no longer `seen`. */
-static void wait_for_job(Pool *p, uint32_t seen) {
-    for (int i = 0; i < SPIN; i++) {
-        if (atomic_load_explicit(&p->generation, memory_order_acquire) != seen) return;
-        spin_pause();
+static bool can_enter(uint32_t gate, uint32_t seen) { return (gate & GATE_OPEN) && gate / GATE_JOB != seen; }
+
+/* Waits for a job other than number *seen to be open and enters it, *seen becoming its number; false when the pool
+ * ends. */
+static bool enter(Pool *p, uint32_t *seen) {
+    uint32_t gate = atomic_load(&p->gate);
+    for (int i = 0; !atomic_load(&p->stop);) {
+        if (can_enter(gate, *seen)) {
+            if (!atomic_compare_exchange_strong(&p->gate, &gate, gate + 1)) continue; /* which read gate again */
+            *seen = gate / GATE_JOB;
+            return true;
+        }
+        if (i++ < SPIN) {
+            spin_pause();
+        } else {
+            atomic_fetch_add(&p->sleepers, 1);
+            gate = atomic_load(&p->gate);
+            if (!can_enter(gate, *seen) && !atomic_load(&p->stop)) futex_wait(&p->gate, gate);
+            atomic_fetch_sub(&p->sleepers, 1);
+            i = 0;
+        }
+        gate = atomic_load(&p->gate);
     }
-    while (atomic_load(&p->generation) == seen) {
-        atomic_fetch_add(&p->sleepers, 1);
-        futex_wait(&p->generation, seen);
-        atomic_fetch_sub(&p->sleepers, 1);
-    }
+    return false;
+}
+
+static void leave(Pool *p) {
+    uint32_t before = atomic_fetch_sub(&p->gate, 1);
+    if ((before & GATE_WORKERS) == 1 && atomic_load(&p->caller_sleeps)) futex_wake(&p->gate);
 }
 
 static void *worker_main(void *context) {
     Worker *w = context;
-    Pool *p = w->pool;
-    for (uint32_t seen = 0;; seen++) {
-        wait_for_job(p, seen);
-        if (p->stop) return NULL;
-        run_share(p, w->index);
-        if (atomic_fetch_sub(&p->pending, 1) == 1 && atomic_load(&p->caller_sleeps)) futex_wake(&p->pending);
+    uint32_t seen = 0;
+    while (enter(w->pool, &seen)) {
+        work(w->pool, w->index);
+        leave(w->pool);
     }
+    return NULL;
 }
 
-static void publish(Pool *p) {
-    atomic_store(&p->pending, (uint32_t)p->threads - 1);
-    atomic_fetch_add(&p->generation, 1);
-    if (atomic_load(&p->sleepers)) futex_wake(&p->generation);
+/* Job numbers start over after 65535: a worker that slept through exactly as many misses one, which others then do. */
+static void next_job(Pool *p, uint32_t open) {
+    uint32_t job = atomic_load(&p->gate) / GATE_JOB + 1;
+    atomic_store(&p->gate, job * GATE_JOB | open);
+    if (atomic_load(&p->sleepers)) futex_wake(&p->gate);
 }
 
-static void wait_for_workers(Pool *p) {
-    for (int i = 0; i < SPIN; i++) {
-        if (atomic_load_explicit(&p->pending, memory_order_acquire) == 0) return;
+/* Lets nobody in any more and waits for those who are in. */
+static void close_job(Pool *p) {
+    uint32_t gate = atomic_fetch_and(&p->gate, ~(uint32_t)GATE_OPEN) & ~(uint32_t)GATE_OPEN;
+    for (int i = 0; i < SPIN && (gate & GATE_WORKERS); i++) {
         spin_pause();
+        gate = atomic_load(&p->gate);
     }
+    if (!(gate & GATE_WORKERS)) return;
     atomic_store(&p->caller_sleeps, 1);
-    for (uint32_t left; (left = atomic_load(&p->pending)) != 0;) futex_wait(&p->pending, left);
+    while ((gate = atomic_load(&p->gate)) & GATE_WORKERS) futex_wait(&p->gate, gate);
     atomic_store(&p->caller_sleeps, 0);
 }
 
+static void set_shares(Pool *p, int64_t tasks) {
+    int64_t each = tasks / p->threads, rest = tasks % p->threads, begin = 0;
+    for (int i = 0; i < p->threads; i++) {
+        atomic_store_explicit(&p->share[i].next, begin, memory_order_relaxed);
+        begin += each + (i < rest ? 1 : 0);
+        p->share[i].end = begin;
+    }
+    p->piece = each / PIECES > 0 ? each / PIECES : 1;
+}
+
 void pool_run(Pool *p, CnncKernel *fn, void *const *arg, const CnncRun *run, int64_t tasks) {
-    if (p->threads == 1 || tasks == 1) {
+    if (p->threads == 1 || tasks <= 1) {
         if (tasks > 0) fn(arg, run, 0, tasks);
         return;
     }
     p->fn = fn;
     p->arg = arg;
     p->run = run;
-    p->tasks = tasks;
-    publish(p);
-    run_share(p, 0);
-    wait_for_workers(p);
+    set_shares(p, tasks);
+    next_job(p, GATE_OPEN);
+    work(p, 0);
+    close_job(p);
 }
 
 int pool_size(const Pool *p) { return p->threads; }
@@ -137,7 +185,8 @@ Pool *pool_new(int threads, RtError *err) {
     memset(p, 0, sizeof *p);
     p->threads = 1;
     p->worker = rt_alloc((size_t)threads, sizeof *p->worker, err);
-    if (!p->worker || !start_workers(p, threads - 1, err)) {
+    p->share = rt_alloc_aligned((size_t)threads, sizeof *p->share, err);
+    if (!p->worker || !p->share || !start_workers(p, threads - 1, err)) {
         pool_free(p);
         return NULL;
     }
@@ -146,12 +195,13 @@ Pool *pool_new(int threads, RtError *err) {
 
 void pool_free(Pool *p) {
     if (!p) return;
-    if (p->worker) {
-        p->stop = true;
-        publish(p);
+    if (p->worker && p->threads > 1) {
+        atomic_store(&p->stop, true);
+        next_job(p, 0);
         for (int i = 0; i < p->threads - 1; i++) pthread_join(p->worker[i].thread, NULL);
     }
     free(p->worker);
+    free(p->share);
     free(p);
 }
 

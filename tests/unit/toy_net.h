@@ -109,9 +109,9 @@ enum { TOY_KERNELS = 4 };
     "64},"                                                                                                             \
     "               \"logits\": " TOY_OUTPUT(0) "}}"
 #define TOY_SETTINGS                                                                                                   \
-    "{\"input\": {\"\": {\"colour\": \"rgb\", \"size\": [4,4], \"resize\": {\"call\": \"exact\", \"size\": [4,4]}, "   \
+    "{\"input\": {\"colour\": \"rgb\", \"size\": [4,4], \"resize\": {\"call\": \"exact\", \"size\": [4,4]}, "          \
     "\"filter\": \"bilinear\", \"antialias\": true,"                                                                   \
-    "   \"mean\": [0.5,0.5,0.5], \"std\": [0.25,0.25,0.25]}},"                                                         \
+    "   \"mean\": [0.5,0.5,0.5], \"std\": [0.25,0.25,0.25]},"                                                          \
     " \"augment\": {\"\": [{\"call\": \"random_crop\", \"size\": [4,4], \"pad\": 1}, {\"call\": \"hflip\", \"p\": "    \
     "0.5}]},"                                                                                                          \
     " \"train\": {\"\": {\"batch\": 4, \"optimizer\": {\"call\": \"sgd\", \"momentum\": 0.9, \"nesterov\": false,"     \
