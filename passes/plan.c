@@ -69,6 +69,17 @@ static bool read_in_step(const Graph *g, Ref root, Ref operand) {
     return true;
 }
 
+/* Whether the step stores no other result after this one. An operand may be read again by what is stored later, because
+ * members that are not stored are computed where they are used. */
+static bool stored_last(const Planner *pl, int32_t step, const Storage *result) {
+    const Step *s = &pl->p->step[step];
+    for (int32_t i = 0; i < s->n_arg; i++) {
+        const Storage *other = &pl->p->storage[s->arg[i]];
+        if (other->born == result->born && other->ref > result->ref) return false;
+    }
+    return true;
+}
+
 /* The storage whose memory s really uses. */
 static int32_t owner(const Program *p, int32_t s) {
     while (p->storage[s].alias >= 0) s = p->storage[s].alias;
@@ -91,7 +102,7 @@ static void reuse_in_place(Planner *pl) {
         const Step *step = &p->step[i];
         for (int32_t k = 0; k < step->n_arg; k++) {
             Storage *r = &p->storage[step->arg[k]];
-            if (!planned(r) || r->born != pl->time_of[i]) continue;
+            if (!planned(r) || r->born != pl->time_of[i] || !stored_last(pl, i, r)) continue;
             for (int32_t j = 0; j < step->n_arg && r->alias < 0; j++) {
                 if (!may_replace(pl, i, step->arg[k], step->arg[j])) continue;
                 r->alias = owner(p, step->arg[j]);
