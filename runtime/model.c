@@ -68,16 +68,35 @@ static void parse_init(ModelParam *p, const json_t *j, RtError *err) {
     p->b = field_number_or(init, "b", 0, p->name, err);
 }
 
-static void parse_file_shape(ModelParam *p, const json_t *j, RtError *err) {
+/* Whether the parameter "<layer>.weight" belongs to a fully connected layer. */
+static bool is_fc_weight(const Model *m, const char *name) {
+    for (int i = 0; i < m->n_layer; i++) {
+        size_t n = strlen(m->layer[i].name);
+        if (strcmp(m->layer[i].op, "fc") == 0 && strncmp(name, m->layer[i].name, n) == 0 &&
+            strcmp(name + n, ".weight") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* In files a fully connected weight is [outputs, inputs], as everywhere else, though it may be [O,C,H,W] here. */
+static void flatten_file_shape(ModelParam *p) {
+    p->file_rank = 2;
+    p->file_shape[0] = p->shape[0];
+    p->file_shape[1] = p->elements / p->shape[0];
+}
+
+static void parse_file_shape(const Model *m, ModelParam *p, const json_t *j, RtError *err) {
     memcpy(p->file_shape, p->shape, sizeof p->shape);
     p->file_rank = p->rank;
+    if (p->rank > 2 && is_fc_weight(m, p->name)) flatten_file_shape(p);
     if (!json_object_get(j, "file_shape")) return;
     p->file_rank = field_ints(j, "file_shape", 1, MAX_DIM, p->file_shape, MODEL_MAX_RANK, p->name, err);
     if (product(p->file_shape, p->file_rank, p->name, err) != p->elements)
         rt_fail(err, RT_INTERNAL, "parameter %s: shape and file_shape differ in size", p->name);
 }
 
-static void parse_param(ModelParam *p, const json_t *j, int64_t region_bytes, RtError *err) {
+static void parse_param(const Model *m, ModelParam *p, const json_t *j, int64_t region_bytes, RtError *err) {
     int64_t block[2] = {1, 1};
     p->name = field_text(j, "name", "a parameter", err);
     p->role = field_text(j, "role", p->name, err);
@@ -91,14 +110,14 @@ static void parse_param(ModelParam *p, const json_t *j, int64_t region_bytes, Rt
     parse_init(p, j, err);
     if (err->code) return;
     check_param_size(p, region_bytes, err);
-    if (!err->code) parse_file_shape(p, j, err);
+    if (!err->code) parse_file_shape(m, p, j, err);
 }
 
-static ModelParam *parse_params(const json_t *root, const char *key, int64_t region_bytes, int *n, RtError *err) {
-    const json_t *list = field_array(root, key, "the model", err);
+static ModelParam *parse_params(const Model *m, const char *key, int64_t region_bytes, int *n, RtError *err) {
+    const json_t *list = field_array(m->json, key, "the model", err);
     ModelParam *param = list_alloc(list, sizeof *param, n, err);
     for (int i = 0; i < *n && !err->code; i++)
-        parse_param(&param[i], json_array_get(list, (size_t)i), region_bytes, err);
+        parse_param(m, &param[i], json_array_get(list, (size_t)i), region_bytes, err);
     return param;
 }
 
@@ -266,8 +285,8 @@ static void parse_all(Model *m, int32_t n_kernel, RtError *err) {
     parse_head(m, err);
     if (err->code) return;
     parse_layers(m, err);
-    m->param = parse_params(m->json, "params", m->param_bytes, &m->n_param, err);
-    m->state = parse_params(m->json, "state", m->state_bytes, &m->n_state, err);
+    m->param = parse_params(m, "params", m->param_bytes, &m->n_param, err);
+    m->state = parse_params(m, "state", m->state_bytes, &m->n_state, err);
     parse_program(m, &m->infer, "infer", n_kernel, err);
     parse_program(m, &m->train, "train", n_kernel, err);
     if (!err->code) check_programs(m, err);
