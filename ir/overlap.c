@@ -153,14 +153,30 @@ static void drop_common(const Access *a, Sum *s, const Access *b, Sum *t, int32_
         }
 }
 
-/* The plain case: apart from the loop's own term, c a step, both indices stay within one span shorter than c. */
-static bool within_step(const Access *a, Sum s, const Access *b, Sum t, int32_t at, int64_t c) {
+/* Takes the terms out of s that move by more than c a step; *g becomes a common divisor of their coefficients. */
+static void drop_far(Sum *s, int64_t c, int64_t *g) {
+    for (int32_t i = s->n - 1; i >= 0; i--) {
+        if (llabs(s->coef[i]) <= llabs(c)) continue;
+        Parts far = {.part = {{.coef = *g}, {.coef = llabs(s->coef[i])}}, .n = 2};
+        *g = common_divisor(&far, 0);
+        sum_remove(s, i);
+    }
+}
+
+/* The plain case: near terms keep both indices within a span shorter than the loop's own step c, so that different
+ * iterations differ by something other than 0; far terms are multiples of more than that can be. reach: most iterations
+ * between two, ENDLESS if not known. */
+static bool within_step(const Access *a, Sum s, const Access *b, Sum t, int32_t at, int64_t c, int64_t reach) {
+    int64_t g = 0, most;
     drop_common(a, &s, b, &t, at);
+    drop_far(&s, c, &g);
+    drop_far(&t, c, &g);
     Bound al = bound_lower(a->loop, a->n_loop, &s), ah = bound_upper(a->loop, a->n_loop, &s);
     Bound bl = bound_lower(b->loop, b->n_loop, &t), bh = bound_upper(b->loop, b->n_loop, &t);
     if (!al.known || !ah.known || !bl.known || !bh.known || al.n || ah.n || bl.n || bh.n) return false;
     int64_t low = min_i64(al.c, bl.c), high = max_i64(ah.c, bh.c);
-    return low > -FAR && high < FAR && high - low < llabs(c);
+    if (low <= -FAR || high >= FAR || high - low >= llabs(c)) return false;
+    return g == 0 || (mul_ok(llabs(c), reach, &most) && add_ok(most, high - low, &most) && most < g);
 }
 
 Meeting accesses_meet(const Access *a, const Access *b, int32_t at) {
@@ -172,7 +188,7 @@ Meeting accesses_meet(const Access *a, const Access *b, int32_t at) {
     bool sized = sum_add(&extent, loop->u.loop.hi, 1) && sum_add(&extent, loop->u.loop.lo, -1) && extent.n == 0;
     if (sized && extent.constant <= 1) return MEET_NEVER;
     if (c == 0 || c != d || !add_ok(s.constant, -t.constant, &between) || between == INT64_MIN) return MEET_MAYBE;
-    if (within_step(a, s, b, t, at, c)) return MEET_NEVER;
+    if (within_step(a, s, b, t, at, c, sized ? extent.constant - 1 : ENDLESS)) return MEET_NEVER;
     Parts p = {.constant = llabs(between)};
     add_part(&p, c, sized ? extent.constant - 1 : ENDLESS, true);
     add_pairs(&p, a, &s, b, &t, at);

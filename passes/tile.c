@@ -12,7 +12,9 @@
 #include "pass.h"
 #include "tile_model.h"
 
-enum { PATH_MAX_LOOPS = 20, UNROLL_WORK = 480, UNROLL_ALONE = 16 };
+/* Bodies of at most UNROLL_WORK vector operations, but no further loop around UNROLL_ENOUGH: the next loop out moves the
+ * picture by a pixel, LLVM would keep what both positions read in registers, and spill. */
+enum { PATH_MAX_LOOPS = 20, UNROLL_WORK = 480, UNROLL_ENOUGH = 64, UNROLL_ALONE = 16 };
 
 typedef struct Tiler {
     Kernel *k;
@@ -292,7 +294,7 @@ static int64_t unroll(Kernel *k, Stmt *s) {
     work = unroll(k, s->u.loop.body);
     if (s->u.loop.role == ROLE_LANE) return work;
     if (s->u.loop.mode == LOOP_UNROLL) return extent_of(s, &extent) ? work * extent : 0;
-    if (s->u.loop.role != ROLE_REDUCE || !work || !extent_of(s, &extent) || extent == 0) return 0;
+    if (s->u.loop.role != ROLE_REDUCE || !work || work >= UNROLL_ENOUGH || !extent_of(s, &extent) || extent == 0) return 0;
     int64_t most = work >= 8 ? UNROLL_WORK / work : UNROLL_ALONE;
     int64_t by = most < 1 ? 1 : largest_divisor(extent, most);
     if (by == extent) {

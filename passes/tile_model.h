@@ -21,7 +21,7 @@ typedef struct Tile {
  * second point loop is tiled only where the first fits whole. */
 Tile tile_choose(const TileProblem *p);
 
-/* Estimated cycles per reduction step for one b x p tile, two FMA and two load ports: max(FMAs, loads, latency bound). */
+/* Estimated cycles per reduction step for one b x p tile, two FMA and two load ports. */
 double tile_cycles(int64_t b, int64_t p);
 
 #endif
