@@ -58,6 +58,7 @@ typedef struct Scope {     /* one open run-time loop; scope 0 is the function's 
 typedef struct Val {       /* an expression's value: float, i64 or i1, or a vector of E of them */
     LLVMValueRef v;
     bool vector;
+    bool small;            /* an integer that is proven to fit in 32 bits; a vector of such has elements of type i32 */
 } Val;
 
 typedef struct Module {    /* what kernels of one LLVM module share */

@@ -15,12 +15,28 @@ bool loads_from(const Expr *e, int32_t buf) {
     return false;
 }
 
-/* Both as vectors if one is. */
+static bool is_whole(const Gen *g, LLVMValueRef v) {
+    LLVMTypeRef type = LLVMTypeOf(v);
+    if (LLVMGetTypeKind(type) == LLVMVectorTypeKind) type = LLVMGetElementType(type);
+    return type == g->m->i64 || type == g->m->i32;
+}
+
+/* v as a vector, if `vector`; a vector of integers with elements of i32 only if `small`. */
+static Val shaped(const Gen *g, Val v, bool vector, bool small) {
+    if (!vector) return v;
+    LLVMTypeRef element = small ? g->m->i32 : g->m->i64;
+    if (!v.vector && is_whole(g, v.v)) v.v = LLVMBuildIntCast2(g->b, v.v, element, 1, "");
+    v.v = llvm_as_vector(g, v);
+    if (is_whole(g, v.v)) v.v = LLVMBuildIntCast2(g->b, v.v, llvm_like(LLVMTypeOf(v.v), element), 1, "");
+    return (Val){v.v, true, small};
+}
+
+/* Both as vectors of one type if one is a vector. */
 static bool unify(const Gen *g, Val *a, Val *b) {
-    if (!a->vector && !b->vector) return false;
-    *a = (Val){llvm_as_vector(g, *a), true};
-    *b = (Val){llvm_as_vector(g, *b), true};
-    return true;
+    bool vector = a->vector || b->vector, small = a->small && b->small;
+    *a = shaped(g, *a, vector, small);
+    *b = shaped(g, *b, vector, small);
+    return vector;
 }
 
 /* ---- loads ---- */
@@ -31,11 +47,13 @@ static LLVMValueRef load_typed(Gen *g, int32_t buf, LLVMValueRef pointer, LLVMTy
     return v;
 }
 
-/* Integers are i64 whatever the buffer holds. */
+/* Integers are i64, or i32 in vectors, whatever the buffer holds. */
 static LLVMValueRef widen(const Gen *g, int32_t buf, LLVMValueRef v) {
     DType t = g->k->buf[buf].dtype;
     if (t == DT_F32) return v;
-    LLVMTypeRef wide = llvm_like(LLVMTypeOf(v), g->m->i64);
+    bool vector = LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMVectorTypeKind;
+    if (vector && t == DT_I32) return v;
+    LLVMTypeRef wide = llvm_like(LLVMTypeOf(v), vector ? g->m->i32 : g->m->i64);
     return t == DT_U8 ? LLVMBuildZExt(g->b, v, wide, "") : LLVMBuildSExt(g->b, v, wide, "");
 }
 
@@ -50,13 +68,15 @@ static LLVMValueRef load_vector(Gen *g, int32_t buf, const Lin *at) {
 
 /* One scalar load per lane. */
 static LLVMValueRef gather(Gen *g, const Expr *e) {
-    LLVMTypeRef element = e->type == ET_FLOAT ? g->m->f32 : g->m->i64;
+    LLVMTypeRef element = e->type == ET_FLOAT ? g->m->f32 : g->m->i32;
     LLVMValueRef all = LLVMGetPoison(LLVMVectorType(element, (unsigned)g->lanes));
     for (int32_t lane = 0; lane < g->lanes; lane++) {
         Lin at;
         g->lane_at = lane;
         lin_of(g, e->a[0], &at);
-        all = LLVMBuildInsertElement(g->b, all, load_scalar(g, e->buf, &at), llvm_i64(g, lane), "");
+        LLVMValueRef x = load_scalar(g, e->buf, &at);
+        if (e->type == ET_INT) x = LLVMBuildTrunc(g->b, x, element, "");
+        all = LLVMBuildInsertElement(g->b, all, x, llvm_i64(g, lane), "");
     }
     g->lane_at = -1;
     return all;
@@ -65,9 +85,10 @@ static LLVMValueRef gather(Gen *g, const Expr *e) {
 static Val gen_load(Gen *g, const Expr *e) {
     Lin at;
     bool linear = lin_of(g, e->a[0], &at);
-    if (linear && at.lane == 0) return (Val){load_scalar(g, e->buf, &at), false};
-    if (linear && at.lane == 1) return (Val){load_vector(g, e->buf, &at), true};
-    return (Val){gather(g, e), true};
+    bool small = e->type == ET_INT;
+    if (linear && at.lane == 0) return (Val){load_scalar(g, e->buf, &at), false, small};
+    if (linear && at.lane == 1) return (Val){load_vector(g, e->buf, &at), true, small};
+    return (Val){gather(g, e), true, small};
 }
 
 /* Both sides are evaluated: neither may read out of bounds. */
@@ -76,12 +97,10 @@ static Val gen_select(Gen *g, const Expr *e) {
     if (known >= 0) return gen_expr(g, known ? e->a[1] : e->a[2]);
     Val cond = gen_expr(g, e->a[0]);
     Val yes = gen_expr(g, e->a[1]), no = gen_expr(g, e->a[2]);
-    bool vector = unify(g, &yes, &no);
-    if (cond.vector && !vector) {
-        yes.v = llvm_splat(g, yes.v, g->lanes);
-        no.v = llvm_splat(g, no.v, g->lanes);
-    }
-    return (Val){LLVMBuildSelect(g->b, cond.v, yes.v, no.v, ""), vector || cond.vector};
+    bool vector = yes.vector || no.vector || cond.vector, small = yes.small && no.small;
+    yes = shaped(g, yes, vector, small);
+    no = shaped(g, no, vector, small);
+    return (Val){LLVMBuildSelect(g->b, cond.v, yes.v, no.v, ""), vector, small};
 }
 
 /* ---- arithmetic of two operands, float or i64, scalar or vector ---- */
@@ -141,40 +160,47 @@ static Val gen_binary(Gen *g, const Expr *e) {
     Binary *const *rule = e->type == ET_FLOAT ? float_rule : e->type == ET_INT ? int_rule : bool_rule;
     ICE_UNLESS(rule[e->kind], "kernel %s: no code for %s of this type", g->k->name, expr_info[e->kind].name);
     Val a = gen_expr(g, e->a[0]), b = gen_expr(g, e->a[1]);
-    bool vector = unify(g, &a, &b);
-    return (Val){rule[e->kind](g, a.v, b.v), vector};
+    bool may_grow = e->kind == EX_add || e->kind == EX_sub || e->kind == EX_mul;
+    bool vector = a.vector || b.vector, small = a.small && b.small && !may_grow;
+    a = shaped(g, a, vector, small);
+    b = shaped(g, b, vector, small);
+    return (Val){rule[e->kind](g, a.v, b.v), vector, small};
 }
 
 static Val gen_compare(Gen *g, const Expr *e) {
     int known = lin_decide(g, e);
-    if (known >= 0) return (Val){LLVMConstInt(g->m->i1, (unsigned)known, 0), false};
+    if (known >= 0) return (Val){.v = LLVMConstInt(g->m->i1, (unsigned)known, 0)};
     bool is_float = e->a[0]->type == ET_FLOAT;
     LLVMRealPredicate real = e->kind == EX_lt ? LLVMRealOLT : e->kind == EX_le ? LLVMRealOLE : LLVMRealOEQ;
     LLVMIntPredicate whole = e->kind == EX_lt ? LLVMIntSLT : e->kind == EX_le ? LLVMIntSLE : LLVMIntEQ;
     Val a = gen_expr(g, e->a[0]), b = gen_expr(g, e->a[1]);
     bool vector = unify(g, &a, &b);
-    return (Val){is_float ? LLVMBuildFCmp(g->b, real, a.v, b.v, "") : LLVMBuildICmp(g->b, whole, a.v, b.v, ""), vector};
+    LLVMValueRef v = is_float ? LLVMBuildFCmp(g->b, real, a.v, b.v, "") : LLVMBuildICmp(g->b, whole, a.v, b.v, "");
+    return (Val){.v = v, .vector = vector};
 }
 
 /* ---- the rest ---- */
 
-/* Lane numbers times `step` as a vector of i64. */
-static LLVMValueRef lane_numbers(const Gen *g, int64_t step) {
+/* Lane numbers times `step`. */
+static LLVMValueRef lane_numbers(const Gen *g, LLVMTypeRef element, int64_t step) {
     LLVMValueRef lane[LANES_MAX];
-    for (int32_t i = 0; i < g->lanes; i++) lane[i] = llvm_i64(g, step * i);
+    for (int32_t i = 0; i < g->lanes; i++) lane[i] = LLVMConstInt(element, (unsigned long long)(step * i), 1);
     return LLVMConstVector(lane, (unsigned)g->lanes);
 }
 
 static Val gen_linear(Gen *g, const Lin *at) {
-    LLVMValueRef v = lin_value(g, at);
-    if (at->lane == 0) return (Val){v, false};
-    v = llvm_splat(g, v, g->lanes);
-    return (Val){LLVMBuildAdd(g->b, v, lane_numbers(g, at->lane), ""), true};
+    int64_t min, max;
+    lin_range(g, at, &min, &max);
+    Val v = {lin_value(g, at), false, min >= INT32_MIN && max <= INT32_MAX};
+    if (at->lane == 0) return v;
+    v = shaped(g, v, true, v.small);
+    v.v = LLVMBuildAdd(g->b, v.v, lane_numbers(g, v.small ? g->m->i32 : g->m->i64, at->lane), "");
+    return v;
 }
 
 static Val gen_literal(Gen *g, const Expr *e) {
-    if (e->kind == EX_float) return (Val){LLVMConstReal(g->m->f32, e->f), false};
-    return (Val){LLVMConstInt(g->m->i1, e->i != 0, 0), false};
+    if (e->kind == EX_float) return (Val){.v = LLVMConstReal(g->m->f32, e->f)};
+    return (Val){.v = LLVMConstInt(g->m->i1, e->i != 0, 0)};
 }
 
 static Val gen_fma(Gen *g, const Expr *e) {
@@ -187,7 +213,7 @@ static Val gen_fma(Gen *g, const Expr *e) {
     LLVMValueRef arg[3];
     for (int i = 0; i < 3; i++) arg[i] = vector ? llvm_as_vector(g, v[i]) : v[i].v;
     LLVMTypeRef type = LLVMTypeOf(arg[0]);
-    return (Val){llvm_intrinsic(g, "llvm.fma", &type, 1, arg, 3), vector};
+    return (Val){.v = llvm_intrinsic(g, "llvm.fma", &type, 1, arg, 3), .vector = vector};
 }
 
 static Val gen_function(Gen *g, const Expr *e) {
@@ -198,8 +224,9 @@ static Val gen_function(Gen *g, const Expr *e) {
     case EX_exp: x.v = math_exp(g, x.v); break;
     case EX_log: x.v = math_log(g, x.v); break;
     case EX_tofloat: x.v = LLVMBuildSIToFP(g->b, x.v, llvm_like(type, g->m->f32), ""); break;
-    default: x.v = math_random(g, x.v, e->i); break;
+    default: x.v = math_random(g, shaped(g, x, x.vector, false).v, e->i); break;
     }
+    x.small = false;
     return x;
 }
 

@@ -9,7 +9,7 @@ static void gen_stmt(Gen *g, const Stmt *s);
 
 static void store_at(Gen *g, int32_t buf, const Lin *at, LLVMValueRef v) {
     DType t = g->k->buf[buf].dtype;
-    if (t != DT_F32) v = LLVMBuildTrunc(g->b, v, llvm_like(LLVMTypeOf(v), llvm_dtype(g->m, t)), "");
+    if (t != DT_F32) v = LLVMBuildIntCast2(g->b, v, llvm_like(LLVMTypeOf(v), llvm_dtype(g->m, t)), 1, "");
     alias_mark(g, buf, LLVMBuildStore(g->b, v, address_of(g, buf, at)));
 }
 
