@@ -34,6 +34,13 @@ static void write_file(uint64_t length, const char *header, size_t bytes, size_t
     fclose(f);
 }
 
+static void write_bytes(const char *bytes, size_t n) {
+    FILE *f = fopen(path, "wb");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    CU_ASSERT_EQUAL(fwrite(bytes, 1, n, f), n);
+    fclose(f);
+}
+
 static int open_code(void) {
     RtError err = {.code = RT_OK};
     SafeFile *f = safe_open(path, &err);
@@ -142,10 +149,7 @@ static void test_not_a_file(void) {
     static const char *const magic[] = {"PK\3\4xxxxxxxx", "\x80\2ccopy_reg", "\x89HDF\r\n\x1a\n1234", "GGUF12345678",
                                         "\x93NUMPY123456"};
     for (size_t i = 0; i < sizeof magic / sizeof magic[0]; i++) {
-        FILE *f = fopen(path, "wb");
-        CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-        fwrite(magic[i], 1, 12, f);
-        fclose(f);
+        write_bytes(magic[i], 12);
         CU_ASSERT_EQUAL(open_code(), RT_DATA);
     }
     unlink(path);
@@ -254,6 +258,31 @@ static void test_bit_flips(void) {
     model_free(m);
 }
 
+/* Every length short of the whole is refused; no single flipped bit of the header crashes anything. */
+static void test_damaged(void) {
+    Model *m = toy();
+    float params[208] = {0};
+    RtError err = {.code = RT_OK};
+    CU_ASSERT(weights_write(m, params, NULL, path, NULL, &err));
+    FILE *f = fopen(path, "rb");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    char good[4096], bad[4096];
+    size_t n = fread(good, 1, sizeof good, f);
+    fclose(f);
+    CU_ASSERT_FATAL(n > 600 && n < sizeof good);
+    for (size_t length = 0; length < n; length++) {
+        write_bytes(good, length);
+        CU_ASSERT_NOT_EQUAL(read_code(m, NULL, params), RT_OK);
+    }
+    for (size_t bit = 0; bit < 8 * (n - TOY_OUT * (TOY_IN + 1) * 4); bit++) {
+        memcpy(bad, good, n);
+        bad[bit / 8] = (char)(bad[bit / 8] ^ 1 << bit % 8);
+        write_bytes(bad, n);
+        read_code(m, NULL, params);
+    }
+    model_free(m);
+}
+
 static void test_other_net(void) {
     static const struct {
         const char *header;
@@ -351,6 +380,7 @@ int main(void) {
     CU_add_test(suite, "shrinking file", test_shrinking_file);
     CU_add_test(suite, "round trip", test_round_trip);
     CU_add_test(suite, "bit flips", test_bit_flips);
+    CU_add_test(suite, "damaged", test_damaged);
     CU_add_test(suite, "other net", test_other_net);
     CU_add_test(suite, "differences are named", test_differences_are_named);
     CU_add_test(suite, "not finite", test_not_finite);
