@@ -4,7 +4,7 @@
  *   activations       channels in blocks of one vector (nChw{v}c); the picture stays plain, the first convolution reads it
  *   conv, fc weights  OIhw{v}i{v}o; the input block is 1 where x is the plain picture
  *   depthwise         Ohw{v}o
- *   other groups      plain, where a group does not fill whole blocks (scalar kernels)
+ *   other groups      plain, where a group does not fill whole blocks or x is the plain picture (scalar kernels)
  *   channel vectors   padded to whole vectors
  * A tensor has the halo that its hungriest reader needs. Parameters get the same layout in every program, since all
  * programs share them: it depends on the reading convolution's shape only. */
@@ -22,7 +22,7 @@ static Node *node_of(const Layouts *l, Ref r) { return graph_node(l->g, r); }
 static Layout weight_layout(const Layouts *l, const Type *w, int32_t groups, int32_t x_block) {
     Layout layout = {.b0 = l->lanes, .b1 = x_block == 1 ? 1 : l->lanes};
     if (groups == 1) return layout;
-    if (w->dim[1] == 1 && w->dim[0] == groups) layout.b1 = 1;
+    if (x_block > 1 && w->dim[1] == 1 && w->dim[0] == groups) layout.b1 = 1;
     else if (x_block == 1 || w->dim[0] / groups % l->lanes || w->dim[1] % l->lanes) layout.b0 = layout.b1 = 1;
     return layout;
 }
