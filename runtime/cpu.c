@@ -7,8 +7,9 @@
 #define FEATURES(X)                                                                                                    \
     X("avx", "avx")                                                                                                    \
     X("avx2", "avx2")                                                                                                  \
-    X("fma", "fma") X("bmi", "bmi") X("bmi2", "bmi2") X("sse4.2", "sse4.2") X("avx512f", "avx512f")                    \
-        X("avx512bw", "avx512bw") X("avx512dq", "avx512dq") X("avx512vl", "avx512vl") X("avx512cd", "avx512cd")
+    X("fma", "fma")                                                                                                    \
+    X("bmi", "bmi") X("bmi2", "bmi2") X("sse4.2", "sse4.2") X("avx512f", "avx512f") X("avx512bw", "avx512bw")          \
+        X("avx512dq", "avx512dq") X("avx512vl", "avx512vl") X("avx512cd", "avx512cd")
 
 static bool has(const char *name, size_t length) {
 #define ROW(llvm, gcc)                                                                                                 \
