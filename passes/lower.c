@@ -204,9 +204,10 @@ const Expr *zero_pads(Lower *l, const Type *t, const Coord *c, const Expr *value
     return ex3(l->k, EX_select, inside, value, num(l, 0));
 }
 
-static const Expr *fill_value(Lower *l, const Node *fill) {
+static const Expr *fill_value(Lower *l, const Node *fill, const Type *t, const Coord *c) {
     const Expr *v = num(l, fill->attr.fill.value);
-    return fill->attr.fill.per_picture ? ex2(l->k, EX_div, v, ex1(l->k, EX_tofloat, ex_batch(l->k))) : v;
+    if (fill->attr.fill.per_picture) v = ex2(l->k, EX_div, v, ex1(l->k, EX_tofloat, ex_batch(l->k)));
+    return zero_pads(l, t, c, v);
 }
 
 static bool same_blocks(const Node *a, const Node *b) {
@@ -216,7 +217,7 @@ static bool same_blocks(const Node *a, const Node *b) {
 static const Expr *operand_value(Lower *l, const Node *user, Ref operand, const Coord *c) {
     const Node *in = graph_node(l->g, operand);
     if (l->value[operand]) return l->value[operand];
-    if (in->op == OP_fill) return fill_value(l, in);
+    if (in->op == OP_fill) return fill_value(l, in, &user->type, c);
     if (in->type.rank == 0) return ex_load(l->k, lower_arg(l, operand), ex_int(l->k, 0));
     if (type_same_shape(&in->type, &user->type)) {
         Coord other = l->logical ? coord_logical(l, &in->type, l->logical) : *c;
@@ -388,7 +389,7 @@ static void lower_chain(Lower *l, const Node *root) {
         c = coord_logical(l, &root->type, index);
         l->logical = index;
     }
-    Stmt *body = lower_finish(l, &c, root->op == OP_fill ? fill_value(l, root) : NULL);
+    Stmt *body = lower_finish(l, &c, root->op == OP_fill ? fill_value(l, root, &root->type, &c) : NULL);
     lower_end(l, nest_wrap(l, &nest, body));
     l->logical = NULL;
     for (int32_t m = 0; m < l->n_member && !alike; m++)
