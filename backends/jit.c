@@ -14,7 +14,7 @@ struct Jit {
 
 static LLVMMemoryBufferRef compiled(Arena *a, const Machine *m, int opt_level, Kernel *const *kernel, int n) {
     LLVMTargetMachineRef tm = llvm_machine_new(m->cpu, m->features, opt_level);
-    Module *module = llvm_compile(a, m, tm, opt_level, kernel, n);
+    Module *module = llvm_compile(a, m, tm, opt_level, kernel, n, 0, 1);
     LLVMMemoryBufferRef object = llvm_code(module, tm, LLVMObjectFile);
     llvm_module_free(module);
     LLVMDisposeTargetMachine(tm);

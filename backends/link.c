@@ -47,26 +47,36 @@ static int run(const char *linker, char *const *argv) {
 
 /* A runtime that was built with sanitizers needs them linked in; they bring their own dynamic libraries. */
 #ifdef CNNC_SANITIZE
-#define SANITIZE_OPTION "-fsanitize=address,undefined",
+static const char *const sanitize = "-fsanitize=address,undefined";
 #else
-#define SANITIZE_OPTION
+static const char *const sanitize = NULL;
 #endif
 
-int link_program(const char *object, const char *out, const char *runtime_dir, const char *linker) {
+static int link_with(Arena *a, const char *driver, const char *const *object, int n, const char *out, const char *dir) {
+    static const char *const tail[] = {
+        "-Wl,-Bstatic", "-ljpeg", "-lpng", "-ljansson", "-lz", "-Wl,-Bdynamic", "-lm", "-lpthread", "-Wl,--gc-sections"};
+    char *argv[8 + LINK_OBJECTS_MAX + ARRAY_LEN(tail)], *file = as_file(a, driver);
+    int k = 0;
+    argv[k++] = file;
+    if (sanitize) argv[k++] = arena_strdup(a, sanitize);
+    argv[k++] = arena_strdup(a, "-o");
+    argv[k++] = as_file(a, out);
+    for (int i = 0; i < n; i++) argv[k++] = as_file(a, object[i]);
+    argv[k++] = arena_printf(a, "%s/libcnncrt_main.a", dir);
+    argv[k++] = arena_printf(a, "%s/libcnncrt.a", dir);
+    for (int i = 0; i < ARRAY_LEN(tail); i++) argv[k++] = arena_strdup(a, tail[i]);
+    argv[k] = NULL;
+    return run(file, argv);
+}
+
+int link_program(const char *const *object, int n, const char *out, const char *runtime_dir, const char *linker) {
     Arena *a = arena_new();
-    char *driver = as_file(a, linker ? linker : "cc"), *dir = as_file(a, runtime_dir);
-    char *main_part = arena_printf(a, "%s/libcnncrt_main.a", dir), *rest = arena_printf(a, "%s/libcnncrt.a", dir);
+    const char *dir = as_file(a, runtime_dir);
     int code;
-    if (access(main_part, R_OK) || access(rest, R_OK)) {
+    if (access(arena_printf(a, "%s/libcnncrt_main.a", dir), R_OK) || access(arena_printf(a, "%s/libcnncrt.a", dir), R_OK))
         code = complain("cannot read the runtime in %s: %s", dir, strerror(errno));
-    } else {
-        const char *const argv[] = {driver, SANITIZE_OPTION "-o", as_file(a, out), as_file(a, object), main_part, rest,
-                                    "-Wl,-Bstatic", "-ljpeg", "-lpng", "-ljansson", "-lz", "-Wl,-Bdynamic", "-lm", "-lpthread",
-                                    "-Wl,--gc-sections", NULL};
-        char *copy[ARRAY_LEN(argv)];
-        memcpy(copy, argv, sizeof argv);
-        code = run(driver, copy);
-    }
+    else
+        code = link_with(a, linker ? linker : "cc", object, n, out, dir);
     arena_free(a);
     return code;
 }

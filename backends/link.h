@@ -2,8 +2,10 @@
 #ifndef CNNC_BACKENDS_LINK_H
 #define CNNC_BACKENDS_LINK_H
 
-/* Links `object` with the runtime in runtime_dir into `out`. linker NULL: "cc", found in PATH; no shell is used. 0, or
- * EX_OSERR after a message to stderr. */
-int link_program(const char *object, const char *out, const char *runtime_dir, const char *linker);
+enum { LINK_OBJECTS_MAX = 8 };
+
+/* Links the n objects with the runtime in runtime_dir into `out`. linker NULL: "cc", found in PATH; no shell is used. 0,
+ * or EX_OSERR after a message to stderr. */
+int link_program(const char *const *object, int n, const char *out, const char *runtime_dir, const char *linker);
 
 #endif

@@ -56,7 +56,7 @@ static void optimise(Module *m, LLVMTargetMachineRef tm) {
 }
 
 Module *llvm_compile(Arena *a, const Machine *machine, LLVMTargetMachineRef tm, int opt_level, Kernel *const *kernel,
-                     int n) {
+                     int n, int first, int step) {
     Module *m = llvm_module_new(a, "cnnc", machine);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
     LLVMSetModuleDataLayout(m->module, layout);
@@ -64,10 +64,7 @@ Module *llvm_compile(Arena *a, const Machine *machine, LLVMTargetMachineRef tm, 
     char *triple = LLVMGetTargetMachineTriple(tm);
     LLVMSetTarget(m->module, triple);
     LLVMDisposeMessage(triple);
-    for (int i = 0; i < n; i++) {
-        ice_context("code generation", kernel[i]->name);
-        llvm_kernel(m, kernel[i], arena_printf(a, "k%d", i));
-    }
+    for (int i = first; i < n; i += step) llvm_kernel(m, kernel[i], arena_printf(a, "k%d", i));
     verify(m, "before the passes");
     if (opt_level > 0) optimise(m, tm);
     return m;

@@ -13,8 +13,10 @@ void llvm_start(void);
 /* A target machine for position-independent code of `cpu` with `features`. */
 LLVMTargetMachineRef llvm_machine_new(const char *cpu, const char *features, int opt_level);
 
-/* Kernels 0..n-1 as functions "k0", "k1", ... of a new module: verified, optimised as opt_level says and verified again. */
-Module *llvm_compile(Arena *a, const Machine *m, LLVMTargetMachineRef tm, int opt_level, Kernel *const *kernel, int n);
+/* Every step-th of n kernels, from `first` on, as functions "k<index>" of a new module: verified, optimised as opt_level
+ * says and verified again. Threads may do this at once, each with an arena and a target machine of its own. */
+Module *llvm_compile(Arena *a, const Machine *m, LLVMTargetMachineRef tm, int opt_level, Kernel *const *kernel, int n,
+                     int first, int step);
 
 /* The module as an object file or as assembly. */
 LLVMMemoryBufferRef llvm_code(Module *m, LLVMTargetMachineRef tm, LLVMCodeGenFileType type);

@@ -58,7 +58,7 @@ static const char *probe(Arena *a, Machine *m) {
     const Expr *at = ex_var(k, v), *load = ex_load(k, x, at);
     Stmt *body = st_store(k, x, at, ex3(k, EX_fma, load, load, load));
     st_append(k, k->body, st_for(k, v, ex_int(k, 0), ex_int(k, 16), LOOP_VECTOR, ROLE_LANE, body));
-    Module *module = llvm_compile(a, m, tm, 2, &k, 1);
+    Module *module = llvm_compile(a, m, tm, 2, &k, 1, 0, 1);
     LLVMMemoryBufferRef code = llvm_code(module, tm, LLVMAssemblyFile);
     const char *text = arena_strndup(a, LLVMGetBufferStart(code), LLVMGetBufferSize(code));
     LLVMDisposeMemoryBuffer(code);
