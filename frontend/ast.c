@@ -151,7 +151,8 @@ static char escape(char c) {
 /* {00..07} is a range of file names, which stays for whoever opens the files. */
 static bool is_file_range(const char *text, size_t n) {
     size_t a = strspn(text, "0123456789");
-    return a > 0 && a + 2 < n && text[a] == '.' && text[a + 1] == '.' && strspn(text + a + 2, "0123456789") == n - a - 2;
+    return a > 0 && a + 2 < n && text[a] == '.' && text[a + 1] == '.' &&
+           strspn(text + a + 2, "0123456789") == n - a - 2;
 }
 
 /* The place of text[i] inside the literal whose opening quote is at `at`. */
@@ -168,15 +169,16 @@ AstExpr *parse_string(Parse *p, Span at, const char *text, size_t n) {
         if (c == '\\') {
             c = escape(text[++i]);
             if (!c) {
-                diag_error(p->diags, inside(at, i - 1, 2), "E0006", "there is no escape `\\%c`; known: \\\" \\\\ \\{ \\} \\n \\t",
-                           text[i]);
+                diag_error(p->diags, inside(at, i - 1, 2), "E0006",
+                           "there is no escape `\\%c`; known: \\\" \\\\ \\{ \\} \\n \\t", text[i]);
                 return NULL;
             }
             str_addn(&literal, &c, 1);
         } else if (c == '{') {
             const char *end = memchr(text + i, '}', n - i);
             if (!end) {
-                diag_error(p->diags, inside(at, i, 1), "E0006", "`{` without `}` in a string; write \\{ for the character");
+                diag_error(p->diags, inside(at, i, 1), "E0006",
+                           "`{` without `}` in a string; write \\{ for the character");
                 return NULL;
             }
             size_t length = (size_t)(end - text) - i - 1;

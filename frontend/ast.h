@@ -1,5 +1,5 @@
-/* The syntax tree: a .net file as its author wrote it. The parser builds it, ast_print prints it back, elaboration reads
- * it; nothing changes it. Everything lives in the arena. */
+/* The syntax tree: a .net file as its author wrote it. The parser builds it, ast_print prints it back, elaboration
+ * reads it; nothing changes it. Everything lives in the arena. */
 #ifndef CNNC_FRONTEND_AST_H
 #define CNNC_FRONTEND_AST_H
 

@@ -10,7 +10,8 @@ static const char *skip(const char *p, const char *set) { return p + strspn(p, s
 
 /* The comma that ends this parameter, or the end: commas inside brackets belong to it. */
 static const char *param_end(const char *p) {
-    for (int depth = 0; *p && (depth > 0 || *p != ','); p++) depth += (*p == '(' || *p == '[') - (*p == ')' || *p == ']');
+    for (int depth = 0; *p && (depth > 0 || *p != ','); p++)
+        depth += (*p == '(' || *p == '[') - (*p == ')' || *p == ']');
     return p;
 }
 
@@ -93,8 +94,8 @@ static bool report_unknown_param(Elab *e, const Call *c, const Signature *s, con
     for (int i = 0; i < s->n; i++) known[i] = s->param[i].name;
     const char *near = did_you_mean(a->name, known, s->n);
     diag_error(e->diags, a->span, "E0107",
-               near ? "`%s` has no parameter `%s`; did you mean `%s`?" : "`%s` has no parameter `%s`", c->fn->name, a->name,
-               near);
+               near ? "`%s` has no parameter `%s`; did you mean `%s`?" : "`%s` has no parameter `%s`", c->fn->name,
+               a->name, near);
     return false;
 }
 

@@ -55,7 +55,8 @@ static Value definition_value(Bundle *p, const Definition *d, const Value *usual
     Value v = x ? eval(e, x) : v_error;
     bool same = v.kind == usual->kind || (value_is_number(&v) && value_is_number(usual));
     if (v.kind == V_ERROR || (same && v.unit == usual->unit)) return v;
-    diag_error(e->diags, *at, "E0122", "option `%s` is %s; this is %s", d->name, value_kind_name(usual), value_kind_name(&v));
+    diag_error(e->diags, *at, "E0122", "option `%s` is %s; this is %s", d->name, value_kind_name(usual),
+               value_kind_name(&v));
     return v_error;
 }
 
@@ -110,8 +111,8 @@ static void add_global(Bundle *p, const Item *item) {
     }
 }
 
-/* A later input or section of the same kind and name replaces the earlier: of another file that is what `use` is for, in
- * one file it is a mistake. */
+/* A later input or section of the same kind and name replaces the earlier: of another file that is what `use` is for,
+ * in one file it is a mistake. */
 static void add_replacing(Bundle *p, ItemList *list, const Item *item) {
     Elab *e = p->elab;
     const char *kind = item->section ? item->section : "input";
@@ -119,7 +120,8 @@ static void add_replacing(Bundle *p, ItemList *list, const Item *item) {
         const Item *old = list->item[i];
         if (old->section != item->section || old->name != item->name) continue;
         if (old->span.file != item->span.file) {
-            diag_note(e->diags, item->span, "this `%s` replaces the one of %s", kind, e->diags->file[old->span.file].path);
+            diag_note(e->diags, item->span, "this `%s` replaces the one of %s", kind,
+                      e->diags->file[old->span.file].path);
             list->item[i] = item;
             return;
         }
@@ -170,7 +172,8 @@ static void add_item(Bundle *p, const Item *item, const Loaded *by) {
 static void report_cycle(Bundle *p, const Loaded *again, const Loaded *by, Span use) {
     Diags *d = p->elab->diags;
     diag_error(d, use, "E0603", "this file is being read already: a cycle of `use`");
-    for (const Loaded *l = by; l && l != again; l = l->by) diag_note(d, l->use, "%s is used here", d->file[l->source.file].path);
+    for (const Loaded *l = by; l && l != again; l = l->by)
+        diag_note(d, l->use, "%s is used here", d->file[l->source.file].path);
 }
 
 /* Was the file read before? Then its items are there already. */
@@ -197,7 +200,8 @@ static void load(Bundle *p, const char *path, const Loaded *by, Span use) {
     Loaded *l = NEW(e->arena, Loaded);
     *l = (Loaded){.by = by, .use = use, .open = true};
     if (!has_room(p, by, use)) return;
-    if (!source_read(e->arena, e->diags, path, use, by != NULL, &p->bytes, &l->source) || seen(p, &l->source, by, use)) return;
+    if (!source_read(e->arena, e->diags, path, use, by != NULL, &p->bytes, &l->source) || seen(p, &l->source, by, use))
+        return;
     p->loaded[p->n_loaded++] = l;
     const Ast *ast = parse_file(e->arena, e->diags, l->source.file);
     for (int32_t i = 0; i < ast->n_item && !e->stopped; i++) add_item(p, ast->item[i], l);
@@ -213,8 +217,8 @@ static void check_definitions(Bundle *p) {
         if (p->defined[i]) continue;
         const char *name = p->definition[i].name, *near = did_you_mean(name, known, n);
         diag_error(p->elab->diags, (Span){0}, "E0130",
-                   near ? "-D%s: there is no option `%s`; did you mean `%s`?" : "-D%s: there is no option `%s`", name, name,
-                   near);
+                   near ? "-D%s: there is no option `%s`; did you mean `%s`?" : "-D%s: there is no option `%s`", name,
+                   name, near);
     }
 }
 

@@ -71,7 +71,8 @@ static const struct OptionRow {
 
 void command_print_help(FILE *to) {
     fputs("usage: cnnc [options] FILE.net\n"
-          "Compiles a description of a convolutional network to a program that trains it and predicts with it.\n\n", to);
+          "Compiles a description of a convolutional network to a program that trains it and predicts with it.\n\n",
+          to);
     for (int i = 0; i < ARRAY_LEN(option_table); i++) {
         const struct OptionRow *o = &option_table[i];
         char left[64];
@@ -114,7 +115,8 @@ static bool read_option(CommandLine *c, const char *word, const char *next, bool
 
 CommandLine *command_read(Arena *a, int argc, char **argv) {
     CommandLine *c = NEW(a, CommandLine);
-    *c = (CommandLine){.arena = a, .product = OUT_EXE, .march = "native", .options = {.opt_level = 2, .max_batch = 256}};
+    *c =
+        (CommandLine){.arena = a, .product = OUT_EXE, .march = "native", .options = {.opt_level = 2, .max_batch = 256}};
     bool only_files = false;
     for (int i = 1; i < argc; i++) {
         bool used_next = false;

@@ -113,8 +113,8 @@ static OutputOnly only_of(Elab *e, const AstStmt *s) {
     if (!strcmp(s->only, "train")) return ONLY_TRAIN;
     if (!strcmp(s->only, "deploy")) return ONLY_DEPLOY;
     const char *near = did_you_mean(s->only, word, 2);
-    diag_error(e->diags, s->only_span, "E0127", "`only` is followed by train or deploy%s%s%s", near ? "; did you mean `" : "",
-               near ? near : "", near ? "`?" : "");
+    diag_error(e->diags, s->only_span, "E0127", "`only` is followed by train or deploy%s%s%s",
+               near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
     return ONLY_BOTH;
 }
 
@@ -179,8 +179,8 @@ static void report_unknown(Elab *e, const Call *c, const Actual *a) {
     for (int i = 0; i < n; i++) known[i] = list->item[i].name;
     const char *near = did_you_mean(a->name, known, n);
     diag_error(e->diags, a->span, "E0107",
-               near ? "`%s` has no parameter `%s`; did you mean `%s`?" : "`%s` has no parameter `%s`", c->fn->name, a->name,
-               near);
+               near ? "`%s` has no parameter `%s`; did you mean `%s`?" : "`%s` has no parameter `%s`", c->fn->name,
+               a->name, near);
 }
 
 /* Arguments by position and name into the new scope's variables. */

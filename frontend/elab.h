@@ -4,8 +4,8 @@
 
 #include "eval.h"
 
-/* Runs the net's body with its one parameter bound to the picture; the graph's outputs are set. Returns the net's scope,
- * in which the loss finds its variables. */
+/* Runs the net's body with its one parameter bound to the picture; the graph's outputs are set. Returns the net's
+ * scope, in which the loss finds its variables. */
 Scope *elab_net(Elab *e, const Item *net, Ref image);
 
 #endif

@@ -47,7 +47,8 @@ void report_unknown_name(Elab *e, Span at, Name name) {
     n += builtin_names(candidate + n, MOST - n);
     n += collect_globals(e, candidate + n, MOST - n);
     const char *near = did_you_mean(name, candidate, n);
-    diag_error(e->diags, at, "E0101", near ? "`%s` is not defined; did you mean `%s`?" : "`%s` is not defined", name, near);
+    diag_error(e->diags, at, "E0101", near ? "`%s` is not defined; did you mean `%s`?" : "`%s` is not defined", name,
+               near);
 }
 
 static Value function_value(const Function *f) { return (Value){.kind = V_FUNC, .func = f}; }
@@ -153,8 +154,8 @@ static Value eval_kind(Elab *e, const AstExpr *x) {
     case X_DIM: return x->literal.value;
     case X_STRING: return eval_string(e, x);
     case X_LIST: return eval_list(e, x);
-    case X_CALL: return eval_call(e, x);
-    case X_ANNOTATE: return eval_annotate(e, x);
+    case X_CALL:
+    case X_ANNOTATE: return eval_call(e, x);
     case X_INDEX: return eval_index(e, x);
     case X_FIELD: return eval_field(e, x);
     case X_UNARY:

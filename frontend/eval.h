@@ -44,8 +44,8 @@ typedef struct Signature {
 /* Parses "x: tensor, out: count, stride: pair = 1, pads...: pad, label?: text" once and remembers it. */
 const Signature *signature_of(Elab *e, const char *text);
 
-/* What a parameter accepts: converts *v in place to its canonical form, or reports "`label` ..." at the span and returns
- * false. */
+/* What a parameter accepts: converts *v in place to its canonical form, or reports "`label` ..." at the span and
+ * returns false. */
 typedef bool Convert(Elab *e, Value *v, Span at, const char *label);
 /* The same from the expression itself, for settings: words and calls are names there, not values. `choice` as in
  * ParamSpec. */
@@ -87,7 +87,7 @@ typedef struct Actual {          /* an argument */
 typedef struct Notes {           /* what annotations said */
     const char *label;           /* @name("...") */
     Span label_span;
-    bool freeze, nofuse;
+    bool freeze;                 /* @freeze() */
 } Notes;
 
 typedef struct Call {            /* a call with its arguments evaluated */
@@ -177,9 +177,7 @@ bool spend(Elab *e, int64_t n);
 /* Stops everything with a limit's message. */
 void exceed(Elab *e, Span at, const char *code, const char *what, int64_t most);
 Value eval_operator(Elab *e, const AstExpr *x);
-/* The calls, arrows and annotations. */
-Value eval_call(Elab *e, const AstExpr *x);
-Value eval_annotate(Elab *e, const AstExpr *x);
+Value eval_call(Elab *e, const AstExpr *x);   /* with annotations or without */
 Value eval_arrow(Elab *e, const AstExpr *x);
 /* A compile-time condition; false also if it was none (reported). */
 bool eval_condition(Elab *e, const AstExpr *x);

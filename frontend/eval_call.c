@@ -36,7 +36,8 @@ static bool push_spread(Elab *e, Call *c, const Arg *arg, Value v) {
         return false;
     }
     if (!spend(e, v.n)) return false;
-    for (int32_t i = 0; i < v.n; i++) push_actual(e, c, (Actual){.value = v.item[i], .span = arg->span, .at = arg->span});
+    for (int32_t i = 0; i < v.n; i++)
+        push_actual(e, c, (Actual){.value = v.item[i], .span = arg->span, .at = arg->span});
     return true;
 }
 
@@ -76,7 +77,8 @@ static bool add_note(Elab *e, const AstExpr *x, Notes *notes) {
     Name label = x->call.label;
     if (!strcmp(label, "freeze") || !strcmp(label, "nofuse")) {
         if (arg->n > 0) diag_error(e->diags, arg->item[0].span, "E0106", "`@%s` takes no arguments", label);
-        *(label[0] == 'f' ? &notes->freeze : &notes->nofuse) = true;
+        if (label[0] == 'f') notes->freeze = true;
+        else diag_warning(e->diags, x->span, "W0132", "`@nofuse` has no effect in this version");
         return arg->n == 0;
     }
     if (strcmp(label, "name") != 0) {
@@ -95,7 +97,7 @@ static bool add_note(Elab *e, const AstExpr *x, Notes *notes) {
     return false;
 }
 
-static bool has_notes(const Notes *n) { return n->label || n->freeze || n->nofuse; }
+static bool has_notes(const Notes *n) { return n->label || n->freeze; }
 
 static Value no_notes(Elab *e, Span at, const char *name) {
     diag_error(e->diags, at, "E0123", "`%s` is not a layer or block: it takes no annotations", name);
@@ -204,7 +206,7 @@ Value call_run(Elab *e, const Call *c) {
     return function_run(e, c);
 }
 
-static Value eval_site(Elab *e, const AstExpr *x) {
+Value eval_call(Elab *e, const AstExpr *x) {
     Call c = {0};
     const Pipe *pipe = NULL;
     bool good = true;
@@ -212,14 +214,11 @@ static Value eval_site(Elab *e, const AstExpr *x) {
     if (!prepare(e, call, &c, &pipe) || !good) return v_error;
     if (!pipe) return call_run(e, &c);
     if (has_notes(&c.notes)) return no_notes(e, c.span, "pipeline");
-    if (x->kind == X_CALL && c.n == 1 && value_is_tensorish(&c.actual[0].value)) return pipe_run(e, pipe, c.actual[0].value, c.span);
+    if (x->kind == X_CALL && c.n == 1 && value_is_tensorish(&c.actual[0].value))
+        return pipe_run(e, pipe, c.actual[0].value, c.span);
     diag_error(e->diags, c.span, "E0104", "a pipeline takes one tensor");
     return v_error;
 }
-
-Value eval_call(Elab *e, const AstExpr *x) { return eval_site(e, x); }
-
-Value eval_annotate(Elab *e, const AstExpr *x) { return eval_site(e, x); }
 
 /* `first` given to what stands right of the arrow. */
 static Value flow(Elab *e, const AstExpr *x, Value first, Call *c, const Pipe *pipe) {

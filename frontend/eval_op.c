@@ -5,8 +5,8 @@
 
 static Value mismatch(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
     if (b)
-        diag_error(e->diags, x->span, "E0111", "`%s` does not work on %s and %s", operator_text[x->op.op], value_kind_name(a),
-                   value_kind_name(b));
+        diag_error(e->diags, x->span, "E0111", "`%s` does not work on %s and %s", operator_text[x->op.op],
+                   value_kind_name(a), value_kind_name(b));
     else
         diag_error(e->diags, x->span, "E0111", "`%s` does not work on %s", x->op.op == OPR_not ? "not" : "-",
                    value_kind_name(a));

@@ -32,8 +32,9 @@ static const Item *find_input(Bundle *p) {
         if (n < ARRAY_LEN(known)) known[n++] = p->inputs.item[i]->name;
     }
     const char *near = did_you_mean(list->item[0].name, known, n);
-    diag_error(d, list->item[0].span, "E0203", near ? "there is no `input %s`; did you mean `%s`?" : "there is no `input %s { }`",
-               list->item[0].name, near);
+    diag_error(d, list->item[0].span, "E0203",
+               near ? "there is no `input %s`; did you mean `%s`?" : "there is no `input %s { }`", list->item[0].name,
+               near);
     return NULL;
 }
 
@@ -71,8 +72,9 @@ static Scope *build_net(Bundle *p, Unit *u, Value *input) {
 
 static void report_section(Elab *e, const Item *item) {
     static const char *const known[] = {"data", "augment", "train", "eval"};
-    diag_error(e->diags, item->span, "E0401", "section `%s` is not part of this version; it knows input, %s, %s, %s and %s",
-               item->section, known[0], known[1], known[2], known[3]);
+    diag_error(e->diags, item->span, "E0401",
+               "section `%s` is not part of this version; it knows input, %s, %s, %s and %s", item->section, known[0],
+               known[1], known[2], known[3]);
 }
 
 /* One section of the program; its value is V_ERROR if it was reported. */

@@ -1,5 +1,5 @@
-/* Layers: from bound arguments to graph nodes. The rows are in layers.def; shape mistakes are reported by the operators'
- * shape rules at the call's place. */
+/* Layers: from bound arguments to graph nodes. The rows are in layers.def; shape mistakes are reported by the
+ * operators' shape rules at the call's place. */
 #include <math.h>
 #include <string.h>
 
@@ -18,7 +18,8 @@ static Value unary(Elab *e, const Bound *b, Op op, const Attr *attr) {
 }
 
 /* A parameter of the layer, "conv1.weight"; 0 if its size was reported. */
-static Ref add_param(Elab *e, const Bound *b, const char *what, ParamRole role, Value init, int rank, const int32_t *dim) {
+static Ref add_param(Elab *e, const Bound *b, const char *what, ParamRole role, Value init, int rank,
+                     const int32_t *dim) {
     Attr attr = {.param = {.role = role, .init = init.init.kind, .a = init.init.a, .b = init.init.b, .lr_scale = 1,
                            .type = type_make(DT_F32, rank, dim)}};
     Name name = name_format("%s.%s", b->name, what);

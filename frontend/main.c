@@ -23,7 +23,8 @@ static int exit_code(const Diags *d) {
     };
     for (int i = 0; i < ARRAY_LEN(rank); i++)
         for (int k = 0; k < d->n_message; k++)
-            if (d->message[k].code && !strncmp(d->message[k].code, rank[i].prefix, strlen(rank[i].prefix))) return rank[i].code;
+            if (d->message[k].code && !strncmp(d->message[k].code, rank[i].prefix, strlen(rank[i].prefix)))
+                return rank[i].code;
     return EX_DATAERR;
 }
 
@@ -123,7 +124,8 @@ static const char *runtime_dir(Arena *a) {
 
 /* "dir/alexnet.net" -> "alexnet" + the suffix of the product; text goes to standard output. */
 static const char *output_path(const CommandLine *c) {
-    static const char *const suffix[OUT_COUNT] = {[OUT_LLVM_IR] = ".ll", [OUT_ASM] = ".s", [OUT_OBJ] = ".o", [OUT_EXE] = ""};
+    static const char *const suffix[OUT_COUNT] = {
+        [OUT_LLVM_IR] = ".ll", [OUT_ASM] = ".s", [OUT_OBJ] = ".o", [OUT_EXE] = ""};
     if (c->output) return c->output;
     const char *slash = strrchr(c->input, '/'), *base = slash ? slash + 1 : c->input, *dot = strrchr(base, '.');
     int n = dot && dot > base ? (int)(dot - base) : (int)strlen(base);
@@ -131,8 +133,8 @@ static const char *output_path(const CommandLine *c) {
 }
 
 static int emit(const CommandLine *c, Unit *u) {
-    static const EmitKind kind[OUT_COUNT] = {[OUT_LLVM_IR] = EMIT_LLVM_IR, [OUT_ASM] = EMIT_ASM, [OUT_OBJ] = EMIT_OBJECT,
-                                             [OUT_EXE] = EMIT_EXE};
+    static const EmitKind kind[OUT_COUNT] = {
+        [OUT_LLVM_IR] = EMIT_LLVM_IR, [OUT_ASM] = EMIT_ASM, [OUT_OBJ] = EMIT_OBJECT, [OUT_EXE] = EMIT_EXE};
     double start = now_ms();
     ice_context("emit", c->input);
     int code = emit_file(u, kind[c->product], output_path(c), runtime_dir(c->arena), c->linker);

@@ -19,7 +19,8 @@ static bool complete_levels(Elab *e, Record *r, const char *key, int32_t channel
         f->value = value_list(item, channels);
     }
     if (f->value.n == channels) return true;
-    diag_error(e->diags, f->span, "E0406", "`%s` needs %d numbers, one per channel; this has %d", key, channels, f->value.n);
+    diag_error(e->diags, f->span, "E0406", "`%s` needs %d numbers, one per channel; this has %d", key, channels,
+               f->value.n);
     return false;
 }
 
@@ -30,8 +31,8 @@ static bool check_size(Elab *e, Record *r) {
     if (crop->value.kind == V_RECORD) {
         Value c = crop->value.record->field[0].value;
         if (c.dim.h == size.dim.h && c.dim.w == size.dim.w) return true;
-        diag_error(e->diags, crop->span, "E0407", "the crop gives %dx%d, but `size` is %dx%d", c.dim.h, c.dim.w, size.dim.h,
-                   size.dim.w);
+        diag_error(e->diags, crop->span, "E0407", "the crop gives %dx%d, but `size` is %dx%d", c.dim.h, c.dim.w,
+                   size.dim.h, size.dim.w);
         return false;
     }
     if (resize->value.kind == V_RECORD && !strcmp(resize->value.record->call, "shorter")) {
@@ -52,7 +53,8 @@ static void lift_filter(Elab *e, Record *r) {
     const Value resize = field(r, "resize")->value;
     Value filter = value_text("bilinear"), antialias = value_bool(true);
     if (resize.kind == V_RECORD) {
-        Field *f = field((Record *)(uintptr_t)resize.record, "filter"), *a = field((Record *)(uintptr_t)resize.record, "antialias");
+        Field *f = field((Record *)(uintptr_t)resize.record, "filter"),
+              *a = field((Record *)(uintptr_t)resize.record, "antialias");
         filter = f->value;
         antialias = a->value;
         f->value = a->value = v_none;
@@ -91,7 +93,8 @@ void check_augment(Elab *e, const SettingList *list, const Value *steps, const R
         at = list->item[i]->span;
     }
     if (last.kind == V_TEXT)
-        diag_error(e->diags, at, "E0408", "after `%s` pictures need a crop to %dx%d", last.text, want.dim.h, want.dim.w);
+        diag_error(e->diags, at, "E0408", "after `%s` pictures need a crop to %dx%d", last.text, want.dim.h,
+                   want.dim.w);
     else if (last.kind == V_DIM && (last.dim.h != want.dim.h || last.dim.w != want.dim.w))
         diag_error(e->diags, at, "E0408", "this gives pictures of %dx%d, but the input's size is %dx%d", last.dim.h,
                    last.dim.w, want.dim.h, want.dim.w);

@@ -1,8 +1,8 @@
 /* The grammar of the .net language. Actions only call builders of ast.h.
  *
- * A line end (NL) ends a statement, except inside ( ) and [ ] and before a line that starts with `->`; the lexer supplies
- * one before `}` and at the end of the file. After a mistake the parser goes on at the next line end, so that one run
- * reports several. */
+ * A line end (NL) ends a statement, except inside ( ) and [ ] and before a line that starts with `->`; the lexer
+ * supplies one before `}` and at the end of the file. After a mistake the parser goes on at the next line end, so that
+ * one run reports several. */
 %require "3.8"
 %define api.pure full
 %define api.location.type {Place}
@@ -195,10 +195,12 @@ names  : IDENT                                      { $$ = add_name(p, NULL, $1,
        | names ',' IDENT                            { $$ = add_name(p, $1, $3, AT(@3)); }
        ;
 expr   : tern
-       | expr ARROW post                            { $$ = ast_expr_arrow(p->arena, AT(@$), $1, $3); check_deep(p, $$); }
+       | expr ARROW post                            { $$ = ast_expr_arrow(p->arena, AT(@$), $1, $3);
+                                                       check_deep(p, $$); }
        ;
 tern   : or
-       | or IF or ELSE tern                         { $$ = ast_expr_cond(p->arena, AT(@$), $1, $3, $5); check_deep(p, $$); }
+       | or IF or ELSE tern                         { $$ = ast_expr_cond(p->arena, AT(@$), $1, $3, $5);
+                                                       check_deep(p, $$); }
        ;
 or     : and
        | or OR and                                  { $$ = ast_expr_operator(p->arena, AT(@$), OPR_or, $1, $3);
@@ -243,8 +245,10 @@ un     : post
 post   : prim
        | post '(' args ')'                          { $$ = ast_expr_call(p->arena, callee_span(AT(@$), $1), $1, *$3);
                                                       check_deep(p, $$); }
-       | post '[' expr ']'                          { $$ = ast_expr_index(p->arena, AT(@$), $1, $3); check_deep(p, $$); }
-       | post '.' IDENT                             { $$ = ast_expr_field(p->arena, AT(@$), $1, $3); check_deep(p, $$); }
+       | post '[' expr ']'                          { $$ = ast_expr_index(p->arena, AT(@$), $1, $3);
+                                                       check_deep(p, $$); }
+       | post '.' IDENT                             { $$ = ast_expr_field(p->arena, AT(@$), $1, $3);
+                                                       check_deep(p, $$); }
        | post '@' IDENT '(' args ')'                { $$ = ast_expr_annotate(p->arena, AT(@3), $1, $3, *$5);
                                                       check_deep(p, $$); }
        ;

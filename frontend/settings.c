@@ -86,7 +86,8 @@ static Value eval_keys(Elab *e, const Function *fn, bool groups, const SettingLi
     if (!bind_keys(e, fn, groups, list, at, b)) return v_error;
     Record *r = NEW(e->arena, Record);
     for (int i = 0; i < b->signature->n; i++) {
-        Field f = {.key = b->signature->param[i].name, .value = b->value[i], .span = b->given[i] ? b->span[i] : (Span){0}};
+        Field f = {
+            .key = b->signature->param[i].name, .value = b->value[i], .span = b->given[i] ? b->span[i] : (Span){0}};
         PUSH(e->arena, r->field, r->n, r->cap, f);
     }
     return (Value){.kind = V_RECORD, .record = r};

@@ -1,5 +1,5 @@
-/* Types of parameters that exist only in settings: words and calls, which are names there and not values; times, lists of
- * numbers, patterns. */
+/* Types of parameters that exist only in settings: words and calls, which are names there and not values; times, lists
+ * of numbers, patterns. */
 #include <string.h>
 
 #include "settings.h"
@@ -29,8 +29,8 @@ static int split(Elab *e, const char *choice, const char **out) {
     return n;
 }
 
-static bool report_choice(Elab *e, Span at, const char *code, const char *label, const char *got, const char *const *word,
-                          int n) {
+static bool report_choice(Elab *e, Span at, const char *code, const char *label, const char *got,
+                          const char *const *word, int n) {
     const char *near = got ? did_you_mean(got, word, n) : NULL;
     Str s = STR(e->arena);
     for (int i = 0; i < n; i++) str_addf(&s, "%s%s", i == 0 ? "" : i == n - 1 ? " or " : ", ", word[i]);
@@ -112,7 +112,8 @@ static bool from_call(Elab *e, const AstExpr *x, Value *v, const char *label, co
 /* One piece of a schedule: a call, or a number, which stands for constant(number). */
 static bool schedule_piece(Elab *e, const AstExpr *x, Value *v, const char *label) {
     if (!(x = chosen(e, x))) return false;
-    if (x->kind == X_CALL || (callee_name(x) && !table_get(&e->globals, x->name))) return from_call(e, x, v, label, "lr");
+    if (x->kind == X_CALL || (callee_name(x) && !table_get(&e->globals, x->name)))
+        return from_call(e, x, v, label, "lr");
     Arg base = {.value = x, .span = x->span};
     ArgList args = {.item = &base, .n = 1};
     return call_record(e, settings_call_find("lr", "constant"), &args, x->span, v);
@@ -130,8 +131,10 @@ static bool from_schedule(Elab *e, const AstExpr *x, Value *v, const char *label
         const Record *r = item[i].record;
         bool last = i == n - 1, warmup = !strcmp(r->call, "warmup");
         if (last ? !warmup : record_field(r, "for")->value.kind != V_NONE) continue;
-        diag_error(e->diags, piece->span, "E0411", last ? "a schedule has to follow `%s`: -> cosine(0.1, to=0)"
-                                                        : "another schedule follows, so `%s` needs for=... epochs", r->call);
+        diag_error(e->diags, piece->span, "E0411",
+                   last ? "a schedule has to follow `%s`: -> cosine(0.1, to=0)"
+                        : "another schedule follows, so `%s` needs for=... epochs",
+                   r->call);
         return false;
     }
     *v = value_list(item, n);
@@ -205,7 +208,8 @@ static bool to_positives(Elab *e, Value *v, Span at, const char *label) {
 
 static bool to_prefetch(Elab *e, Value *v, Span at, const char *label) {
     bool whole = v->kind == V_RATIO && v->ratio.den == 1 && v->ratio.num >= 1 && v->ratio.num <= 1024;
-    if (!whole || (v->unit != UNIT_BATCHES && v->unit != UNIT_NONE)) return report_wants(e, at, label, wants_of("prefetch"), v);
+    if (!whole || (v->unit != UNIT_BATCHES && v->unit != UNIT_NONE))
+        return report_wants(e, at, label, wants_of("prefetch"), v);
     v->unit = UNIT_NONE;
     return true;
 }

@@ -17,7 +17,8 @@ static bool open_regular(Diags *d, const char *path, Span at, int *fd, struct st
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (*fd < 0) return refuse(d, at, "E0601", path, strerror(errno));
     if (fstat(*fd, st)) refuse(d, at, "E0601", path, strerror(errno));
-    else if (!S_ISREG(st->st_mode)) refuse(d, at, "E0602", path, S_ISDIR(st->st_mode) ? "it is a directory" : "it is not a file");
+    else if (!S_ISREG(st->st_mode))
+        refuse(d, at, "E0602", path, S_ISDIR(st->st_mode) ? "it is a directory" : "it is not a file");
     else if (st->st_size > MAX_SOURCE) refuse(d, at, "E0901", path, "it is larger than 16 MiB");
     else return true;
     close(*fd);
@@ -54,10 +55,11 @@ static size_t normalise(char *text, size_t n) {
 
 /* Bytes of the UTF-8 character at p (Unicode 15, table 3-7), 0 if it is none. *code is set. */
 static size_t utf8_length(const unsigned char *p, size_t n, uint32_t *code) {
-    static const struct { unsigned char lead_lo, lead_hi, second_lo, second_hi; size_t length; } row[] = {
-        {0x00, 0x7F, 0x00, 0xFF, 1}, {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
-        {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4},
-        {0xF4, 0xF4, 0x80, 0x8F, 4},
+    static const struct { unsigned char lead_lo, lead_hi, second_lo, second_hi; size_t length;
+    } row[] = {
+        {0x00, 0x7F, 0x00, 0xFF, 1}, {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
+        {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
+        {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
     };
     for (int i = 0; i < ARRAY_LEN(row); i++) {
         if (p[0] < row[i].lead_lo || p[0] > row[i].lead_hi) continue;

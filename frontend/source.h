@@ -16,8 +16,8 @@ typedef struct Source {
 } Source;
 
 /* Reads and registers a file; line ends become \n, a byte order mark is dropped. Reports at `at` (line 0: the command
- * line named it) and returns false if it cannot be read or is not clean text. A used file must start with `cnnc`, so that
- * nothing of another kind of file is ever shown. `total` counts bytes over all files. */
+ * line named it) and returns false if it cannot be read or is not clean text. A used file must start with `cnnc`, so
+ * that nothing of another kind of file is ever shown. `total` counts bytes over all files. */
 bool source_read(Arena *a, Diags *d, const char *path, Span at, bool used, int64_t *total, Source *out);
 
 #endif

@@ -5,7 +5,8 @@
 
 /* ---- patterns ---- */
 
-/* Shell pattern against s[0..n): `*` any run, dots included, `?` any byte. Linear in the usual case, never exponential. */
+/* Shell pattern against s[0..n): `*` any run, dots included, `?` any byte. Linear in the usual case, never exponential.
+ */
 static bool glob_match(const char *p, const char *s, size_t n) {
     const char *end = s + n, *star = NULL, *retry = NULL;
     while (s < end) {
@@ -104,8 +105,10 @@ static bool check_logits(Elab *e, const TrainConfig *t, Ref logits, Span at) {
     return true;
 }
 
-/* cross_entropy(logits, smoothing=s), or `logits -> cross_entropy(...)`; x is the call, `first` what the arrow gives. */
-static bool add_cross_entropy(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, const AstExpr *first, double weight) {
+/* cross_entropy(logits, smoothing=s), or `logits -> cross_entropy(...)`; x is the call, `first` what the arrow gives.
+ */
+static bool add_cross_entropy(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, const AstExpr *first,
+                              double weight) {
     static const char name[] = "cross_entropy";
     const AstExpr *callee = x->kind == X_CALL ? x->call.callee : x;
     if (callee->kind != X_NAME || strcmp(callee->name, name) != 0)
@@ -116,7 +119,8 @@ static bool add_cross_entropy(Elab *e, TrainConfig *t, int32_t *cap, const AstEx
     for (int32_t i = 0; x->kind == X_CALL && i < x->call.arg.n; i++) {
         const Arg *a = &x->call.arg.item[i];
         if (a->spread) return bad_loss(e, a->span, "`*` does not work in settings");
-        PUSH(e->arena, c.actual, c.n, c.cap, ((Actual){.name = a->name, .expr = a->value, .span = a->span, .at = a->value->span}));
+        PUSH(e->arena, c.actual, c.n, c.cap,
+             ((Actual){.name = a->name, .expr = a->value, .span = a->span, .at = a->value->span}));
         if (!logits && (!a->name || !strcmp(a->name, "logits"))) logits = a->value;
     }
     Bound *b = NEW(e->arena, Bound);
@@ -169,7 +173,8 @@ static void apply_groups(Elab *e, const SettingList *list) {
         const Setting *s = list->item[i];
         if (!s->group) continue;
         Value group = group_eval(e, s->group, s->span), pattern = eval(e, s->value);
-        if (group.kind == V_RECORD && pattern.kind == V_TEXT) each_param(e, pattern.text, s->span, apply_group, group.record);
+        if (group.kind == V_RECORD && pattern.kind == V_TEXT)
+            each_param(e, pattern.text, s->span, apply_group, group.record);
     }
 }
 

@@ -1,4 +1,5 @@
-/* Section train, as far as the compiler needs it: the loss's terms, and what groups and freeze say of each parameter. */
+/* Section train, as far as the compiler needs it: the loss's terms, and what groups and freeze say of each parameter.
+ */
 #ifndef CNNC_FRONTEND_TRAIN_H
 #define CNNC_FRONTEND_TRAIN_H
 
@@ -6,7 +7,8 @@
 #include "settings.h"
 #include "../ir/unit.h"
 
-/* Fills u->train and the parameters' attributes from the evaluated section `r` and its text; `net` is the net's scope. */
+/* Fills u->train and the parameters' attributes from the evaluated section `r` and its text; `net` is the net's scope.
+ */
 void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record *r);
 /* Marks the layers whose parameters are all frozen. */
 void train_mark_frozen(Graph *g);

@@ -1,5 +1,5 @@
-/* What parameters accept: one conversion function per type, and the table of them. Types that exist only in settings are
- * in settings_types.c. */
+/* What parameters accept: one conversion function per type, and the table of them. Types that exist only in settings
+ * are in settings_types.c. */
 #include <string.h>
 
 #include "eval.h"
@@ -185,9 +185,12 @@ static const ParamType type_table[] = {
     {.name = "bool", .wants = "true or false", .convert = to_bool},
     {.name = "text", .wants = "a string", .convert = to_text},
     {.name = "pair", .wants = "a whole number above 0, [height, width] or a size like 3x5", .convert = to_pair},
-    {.name = "pad", .wants = "a whole number of at least 0, [height, width] or [top, bottom, left, right]", .convert = to_pad},
+    {.name = "pad",
+     .wants = "a whole number of at least 0, [height, width] or [top, bottom, left, right]",
+     .convert = to_pad},
     {.name = "dim", .wants = "a size like 224x224", .convert = to_dim},
-    {.name = "init", .wants = "an initialiser: normal(std), uniform(a, b), constant(c), he, xavier or torch",
+    {.name = "init",
+     .wants = "an initialiser: normal(std), uniform(a, b), constant(c), he, xavier or torch",
      .convert = to_init},
     {.name = "bias", .wants = "true, false or the number it starts with", .convert = to_bias},
     {.name = "round", .wants = "floor or ceil", .convert = to_round},

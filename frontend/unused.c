@@ -1,5 +1,5 @@
-/* What is written and never read. Judged by the text, not by the run, so that a name used in a branch that was not taken
- * counts as used. */
+/* What is written and never read. Judged by the text, not by the run, so that a name used in a branch that was not
+ * taken counts as used. */
 #include <string.h>
 
 #include "bundle.h"
@@ -89,7 +89,8 @@ static void check_block(Bundle *p, const Item *item) {
     Arena *a = p->elab->arena;
     Table read = {0};
     read_body(a, &read, item->body);
-    for (int32_t i = 0; item->kind == I_NET && i < p->sections.n; i++) read_settings(a, &read, p->sections.item[i]->settings);
+    for (int32_t i = 0; item->kind == I_NET && i < p->sections.n; i++)
+        read_settings(a, &read, p->sections.item[i]->settings);
     check_body(p->elab, &read, item->body);
 }
 
@@ -114,7 +115,8 @@ void bundle_check_unused(Bundle *p) {
     read_program(p, &read);
     for (int32_t i = 0; i < p->options.n; i++)
         if (!table_get(&read, p->options.item[i]->name))
-            diag_warning(e->diags, p->options.item[i]->span, "W0131", "option `%s` is never used", p->options.item[i]->name);
+            diag_warning(e->diags, p->options.item[i]->span, "W0131", "option `%s` is never used",
+                         p->options.item[i]->name);
     for (int32_t i = 0; i < e->n_global; i++) {
         const Item *item = ((const Global *)table_get(&e->globals, e->global_name[i]))->item;
         if (item->kind == I_BLOCK) check_block(p, item);

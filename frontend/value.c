@@ -211,7 +211,8 @@ static Value read_real(const char *text, size_t n, const char **error) {
     double x = strtod(buffer, NULL);
     if (!isfinite(x)) return bad_number(error, "this number is too large");
     if (x != 0 && fabs(x) < 1e-300) return bad_number(error, "this number is too near to zero");
-    if (x == 0 && strspn(buffer, "0.") < strcspn(buffer, "eE")) return bad_number(error, "this number is too near to zero");
+    if (x == 0 && strspn(buffer, "0.") < strcspn(buffer, "eE"))
+        return bad_number(error, "this number is too near to zero");
     return value_real(x);
 }
 

@@ -1,9 +1,9 @@
 /* Compile-time values: what expressions of a .net file evaluate to.
  *
- * Numbers are exact rationals as long as they can be (integers, quotients of integers) and reals otherwise (a literal with
- * a point or an exponent, and whatever such a number touches). Either may carry a unit. Values are immutable and live in
- * the arena, so lists are shared, never copied. V_ERROR is the result of anything that was already reported; every
- * operation passes it on in silence, so one mistake gives one message. */
+ * Numbers are exact rationals as long as they can be (integers, quotients of integers) and reals otherwise (a literal
+ * with a point or an exponent, and whatever such a number touches). Either may carry a unit. Values are immutable and
+ * live in the arena, so lists are shared, never copied. V_ERROR is the result of anything that was already reported;
+ * every operation passes it on in silence, so one mistake gives one message. */
 #ifndef CNNC_FRONTEND_VALUE_H
 #define CNNC_FRONTEND_VALUE_H
 
@@ -13,7 +13,15 @@ typedef enum ValueKind {
     V_ERROR, V_NONE, V_RATIO, V_REAL, V_BOOL, V_TEXT, V_DIM, V_PAD, V_LIST, V_TENSOR, V_PIPE, V_FUNC, V_INIT, V_RECORD
 } ValueKind;
 
-typedef enum Measure { UNIT_NONE, UNIT_EPOCHS, UNIT_STEPS, UNIT_BATCHES, UNIT_IMAGES, UNIT_SECONDS, UNIT_BYTES } Measure;
+typedef enum Measure {
+    UNIT_NONE,
+    UNIT_EPOCHS,
+    UNIT_STEPS,
+    UNIT_BATCHES,
+    UNIT_IMAGES,
+    UNIT_SECONDS,
+    UNIT_BYTES
+} Measure;
 
 struct Function;    /* something callable: eval.h */
 struct Pipe;        /* calls that wait for their first tensor: eval.h */

@@ -30,7 +30,8 @@ static void add(Diags *d, Severity severity, Span at, const char *code, const ch
 static bool is_repeat(const Diags *d, Span at, const char *code) {
     for (int i = 0; i < d->n_message && at.line > 0; i++) {
         const Message *m = &d->message[i];
-        if (m->code && m->span.file == at.file && m->span.line == at.line && m->span.col == at.col && !strcmp(m->code, code))
+        if (m->code && m->span.file == at.file && m->span.line == at.line && m->span.col == at.col &&
+            !strcmp(m->code, code))
             return true;
     }
     return false;

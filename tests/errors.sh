@@ -1,9 +1,9 @@
 #!/bin/sh
 # Every mistake in a .net file gives its message, at its place, and the documented exit status.
 #
-# tests/errors/*.net: the first line is `# error LINE:COL CODE`, with `-` for a message without a place and `command` for
-# one about a definition; the second may be `# args ARGUMENTS` of cnnc. Files that would be too large to keep are made here. A code in the sources that no test
-# expects is a failure too.
+# tests/errors/*.net: the first line is `# error LINE:COL CODE`, with `-` for a message without a place and `command`
+# for one about a definition; the second may be `# args ARGUMENTS` of cnnc. Files that would be too large to keep are
+# made here. A code in the sources that no test expects is a failure too.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$root/tests/errors" || exit 1
@@ -69,8 +69,11 @@ done
 
 cd "$work" || exit 1
 repeat() { awk -v n="$1" -v s="$2" 'BEGIN { for (i = 0; i < n; i++) printf "%s", s }'; }
-net_with() { printf 'cnnc 1\ninput image { size = 8x8 }\nnet n(image) {\n    x = image\n%s\n    output y = x\n}\n' "$1"; }
-constant() { printf 'cnnc 1\ninput image { size = 8x8 }\nnet n(image) { output y = image }\nconst a = %s\n' "$1"; }
+start='cnnc 1\ninput image { size = 8x8 }\n'
+# shellcheck disable=SC2059  # the format is ours
+net_with() { printf "${start}net n(image) {\n    x = image\n%s\n    output y = x\n}\n" "$1"; }
+# shellcheck disable=SC2059
+constant() { printf "${start}net n(image) { output y = image }\nconst a = %s\n" "$1"; }
 
 constant "$(repeat 200 '(')1$(repeat 200 ')')" >nest200.net
 accept nest200.net nest200.net
@@ -128,6 +131,7 @@ accept crlf.net crlf.net
 accept bom.net bom.net
 { constant 1; printf 'const b = 2'; } >no_end.net
 accept no_end.net no_end.net
+# shellcheck disable=SC2016  # the point is that nothing expands it
 net_with '    x = x -> relu@name("%s%n $(touch pwned) -o")' >names.net
 accept names.net names.net
 [ ! -e pwned ] || fail errors/names.net
