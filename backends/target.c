@@ -45,8 +45,9 @@ static const char *unknown(Arena *a, const char *march, const char *const *name,
     const char *near = did_you_mean(march, name, n);
     str_add(&s, "unknown processor");
     if (near) str_addf(&s, ", did you mean %s?", near);
-    str_add(&s, " Known are: native");
-    for (int i = 0; i < n; i++) str_addf(&s, ", %s", name[i]);
+    str_add(&s, "; known are native");
+    for (int i = 0; i < n; i++)
+        if (i == 0 || strcmp(name[i], name[i - 1]) != 0) str_addf(&s, ", %s", name[i]);
     return str_text(&s);
 }
 
@@ -67,18 +68,21 @@ static const char *probe(Arena *a, Machine *m) {
     return text;
 }
 
-static void set_vectors(Arena *a, Machine *m) {
-    static const struct { const char *reg; int32_t lanes, registers; } kind[] = {
-        {"%zmm", 16, 32}, {"%ymm", 8, 16}, {"%xmm", 4, 16}};
+/* Named processors say in `features` what a program must find before it runs, as the native one does; LLVM knows it all
+ * from the name already. The old ones among LLVM's names are taken for 64-bit code, too. */
+static void set_vectors(Arena *a, Machine *m, bool native) {
+    static const struct { const char *reg, *feature; int32_t lanes, registers; } kind[] = {
+        {"%zmm", "+avx512f,", 16, 32}, {"%ymm", "+avx,", 8, 16}, {"%xmm", "", 4, 16}};
     const char *text = probe(a, m);
     m->vector_lanes = 4;
     m->vector_registers = 32;   /* of NEON */
-    for (int i = 0; i < ARRAY_LEN(kind); i++)
-        if (strstr(text, kind[i].reg)) {
-            m->vector_lanes = kind[i].lanes;
-            m->vector_registers = kind[i].registers;
-            return;
-        }
+    for (int i = 0; i < ARRAY_LEN(kind); i++) {
+        if (!strstr(text, kind[i].reg)) continue;
+        m->vector_lanes = kind[i].lanes;
+        m->vector_registers = kind[i].registers;
+        if (!native) m->features = arena_printf(a, "%s%s%s", kind[i].feature, strstr(text, "vfmadd") ? "+fma," : "", m->features);
+        return;
+    }
 }
 
 /* This machine's caches; where the system does not tell, and for other machines, what small ones of the kind have. */
@@ -91,6 +95,12 @@ static void set_caches(Machine *m, bool native) {
         m->cache_bytes[i] = bytes > 0 ? bytes / (cores > 0 ? cores : 1) : small[i];
     }
 }
+
+#ifdef __x86_64__
+static const bool is_x86 = true;
+#else
+static const bool is_x86 = false;
+#endif
 
 static const char *take(Arena *a, char *message) {
     const char *copy = arena_strdup(a, message);
@@ -111,8 +121,8 @@ const Machine *target_machine(Arena *a, const char *march, const char **error) {
         return NULL;
     }
     m->cpu = native ? take(a, LLVMGetHostCPUName()) : arena_strdup(a, march);
-    m->features = native ? take(a, LLVMGetHostCPUFeatures()) : "";
-    set_vectors(a, m);
+    m->features = native ? take(a, LLVMGetHostCPUFeatures()) : is_x86 ? "+64bit,+sse2" : "";
+    set_vectors(a, m, native);
     set_caches(m, native);
     return m;
 }
