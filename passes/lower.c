@@ -68,11 +68,12 @@ int32_t lower_arg(Lower *l, Ref node) {
 }
 
 /* Argument buffers must come first in a kernel, but rules meet them as they go: registers and locals are added on first
- * use, so arguments of the whole group are declared at the start. */
+ * use, so arguments of the whole group are declared at the start. Not those of concat: it may have thousands, and each of its
+ * kernels takes one and no register. */
 static void declare_args(Lower *l) {
     for (int32_t m = 0; m < l->n_member; m++) {
         const Node *n = graph_node(l->g, l->member[m]);
-        for (int32_t i = 0; i < n->n_in; i++) {
+        for (int32_t i = 0; i < n->n_in && n->op != OP_concat; i++) {
             const Node *in = graph_node(l->g, n->in[i]);
             bool inside = in->group && in->group == n->group;
             bool inlined = in->op == OP_fill && op_info[n->op].elementwise;
