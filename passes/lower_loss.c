@@ -116,6 +116,13 @@ static const Expr *label_at(Lower *l, Ref labels, const Row *r) {
     return ex_load(l->k, lower_arg(l, labels), r->at.outer[0]);
 }
 
+/* A label that is no class has loss 0 and gradient 0, and nothing is read there. */
+static const Expr *if_class(Lower *l, const Row *r, const Expr *label, const Expr *value) {
+    const Expr *not_below = ex2(l->k, EX_le, ex_int(l->k, 0), label);
+    const Expr *not_above = ex2(l->k, EX_lt, label, ex_int(l->k, r->t->dim[1]));
+    return ex3(l->k, EX_select, ex2(l->k, EX_and, not_below, not_above), value, num(l, 0));
+}
+
 /* loss = log(sum exp(x - top)) + top - (1 - s) x[label] - s/K sum x */
 const Expr *lower_cross_entropy(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
@@ -126,7 +133,8 @@ const Expr *lower_cross_entropy(Lower *l, Ref node, const Expr *const *operand) 
     Row r = row_begin(l, &graph_node(l->g, n->in[0])->type);
     Stmt *body = st_seq(k);
     const Expr *top = row_max(l, &r, n->in[0], body), *sum = row_exp_sum(l, &r, n->in[0], top, body);
-    const Expr *at[MAX_RANK] = {r.at.outer[0], label_at(l, n->in[1], &r)};
+    const Expr *label = label_at(l, n->in[1], &r), *last = ex_int(k, r.t->dim[1] - 1);
+    const Expr *at[MAX_RANK] = {r.at.outer[0], ex2(k, EX_min, ex2(k, EX_max, label, ex_int(k, 0)), last)};
     Coord c = coord_logical(l, r.t, at);
     const Expr *hit = ex2(k, EX_sub, load_at(l, n->in[0], &c), top);
     const Expr *loss = ex2(k, EX_sub, ex1(k, EX_log, sum), mul_e(l, num(l, 1 - s), hit));
@@ -137,7 +145,7 @@ const Expr *lower_cross_entropy(Lower *l, Ref node, const Expr *const *operand) 
         loss = ex2(k, EX_sub, loss, mul_e(l, num(l, s / r.t->dim[1]), all));
     }
     Coord result = {{r.at.outer[0]}, {ex_int(k, 0)}};
-    st_append(k, body, lower_finish(l, &result, loss));
+    st_append(k, body, lower_finish(l, &result, if_class(l, &r, label, loss)));
     lower_end(l, nest_wrap(l, &r.pixel, body));
     return NULL;
 }
@@ -155,9 +163,9 @@ const Expr *lower_cross_entropy_grad(Lower *l, Ref node, const Expr *const *oper
     Coord c;
     Nest nest = row_channels(l, &r, &c);
     const Expr *y = ex2(k, EX_div, row_exp(l, n->in[0], &c, top), sum);
-    const Expr *is_label = ex2(k, EX_eq, coord_channel(l, r.t, &c), label_at(l, n->in[1], &r));
+    const Expr *label = label_at(l, n->in[1], &r), *is_label = ex2(k, EX_eq, coord_channel(l, r.t, &c), label);
     const Expr *target = ex3(k, EX_select, is_label, num(l, 1 - s + s / r.t->dim[1]), num(l, s / r.t->dim[1]));
-    const Expr *scale = ex_load(k, lower_arg(l, n->in[2]), r.at.outer[0]);
+    const Expr *scale = if_class(l, &r, label, ex_load(k, lower_arg(l, n->in[2]), r.at.outer[0]));
     const Expr *dx = real_channel(l, &r, &c, mul_e(l, ex2(k, EX_sub, y, target), scale), 0);
     st_append(k, body, nest_wrap(l, &nest, lower_finish(l, &c, dx)));
     lower_end(l, nest_wrap(l, &r.pixel, body));
