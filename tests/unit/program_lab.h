@@ -53,15 +53,20 @@ static inline char *lab_address(const ProgramRun *r, int32_t storage) {
     return r->base[s->region] + s->offset * (s->region == REGION_BATCH ? r->n : 1);
 }
 
-static inline double lab_element(const ProgramRun *r, int32_t storage, int64_t i, const double *set) {
-    const Type *t = &r->p->storage[storage].type;
-    int64_t index[MAX_RANK] = {0}, rest = i;
+/* Where logical element i of the tensor is stored, in elements. */
+static inline int64_t lab_place(const ProgramRun *r, const Type *t, int64_t i) {
+    int64_t index[MAX_RANK] = {0};
     for (int d = t->rank - 1; d >= 0; d--) {
         int64_t extent = t->dim[d] == BATCH ? r->n : t->dim[d];
-        index[d] = rest % extent;
-        rest /= extent;
+        index[d] = i % extent;
+        i /= extent;
     }
-    char *at = lab_address(r, storage) + type_offset(t, index) * dtype_bytes[t->dtype];
+    return type_offset(t, index);
+}
+
+static inline double lab_element(const ProgramRun *r, int32_t storage, int64_t i, const double *set) {
+    const Type *t = &r->p->storage[storage].type;
+    char *at = lab_address(r, storage) + lab_place(r, t, i) * dtype_bytes[t->dtype];
     if (set && t->dtype == DT_F32) *(float *)(void *)at = (float)*set;
     if (set && t->dtype == DT_I32) *(int32_t *)(void *)at = (int32_t)*set;
     if (t->dtype == DT_F32) return (double)*(float *)(void *)at;

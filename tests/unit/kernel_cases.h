@@ -1,0 +1,556 @@
+/* Small graphs for test_kernels.c: for every operator, shapes that no tile, no vector and no block divides. A case builds
+ * the operator's node and gives it, or 0 where it named outputs itself or where there is an effect to look at. */
+#ifndef CNNC_TESTS_UNIT_KERNEL_CASES_H
+#define CNNC_TESTS_UNIT_KERNEL_CASES_H
+
+#include "lab.h"
+
+typedef struct Case {
+    Graph *g;
+    int64_t n;      /* pictures */
+    int32_t n_leaf;
+} Case;
+
+static Ref case_image(Case *c, int32_t channels, int32_t height, int32_t width) {
+    Ref x = lab_image(c->g, channels, height, width);
+    graph_node(c->g, x)->name = name_format("image%d", c->n_leaf++);
+    return x;
+}
+
+static Ref case_param(Case *c, const char *suffix, ParamRole role, int rank, const int32_t *dim) {
+    return lab_param(c->g, name_format("p%d%s", c->n_leaf++, suffix), role, rank, dim);
+}
+
+static Ref case_vector(Case *c, int32_t channels) {
+    return case_param(c, "", PARAM_BUFFER, 1, (const int32_t[]){channels});
+}
+
+static Ref case_op1(Case *c, Op op, Ref x, const Attr *attr) { return graph_op1(c->g, op, x, attr, x); }
+static Ref case_op2(Case *c, Op op, Ref x, Ref y, const Attr *attr) { return graph_op2(c->g, op, x, y, attr, x); }
+static const Type *case_type(const Case *c, Ref x) { return &graph_node(c->g, x)->type; }
+
+static void case_output(Case *c, Ref x) { graph_output(c->g, name_format("y%d", c->g->n_output), x, ONLY_BOTH); }
+
+/* A tensor in blocks that its reader finds in memory: slices share no kernel with anybody. */
+static Ref case_stored(Case *c, Ref x) {
+    Attr all = {.slice = {0, type_channels(case_type(c, x))}};
+    return case_op1(c, OP_slice, x, &all);
+}
+
+/* Pictures in one of three ways: plain, as the runtime hands them over; computed in blocks by an element-wise node, which
+ * may end up in the reader's kernel; in blocks in memory. */
+static Ref case_pictures(Case *c, int way, int32_t channels, int32_t height, int32_t width) {
+    Attr same = {.scale = {.alpha = 1}};
+    Ref x = case_image(c, channels, height, width);
+    return way % 3 == 0 ? x : way % 3 == 1 ? case_op1(c, OP_scale, x, &same) : case_stored(c, x);
+}
+
+static Ref case_features(Case *c, int32_t length) {
+    return case_op1(c, OP_flatten, case_image(c, length, 1, 1), NULL);
+}
+
+static Ref case_labels(Case *c) {
+    Attr label = {.input = {INPUT_LABEL, type_make(DT_I32, 1, (const int32_t[]){BATCH})}};
+    return graph_add(c->g, OP_input, 0, NULL, &label, name_of("labels"), (Span){0}, NULL);
+}
+
+static Ref case_fill(Case *c, double value, bool per_picture, const Type *type) {
+    Attr attr = {.fill = {value, per_picture, type_make(type->dtype, type->rank, type->dim)}};
+    return graph_add(c->g, OP_fill, 0, NULL, &attr, name_of("fill"), (Span){0}, NULL);
+}
+
+/* ---- shapes for operators that take any ------------------------------------------------------------------------- */
+
+typedef struct Shape {
+    int32_t n, c, h, w;
+} Shape;
+static const Shape shapes[] = {{1, 1, 1, 1}, {2, 3, 5, 4},  {5, 7, 1, 1},  {1, 17, 3, 7}, {2, 33, 2, 2}, {5, 1, 6, 3},
+                               {1, 7, 5, 1}, {2, 17, 1, 6}, {5, 3, 4, 4},  {1, 33, 3, 3}, {2, 1, 7, 2},  {1, 3, 11, 5},
+                               {1, 16, 4, 5}, {2, 32, 3, 1}, {1, 8, 2, 3}, {2, 4, 3, 3}};
+enum { N_SHAPES = ARRAY_LEN(shapes) };
+
+static Ref case_any(Case *c, int i) {
+    Shape s = shapes[i % N_SHAPES];
+    c->n = s.n;
+    return case_pictures(c, i, s.c, s.h, s.w);
+}
+
+/* Rank 4, and in every fourth case rank 2. */
+static Ref case_any_rank(Case *c, int i) {
+    Ref x = case_any(c, i);
+    return i % 4 == 3 ? case_op1(c, OP_flatten, x, NULL) : x;
+}
+
+static Ref case_like(Case *c, Ref x) {
+    Type t = *case_type(c, x);
+    if (!type_batched(&t)) return case_param(c, "", PARAM_BUFFER, t.rank, t.dim);
+    if (t.rank == 2) return case_features(c, t.dim[1]);
+    return case_stored(c, case_image(c, t.dim[1], t.dim[2], t.dim[3]));
+}
+
+/* ---- sources ---------------------------------------------------------------------------------------------------- */
+
+static Ref build_input(Case *c, int i) { return case_any(c, 3 * (i / 3) + 1 + i % 2); }
+
+/* A parameter that is read as it is: by a copy that is not fused. */
+static Ref build_param(Case *c, int i) {
+    Attr twice = {.scale = {.alpha = 2}};
+    Shape s = shapes[i];
+    const int32_t dim[] = {s.c, s.h, s.w, 2};
+    return case_op1(c, OP_scale, case_param(c, "", PARAM_WEIGHT, 1 + i % 4, dim), &twice);
+}
+
+/* Read by an element-wise node, by another node, or an output as it is. */
+static Ref build_fill(Case *c, int i) {
+    Ref x = case_any_rank(c, i), f = case_fill(c, 0.3, i % 2, case_type(c, x));
+    case_output(c, f);
+    if (i % 3 == 0) return case_op2(c, OP_add, x, f, NULL);
+    return i % 3 == 1 ? case_stored(c, f) : case_op2(c, OP_sub, f, x, NULL);
+}
+
+/* ---- contractions ----------------------------------------------------------------------------------------------- */
+
+typedef struct ConvShape {
+    int32_t n, c, h, w, o;
+    ConvAttr a;
+} ConvShape;
+#define CONV(kh, kw, sh, sw, dh, dw, t, b, l, r, g) {{kh, kw}, {sh, sw}, {dh, dw}, {t, b, l, r}, g, 0, 0, 0}
+static const ConvShape convs[] = {
+    {1, 1, 1, 1, 1, CONV(1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1)},
+    {2, 3, 7, 5, 7, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)},
+    {1, 17, 7, 9, 33, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)},
+    {1, 7, 6, 9, 3, CONV(3, 1, 2, 3, 1, 1, 0, 1, 0, 0, 1)},
+    {5, 3, 4, 5, 1, CONV(4, 5, 1, 1, 1, 1, 0, 0, 0, 0, 1)},        /* the kernel covers the picture */
+    {2, 1, 5, 5, 17, CONV(5, 5, 1, 1, 1, 1, 0, 0, 0, 0, 1)},
+    {1, 17, 3, 3, 17, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 17)},     /* depthwise */
+    {2, 33, 7, 6, 33, CONV(3, 3, 2, 2, 1, 1, 0, 1, 1, 1, 33)},
+    {1, 3, 5, 9, 3, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 3)},
+    {5, 16, 5, 4, 16, CONV(2, 3, 1, 2, 2, 1, 1, 2, 0, 1, 16)},
+    {2, 2, 3, 3, 2, CONV(3, 3, 3, 3, 1, 1, 2, 2, 2, 2, 2)},
+    {2, 6, 7, 8, 4, CONV(2, 3, 4, 1, 1, 2, 1, 0, 2, 1, 2)},        /* groups that fill no block */
+    {1, 33, 2, 2, 3, CONV(1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 3)},
+    {2, 4, 5, 5, 8, CONV(3, 3, 2, 2, 1, 1, 0, 2, 1, 0, 4)},
+    {1, 32, 5, 6, 64, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2)},      /* groups that fill blocks of 16, of 8, of 4 */
+    {2, 16, 5, 5, 16, CONV(3, 3, 1, 2, 1, 1, 1, 1, 1, 1, 2)},
+    {1, 8, 6, 5, 12, CONV(1, 3, 1, 1, 1, 1, 0, 0, 1, 1, 2)},
+    {1, 3, 11, 10, 2, CONV(5, 5, 4, 3, 1, 1, 2, 2, 2, 2, 1)},      /* strides, dilations, pads */
+    {5, 1, 5, 6, 3, CONV(3, 3, 1, 1, 2, 2, 2, 2, 2, 2, 1)},
+    {1, 3, 9, 4, 33, CONV(2, 2, 3, 2, 3, 1, 0, 0, 0, 1, 1)},
+    {2, 7, 1, 13, 3, CONV(1, 7, 1, 4, 1, 1, 0, 0, 3, 3, 1)},
+    {1, 16, 9, 9, 16, CONV(3, 3, 4, 4, 2, 2, 1, 1, 1, 1, 1)},
+    {2, 17, 7, 7, 16, CONV(1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1)},
+    {1, 3, 23, 19, 20, CONV(7, 7, 2, 2, 1, 1, 3, 3, 3, 3, 1)},
+    {1, 16, 2, 31, 64, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)},     /* wide and deep enough for whole tiles and a tail */
+    {1, 33, 6, 14, 96, CONV(1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1)},
+    {5, 8, 2, 2, 40, CONV(2, 2, 1, 1, 1, 1, 1, 0, 0, 1, 1)},
+};
+enum { N_CONVS = ARRAY_LEN(convs) };
+
+static Attr conv_attr(const ConvShape *s) {
+    Attr attr = {.conv = s->a};
+    attr.conv.in_c = s->c;
+    attr.conv.in_h = s->h;
+    attr.conv.in_w = s->w;
+    return attr;
+}
+
+static Ref conv_weight(Case *c, const ConvShape *s) {
+    return case_param(c, "", PARAM_WEIGHT, 4, (const int32_t[]){s->o, s->c / s->a.groups, s->a.kernel[0], s->a.kernel[1]});
+}
+
+/* The first way round plain pictures, then pictures in blocks. */
+static Ref conv_x(Case *c, int i) {
+    const ConvShape *s = &convs[i % N_CONVS];
+    c->n = s->n;
+    return case_pictures(c, i < N_CONVS ? 0 : 1 + i % 2, s->c, s->h, s->w);
+}
+
+static Ref build_conv(Case *c, int i) {
+    const ConvShape *s = &convs[i % N_CONVS];
+    Attr attr = {.conv = s->a};
+    Ref x = conv_x(c, i);
+    return case_op2(c, OP_conv, x, conv_weight(c, s), &attr);
+}
+
+/* Something of the shape of the convolution's result. */
+static Ref conv_dy(Case *c, int i) {
+    const ConvShape *s = &convs[i % N_CONVS];
+    int32_t out[2];
+    for (int d = 0; d < 2; d++) {
+        int32_t size = (d ? s->w : s->h) + s->a.pad[2 * d] + s->a.pad[2 * d + 1];
+        out[d] = (size - s->a.dilation[d] * (s->a.kernel[d] - 1) - 1) / s->a.stride[d] + 1;
+    }
+    c->n = s->n;
+    return case_pictures(c, 1 + i % 2, s->o, out[0], out[1]);
+}
+
+static Ref build_conv_dgrad(Case *c, int i) {
+    const ConvShape *s = &convs[i % N_CONVS];
+    Attr attr = conv_attr(s);
+    Ref w = conv_weight(c, s), dy = conv_dy(c, i);
+    return case_op2(c, OP_conv_dgrad, dy, case_op1(c, OP_swap_io, w, &attr), &attr);
+}
+
+static Ref build_conv_wgrad(Case *c, int i) {
+    Attr attr = conv_attr(&convs[i % N_CONVS]);
+    Ref dy = conv_dy(c, i), x = conv_x(c, i);
+    return case_op2(c, OP_conv_wgrad, dy, x, &attr);
+}
+
+/* The weight lies as its convolution wants it. */
+static Ref build_swap_io(Case *c, int i) {
+    const ConvShape *s = &convs[i];
+    Attr attr = {.conv = s->a};
+    Ref x = conv_x(c, i + N_CONVS), w = conv_weight(c, s);
+    case_output(c, case_op2(c, OP_conv, x, w, &attr));
+    return case_op1(c, OP_swap_io, w, &attr);
+}
+
+/* Rank 2 and rank 4, as in fc(flatten(x), w) and fc(x, w); outputs and pictures in whole tiles and not. */
+static const int32_t fc_outputs[N_SHAPES] = {1, 3, 7, 17, 33, 2, 1, 5, 100, 4, 7, 3, 64, 16, 40, 9};
+static Ref fc_x(Case *c, int i) {
+    Shape s = shapes[i % N_SHAPES];
+    c->n = i < N_SHAPES ? s.n : 17;
+    if (i % 2) return case_pictures(c, i / 2, s.c, s.h, s.w);
+    return case_features(c, s.c * s.h);
+}
+
+static Ref fc_weight(Case *c, int i) {
+    Shape s = shapes[i % N_SHAPES];
+    const int32_t dim[] = {fc_outputs[i % N_SHAPES], i % 2 ? s.c : s.c * s.h, s.h, s.w};
+    return case_param(c, "", PARAM_WEIGHT, i % 2 ? 4 : 2, dim);
+}
+
+static Ref build_fc(Case *c, int i) {
+    Ref x = fc_x(c, i);
+    return case_op2(c, OP_fc, x, fc_weight(c, i), NULL);
+}
+
+static Ref fc_dy(Case *c, int i) {
+    c->n = i < N_SHAPES ? shapes[i % N_SHAPES].n : 17;
+    return case_features(c, fc_outputs[i % N_SHAPES]);
+}
+
+static Ref build_fc_dgrad(Case *c, int i) {
+    Ref dy = fc_dy(c, i);
+    return case_op2(c, OP_fc_dgrad, dy, fc_weight(c, i), NULL);
+}
+
+static Ref build_fc_wgrad(Case *c, int i) {
+    Ref dy = fc_dy(c, i), x = fc_x(c, i);
+    return case_op2(c, OP_fc_wgrad, dy, x, NULL);
+}
+
+/* ---- element-wise ----------------------------------------------------------------------------------------------- */
+
+/* x op y: y like x, a vector, x itself; for mul a convolution's weight and a
+ * vector; two vectors. */
+static Ref build_binary(Case *c, Op op, int i) {
+    Shape s = shapes[i % N_SHAPES];
+    if (i % 5 == 3 && op == OP_mul) {
+        Attr attr = {.conv = CONV(1, 2, 1, 1, 1, 1, 0, 0, 0, 1, 1)};
+        Ref x = case_any(c, i), w = case_param(c, "", PARAM_WEIGHT, 4, (const int32_t[]){7 + i, s.c, 1, 2});
+        Ref scaled = case_op2(c, op, w, case_vector(c, 7 + i), NULL);
+        case_output(c, case_op2(c, OP_conv, x, scaled, &attr));
+        return scaled;
+    }
+    Ref x = i % 5 == 4 ? case_vector(c, s.c) : case_any_rank(c, i);
+    Ref y = i % 5 == 0 || i % 5 == 4 ? case_like(c, x) : i % 5 == 1 ? case_vector(c, type_channels(case_type(c, x))) : x;
+    return case_op2(c, op, x, y, NULL);
+}
+
+static Ref build_add(Case *c, int i) { return build_binary(c, OP_add, i); }
+static Ref build_sub(Case *c, int i) { return build_binary(c, OP_sub, i); }
+static Ref build_mul(Case *c, int i) { return build_binary(c, OP_mul, i); }
+
+static Ref build_scale(Case *c, int i) {
+    Attr attr = {.scale = {0.7 * i - 2, i % 3 ? 0.3 : 0, i % 2}};
+    return case_op1(c, OP_scale, i % 5 == 4 ? case_vector(c, shapes[i].c) : case_any_rank(c, i), &attr);
+}
+
+static Ref build_rsqrt(Case *c, int i) {
+    Ref x = i % 2 ? case_param(c, "var", PARAM_BUFFER, 1, (const int32_t[]){shapes[i].c}) : case_any(c, i);
+    if (!(i % 2)) graph_node(c->g, 1)->name = name_of("image_var");
+    return case_op1(c, OP_rsqrt, x, NULL);
+}
+
+static Ref build_relu(Case *c, int i) { return case_op1(c, OP_relu, case_any_rank(c, i), NULL); }
+
+static Ref build_relu_grad(Case *c, int i) {
+    Ref dy = case_any_rank(c, i);
+    return case_op2(c, OP_relu_grad, dy, case_like(c, dy), NULL);
+}
+
+static Ref case_bn(Case *c, Ref x, double eps) {
+    const int32_t dim[] = {type_channels(case_type(c, x))};
+    Attr attr = {.norm = {eps, 0.1}};
+    Ref in[] = {x, case_vector(c, dim[0]), case_param(c, "var", PARAM_BUFFER, 1, dim), case_vector(c, dim[0]),
+                case_vector(c, dim[0])};
+    return graph_add(c->g, OP_bn, 5, in, &attr, name_of("bn"), (Span){0}, NULL);
+}
+
+static Ref build_bn(Case *c, int i) { return case_bn(c, case_any_rank(c, i), i % 2 ? 1e-5 : 0.1); }
+
+static Ref build_dropout(Case *c, int i) {
+    Attr attr = {.dropout = {0.1 * (i % 8), i}};
+    return case_op1(c, OP_dropout, case_any_rank(c, i), &attr);
+}
+
+/* ---- windows ---------------------------------------------------------------------------------------------------- */
+
+static const struct PoolShape {
+    Shape s;
+    PoolAttr a;
+} pools[] = {
+    {{1, 1, 1, 1}, {{1, 1}, {1, 1}, {0, 0, 0, 0}, false, false, 0, 0}},
+    {{2, 3, 7, 5}, {{3, 3}, {2, 2}, {0, 0, 0, 0}, false, true, 0, 0}},
+    {{1, 7, 6, 9}, {{3, 2}, {2, 3}, {1, 1, 0, 1}, false, false, 0, 0}},
+    {{5, 1, 4, 4}, {{4, 4}, {1, 1}, {0, 0, 0, 0}, false, false, 0, 0}},
+    {{1, 17, 3, 6}, {{2, 2}, {2, 2}, {0, 0, 0, 0}, true, false, 0, 0}},
+    {{2, 3, 8, 7}, {{3, 3}, {2, 2}, {0, 0, 0, 0}, true, true, 0, 0}},
+    {{1, 33, 5, 5}, {{3, 3}, {1, 1}, {1, 1, 1, 1}, false, true, 0, 0}},
+    {{1, 2, 11, 10}, {{5, 3}, {4, 4}, {2, 1, 1, 2}, true, true, 0, 0}},
+    {{5, 7, 2, 3}, {{2, 3}, {3, 1}, {1, 0, 2, 2}, false, false, 0, 0}},
+    {{2, 1, 9, 2}, {{3, 1}, {3, 2}, {2, 2, 0, 0}, true, false, 0, 0}},
+    {{1, 3, 1, 12}, {{1, 4}, {1, 3}, {0, 0, 3, 0}, true, true, 0, 0}},
+    {{2, 5, 6, 6}, {{3, 3}, {4, 4}, {0, 1, 1, 0}, false, true, 0, 0}},
+    {{1, 17, 20, 18}, {{17, 16}, {2, 1}, {3, 0, 0, 5}, false, false, 0, 0}},   /* an index needs more than a byte */
+};
+
+static Ref pool_x(Case *c, int i) {
+    Shape s = pools[i].s;
+    c->n = s.n;
+    return case_pictures(c, i, s.c, s.h, s.w);
+}
+
+static Attr pool_attr(int i) {
+    Attr attr = {.pool = pools[i].a};
+    attr.pool.in_h = pools[i].s.h;
+    attr.pool.in_w = pools[i].s.w;
+    return attr;
+}
+
+static Ref build_pool(Case *c, Op op, int i) {
+    Attr attr = {.pool = pools[i].a};
+    return case_op1(c, op, pool_x(c, i), &attr);
+}
+
+static Ref build_maxpool(Case *c, int i) { return build_pool(c, OP_maxpool, i); }
+static Ref build_avgpool(Case *c, int i) { return build_pool(c, OP_avgpool, i); }
+static Ref build_maxpool_index(Case *c, int i) { return build_pool(c, OP_maxpool_index, i); }
+
+static Ref pool_dy(Case *c, Ref pooled, int i) {
+    Type t = *case_type(c, pooled);
+    return case_pictures(c, 1 + i % 2, t.dim[1], t.dim[2], t.dim[3]);
+}
+
+static Ref build_maxpool_grad(Case *c, int i) {
+    Attr attr = pool_attr(i);
+    Ref index = build_maxpool_index(c, i);
+    return case_op2(c, OP_maxpool_grad, pool_dy(c, index, i), index, &attr);
+}
+
+static Ref build_avgpool_grad(Case *c, int i) {
+    Attr attr = pool_attr(i);
+    Ref y = build_avgpool(c, i);
+    case_output(c, y);
+    return case_op1(c, OP_avgpool_grad, pool_dy(c, y, i), &attr);
+}
+
+static Attr lrn_attr(int i) { return (Attr){.lrn = {1 + i % 6, 0.5 + 0.1 * i, 0.75, 1 + i % 2}}; }
+
+static Ref build_lrn(Case *c, int i) {
+    Attr attr = lrn_attr(i);
+    return case_op1(c, OP_lrn, case_any(c, i), &attr);
+}
+
+static Ref build_lrn_grad(Case *c, int i) {
+    Attr attr = lrn_attr(i);
+    Ref dy = case_any(c, i);
+    return case_op2(c, OP_lrn_grad, dy, case_like(c, dy), &attr);
+}
+
+/* ---- shape ------------------------------------------------------------------------------------------------------ */
+
+static Ref build_flatten(Case *c, int i) { return case_op1(c, OP_flatten, case_any(c, i), NULL); }
+
+static Ref build_reshape(Case *c, int i) {
+    Shape s = shapes[i];
+    Attr attr = {.shape = {lab_type(4, (const int32_t[]){BATCH, s.w, s.c, s.h})}};
+    return case_op1(c, OP_reshape, case_op1(c, OP_flatten, case_any(c, i), NULL), &attr);
+}
+
+/* One to four tensors; in every third case the first comes twice; once more than a kernel has arguments. */
+static Ref build_concat(Case *c, int i) {
+    enum { MANY = 70 };
+    Shape s = shapes[i % N_SHAPES];
+    Ref in[MANY + 5];
+    int n = i == N_SHAPES ? MANY : 1 + i % 4;
+    c->n = s.n;
+    for (int k = 0; k < n; k++) {
+        in[k] = case_pictures(c, i + k, i % 2 ? s.c : s.c + 2 * (k % 4), s.h, s.w);
+        if (i % 5 == 4) in[k] = case_op1(c, OP_flatten, in[k], NULL);
+    }
+    if (i % 3 == 0) in[n++] = in[0];
+    return graph_add(c->g, OP_concat, n, in, NULL, NULL, (Span){0}, NULL);
+}
+
+/* Channel ranges: inside blocks, at their edges, to the end. */
+static SliceAttr slice_range(int i, int32_t channels) {
+    if (i % 3 == 0) return (SliceAttr){channels / 3, channels - channels / 3 - channels / 4};
+    if (i % 3 == 1) return (SliceAttr){channels / 16 * 16 % channels, channels - channels / 16 * 16 % channels};
+    return (SliceAttr){0, channels > 16 ? 16 : channels};
+}
+
+static Ref build_slice(Case *c, int i) {
+    Ref x = case_any_rank(c, i);
+    Attr attr = {.slice = slice_range(i, type_channels(case_type(c, x)))};
+    return case_op1(c, OP_slice, x, &attr);
+}
+
+static Ref build_pad_channels(Case *c, int i) {
+    Ref x = case_any_rank(c, i);
+    int32_t from = i % 4 == 3 ? 16 : i % 4;
+    Attr attr = {.slice = {from, type_channels(case_type(c, x)) + from + i % 2}};
+    return case_op1(c, OP_pad_channels, x, &attr);
+}
+
+/* ---- reductions ------------------------------------------------------------------------------------------------- */
+
+static Ref build_mean(Case *c, int i) { return case_op1(c, OP_mean, case_any_rank(c, i), NULL); }
+static Ref build_var(Case *c, int i) { return case_op1(c, OP_var, case_any_rank(c, i), NULL); }
+static Ref build_channel_sum(Case *c, int i) { return case_op1(c, OP_channel_sum, case_any_rank(c, i), NULL); }
+
+static Ref build_channel_dot(Case *c, int i) {
+    Ref x = case_any_rank(c, i);
+    return case_op2(c, OP_channel_dot, x, case_like(c, x), NULL);
+}
+
+static Ref build_spread(Case *c, int i) {
+    Shape s = shapes[i];
+    c->n = s.n;
+    Attr attr = {.shape = {lab_type(i % 4 == 3 ? 2 : 4, (const int32_t[]){BATCH, s.c, s.h, s.w})}};
+    return case_op1(c, OP_spread, case_vector(c, s.c), &attr);
+}
+
+/* ---- classification --------------------------------------------------------------------------------------------- */
+
+static Ref build_softmax(Case *c, int i) { return case_op1(c, OP_softmax, case_any_rank(c, i), NULL); }
+
+static Ref build_softmax_grad(Case *c, int i) {
+    Ref dy = case_any_rank(c, i);
+    return case_op2(c, OP_softmax_grad, dy, case_op1(c, OP_softmax, case_like(c, dy), NULL), NULL);
+}
+
+/* Labels are 0, 1, 2, ..., so with one or two classes some are none. */
+static const int32_t classes[] = {1, 3, 7, 17, 33, 2, 10, 5, 3, 4, 100, 16};
+
+static Ref case_logits(Case *c, int i) {
+    c->n = i == 0 ? 1 : shapes[i].n + 3;
+    return case_features(c, classes[i]);
+}
+
+static Ref build_cross_entropy(Case *c, int i) {
+    Attr attr = {.loss = {0.05 * (i % 4)}};
+    Ref x = case_logits(c, i);
+    return case_op2(c, OP_cross_entropy, x, case_labels(c), &attr);
+}
+
+static Ref build_cross_entropy_grad(Case *c, int i) {
+    Attr attr = {.loss = {0.05 * (i % 4)}}, twice = {.scale = {2, 0.5, true}};
+    Ref x = case_logits(c, i), labels = case_labels(c);
+    const Type t = type_make(DT_F32, 1, (const int32_t[]){BATCH});
+    Ref dloss = case_fill(c, 0.5, i % 2, &t);
+    if (i % 3 == 0) dloss = case_op1(c, OP_scale, case_op2(c, OP_cross_entropy, x, labels, &attr), &twice);
+    return graph_op3(c->g, OP_cross_entropy_grad, x, labels, dloss, &attr, x);
+}
+
+/* ---- effects ---------------------------------------------------------------------------------------------------- */
+
+static void case_sgd(Case *c, Ref w, Ref gradient, int i) {
+    Attr rate = {.input = {INPUT_LR, lab_type(0, NULL)}};
+    Attr attr = {.sgd = {.momentum = i % 3 ? 0.9 : 0, .weight_decay = i % 2 ? 0.01 : 0, .lr_scale = i % 4 ? 1 : 0.5,
+                         .nesterov = i % 3 == 2}};
+    Type t = *case_type(c, w);
+    Ref lr = graph_add(c->g, OP_input, 0, NULL, &rate, name_of("lr"), (Span){0}, NULL);
+    Ref in[] = {w, gradient, case_param(c, ".momentum", PARAM_MOMENTUM, t.rank, t.dim), lr};
+    graph_add(c->g, OP_sgd, 4, in, &attr, NULL, (Span){0}, NULL);
+}
+
+/* Weights of convolutions and fully connected layers with their own gradients, vectors with sums. */
+static Ref build_sgd(Case *c, int i) {
+    if (i % 3 == 0) {
+        Ref dy = case_any_rank(c, i);
+        case_sgd(c, case_vector(c, type_channels(case_type(c, dy))), case_op1(c, OP_channel_sum, dy, NULL), i);
+    } else if (i % 3 == 1) {
+        const ConvShape *s = &convs[i];
+        Attr attr = conv_attr(s);
+        Ref x = conv_x(c, i + i % 2 * N_CONVS), w = conv_weight(c, s);
+        case_output(c, case_op2(c, OP_conv, x, w, &attr));
+        case_sgd(c, w, case_op2(c, OP_conv_wgrad, conv_dy(c, i), x, &attr), i);
+    } else {
+        Ref x = fc_x(c, i), w = fc_weight(c, i);
+        case_output(c, case_op2(c, OP_fc, x, w, NULL));
+        case_sgd(c, w, case_op2(c, OP_fc_wgrad, fc_dy(c, i), x, NULL), i);
+    }
+    return 0;
+}
+
+static Ref build_ema(Case *c, int i) {
+    Ref x = case_any_rank(c, i), value = case_op1(c, i % 2 ? OP_mean : OP_var, x, NULL);
+    Attr attr = {.ema = {0.1, i % 2 == 0, (int32_t)(type_elements(case_type(c, x)) / type_channels(case_type(c, x)))}};
+    case_op2(c, OP_ema, case_vector(c, type_channels(case_type(c, x))), value, &attr);
+    return 0;
+}
+
+typedef Ref Build(Case *c, int i);
+static const struct OpCases {
+    Build *build;
+    int n;
+    bool contraction;
+} op_cases[OP_COUNT] = {
+    [OP_input] = {build_input, N_SHAPES, false},
+    [OP_param] = {build_param, N_SHAPES, false},
+    [OP_fill] = {build_fill, N_SHAPES, false},
+    [OP_conv] = {build_conv, 2 * N_CONVS, true},
+    [OP_conv_dgrad] = {build_conv_dgrad, N_CONVS, true},
+    [OP_conv_wgrad] = {build_conv_wgrad, 2 * N_CONVS, true},
+    [OP_fc] = {build_fc, 2 * N_SHAPES, true},
+    [OP_fc_dgrad] = {build_fc_dgrad, 2 * N_SHAPES, true},
+    [OP_fc_wgrad] = {build_fc_wgrad, 2 * N_SHAPES, true},
+    [OP_swap_io] = {build_swap_io, N_CONVS, false},
+    [OP_add] = {build_add, 2 * N_SHAPES, false},
+    [OP_sub] = {build_sub, N_SHAPES, false},
+    [OP_mul] = {build_mul, 2 * N_SHAPES, false},
+    [OP_scale] = {build_scale, N_SHAPES, false},
+    [OP_rsqrt] = {build_rsqrt, N_SHAPES, false},
+    [OP_relu] = {build_relu, N_SHAPES, false},
+    [OP_relu_grad] = {build_relu_grad, N_SHAPES, false},
+    [OP_bn] = {build_bn, N_SHAPES, false},
+    [OP_dropout] = {build_dropout, N_SHAPES, false},
+    [OP_maxpool] = {build_maxpool, ARRAY_LEN(pools), false},
+    [OP_maxpool_index] = {build_maxpool_index, ARRAY_LEN(pools), false},
+    [OP_maxpool_grad] = {build_maxpool_grad, ARRAY_LEN(pools), false},
+    [OP_avgpool] = {build_avgpool, ARRAY_LEN(pools), false},
+    [OP_avgpool_grad] = {build_avgpool_grad, ARRAY_LEN(pools), false},
+    [OP_lrn] = {build_lrn, N_SHAPES, false},
+    [OP_lrn_grad] = {build_lrn_grad, N_SHAPES, false},
+    [OP_flatten] = {build_flatten, N_SHAPES, false},
+    [OP_reshape] = {build_reshape, N_SHAPES, false},
+    [OP_concat] = {build_concat, N_SHAPES + 1, false},
+    [OP_slice] = {build_slice, N_SHAPES, false},
+    [OP_pad_channels] = {build_pad_channels, N_SHAPES, false},
+    [OP_mean] = {build_mean, N_SHAPES, false},
+    [OP_var] = {build_var, N_SHAPES, false},
+    [OP_channel_sum] = {build_channel_sum, N_SHAPES, false},
+    [OP_channel_dot] = {build_channel_dot, N_SHAPES, false},
+    [OP_spread] = {build_spread, N_SHAPES, false},
+    [OP_softmax] = {build_softmax, N_SHAPES, false},
+    [OP_softmax_grad] = {build_softmax_grad, N_SHAPES, false},
+    [OP_cross_entropy] = {build_cross_entropy, ARRAY_LEN(classes), false},
+    [OP_cross_entropy_grad] = {build_cross_entropy_grad, ARRAY_LEN(classes), false},
+    [OP_sgd] = {build_sgd, N_SHAPES, false},
+    [OP_ema] = {build_ema, N_SHAPES, false},
+};
+
+#endif

@@ -1,0 +1,136 @@
+/* Every operator of ir/ops.def, fused chains and whole small nets: what the passes and the code generator make of them
+ * against the double interpreter of graphs, for targets of 16, 8 and 4 lanes.
+ *
+ * Sums of products must come within their rounding error bound of the true value (lab_limit), and be exact on small whole
+ * numbers; everything else within 1e-5 of the largest number of the tensor. An argument runs what its text begins. */
+#include <CUnit/Basic.h>
+
+#include "kernel_cases.h"
+#include "kernel_lab.h"
+
+enum { MIN_CASES = 10, MAX_WANTS = 3 };
+static const double tolerance = 1e-5;
+static const char *only = "";
+
+typedef struct Target {
+    const char *name;
+    bool runs;               /* this processor can */
+    const Machine *machine;
+} Target;
+static Target targets[] = {{"native", true, NULL}, {"x86-64-v3", false, NULL}, {"x86-64-v2", false, NULL}};
+enum { N_TARGETS = ARRAY_LEN(targets) };
+static const int opt_levels[] = {0, 2, 3};
+enum { N_LEVELS = ARRAY_LEN(opt_levels) };
+
+static void find_targets(Arena *a) {
+#if defined(__x86_64__)
+    targets[1].runs = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    targets[2].runs = __builtin_cpu_supports("sse4.2");
+#endif
+    for (int i = 0; i < N_TARGETS; i++) {
+        const char *error = "this processor cannot run it";
+        if (targets[i].runs) targets[i].machine = target_machine(a, targets[i].name, &error);
+        if (!targets[i].machine) printf("skipped: %s: %s\n", targets[i].name, error);
+        else printf("%s: %d lanes\n", targets[i].name, targets[i].machine->vector_lanes);
+    }
+}
+
+static bool chosen(const char *what) { return strncmp(what, only, strlen(only)) == 0; }
+
+static Unit *new_unit(Arena *a, const Machine *m) {
+    static const Options options = {.opt_level = 2, .max_batch = 32};
+    Unit *u = NEW(a, Unit);
+    *u = (Unit){.arena = a, .diags = diag_new(a), .opt = &options, .machine = m, .name = name_of("lab")};
+    return u;
+}
+
+/* ---- graphs through the passes from layout on ------------------------------------------------------------------- */
+
+static bool stage(Unit *u, const char *name, const Want *w) {
+    uint64_t digest = 0;
+    ice_context(name, w->trial->what);
+    bool good = lab_verify(u->arena, u->program[0]) && lab_run(w, lab_planned(u, ENTRY_INFER), NULL, 1, &digest);
+    if (!good) printf("\n  %s, %s, after %s ", w->trial->what, u->machine->cpu, name);
+    return good;
+}
+
+static bool check_on(const Trial *t, const Machine *m, int opt_level, const Want *want, int n_want) {
+    Arena *a = arena_new();
+    Unit *u = new_unit(a, m);
+    u->graph[ENTRY_INFER] = graph_clone(a, t->g);
+    ice_context("layout and fuse", t->what);
+    pass_layout(u, ENTRY_INFER);
+    graph_compact(u->graph[ENTRY_INFER], a);
+    pass_fuse(u, ENTRY_INFER);
+    graph_compact(u->graph[ENTRY_INFER], a);
+    const char *broken = graph_verify(a, u->graph[ENTRY_INFER]);
+    if (broken) printf("\n  %s: %s", t->what, broken);
+    bool good = !broken;
+    if (good) pass_lower(u, ENTRY_INFER);
+    good = good && stage(u, "lower", &want[0]);
+    if (good) pass_tile(u, ENTRY_INFER);
+    good = good && stage(u, "tile", &want[0]);
+    if (good) pass_vectorise(u, ENTRY_INFER), pass_parallel(u, ENTRY_INFER);
+    good = good && stage(u, "parallel", &want[0]);
+    if (good && !lab_run_compiled(want, n_want, lab_planned(u, ENTRY_INFER), m, opt_level)) {
+        printf("\n  %s, %s, compiled at -O%d ", t->what, m->cpu, opt_level);
+        good = false;
+    }
+    arena_free(a);
+    return good;
+}
+
+/* On all targets; each takes another level of optimisation, and over the cases of an operator each takes all. Compiled code
+ * also runs for another number of pictures, and sums of products on whole numbers. */
+static bool check(const Trial *t, int i) {
+    Arena *a = arena_new();
+    Trial other = *t;
+    other.n = t->n == 1 ? 3 : 1;
+    Want want[MAX_WANTS] = {lab_want(a, t, DATA_RANDOM), lab_want(a, &other, DATA_RANDOM)};
+    int n_want = 2;
+    if (t->contraction) want[n_want++] = lab_want(a, t, DATA_WHOLE);
+    bool good = true;
+    for (int k = 0; k < N_TARGETS; k++)
+        if (targets[k].machine)
+            good = check_on(t, targets[k].machine, opt_levels[(i + k) % N_LEVELS], want, n_want) && good;
+    arena_free(a);
+    return good;
+}
+
+static bool check_case(const char *what, Build *build, int i, bool contraction) {
+    Arena *a = arena_new();
+    Case c = {.g = graph_new(a, name_of("infer")), .n = 1};
+    Ref y = build(&c, i);
+    if (y) case_output(&c, y);
+    Trial t = {.what = arena_printf(a, "%s, case %d", what, i), .g = c.g, .n = c.n, .steps = 1, .contraction = contraction,
+               .tolerance = tolerance};
+    bool good = check(&t, i);
+    arena_free(a);
+    return good;
+}
+
+static void test_operators(void) {
+    for (int op = 1; op < OP_COUNT; op++) {
+        const struct OpCases *o = &op_cases[op];
+        if (o->n < MIN_CASES) printf("\n  %s has %d cases, needs %d ", op_info[op].name, o->n, MIN_CASES);
+        CU_ASSERT(o->n >= MIN_CASES);
+        for (int i = 0; i < o->n && chosen(op_info[op].name); i++)
+            CU_ASSERT(check_case(op_info[op].name, o->build, i, o->contraction));
+    }
+}
+
+/* The tests of tests: a wrong number, a wrong pad and a missing output are seen. */
+
+int main(int argc, char **argv) {
+    if (argc > 1) only = argv[1];
+    Arena *a = arena_new();
+    find_targets(a);
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("kernels", NULL, NULL);
+    CU_add_test(suite, "every operator", test_operators);
+    CU_basic_run_tests();
+    int failed = (int)CU_get_number_of_failures();
+    CU_cleanup_registry();
+    arena_free(a);
+    return failed > 0;
+}
