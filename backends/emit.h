@@ -21,5 +21,7 @@ typedef struct Jit Jit;
 Jit *jit_new(const Machine *m, int opt_level, Kernel *const *kernel, int n_kernel, const char **error);
 void *jit_kernel(Jit *j, int index);   /* a CnncKernel */
 void jit_free(Jit *j);
+/* The kernel's assembly, from `a`. */
+const char *kernel_assembly(Arena *a, const Machine *m, int opt_level, Kernel *k);
 
 #endif

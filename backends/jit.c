@@ -12,13 +12,14 @@ struct Jit {
     int n;
 };
 
-static LLVMMemoryBufferRef compiled(Arena *a, const Machine *m, int opt_level, Kernel *const *kernel, int n) {
+static LLVMMemoryBufferRef compiled(Arena *a, const Machine *m, int opt_level, Kernel *const *kernel, int n,
+                                    LLVMCodeGenFileType type) {
     LLVMTargetMachineRef tm = llvm_machine_new(m->cpu, m->features, opt_level);
     Module *module = llvm_compile(a, m, tm, opt_level, kernel, n, 0, 1);
-    LLVMMemoryBufferRef object = llvm_code(module, tm, LLVMObjectFile);
+    LLVMMemoryBufferRef code = llvm_code(module, tm, type);
     llvm_module_free(module);
     LLVMDisposeTargetMachine(tm);
-    return object;
+    return code;
 }
 
 /* Functions that code for small processors calls, like fmaf, are those of this process. */
@@ -49,7 +50,7 @@ Jit *jit_new(const Machine *m, int opt_level, Kernel *const *kernel, int n_kerne
     j->n = n_kernel;
     j->address = NEW_ARRAY(a, void *, n_kernel + 1);
     LLVMErrorRef failed = LLVMOrcCreateLLJIT(&j->lljit, NULL);
-    if (!failed) failed = fill(j, compiled(a, m, opt_level, kernel, n_kernel));
+    if (!failed) failed = fill(j, compiled(a, m, opt_level, kernel, n_kernel, LLVMObjectFile));
     if (!failed) return j;
     char *text = LLVMGetErrorMessage(failed);
     *error = name_of(text);
@@ -63,4 +64,12 @@ void *jit_kernel(Jit *j, int index) { return j->address[index]; }
 void jit_free(Jit *j) {
     if (j->lljit) LLVMConsumeError(LLVMOrcDisposeLLJIT(j->lljit));
     arena_free(j->arena);
+}
+
+const char *kernel_assembly(Arena *a, const Machine *m, int opt_level, Kernel *k) {
+    llvm_start();
+    LLVMMemoryBufferRef code = compiled(a, m, opt_level, &k, 1, LLVMAssemblyFile);
+    const char *text = arena_strndup(a, LLVMGetBufferStart(code), LLVMGetBufferSize(code));
+    LLVMDisposeMemoryBuffer(code);
+    return text;
 }

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "emit.h"
 #include "llvm_target.h"
 
 /* What LLVM writes to stderr while a target machine is made for `cpu`: for "help" the names of all processors, which it
@@ -53,19 +54,12 @@ static const char *unknown(Arena *a, const char *march, const char *const *name,
 
 /* Assembly of void f(ptr p): *p = fma(*p, *p, *p) on 16 floats. */
 static const char *probe(Arena *a, Machine *m) {
-    LLVMTargetMachineRef tm = llvm_machine_new(m->cpu, m->features, 2);
     Kernel *k = kernel_new(a, name_of("probe"));
     int32_t x = kernel_add_buf(k, name_of("x"), BUF_ARG, DT_F32, 16, false), v = kernel_add_var(k, "i");
     const Expr *at = ex_var(k, v), *load = ex_load(k, x, at);
     Stmt *body = st_store(k, x, at, ex3(k, EX_fma, load, load, load));
     st_append(k, k->body, st_for(k, v, ex_int(k, 0), ex_int(k, 16), LOOP_VECTOR, ROLE_LANE, body));
-    Module *module = llvm_compile(a, m, tm, 2, &k, 1, 0, 1);
-    LLVMMemoryBufferRef code = llvm_code(module, tm, LLVMAssemblyFile);
-    const char *text = arena_strndup(a, LLVMGetBufferStart(code), LLVMGetBufferSize(code));
-    LLVMDisposeMemoryBuffer(code);
-    llvm_module_free(module);
-    LLVMDisposeTargetMachine(tm);
-    return text;
+    return kernel_assembly(a, m, 2, k);
 }
 
 /* Named processors say in `features` what a program must find before it runs, as the native one does; LLVM knows it all

@@ -134,6 +134,56 @@ static void check_near(const char *text, float tolerance) {
 
 static void check(const char *text) { check_near(text, 0); }
 
+/* ---- machine code ---- */
+
+static int count(const char *text, const char *what) {
+    int n = 0;
+    for (const char *p = strstr(text, what); p; p = strstr(p + 1, what)) n++;
+    return n;
+}
+
+/* Lines of text with both words. */
+static int count_lines(const char *text, const char *a, const char *b) {
+    int n = 0;
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        const char *line = arena_strndup(arena, text, length);
+        n += strstr(line, a) && strstr(line, b);
+        text += length + (text[length] != 0);
+    }
+    return n;
+}
+
+/* A 3x3 convolution, 64 channels in blocks of 16, 56x56 pixels: all accumulators stay in registers, a weight vector is
+ * loaded once for all pixels of the tile and a pixel is broadcast once for all its blocks. A new LLVM that spills shows
+ * here and not as a slow program. */
+static void test_no_spills(void) {
+    static const struct { int blocks, pixels; } tile[] = {{4, 6}, {2, 14}, {3, 8}, {1, 24}};
+    const char *error = NULL;
+    const Machine *m = target_machine(arena, "x86-64-v4", &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    for (int i = 0; i < ARRAY_LEN(tile); i++) {
+        int b = tile[i].blocks, p = tile[i].pixels;
+        const char *text = kernel_assembly(arena, m, 2, kernel_of(arena_printf(arena,
+            "kernel conv {\n  arg x f32 215296\n  arg w f32 36864\n  arg y f32 215296 written\n  reg acc f32 %d\n"
+            "  for h in 0..56 parallel task { for q in 0..2 serial {\n"
+            "    for p in 0..%d unroll point { for c in 0..%d unroll block { for l in 0..16 vector lane {\n"
+            "      acc[%d*p + 16*c + l] = 0.0\n    } } }\n"
+            "    for k in 0..4 serial reduce { for kh in 0..3 serial reduce { for kw in 0..3 serial reduce {\n"
+            "     for i in 0..16 unroll reduce { for p in 0..%d unroll point { for c in 0..%d unroll block {\n"
+            "      for l in 0..16 vector lane {\n"
+            "       acc[%d*p + 16*c + l] = fma(x[53824*k + 928*h + 928*kh + %d*q + 16*p + 16*kw + i],\n"
+            "                                  w[9216*c + 2304*k + 768*kh + 256*kw + 16*i + l], acc[%d*p + 16*c + l])\n"
+            "      } } } } } } }\n"
+            "    for p in 0..%d unroll point { for c in 0..%d unroll block { for l in 0..16 vector lane {\n"
+            "      y[53824*c + 928*h + %d*q + 16*p + l + 944] = acc[%d*p + 16*c + l]\n    } } } } }\n}\n",
+            16 * b * p, p, b, 16 * b, p, b, 16 * b, 16 * p, 16 * b, p, b, 16 * p, 16 * b)));
+        CU_ASSERT_EQUAL(count(text, "vfmadd"), 16 * b * p);
+        CU_ASSERT_EQUAL(count_lines(text, "zmm", "(%rsp)"), 0);
+        CU_ASSERT_EQUAL(count(text, "vbroadcastss") + count(text, "{1to16}"), 16 * p);
+    }
+}
+
 /* ---- expressions ---- */
 
 /* One expression for element i of `n`, with x, z f32, t i32, u u8 of 64 elements, in a loop of the given mode; the result
@@ -426,7 +476,7 @@ int main(void) {
         {"register tiles", test_register_tile}, {"parallel nests", test_parallel_nests}, {"windows", test_windows},
         {"lane sums", test_lane_sums}, {"lane by lane", test_lane_by_lane}, {"scratch", test_scratch},
         {"many terms", test_many_terms}, {"exp and log", test_exp_and_log}, {"special values", test_special_values},
-        {"max of NaN", test_max_of_nan}, {"philox", test_philox}, {"targets", test_targets},
+        {"max of NaN", test_max_of_nan}, {"philox", test_philox}, {"targets", test_targets}, {"no spills", test_no_spills},
         {"small processors", test_small_processors}};
     arena = arena_new();
     const char *error = NULL;
