@@ -172,6 +172,8 @@ bool image_open_memory(ImageReader *r, const uint8_t *data, size_t size, const c
     if ((int64_t)*width * *height > IMAGE_PIXEL_LIMIT)
         return !rt_fail(err, RT_LIMIT, "%s: %d x %d pixels, over the limit of %d", name, *width, *height,
                         IMAGE_PIXEL_LIMIT);
+    if (*width == 1 && *height == 1)
+        return !rt_fail(err, RT_DATA, "%s: a picture of 1 x 1 pixels shows nothing; it is a placeholder", name);
     r->codec = kind;
     r->width = *width;
     r->height = *height;

@@ -1,8 +1,8 @@
 /* Reading picture files: JPEG and PNG, told apart by their first bytes, never by the name.
  *
  * Every input is hostile. A file must be regular, at most 64 MiB, and say at most 2^26 pixels, all before pixels are
- * allocated; a progressive JPEG may have at most 100 scans; nothing but the pixels is interpreted (no EXIF, no
- * profiles, no gamma, no text), and whatever is wrong with what is read is an error with the library's own words:
+ * allocated; a single pixel (what stands for a missing picture on the web) is an error; a progressive JPEG may have at
+ * most 100 scans; nothing but the pixels is interpreted (no EXIF, no profiles, no gamma, no text), and whatever is wrong with what is read is an error with the library's own words:
  * truncated data, bad checksums, palette indices out of range. A JPEG must have an end marker after the rows that were
  * read, so that a file that was cut is found out even when a crop needs only its top.
  *

@@ -120,10 +120,11 @@ static void test_png_kinds(void) {
 }
 
 static void test_tiny(void) {
-    for (int i = 0; i < 4; i++) {
+    static const int side[][2] = {{2, 1}, {500, 1}, {1, 500}, {1, 2}};
+    for (int i = 0; i < 8; i++) {
         const char *path = pic_path("tiny");
-        int w = i == 1 ? 500 : 1, h = i == 2 ? 500 : 1;
-        if (i < 3)
+        int w = side[i / 2][0], h = side[i / 2][1];
+        if (i % 2)
             pic_jpeg(path, (PicJpeg){.width = w, .height = h, .components = 3, .sampling = 2}, paint_smooth);
         else
             pic_png(path, (PicPng){.width = w, .height = h}, paint_smooth);
@@ -131,6 +132,10 @@ static void test_tiny(void) {
         CU_ASSERT(image.width == w && image.height == h);
         image_free(&image);
     }
+    pic_png(pic_path("dot"), (PicPng){.width = 1, .height = 1}, paint_smooth);
+    CU_ASSERT_EQUAL(code_of(pic_path("dot"), "1 x 1 pixels"), RT_DATA);
+    pic_jpeg(pic_path("dot"), (PicJpeg){.width = 1, .height = 1, .components = 3}, paint_smooth);
+    CU_ASSERT_EQUAL(code_of(pic_path("dot"), "1 x 1 pixels"), RT_DATA);
 }
 
 /* ---- parts ---- */
