@@ -5,8 +5,8 @@
  *
  * An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if nothing
  * else it reads depends on the group: then every element can be finished while it is in a register. */
+#include "lower.h"
 #include "order.h"
-#include "pass.h"
 
 typedef struct Fuse {
     Graph *g;
@@ -48,12 +48,24 @@ static bool depends_on(Fuse *f, Ref from, Ref target) {
     return false;
 }
 
+/* Operands and results of r's group, which bound the arguments of its kernel. */
+static int32_t arguments(const Fuse *f, Ref r) {
+    int32_t n = 0;
+    Ref member = r;
+    do {
+        n += graph_node(f->g, member)->n_in + 1;
+        member = (Ref)f->next[member];
+    } while (member != r);
+    return n;
+}
+
 static bool may_join(Fuse *f, Ref user, Ref operand) {
     const Node *n = graph_node(f->g, user), *p = graph_node(f->g, operand);
     const OpInfo *info = &op_info[p->op];
     if (!info->heads && !info->elementwise) return false;
     if (!type_same_shape(&n->type, &p->type) || f->constant[user] != f->constant[operand]) return false;
     if (n->type.layout.b0 != p->type.layout.b0 || n->type.layout.b1 != p->type.layout.b1) return false;
+    if (arguments(f, operand) + n->n_in + 1 > KERNEL_ARGUMENTS) return false;
     for (int32_t i = 0; i < n->n_in; i++)
         if (!same_group(f, n->in[i], operand) && depends_on(f, n->in[i], operand)) return false;
     return true;

@@ -232,7 +232,7 @@ static const Expr *operand_value(Lower *l, const Node *user, Ref operand, const 
 static const Expr *keep(Lower *l, Stmt *seq, const Coord *c, const Type *t, const Expr *value) {
     const Expr *lane = t->layout.b0 > 1 && t->rank > 0 && !type_batched(t) ? c->lane[0] : t->rank > 1 ? c->lane[1] : NULL;
     int64_t lanes = t->layout.b0 > 1 ? t->layout.b0 : t->layout.b1;
-    if (!lane || lane->kind != EX_var) {
+    if (!lane || lane->kind != EX_var || l->one_by_one) {
         lane = ex_int(l->k, 0);
         lanes = 1;
     }

@@ -16,6 +16,8 @@ typedef struct Coord {
     const Expr *lane[2];
 } Coord;
 
+enum { KERNEL_ARGUMENTS = 64 };
+
 typedef struct Lower {
     Unit *u;
     Arena *arena;
@@ -23,7 +25,7 @@ typedef struct Lower {
     Graph *g;
     Kernel *k;                /* being built */
     int32_t *arg_of;          /* node -> argument of k, -1 */
-    int32_t arg_storage[64];  /* argument -> storage */
+    int32_t arg_storage[KERNEL_ARGUMENTS];   /* argument -> storage */
     Ref *member;              /* the group, root first, in topological order */
     int32_t n_member;
     int32_t *uses_inside;     /* node -> uses by members of its own group */
@@ -31,6 +33,7 @@ typedef struct Lower {
     const Expr **value;       /* member -> its value at the element being finished */
     const Coord *at;          /* that element */
     const Expr *const *logical;   /* its logical indices where operands lie in other blocks, else NULL */
+    bool one_by_one;          /* lanes of the result are finished in turn, each with registers of its own */
     int32_t n_temp;
 } Lower;
 

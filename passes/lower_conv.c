@@ -423,7 +423,9 @@ const Expr *lower_fc_dgrad(Lower *l, Ref node, const Expr *const *operand) {
     const Expr *add = ex2(k, EX_add, ex_load(k, sum, zero), ex_load(k, acc, lane[2]));
     st_append(k, finish, nest_wrap(l, &lane_nest[2], st_store(k, sum, zero, add)));
     Coord result = {{pic, f[0], f[1], f[2]}, {zero, i}};
+    l->one_by_one = true;
     st_append(k, finish, lower_finish(l, &result, ex_load(k, sum, zero)));
+    l->one_by_one = false;
     st_append(k, body, finish);
     lower_end(l, nest_wrap(l, &out, body));
     return NULL;
