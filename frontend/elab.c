@@ -1,10 +1,16 @@
 /* Statements, uses of blocks, names of layers, the net. See elab.h and eval.h. */
 #include "elab.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- names ---- */
+
+Name name_join(const char *a, const char *b, const char *c) {
+    char text[2 * MAX_IDENT + 32];
+    snprintf(text, sizeof text, "%.*s%s%.*s", MAX_IDENT, a, b, MAX_IDENT, c);
+    return name_of(text);
+}
 
 /* "conv3": the ordinal counts the nameless ones of that kind in this use of a block. */
 static Name next_ordinal(Elab *e, const char *kind) {
@@ -14,7 +20,9 @@ static Name next_ordinal(Elab *e, const char *kind) {
         count = NEW(e->arena, int32_t);
         table_set(e->arena, &e->scope->ordinals, key, count);
     }
-    return name_format("%s%d", kind, ++*count);
+    char ordinal[16];
+    snprintf(ordinal, sizeof ordinal, "%d", ++*count);
+    return name_join(kind, "", ordinal);
 }
 
 Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at) {
@@ -31,7 +39,7 @@ Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at) {
         exceed(e, at, "E0903", "the name of this layer, with those of its blocks, is too long", MAX_IDENT);
         return NULL;
     }
-    Name name = name_format("%s%s", e->scope->prefix, last);
+    Name name = name_join(e->scope->prefix, "", last);
     const Span *other = table_get(&e->layers, name);
     if (other) {
         diag_error(e->diags, notes->label ? notes->label_span : at, "E0113", "there is a layer `%s` already", name);
@@ -243,7 +251,7 @@ Value block_run(Elab *e, const Call *c) {
     if (!name) return v_error;
     Scope *caller = e->scope;
     Scope *s = NEW(e->arena, Scope);
-    *s = (Scope){.item = c->fn->block, .caller = caller, .call = c->span, .prefix = name_format("%s.", name),
+    *s = (Scope){.item = c->fn->block, .caller = caller, .call = c->span, .prefix = name_join(name, ".", ""),
                  .frozen = c->notes.freeze || caller->frozen};
     if (!bind_actuals(e, c, s)) return v_error;
     e->depth += 8;   /* a use of a block costs several C frames */

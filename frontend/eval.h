@@ -191,6 +191,9 @@ bool value_is_tensorish(const Value *v);
 Value layer_add(Elab *e, Span at, Value a, Value b);
 /* Registers the name of a new layer of this kind here; NULL if it was reported. */
 Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at);
+/* The name a b c; a and c count up to MAX_IDENT bytes. There are hundred thousands of such names, so nothing is
+ * allocated for one that is known already. */
+Name name_join(const char *a, const char *b, const char *c);
 /* After an error in a layer: through which uses of blocks we came here. */
 void note_uses(Elab *e);
 const Type *tensor_type(const Elab *e, const Value *v);

@@ -22,7 +22,7 @@ static Ref add_param(Elab *e, const Bound *b, const char *what, ParamRole role, 
                      const int32_t *dim) {
     Attr attr = {.param = {.role = role, .init = init.init.kind, .a = init.init.a, .b = init.init.b, .lr_scale = 1,
                            .type = type_make(DT_F32, rank, dim)}};
-    Name name = name_format("%s.%s", b->name, what);
+    Name name = name_join(b->name, ".", what);
     Ref r = graph_add(e->graph, OP_param, 0, NULL, &attr, name, b->at, e->diags);
     if (!r) return 0;
     e->n_parameters += type_elements(&graph_node(e->graph, r)->type);
