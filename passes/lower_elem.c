@@ -2,14 +2,15 @@
  * change parameters in place. */
 #include "lower.h"
 
-static const Expr *never(Lower *l, Ref node) {
+/* Sources have no kernel of their own; a fill that needs one is written by lower_finish. */
+static _Noreturn void never(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
     ice("%s is not lowered by a rule", op_info[graph_node(l->g, node)->op].name);
 }
 
-/* Sources have no kernel of their own; a fill that needs one is written by lower_finish. */
-const Expr *lower_input(Lower *l, Ref node, const Expr *const *operand) { return operand ? operand[0] : never(l, node); }
-const Expr *lower_param(Lower *l, Ref node, const Expr *const *operand) { return operand ? operand[0] : never(l, node); }
-const Expr *lower_fill(Lower *l, Ref node, const Expr *const *operand) { return operand ? operand[0] : never(l, node); }
+const Expr *lower_input(Lower *l, Ref node, const Expr *const *operand) { never(l, node, operand); }
+const Expr *lower_param(Lower *l, Ref node, const Expr *const *operand) { never(l, node, operand); }
+const Expr *lower_fill(Lower *l, Ref node, const Expr *const *operand) { never(l, node, operand); }
 
 const Expr *lower_add(Lower *l, Ref node, const Expr *const *operand) {
     (void)node;

@@ -31,8 +31,8 @@
  *   The first `once` steps must run after the parameters were set or changed, the others at each call. `infer` may overwrite
  *   REGION_PARAM in its once-steps (batch norm folded in place), so it needs a private copy of the parameters; `train`
  *   updates them. Outputs of `train`: "loss" (f32 per picture, shape []) and "logits"; of `infer`: the net's own.
- *   An output's element (picture n, channel c) is at offset*n_total + ... : output tensors are [n][shape] in the storage
- *   order above, each picture padded to whole blocks (and pictures to 64 bytes: "stride" bytes).
+ *   An output of n pictures begins at offset * n; the pictures follow each other at "stride" bytes, each in the storage
+ *   order above with its blocked extents rounded up. Scores are probabilities if the last layer is a softmax.
  *
  * STEP = {"kernel": i, "args": [["batch", offset], ...], "tasks": t, "per_picture": bool, "layer": "conv1",
  *         "what": "conv+add+relu", "macs": per picture, "line": 22}
