@@ -177,16 +177,34 @@ static void reduce_end(Lower *l, const Reduce *r, Stmt *body, const Expr *value)
     lower_end(l, nest_wrap(l, &r->out, body));
 }
 
-const Expr *lower_mean(Lower *l, Ref node, const Expr *const *operand) {
-    (void)operand;
+/* The sum over all elements of the operand, or of the product of two; divided by how many there are for a mean. */
+static const Expr *reduce_one(Lower *l, Ref node, bool divide) {
     const Node *n = graph_node(l->g, node);
     lower_begin(l);
     Reduce r = reduce_begin(l, operand_type(l, n, 0));
     Stmt *body = st_seq(l->k);
     ReduceSum s = sum_begin(l, &r, "total");
-    sum_end(l, &r, &s, body, load_at(l, n->in[0], &s.c));
-    reduce_end(l, &r, body, ex2(l->k, EX_div, ex_load(l->k, s.total, r.lane), count(l, r.x)));
+    const Expr *term = load_at(l, n->in[0], &s.c);
+    if (n->n_in == 2) term = mul_e(l, term, load_at(l, n->in[1], &s.c));
+    sum_end(l, &r, &s, body, term);
+    const Expr *total = ex_load(l->k, s.total, r.lane);
+    reduce_end(l, &r, body, divide ? ex2(l->k, EX_div, total, count(l, r.x)) : total);
     return NULL;
+}
+
+const Expr *lower_mean(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    return reduce_one(l, node, true);
+}
+
+const Expr *lower_channel_sum(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    return reduce_one(l, node, false);
+}
+
+const Expr *lower_channel_dot(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    return reduce_one(l, node, false);
 }
 
 /* Two passes: the mean, then the squares of what differs from it. */
@@ -205,30 +223,6 @@ const Expr *lower_var(Lower *l, Ref node, const Expr *const *operand) {
     const Expr *off = ex2(k, EX_sub, load_at(l, n->in[0], &q.c), ex_load(k, mean, r.lane));
     sum_end(l, &r, &q, body, mul_e(l, off, off));
     reduce_end(l, &r, body, ex2(k, EX_div, ex_load(k, q.total, r.lane), count(l, r.x)));
-    return NULL;
-}
-
-const Expr *lower_channel_sum(Lower *l, Ref node, const Expr *const *operand) {
-    (void)operand;
-    const Node *n = graph_node(l->g, node);
-    lower_begin(l);
-    Reduce r = reduce_begin(l, operand_type(l, n, 0));
-    Stmt *body = st_seq(l->k);
-    ReduceSum s = sum_begin(l, &r, "total");
-    sum_end(l, &r, &s, body, load_at(l, n->in[0], &s.c));
-    reduce_end(l, &r, body, ex_load(l->k, s.total, r.lane));
-    return NULL;
-}
-
-const Expr *lower_channel_dot(Lower *l, Ref node, const Expr *const *operand) {
-    (void)operand;
-    const Node *n = graph_node(l->g, node);
-    lower_begin(l);
-    Reduce r = reduce_begin(l, operand_type(l, n, 0));
-    Stmt *body = st_seq(l->k);
-    ReduceSum s = sum_begin(l, &r, "total");
-    sum_end(l, &r, &s, body, mul_e(l, load_at(l, n->in[0], &s.c), load_at(l, n->in[1], &s.c)));
-    reduce_end(l, &r, body, ex_load(l->k, s.total, r.lane));
     return NULL;
 }
 
