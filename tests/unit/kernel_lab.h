@@ -10,7 +10,7 @@
 #include "passes/pass.h"
 #include "program_lab.h"
 
-/* What the leaves hold: numbers that are floats; whole numbers so small that no sum of products is rounded; their sizes and
+/* What the leaves hold: numbers that are floats (small in weights with init=he); whole numbers so small that no sum of products is rounded; their sizes and
  * ones, from which the error bound of a sum of products is made. */
 typedef enum Data { DATA_RANDOM, DATA_WHOLE, DATA_SIZES, DATA_ONES } Data;
 
@@ -41,7 +41,9 @@ static inline double lab_leaf(const Node *n, int64_t i, Data data) {
     if (n->op == OP_input && n->attr.input.role == INPUT_LR) return (double)0.1f;
     if (data == DATA_ONES) return 1;
     if (data == DATA_WHOLE) return floor(7 * lab_uniform(lab_seed_of(n), (uint64_t)i)) - 3;
-    double x = (double)(float)lab_number(positive ? FILL_POSITIVE : FILL_SIGNED, lab_seed_of(n), i, 0);
+    double x = lab_number(positive ? FILL_POSITIVE : FILL_SIGNED, lab_seed_of(n), i, 0);
+    if (n->op == OP_param && n->attr.param.init == INIT_HE) x *= sqrt(2.0 * n->type.dim[0] / (double)type_elements(&n->type));
+    x = (double)(float)x;
     return data == DATA_SIZES ? fabs(x) : x;
 }
 

@@ -5,8 +5,9 @@
  * numbers; everything else within 1e-5 of the largest number of the tensor. An argument runs what its text begins. */
 #include <CUnit/Basic.h>
 
-#include "kernel_cases.h"
+#include "kernel_chains.h"
 #include "kernel_lab.h"
+#include "kernel_nets.h"
 
 enum { MIN_CASES = 10, MAX_WANTS = 3 };
 static const double tolerance = 1e-5;
@@ -119,7 +120,82 @@ static void test_operators(void) {
     }
 }
 
-/* The tests of tests: a wrong number, a wrong pad and a missing output are seen. */
+static void test_chains(void) {
+    for (int k = 0; k < ARRAY_LEN(chains); k++)
+        for (int i = 0; i < chains[k].n && chosen(chains[k].name); i++)
+            CU_ASSERT(check_case(chains[k].name, chains[k].build, i, false));
+}
+
+/* ---- nets through the whole pipeline ---------------------------------------------------------------------------- */
+
+static Unit *net_unit(Arena *a, const struct Net *net, const Machine *m) {
+    Unit *u = new_unit(a, m);
+    net_make(u, net);
+    return u;
+}
+
+/* The pipeline with the first n_kept of the passes that make loops fast. */
+static void run_pipeline(Unit *u, int n_kept) {
+    static const char *const fast[] = {"tile", "vectorise", "parallel"};
+    PassOptions options = {.check_roundtrip = true};
+    Pass *table = NEW_ARRAY(u->arena, Pass, n_passes);
+    int n = 0;
+    for (int i = 0; i < n_passes; i++) {
+        bool kept = true;
+        for (int k = n_kept; k < ARRAY_LEN(fast); k++) kept = kept && strcmp(pass_table[i].name, fast[k]) != 0;
+        if (!kept) continue;
+        table[n] = pass_table[i];
+        if (n_kept < ARRAY_LEN(fast)) table[n].needs = 0;
+        n++;
+    }
+    CU_ASSERT(pipeline_run_table(u, &options, table, n));
+}
+
+/* The double interpreter runs the graphs as they are before anything is ordered, laid out or fused: inference once, training
+ * three steps, with what these make of the parameters. */
+static void want_net(Arena *a, const struct Net *net, Trial *trial, Want *want) {
+    PassOptions options = {.stop_after = "autodiff"};
+    Unit *u = net_unit(a, net, NULL);
+    CU_ASSERT(pipeline_run(u, &options));
+    for (int e = 0; e < ENTRY_COUNT; e++) {
+        trial[e] = (Trial){.what = arena_printf(a, "%s, %s", net->name, e == ENTRY_TRAIN ? "train" : "infer"), .g = u->graph[e],
+                           .n = NET_BATCH, .steps = e == ENTRY_TRAIN ? 3 : 1, .tolerance = tolerance};
+        want[e] = lab_want(a, &trial[e], DATA_RANDOM);
+    }
+}
+
+static bool net_stage(const struct Net *net, const Machine *m, int n_kept, const Want *want, int opt_level) {
+    Arena *a = arena_new();
+    Unit *u = net_unit(a, net, m);
+    bool good = true;
+    run_pipeline(u, n_kept);
+    for (int e = 0; e < ENTRY_COUNT; e++) {
+        uint64_t digest = 0;
+        bool right = lab_run(&want[e], u->program[e], NULL, 1, &digest);
+        if (right && opt_level >= 0) right = lab_run_compiled(&want[e], 1, u->program[e], m, opt_level);
+        if (!right) printf("\n  %s, %s, %d fast passes, -O%d ", want[e].trial->what, m->cpu, n_kept, opt_level);
+        good = good && right;
+    }
+    arena_free(a);
+    return good;
+}
+
+static void test_nets(void) {
+    for (int i = 0; i < ARRAY_LEN(nets); i++) {
+        if (!chosen(nets[i].name)) continue;
+        Arena *a = arena_new();
+        Trial trial[ENTRY_COUNT];
+        Want want[ENTRY_COUNT];
+        want_net(a, &nets[i], trial, want);
+        for (int k = 0; k < N_TARGETS; k++) {
+            if (!targets[k].machine) continue;
+            CU_ASSERT(net_stage(&nets[i], targets[k].machine, 0, want, -1));
+            CU_ASSERT(net_stage(&nets[i], targets[k].machine, 1, want, -1));
+            CU_ASSERT(net_stage(&nets[i], targets[k].machine, 3, want, opt_levels[(i + k) % N_LEVELS]));
+        }
+        arena_free(a);
+    }
+}
 
 int main(int argc, char **argv) {
     if (argc > 1) only = argv[1];
@@ -128,6 +204,8 @@ int main(int argc, char **argv) {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("kernels", NULL, NULL);
     CU_add_test(suite, "every operator", test_operators);
+    CU_add_test(suite, "fused chains", test_chains);
+    CU_add_test(suite, "nets: inference, three steps of training", test_nets);
     CU_basic_run_tests();
     int failed = (int)CU_get_number_of_failures();
     CU_cleanup_registry();

@@ -1,0 +1,215 @@
+/* Fused groups for test_kernels.c: what may follow what in one kernel, several stored members, operands from other kernels,
+ * results that take the place of an operand. */
+#ifndef CNNC_TESTS_UNIT_KERNEL_CHAINS_H
+#define CNNC_TESTS_UNIT_KERNEL_CHAINS_H
+
+#include "kernel_cases.h"
+
+static const Shape chain_shapes[] = {{2, 17, 5, 6}, {1, 3, 4, 7}, {5, 16, 3, 3}};
+enum { N_CHAIN_SHAPES = ARRAY_LEN(chain_shapes) };
+
+static Ref chain_x(Case *c, int i) {
+    Shape s = chain_shapes[i % N_CHAIN_SHAPES];
+    c->n = s.n;
+    return case_stored(c, case_image(c, s.c, s.h, s.w));
+}
+
+static Ref chain_conv(Case *c, Ref x, int32_t outputs, int32_t groups) {
+    Attr attr = {.conv = CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)};
+    attr.conv.groups = groups;
+    const int32_t dim[] = {outputs, type_channels(case_type(c, x)) / groups, 3, 3};
+    return case_op2(c, OP_conv, x, case_param(c, "", PARAM_WEIGHT, 4, dim), &attr);
+}
+
+static Ref chain_bias(Case *c, Ref x) {
+    return case_op2(c, OP_add, x, case_vector(c, type_channels(case_type(c, x))), NULL);
+}
+
+static Ref chain_relu(Case *c, Ref x) { return case_op1(c, OP_relu, x, NULL); }
+
+static Ref chain_dropout(Case *c, Ref x) {
+    Attr attr = {.dropout = {0.3, 5}};
+    return case_op1(c, OP_dropout, x, &attr);
+}
+
+static Ref chain_scale(Case *c, Ref x, double alpha, double beta) {
+    Attr attr = {.scale = {.alpha = alpha, .beta = beta}};
+    return case_op1(c, OP_scale, x, &attr);
+}
+
+/* relu(bn(conv(x))) + branch, all of it in one kernel behind the convolution. */
+static Ref build_residual(Case *c, int i) {
+    Ref x = chain_x(c, i), branch = chain_bias(c, chain_conv(c, x, 20, 1));
+    Ref y = chain_relu(c, case_bn(c, chain_conv(c, x, 20, 1), 1e-5));
+    return chain_relu(c, case_op2(c, OP_add, y, branch, NULL));
+}
+
+/* A block whose input is read by the branch and by the sum, and which a convolution with padding reads again. */
+static Ref build_identity_block(Case *c, int i) {
+    Ref x = chain_relu(c, chain_conv(c, chain_x(c, i), 18, 1));
+    for (int k = 0; k < 2; k++) {
+        Ref y = chain_relu(c, case_bn(c, chain_conv(c, x, 18, 1), 1e-5));
+        y = case_bn(c, chain_conv(c, y, 18, 1), 1e-5);
+        x = chain_relu(c, case_op2(c, OP_add, y, x, NULL));
+    }
+    return chain_conv(c, x, 5, 1);
+}
+
+/* Every member is wanted by somebody else too. */
+static Ref build_all_stored(Case *c, int i) {
+    Ref y = chain_conv(c, chain_x(c, i), 20, 1);
+    case_output(c, y);
+    y = chain_bias(c, y);
+    case_output(c, y);
+    y = chain_dropout(c, chain_relu(c, y));
+    case_output(c, chain_conv(c, y, 3, 1));
+    return case_op2(c, OP_mul, y, y, NULL);
+}
+
+/* Depthwise, in blocks or not, and groups that fill no block. */
+static Ref build_grouped(Case *c, int i) {
+    Ref x = chain_x(c, i);
+    int32_t channels = type_channels(case_type(c, x));
+    Ref y = chain_relu(c, case_bn(c, chain_conv(c, x, channels, channels), 1e-5));
+    case_output(c, y);
+    Ref z = chain_scale(c, chain_conv(c, y, 2 * channels, channels), 0.5, 1);
+    case_output(c, z);
+    return chain_conv(c, chain_relu(c, z), 7, 1);
+}
+
+/* Folding as specialise does it: the weights times a vector computed from vectors. */
+static Ref build_folded(Case *c, int i) {
+    Attr attr = {.conv = CONV(3, 3, 2, 1, 1, 1, 1, 1, 1, 1, 1)};
+    Ref x = chain_x(c, i), variance = case_param(c, "var", PARAM_BUFFER, 1, (const int32_t[]){20});
+    const int32_t dim[] = {20, type_channels(case_type(c, x)), 3, 3};
+    Ref s = case_op2(c, OP_mul, case_vector(c, 20), case_op1(c, OP_rsqrt, chain_scale(c, variance, 1, 1e-5), NULL), NULL);
+    Ref w = case_op2(c, OP_mul, case_param(c, "", PARAM_WEIGHT, 4, dim), s, NULL);
+    Ref t = case_op2(c, OP_sub, case_vector(c, 20), case_op2(c, OP_mul, case_vector(c, 20), s, NULL), NULL);
+    return chain_relu(c, case_op2(c, OP_add, case_op2(c, OP_conv, x, w, &attr), t, NULL));
+}
+
+/* x dies here, so a result may take its place, but not one that is stored before x was read for the last time. */
+static Ref build_in_place(Case *c, int i) {
+    Ref x = chain_x(c, i), y = chain_bias(c, x), z = chain_relu(c, y);
+    Ref late = case_op2(c, OP_mul, i < N_CHAIN_SHAPES ? z : y, x, NULL);
+    case_output(c, case_op1(c, OP_slice, i < N_CHAIN_SHAPES ? y : z, &(Attr){.slice = {0, 3}}));
+    return case_op2(c, OP_add, z, late, NULL);
+}
+
+/* The same behind a convolution, whose residual operand dies. */
+static Ref build_in_place_residual(Case *c, int i) {
+    Ref x = chain_x(c, i), y = chain_conv(c, chain_x(c, i), type_channels(case_type(c, x)), 1);
+    Ref sum = case_op2(c, OP_add, y, x, NULL), late = case_op2(c, OP_mul, y, x, NULL);
+    case_output(c, case_op1(c, OP_slice, chain_relu(c, sum), &(Attr){.slice = {0, 3}}));
+    return case_op2(c, OP_sub, late, sum, NULL);
+}
+
+/* Gradients of a fully connected layer behind relu: elements are finished one at a time there. */
+static Ref build_fc_chain(Case *c, int i) {
+    Ref dy = fc_dy(c, i), w = fc_weight(c, i), dx = case_op2(c, OP_fc_dgrad, dy, w, NULL);
+    Ref y = case_op2(c, OP_relu_grad, dx, case_like(c, dx), NULL);
+    case_output(c, dx);
+    case_output(c, y);
+    return case_op2(c, OP_add, chain_dropout(c, y), case_op2(c, OP_mul, y, case_like(c, dx), NULL), NULL);
+}
+
+static Ref build_fc_forward(Case *c, int i) {
+    Ref y = chain_relu(c, chain_bias(c, build_fc(c, i)));
+    case_output(c, chain_dropout(c, y));
+    return case_op2(c, OP_mul, y, y, NULL);
+}
+
+static Ref build_dgrad_chain(Case *c, int i) {
+    Ref dx = build_conv_dgrad(c, 3 * i), y = case_op2(c, OP_relu_grad, dx, case_like(c, dx), NULL);
+    case_output(c, y);
+    return case_op2(c, OP_add, chain_dropout(c, y), case_op2(c, OP_add, dx, case_like(c, dx), NULL), NULL);
+}
+
+/* Windows, normalisations and rows with a chain behind them. */
+static Ref build_headed(Case *c, int i) {
+    static Build *const head[] = {build_maxpool, build_avgpool, build_lrn, build_lrn_grad, build_softmax,
+                                  build_softmax_grad, build_spread};
+    Ref y = head[i % ARRAY_LEN(head)](c, i);
+    case_output(c, y);
+    Ref z = case_op2(c, OP_mul, chain_bias(c, y), case_like(c, y), NULL);
+    case_output(c, z);
+    return case_op2(c, OP_sub, chain_relu(c, z), z, NULL);
+}
+
+/* Chains of vectors behind reductions; of numbers per picture behind a loss. */
+static Ref build_reduced(Case *c, int i) {
+    static Build *const head[] = {build_mean, build_channel_sum, build_channel_dot, build_cross_entropy, build_var};
+    Ref y = head[i % ARRAY_LEN(head)](c, i), z = chain_scale(c, y, 0.5, 4);
+    if (i % ARRAY_LEN(head) == 4) z = case_op1(c, OP_rsqrt, z, NULL);
+    case_output(c, z);
+    return case_op2(c, OP_sub, case_op2(c, OP_mul, z, y, NULL), z, NULL);
+}
+
+/* Batch normalisation as training does it. */
+static Ref build_batch_norm(Case *c, int i) {
+    Ref x = chain_conv(c, chain_x(c, i), 20, 1);
+    Ref in[] = {x, case_op1(c, OP_mean, x, NULL), case_op1(c, OP_var, x, NULL), case_vector(c, 20), case_vector(c, 20)};
+    Attr attr = {.norm = {1e-5, 0.1}};
+    return chain_relu(c, graph_add(c->g, OP_bn, 5, in, &attr, NULL, (Span){0}, NULL));
+}
+
+/* The picture's own copy heads the chain: plain on one side, in blocks on the other. */
+static Ref build_from_picture(Case *c, int i) {
+    Shape s = chain_shapes[i % N_CHAIN_SHAPES];
+    c->n = s.n;
+    Ref image = case_image(c, s.c, s.h, s.w), y = chain_dropout(c, chain_bias(c, image));
+    Ref z = case_op2(c, OP_mul, chain_scale(c, y, 2, -1), case_stored(c, case_image(c, s.c, s.h, s.w)), NULL);
+    case_output(c, y);
+    case_output(c, chain_conv(c, image, 5, 1));
+    case_output(c, chain_conv(c, z, 5, 1));
+    return case_op2(c, OP_add, z, image, NULL);
+}
+
+/* More operands than a kernel has arguments. */
+static Ref build_long_sum(Case *c, int i) {
+    Ref x = chain_x(c, i);
+    for (int k = 0; k < 80; k++) x = case_op2(c, OP_add, x, chain_x(c, i), NULL);
+    return chain_relu(c, x);
+}
+
+/* Two groups that wait for each other if they are joined without looking. */
+static Ref build_crossed(Case *c, int i) {
+    Ref x = chain_x(c, i), a = chain_conv(c, x, 9, 1), b = chain_conv(c, x, 9, 1);
+    Ref p = case_op2(c, OP_add, a, chain_relu(c, b), NULL), q = case_op2(c, OP_mul, b, chain_relu(c, a), NULL);
+    case_output(c, case_op2(c, OP_sub, p, q, NULL));
+    return case_op2(c, OP_add, chain_conv(c, p, 9, 1), q, NULL);
+}
+
+/* Tensors of one size one after the other and next to each other: their places are shared. */
+static Ref build_shared_memory(Case *c, int i) {
+    Ref x = chain_x(c, i), y = x;
+    for (int k = 0; k < 5; k++) y = chain_relu(c, chain_conv(c, k % 2 ? y : case_stored(c, y), 17, 1));
+    Ref z = case_stored(c, y), in[] = {y, z, x};
+    return graph_add(c->g, OP_concat, 3, in, NULL, NULL, (Span){0}, NULL);
+}
+
+static const struct Chain {
+    const char *name;
+    Build *build;
+    int n;
+} chains[] = {
+    {"residual", build_residual, N_CHAIN_SHAPES},
+    {"identity block", build_identity_block, N_CHAIN_SHAPES},
+    {"all stored", build_all_stored, N_CHAIN_SHAPES},
+    {"grouped", build_grouped, N_CHAIN_SHAPES},
+    {"folded", build_folded, N_CHAIN_SHAPES},
+    {"in place", build_in_place, 2 * N_CHAIN_SHAPES},
+    {"in place residual", build_in_place_residual, N_CHAIN_SHAPES},
+    {"fc gradient chain", build_fc_chain, N_SHAPES},
+    {"fc chain", build_fc_forward, 4},
+    {"conv gradient chain", build_dgrad_chain, 9},
+    {"headed", build_headed, 14},
+    {"reduced", build_reduced, 10},
+    {"batch norm", build_batch_norm, N_CHAIN_SHAPES},
+    {"from the picture", build_from_picture, N_CHAIN_SHAPES},
+    {"long sum", build_long_sum, N_CHAIN_SHAPES},
+    {"crossed", build_crossed, N_CHAIN_SHAPES},
+    {"shared memory", build_shared_memory, N_CHAIN_SHAPES},
+};
+
+#endif
