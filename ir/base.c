@@ -198,12 +198,15 @@ Name name_of_n(const char *text, size_t n) {
 Name name_of(const char *text) { return name_of_n(text, strlen(text)); }
 
 Name name_format(const char *format, ...) {
-    Arena *a = arena_new();
-    va_list ap;
+    char text[256];
+    va_list ap, again;
     va_start(ap, format);
-    Name name = name_of(arena_vprintf(a, format, ap));
+    va_copy(again, ap);
+    int n = vsnprintf(text, sizeof text, format, ap);
+    if (!names.arena) names.arena = arena_new();
+    Name name = name_of((size_t)n < sizeof text ? text : arena_vprintf(names.arena, format, again));
+    va_end(again);
     va_end(ap);
-    arena_free(a);
     return name;
 }
 

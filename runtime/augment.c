@@ -136,7 +136,7 @@ static void pack_plane(float *plane, const uint8_t *pixel, size_t n, int source,
         for (size_t i = 0; i < n; i++) plane[i] = level[pixel[i * IMAGE_PIXEL_BYTES + (size_t)source]];
 }
 
-bool pipeline_run(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err) {
+bool pipeline_tensor(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err) {
     Image *pixels;
     if (!pipeline_pixels(p, frame, path, draw, &pixels, err)) return false;
     size_t n = (size_t)p->width * (size_t)p->height;

@@ -49,7 +49,7 @@ typedef struct Draw {
 } Draw;
 
 /* Reads path and writes pipeline_floats numbers to tensor. Safe from several threads with a frame each. */
-bool pipeline_run(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err);
+bool pipeline_tensor(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err);
 
 /* The same up to the pixels that the net would see, before colour order, mean and std; they belong to the frame. */
 bool pipeline_pixels(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, Image **pixels, RtError *err);

@@ -75,7 +75,7 @@ static void make(const Loader *l, Frame *frame, const RtError *no_frame, Place *
     p->batch.samples[slot] = (uint32_t)sample;
     *why = *no_frame;
     char *path = frame ? dataset_path(l->config.data, sample, why) : NULL;
-    if (path) pipeline_run(l->config.pipeline, frame, path, &draw, p->batch.images + (size_t)slot * l->floats, why);
+    if (path) pipeline_tensor(l->config.pipeline, frame, path, &draw, p->batch.images + (size_t)slot * l->floats, why);
     free(path);
 }
 

@@ -66,7 +66,7 @@ static void decode_task(void *const *arg, const CnncRun *run, int64_t begin, int
     (void)run;
     for (int64_t t = begin; t < end; t++) {
         p->error[t] = (RtError){.code = RT_OK};
-        pipeline_run(p->pipeline, p->frame[t], d->path[t], &none, p->images + (size_t)t * floats, &p->error[t]);
+        pipeline_tensor(p->pipeline, p->frame[t], d->path[t], &none, p->images + (size_t)t * floats, &p->error[t]);
     }
 }
 

@@ -217,7 +217,7 @@ static void test_batches_hold_the_pictures(void) {
     run_epoch(&c, &e);
     for (int i = 0; i < e.n; i++) {
         char *path = dataset_path(d, e.samples[i], &err);
-        CU_ASSERT_FATAL(pipeline_run(train, frame, path, &(Draw){3, 1, e.samples[i]}, alone, &err));
+        CU_ASSERT_FATAL(pipeline_tensor(train, frame, path, &(Draw){3, 1, e.samples[i]}, alone, &err));
         CU_ASSERT(!memcmp(alone, e.images + i * FLOATS, sizeof alone));
         free(path);
     }
