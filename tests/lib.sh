@@ -24,29 +24,13 @@ fail() {
 # check NAME COMMAND...: the command exits with 0. Its output stays in $log.
 log=$work/log
 check() {
-    name=$1
+    check_name=$1
     shift
     if timeout "$limit" "$@" >"$log" 2>&1; then
-        ok "$name"
+        ok "$check_name"
     else
         echo "exit status $?: $*" >>"$log"
-        fail "$name" "$log"
-        return 1
-    fi
-}
-
-# check_error NAME STATUS TEXT COMMAND...: the command exits with STATUS, says TEXT (a basic regular expression), and does
-# not report a mistake of our own.
-check_error() {
-    name=$1 status=$2 text=$3
-    shift 3
-    timeout "$limit" "$@" >"$log" 2>&1
-    got=$?
-    if [ "$got" = "$status" ] && grep -q -e "$text" "$log" && ! grep -q 'internal error' "$log"; then
-        ok "$name"
-    else
-        echo "expected exit status $status and \"$text\", got $got: $*" >>"$log"
-        fail "$name" "$log"
+        fail "$check_name" "$log"
         return 1
     fi
 }
