@@ -212,7 +212,7 @@ const char *did_you_mean(const char *word, const char *const *candidate, int n) 
     const char *best = NULL;
     int best_distance = length < 3 ? 2 : (int)length / 3 + 2;   /* exclusive: up to a third of the letters, plus one */
     for (int i = 0; i < n; i++) {
-        if (strlen(candidate[i]) > MAX_WORD) continue;
+        if (strlen(candidate[i]) > MAX_WORD || strcmp(word, candidate[i]) == 0) continue;
         int distance = edit_distance(word, candidate[i]);
         if (distance < best_distance && distance < (int)strlen(candidate[i])) {
             best = candidate[i];

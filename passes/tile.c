@@ -175,9 +175,17 @@ static Stmt *expand_stmt(Tiler *t, const Stmt *s) {
     return seq;
 }
 
-/* Points outside, blocks inside, lanes innermost: the vectors of the blocks stay in registers while broadcasts pass by. */
+static int64_t inner_count(const Tiler *t, LoopRole role) {
+    int64_t n = 1;
+    for (int32_t j = 0; j < t->n_inner; j++) n *= t->inner[j].role == role ? t->inner[j].extent : 1;
+    return n;
+}
+
+/* Lanes innermost. Of blocks and points the fewer are inside: their operands stay in registers while those of the others pass
+ * by one at a time, as the tile model reckons. */
 static Stmt *wrap_inner(Tiler *t, const Stmt *part) {
-    static const LoopRole innermost_first[] = {ROLE_LANE, ROLE_BLOCK, ROLE_POINT};
+    bool few_blocks = inner_count(t, ROLE_BLOCK) <= inner_count(t, ROLE_POINT);
+    const LoopRole innermost_first[] = {ROLE_LANE, few_blocks ? ROLE_BLOCK : ROLE_POINT, few_blocks ? ROLE_POINT : ROLE_BLOCK};
     Stmt *s = expand_stmt(t, part);
     for (int r = 0; r < ARRAY_LEN(innermost_first); r++)
         for (int32_t j = t->n_inner - 1; j >= 0; j--)
