@@ -1,0 +1,322 @@
+/* The tile model, sharing out and planning by themselves; what they do to results is test_kernels.c's business. */
+#include <CUnit/Basic.h>
+
+#include "kernel_chains.h"
+#include "kernel_nets.h"
+#include "passes/pass.h"
+#include "passes/tile_model.h"
+
+/* ---- the tile model --------------------------------------------------------------------------------------------- */
+
+static int32_t registers_of(const Tile *t) {
+    int32_t points = t->points[0] * t->points[1];
+    return t->blocks * points + (t->blocks < points ? t->blocks : points) + 1;
+}
+
+static bool valid(const TileProblem *p, const Tile *t) {
+    bool inside = t->blocks >= 1 && t->points[0] >= 1 && t->points[1] >= 1 && t->blocks <= p->blocks &&
+                  t->points[0] <= p->points[0] && t->points[1] <= p->points[1];
+    bool whole_first = t->points[1] == 1 || t->points[0] == p->points[0];
+    bool good = inside && whole_first && (registers_of(t) < p->registers || registers_of(t) == 3);
+    if (!good)
+        printf("\n  %d x %d x %d for %lld, %lld x %lld and %d registers ", t->blocks, t->points[0], t->points[1],
+               (long long)p->blocks, (long long)p->points[0], (long long)p->points[1], p->registers);
+    return good;
+}
+
+static void test_registers(void) {
+    static const int32_t registers[] = {4, 8, 16, 32}, rows[] = {1, 2, 3, 7, 14, 56, TILE_UNKNOWN};
+    for (int r = 0; r < ARRAY_LEN(registers); r++)
+        for (int32_t b = 1; b <= 40; b++)
+            for (int32_t w = 1; w <= 65; w++)
+                for (int h = 0; h < ARRAY_LEN(rows); h++) {
+                    TileProblem p = {b, {w == 65 ? TILE_UNKNOWN : w, rows[h]}, registers[r]};
+                    Tile t = tile_choose(&p);
+                    if (!valid(&p, &t)) CU_FAIL("a tile that is not allowed");
+                }
+    CU_PASS("tried all");
+}
+
+/* Cycles of blocks x points split into tiles of b x p and what is left, each by itself. */
+static double split_cost(int64_t blocks, int64_t points, int64_t b, int64_t p) {
+    int64_t rest_b = blocks % b, rest_p = points % p;
+    double c = (double)((blocks / b) * (points / p)) * tile_cycles(b, p);
+    if (rest_b) c += (double)(points / p) * tile_cycles(rest_b, p);
+    if (rest_p) c += (double)(blocks / b) * tile_cycles(b, rest_p);
+    return rest_b && rest_p ? c + tile_cycles(rest_b, rest_p) : c;
+}
+
+static double least_cost(const TileProblem *p) {
+    double least = split_cost(p->blocks, p->points[0], 1, 1);
+    for (int32_t b = 1; b <= p->blocks; b++)
+        for (int32_t i = 1; i <= p->points[0]; i++) {
+            Tile t = {b, {i, 1}};
+            if (registers_of(&t) < p->registers) least = fmin(least, split_cost(p->blocks, p->points[0], b, i));
+        }
+    return least;
+}
+
+/* The estimate takes short cuts at the corners, but nowhere may the choice be much worse than the best split. */
+static void test_near_the_best(void) {
+    for (int32_t registers = 16; registers <= 32; registers += 16)
+        for (int32_t b = 1; b <= 8; b++)   /* the model looks no further */
+            for (int32_t w = 1; w <= 60; w++) {
+                TileProblem p = {b, {w, 1}, registers};
+                Tile t = tile_choose(&p);
+                double cost = split_cost(b, w, t.blocks, t.points[0]), least = least_cost(&p);
+                if (cost > 1.25 * least) printf("\n  %d x %d: %d x %d, %g of %g ", b, w, t.blocks, t.points[0], cost, least);
+                CU_ASSERT(cost <= 1.25 * least);
+            }
+}
+
+/* Layers of well-known nets: two FMA units of four cycles' latency need eight accumulators, and two loads a cycle must
+ * suffice for two FMAs. */
+static void test_known_layers(void) {
+    static const TileProblem layers[] = {
+        {4, {56, 56}, 32}, {8, {28, 28}, 32}, {16, {14, 14}, 32}, {32, {7, 7}, 32}, {4, {224, 224}, 32}, {2, {112, 112}, 32},
+        {64, {TILE_UNKNOWN, 1}, 32}, {8, {56, 56}, 16}, {16, {28, 28}, 16}, {32, {14, 14}, 16}, {64, {TILE_UNKNOWN, 1}, 16}};
+    for (int i = 0; i < ARRAY_LEN(layers); i++) {
+        Tile t = tile_choose(&layers[i]);
+        int32_t points = t.points[0] * t.points[1];
+        CU_ASSERT(t.blocks * points >= 8);
+        CU_ASSERT(t.blocks + points <= t.blocks * points);
+        if (t.blocks * points < 8 || t.blocks + points > t.blocks * points)
+            printf("\n  layer %d: %d x %d x %d ", i, t.blocks, t.points[0], t.points[1]);
+    }
+    Tile row = tile_choose(&(TileProblem){1, {28, 28}, 32}), one = tile_choose(&(TileProblem){1, {1, 1}, 32});
+    CU_ASSERT(row.blocks == 1 && row.points[0] * row.points[1] >= 14);
+    CU_ASSERT(one.blocks == 1 && one.points[0] == 1 && one.points[1] == 1);
+    CU_ASSERT(tile_cycles(4, 6) < tile_cycles(2, 6) + tile_cycles(2, 6));
+}
+
+/* ---- sharing out ------------------------------------------------------------------------------------------------ */
+
+static Unit *new_unit(Arena *a, int32_t lanes) {
+    static const Options options = {.opt_level = 2, .max_batch = 4};
+    Machine *m = NEW(a, Machine);
+    *m = (Machine){.cpu = "test", .features = "", .vector_lanes = lanes, .vector_registers = lanes == 16 ? 32 : 16,
+                   .cache_bytes = {32 << 10, 512 << 10, 1 << 20}};
+    Unit *u = NEW(a, Unit);
+    *u = (Unit){.arena = a, .diags = diag_new(a), .opt = &options, .machine = m, .name = name_of("lab")};
+    return u;
+}
+
+/* Sequences of one statement, which only text has, become that statement. */
+static Stmt *unwrap(Stmt *s) {
+    if (s->kind == ST_SEQ && s->u.seq.n == 1) return unwrap(s->u.seq.item[0]);
+    if (s->kind == ST_FOR) s->u.loop.body = unwrap(s->u.loop.body);
+    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++) s->u.seq.item[i] = unwrap(s->u.seq.item[i]);
+    return s;
+}
+
+/* The steps that `parallel` makes of one step with this kernel: tasks of each, negative if they are counted per picture.
+ * The text opens with the kernel's arguments. */
+static int32_t share(Arena *a, const char *text, int64_t tasks[8]) {
+    const char *error = NULL;
+    Unit *u = new_unit(a, 16);
+    Program *p = NEW(a, Program);
+    *p = (Program){.name = name_of("infer"), .n_kernel = 1, .n_step = 1, .n_once = 1};
+    p->kernel = NEW_ARRAY(a, Kernel *, 1);
+    p->step = NEW_ARRAY(a, Step, 1);
+    p->step[0].macs = 7;
+    p->kernel[0] = loop_read(a, text, &error);
+    u->program[ENTRY_INFER] = p;
+    if (error) printf("\n  %s", error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(p->kernel[0]);
+    p->kernel[0]->body = unwrap(p->kernel[0]->body);
+    pass_parallel(u, ENTRY_INFER);
+    int64_t macs = 0;
+    for (int32_t i = 0; i < p->n_step; i++) {
+        CU_ASSERT_PTR_NULL(loop_verify(a, p->kernel[p->step[i].kernel]));
+        tasks[i] = p->step[i].tasks * (p->step[i].tasks_batched ? -1 : 1);
+        macs += p->step[i].macs;
+    }
+    CU_ASSERT_EQUAL(macs, 7);
+    CU_ASSERT_EQUAL(p->n_once, p->n_step);
+    return p->n_step;
+}
+
+static void test_tasks(void) {
+    Arena *a = arena_new();
+    int64_t t[8] = {0};
+    CU_ASSERT_EQUAL(share(a, "kernel k {\n  arg y f32 64 batched written\n  for n in 0..N serial task {\n"
+                             "    for i in 0..64 serial task {\n      y[64*n + i] = 0.0\n    }\n  }\n}\n", t), 1);
+    CU_ASSERT_EQUAL(t[0], -64);
+    CU_ASSERT_EQUAL(share(a, "kernel k {\n  arg y f32 4096 written\n  for i in 0..16 serial task {\n"   /* 256 are enough */
+                             "    for j in 0..16 serial task {\n      for k in 0..16 serial task {\n"
+                             "        y[256*i + 16*j + k] = 0.0\n      }\n    }\n  }\n}\n", t), 1);
+    CU_ASSERT_EQUAL(t[0], 256);
+    CU_ASSERT_EQUAL(share(a, "kernel k {\n  arg y f32 64 written\n  for i in 0..4 serial task {\n"      /* not a task */
+                             "    for j in 0..16 serial {\n      y[16*i + j] = 0.0\n    }\n  }\n}\n", t), 1);
+    CU_ASSERT_EQUAL(t[0], 4);
+    CU_ASSERT_EQUAL(share(a, "kernel k {\n  arg y f32 64 written\n  for i in 2..4 serial task {\n"      /* not from 0 */
+                             "    y[i] = 0.0\n  }\n}\n", t), 1);
+    CU_ASSERT_EQUAL(t[0], 1);
+    arena_free(a);
+}
+
+static void test_distribution(void) {
+    Arena *a = arena_new();
+    int64_t t[8] = {0};
+    static const char two[] = "kernel k {\n  arg y f32 64 batched written\n  for n in 0..N serial task {\n"
+                              "    for b in 0..4 serial task {\n"
+                              "      for i in 0..3 serial task {\n        y[64*n + 16*b + i] = 0.0\n      }\n"
+                              "      for j in 3..16 serial %s{\n        y[64*n + 16*b + j] = 1.0\n      }\n"
+                              "    }\n    for c in 0..2 serial task {\n      y[64*n + c] = 0.0\n    }\n  }\n}\n";
+    CU_ASSERT_EQUAL(share(a, arena_printf(a, two, "task "), t), 3);   /* the loop, its tail, what stands beside both */
+    CU_ASSERT(t[0] == -12 && t[1] == -4 && t[2] == -2);
+    CU_ASSERT_EQUAL(share(a, arena_printf(a, two, ""), t), 2);        /* the tail is not for threads: b stays whole */
+    CU_ASSERT(t[0] == -4 && t[1] == -2);
+    arena_free(a);
+}
+
+/* ---- the plan --------------------------------------------------------------------------------------------------- */
+
+typedef struct Life {
+    int32_t first, last;   /* steps that touch it */
+} Life;
+
+static Life life_of(const Program *p, int32_t storage) {
+    Life l = {INT32_MAX, -1};
+    for (int32_t i = 0; i < p->n_step; i++)
+        for (int32_t k = 0; k < p->step[i].n_arg; k++)
+            if (p->step[i].arg[k] == storage) {
+                l.first = l.first < i ? l.first : i;
+                l.last = i;
+            }
+    bool outlives = l.first < p->n_once && l.last >= p->n_once;   /* the steps that run once do not run again */
+    for (int32_t o = 0; o < p->graph->n_output; o++) outlives |= p->storage_of[p->graph->output[o].ref] == storage;
+    if (outlives && l.last >= 0) l.last = INT32_MAX;
+    if (p->storage[storage].region == REGION_PARAM && p->storage[storage].alias < 0) l.first = -1;   /* set by the caller */
+    return l;
+}
+
+static bool meet_in_memory(const Storage *a, const Storage *b) {
+    return a->region == b->region && a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+}
+
+/* One may write where the other is only if the other is not needed any more: its last step is before, or it is the step
+ * that writes the one in the other's place. */
+static bool pair_is_right(const Program *p, int32_t i, int32_t k) {
+    const Storage *a = &p->storage[i], *b = &p->storage[k];
+    Life x = life_of(p, i), y = life_of(p, k);
+    if (x.last < 0 || y.last < 0 || !meet_in_memory(a, b)) return true;
+    if (x.first > y.first) return pair_is_right(p, k, i);
+    bool in_place = b->alias >= 0 && a->offset == b->offset && type_equal(&a->type, &b->type) && y.first > x.first;
+    bool good = x.last < y.first || (in_place && p->step[x.last].root == p->step[y.first].root);
+    if (!good)
+        printf("\n  storages %d (steps %d to %d) and %d (%d to %d) meet in region %s ", i, x.first, x.last, k, y.first, y.last,
+               region_name[a->region]);
+    return good;
+}
+
+static bool is_input(Region r) { return r == REGION_IMAGE || r == REGION_LABEL || r == REGION_SCALAR; }
+
+static void check_plan(const Program *p) {
+    for (int32_t i = 0; i < p->n_storage; i++) {
+        const Storage *s = &p->storage[i];
+        if (is_input(s->region) || life_of(p, i).last < 0) continue;
+        CU_ASSERT(s->offset % 64 == 0 && s->bytes % 64 == 0 && s->offset >= 0);
+        CU_ASSERT(s->offset + s->bytes <= p->region_bytes[s->region]);
+        if (s->alias >= 0) CU_ASSERT(type_equal(&s->type, &p->storage[s->alias].type) && p->storage[s->alias].alias < 0);
+        for (int32_t k = 0; k < i; k++)
+            if (!is_input(p->storage[k].region)) CU_ASSERT(pair_is_right(p, i, k));
+    }
+    CU_ASSERT(p->lower_bound_bytes <= p->region_bytes[REGION_BATCH]);
+}
+
+static Program *plan_of(Arena *a, Build *build, int i, int32_t lanes) {
+    Case c = {.g = graph_new(a, name_of("infer")), .n = 1};
+    Ref y = build(&c, i);
+    if (y) case_output(&c, y);
+    Unit *u = new_unit(a, lanes);
+    u->graph[ENTRY_INFER] = c.g;
+    static void (*const pass[])(Unit *, Entry) = {pass_layout, pass_fuse, pass_lower, pass_tile, pass_vectorise, pass_parallel,
+                                                 pass_plan};
+    for (int k = 0; k < ARRAY_LEN(pass); k++) {
+        pass[k](u, ENTRY_INFER);
+        if (k < 2) graph_compact(c.g, a);
+    }
+    return u->program[ENTRY_INFER];
+}
+
+static void test_plans_of_chains(void) {
+    for (int k = 0; k < ARRAY_LEN(chains); k++)
+        for (int i = 0; i < chains[k].n; i++) {
+            Arena *a = arena_new();
+            check_plan(plan_of(a, chains[k].build, i, i % 2 ? 8 : 16));
+            arena_free(a);
+        }
+}
+
+static int32_t count_aliases(const Program *p) {
+    int32_t n = 0;
+    for (int32_t i = 0; i < p->n_storage; i++) n += p->storage[i].alias >= 0;
+    return n;
+}
+
+/* relu(conv(x) + r): the result takes r's place. With r read later it may not. */
+static Ref build_sum(Case *c, int i) {
+    Ref x = chain_x(c, 0), r = case_stored(c, x), y = chain_conv(c, chain_x(c, 0), 17, 1);
+    y = chain_relu(c, case_op2(c, OP_add, y, r, NULL));
+    if (i) case_output(c, case_stored(c, r));
+    return y;
+}
+
+/* x is read by its neighbours' kernel windows too: nothing may take its place. */
+static Ref build_window(Case *c, int i) {
+    Ref x = chain_x(c, i), y = chain_conv(c, x, 17, 1);
+    return case_op2(c, OP_add, y, x, NULL);
+}
+
+static void test_in_place(void) {
+    Arena *a = arena_new();
+    CU_ASSERT_EQUAL(count_aliases(plan_of(a, build_sum, 0, 16)), 1);
+    CU_ASSERT_EQUAL(count_aliases(plan_of(a, build_sum, 1, 16)), 0);
+    CU_ASSERT_EQUAL(count_aliases(plan_of(a, build_window, 0, 16)), 0);
+    arena_free(a);
+}
+
+/* Both programs see a parameter at the same place, and inference folds norms into weights where these lie. */
+static void check_agreement(const Unit *u) {
+    const Program *infer = u->program[ENTRY_INFER], *train = u->program[ENTRY_TRAIN];
+    for (int32_t i = 0; i < infer->n_storage; i++)
+        for (int32_t k = 0; k < train->n_storage; k++) {
+            const Storage *a = &infer->storage[i], *b = &train->storage[k];
+            if (a->region != REGION_PARAM || b->region != REGION_PARAM || a->name != b->name || a->alias >= 0) continue;
+            CU_ASSERT(a->offset == b->offset && a->bytes == b->bytes && type_equal(&a->type, &b->type));
+        }
+    CU_ASSERT_EQUAL(infer->region_bytes[REGION_PARAM], train->region_bytes[REGION_PARAM]);
+}
+
+static void test_plans_of_nets(void) {
+    for (int i = 0; i < ARRAY_LEN(nets); i++) {
+        Arena *a = arena_new();
+        Unit *u = new_unit(a, 16);
+        net_make(u, &nets[i]);
+        PassOptions options = {.time_report = false};
+        CU_ASSERT_FATAL(pipeline_run(u, &options));
+        check_plan(u->program[ENTRY_INFER]);
+        check_plan(u->program[ENTRY_TRAIN]);
+        check_agreement(u);
+        CU_ASSERT(count_aliases(u->program[ENTRY_INFER]) > 0);
+        arena_free(a);
+    }
+}
+
+int main(void) {
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("tile", NULL, NULL);
+    CU_add_test(suite, "tiles fit the registers", test_registers);
+    CU_add_test(suite, "tiles near the best split", test_near_the_best);
+    CU_add_test(suite, "tiles of well-known layers", test_known_layers);
+    CU_add_test(suite, "task loops are shared out", test_tasks);
+    CU_add_test(suite, "task loops are distributed", test_distribution);
+    CU_add_test(suite, "plans of chains", test_plans_of_chains);
+    CU_add_test(suite, "results in place", test_in_place);
+    CU_add_test(suite, "plans of nets", test_plans_of_nets);
+    CU_basic_run_tests();
+    int failed = (int)CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failed > 0;
+}
