@@ -117,10 +117,9 @@ static void reuse_in_place(Planner *pl) {
 
 static bool overlap_in_time(const Storage *a, const Storage *b) { return a->born <= b->dies && b->born <= a->dies; }
 
-static const Program *sorted_program;   /* of the comparison below: qsort passes no context */
-
-static int larger_first(const void *x, const void *y) {
-    const Storage *a = &sorted_program->storage[*(const int32_t *)x], *b = &sorted_program->storage[*(const int32_t *)y];
+static int larger_first(const void *x, const void *y, void *program) {
+    const Program *p = program;
+    const Storage *a = &p->storage[*(const int32_t *)x], *b = &p->storage[*(const int32_t *)y];
     if (a->bytes != b->bytes) return a->bytes > b->bytes ? -1 : 1;
     return *(const int32_t *)x < *(const int32_t *)y ? -1 : 1;
 }
@@ -147,8 +146,7 @@ static int64_t place_region(Planner *pl, Region region) {
     int64_t end = 0;
     for (int32_t i = 0; i < p->n_storage; i++)
         if (p->storage[i].region == region && p->storage[i].alias < 0 && p->storage[i].dies >= 0) order[n++] = i;
-    sorted_program = p;
-    qsort(order, (size_t)n, sizeof *order, larger_first);
+    qsort_r(order, (size_t)n, sizeof *order, larger_first, p);
     for (int32_t i = 0; i < n; i++) {
         Storage *s = &p->storage[order[i]];
         s->offset = lowest_place(p, order, i, s);
