@@ -1,5 +1,6 @@
-/* Small graphs for test_kernels.c: for every operator, shapes that no tile, no vector and no block divides. A case builds
- * the operator's node and gives it, or 0 where it named outputs itself or where there is an effect to look at. */
+/* Small graphs for test_kernels.c: for every operator, shapes that no tile, no vector and no block divides. A case
+ * builds the operator's node and gives it, or 0 where it named outputs itself or where there is an effect to look at.
+ */
 #ifndef CNNC_TESTS_UNIT_KERNEL_CASES_H
 #define CNNC_TESTS_UNIT_KERNEL_CASES_H
 
@@ -7,7 +8,7 @@
 
 typedef struct Case {
     Graph *g;
-    int64_t n;      /* pictures */
+    int64_t n; /* pictures */
     int32_t n_leaf;
 } Case;
 
@@ -37,17 +38,15 @@ static Ref case_stored(Case *c, Ref x) {
     return case_op1(c, OP_slice, x, &all);
 }
 
-/* Pictures in one of three ways: plain, as the runtime hands them over; computed in blocks by an element-wise node, which
- * may end up in the reader's kernel; in blocks in memory. */
+/* Pictures in one of three ways: plain, as the runtime hands them over; computed in blocks by an element-wise node,
+ * which may end up in the reader's kernel; in blocks in memory. */
 static Ref case_pictures(Case *c, int way, int32_t channels, int32_t height, int32_t width) {
     Attr same = {.scale = {.alpha = 1}};
     Ref x = case_image(c, channels, height, width);
     return way % 3 == 0 ? x : way % 3 == 1 ? case_op1(c, OP_scale, x, &same) : case_stored(c, x);
 }
 
-static Ref case_features(Case *c, int32_t length) {
-    return case_op1(c, OP_flatten, case_image(c, length, 1, 1), NULL);
-}
+static Ref case_features(Case *c, int32_t length) { return case_op1(c, OP_flatten, case_image(c, length, 1, 1), NULL); }
 
 static Ref case_labels(Case *c) {
     Attr label = {.input = {INPUT_LABEL, type_make(DT_I32, 1, (const int32_t[]){BATCH})}};
@@ -64,8 +63,8 @@ static Ref case_fill(Case *c, double value, bool per_picture, const Type *type) 
 typedef struct Shape {
     int32_t n, c, h, w;
 } Shape;
-static const Shape shapes[] = {{1, 1, 1, 1}, {2, 3, 5, 4},  {5, 7, 1, 1},  {1, 17, 3, 7}, {2, 33, 2, 2}, {5, 1, 6, 3},
-                               {1, 7, 5, 1}, {2, 17, 1, 6}, {5, 3, 4, 4},  {1, 33, 3, 3}, {2, 1, 7, 2},  {1, 3, 11, 5},
+static const Shape shapes[] = {{1, 1, 1, 1},  {2, 3, 5, 4},  {5, 7, 1, 1}, {1, 17, 3, 7}, {2, 33, 2, 2}, {5, 1, 6, 3},
+                               {1, 7, 5, 1},  {2, 17, 1, 6}, {5, 3, 4, 4}, {1, 33, 3, 3}, {2, 1, 7, 2},  {1, 3, 11, 5},
                                {1, 16, 4, 5}, {2, 32, 3, 1}, {1, 8, 2, 3}, {2, 4, 3, 3}};
 enum { N_SHAPES = ARRAY_LEN(shapes) };
 
@@ -114,33 +113,34 @@ typedef struct ConvShape {
     int32_t n, c, h, w, o;
     ConvAttr a;
 } ConvShape;
-#define CONV(kh, kw, sh, sw, dh, dw, t, b, l, r, g) {{kh, kw}, {sh, sw}, {dh, dw}, {t, b, l, r}, g, 0, 0, 0}
+#define CONV(kh, kw, sh, sw, dh, dw, t, b, l, r, g)                                                                    \
+    { {kh, kw}, {sh, sw}, {dh, dw}, {t, b, l, r}, g, 0, 0, 0 }
 static const ConvShape convs[] = {
     {1, 1, 1, 1, 1, CONV(1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1)},
     {2, 3, 7, 5, 7, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)},
     {1, 17, 7, 9, 33, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)},
     {1, 7, 6, 9, 3, CONV(3, 1, 2, 3, 1, 1, 0, 1, 0, 0, 1)},
-    {5, 3, 4, 5, 1, CONV(4, 5, 1, 1, 1, 1, 0, 0, 0, 0, 1)},        /* the kernel covers the picture */
+    {5, 3, 4, 5, 1, CONV(4, 5, 1, 1, 1, 1, 0, 0, 0, 0, 1)}, /* the kernel covers the picture */
     {2, 1, 5, 5, 17, CONV(5, 5, 1, 1, 1, 1, 0, 0, 0, 0, 1)},
-    {1, 17, 3, 3, 17, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 17)},     /* depthwise */
+    {1, 17, 3, 3, 17, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 17)}, /* depthwise */
     {2, 33, 7, 6, 33, CONV(3, 3, 2, 2, 1, 1, 0, 1, 1, 1, 33)},
     {1, 3, 5, 9, 3, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 3)},
     {5, 16, 5, 4, 16, CONV(2, 3, 1, 2, 2, 1, 1, 2, 0, 1, 16)},
     {2, 2, 3, 3, 2, CONV(3, 3, 3, 3, 1, 1, 2, 2, 2, 2, 2)},
-    {2, 6, 7, 8, 4, CONV(2, 3, 4, 1, 1, 2, 1, 0, 2, 1, 2)},        /* groups that fill no block */
+    {2, 6, 7, 8, 4, CONV(2, 3, 4, 1, 1, 2, 1, 0, 2, 1, 2)}, /* groups that fill no block */
     {1, 33, 2, 2, 3, CONV(1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 3)},
     {2, 4, 5, 5, 8, CONV(3, 3, 2, 2, 1, 1, 0, 2, 1, 0, 4)},
-    {1, 32, 5, 6, 64, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2)},      /* groups that fill blocks of 16, of 8, of 4 */
+    {1, 32, 5, 6, 64, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2)}, /* groups that fill blocks of 16, of 8, of 4 */
     {2, 16, 5, 5, 16, CONV(3, 3, 1, 2, 1, 1, 1, 1, 1, 1, 2)},
     {1, 8, 6, 5, 12, CONV(1, 3, 1, 1, 1, 1, 0, 0, 1, 1, 2)},
-    {1, 3, 11, 10, 2, CONV(5, 5, 4, 3, 1, 1, 2, 2, 2, 2, 1)},      /* strides, dilations, pads */
+    {1, 3, 11, 10, 2, CONV(5, 5, 4, 3, 1, 1, 2, 2, 2, 2, 1)}, /* strides, dilations, pads */
     {5, 1, 5, 6, 3, CONV(3, 3, 1, 1, 2, 2, 2, 2, 2, 2, 1)},
     {1, 3, 9, 4, 33, CONV(2, 2, 3, 2, 3, 1, 0, 0, 0, 1, 1)},
     {2, 7, 1, 13, 3, CONV(1, 7, 1, 4, 1, 1, 0, 0, 3, 3, 1)},
     {1, 16, 9, 9, 16, CONV(3, 3, 4, 4, 2, 2, 1, 1, 1, 1, 1)},
     {2, 17, 7, 7, 16, CONV(1, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1)},
     {1, 3, 23, 19, 20, CONV(7, 7, 2, 2, 1, 1, 3, 3, 3, 3, 1)},
-    {1, 16, 2, 31, 64, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)},     /* wide and deep enough for whole tiles and a tail */
+    {1, 16, 2, 31, 64, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)}, /* wide and deep enough for whole tiles and a tail */
     {1, 33, 6, 14, 96, CONV(1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1)},
     {5, 8, 2, 2, 40, CONV(2, 2, 1, 1, 1, 1, 1, 0, 0, 1, 1)},
 };
@@ -155,7 +155,8 @@ static Attr conv_attr(const ConvShape *s) {
 }
 
 static Ref conv_weight(Case *c, const ConvShape *s) {
-    return case_param(c, "", PARAM_WEIGHT, 4, (const int32_t[]){s->o, s->c / s->a.groups, s->a.kernel[0], s->a.kernel[1]});
+    return case_param(c, "", PARAM_WEIGHT, 4,
+                      (const int32_t[]){s->o, s->c / s->a.groups, s->a.kernel[0], s->a.kernel[1]});
 }
 
 /* The first time round pictures in blocks, then plain ones. */
@@ -255,7 +256,9 @@ static Ref build_binary(Case *c, Op op, int i) {
         return scaled;
     }
     Ref x = i % 5 == 4 ? case_vector(c, s.c) : case_any_rank(c, i);
-    Ref y = i % 5 == 0 || i % 5 == 4 ? case_like(c, x) : i % 5 == 1 ? case_vector(c, type_channels(case_type(c, x))) : x;
+    Ref y = i % 5 == 0 || i % 5 == 4 ? case_like(c, x)
+            : i % 5 == 1             ? case_vector(c, type_channels(case_type(c, x)))
+                                     : x;
     return case_op2(c, op, x, y, NULL);
 }
 
@@ -314,7 +317,7 @@ static const struct PoolShape {
     {{2, 1, 9, 2}, {{3, 1}, {3, 2}, {2, 2, 0, 0}, true, false, 0, 0}},
     {{1, 3, 1, 12}, {{1, 4}, {1, 3}, {0, 0, 3, 0}, true, true, 0, 0}},
     {{2, 5, 6, 6}, {{3, 3}, {4, 4}, {0, 1, 1, 0}, false, true, 0, 0}},
-    {{1, 17, 20, 18}, {{17, 16}, {2, 1}, {3, 0, 0, 5}, false, false, 0, 0}},   /* an index needs more than a byte */
+    {{1, 17, 20, 18}, {{17, 16}, {2, 1}, {3, 0, 0, 5}, false, false, 0, 0}}, /* an index needs more than a byte */
 };
 
 static Ref pool_x(Case *c, int i) {
@@ -418,7 +421,14 @@ static Ref build_pad_channels(Case *c, int i) {
 /* ---- reductions ------------------------------------------------------------------------------------------------- */
 
 static Ref build_mean(Case *c, int i) { return case_op1(c, OP_mean, case_any_rank(c, i), NULL); }
-static Ref build_var(Case *c, int i) { return case_op1(c, OP_var, case_any_rank(c, i), NULL); }
+
+/* In every fifth case far from zero, where the mean of squares less the square of the mean would cancel. */
+static Ref build_var(Case *c, int i) {
+    Attr far = {.scale = {.alpha = 1, .beta = 64}};
+    Ref x = case_any_rank(c, i);
+    return case_op1(c, OP_var, i % 5 == 4 ? case_op1(c, OP_scale, x, &far) : x, NULL);
+}
+
 static Ref build_channel_sum(Case *c, int i) { return case_op1(c, OP_channel_sum, case_any_rank(c, i), NULL); }
 
 static Ref build_channel_dot(Case *c, int i) {
@@ -469,7 +479,9 @@ static Ref build_cross_entropy_grad(Case *c, int i) {
 
 static void case_sgd(Case *c, Ref w, Ref gradient, int i) {
     Attr rate = {.input = {INPUT_LR, lab_type(0, NULL)}};
-    Attr attr = {.sgd = {.momentum = i % 3 ? 0.9 : 0, .weight_decay = i % 2 ? 0.01 : 0, .lr_scale = i % 4 ? 1 : 0.5,
+    Attr attr = {.sgd = {.momentum = i % 3 ? 0.9 : 0,
+                         .weight_decay = i % 2 ? 0.01 : 0,
+                         .lr_scale = i % 4 ? 1 : 0.5,
                          .nesterov = i % 3 == 2}};
     Type t = *case_type(c, w);
     Ref lr = graph_add(c->g, OP_input, 0, NULL, &rate, name_of("lr"), (Span){0}, NULL);

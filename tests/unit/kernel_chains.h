@@ -1,5 +1,5 @@
-/* Fused groups for test_kernels.c: what may follow what in one kernel, several stored members, operands from other kernels,
- * results that take the place of an operand. */
+/* Fused groups for test_kernels.c: what may follow what in one kernel, several stored members, operands from other
+ * kernels, results that take the place of an operand. */
 #ifndef CNNC_TESTS_UNIT_KERNEL_CHAINS_H
 #define CNNC_TESTS_UNIT_KERNEL_CHAINS_H
 
@@ -82,7 +82,8 @@ static Ref build_folded(Case *c, int i) {
     Attr attr = {.conv = CONV(3, 3, 2, 1, 1, 1, 1, 1, 1, 1, 1)};
     Ref x = chain_x(c, i), variance = case_param(c, "var", PARAM_BUFFER, 1, (const int32_t[]){20});
     const int32_t dim[] = {20, type_channels(case_type(c, x)), 3, 3};
-    Ref s = case_op2(c, OP_mul, case_vector(c, 20), case_op1(c, OP_rsqrt, chain_scale(c, variance, 1, 1e-5), NULL), NULL);
+    Ref s =
+        case_op2(c, OP_mul, case_vector(c, 20), case_op1(c, OP_rsqrt, chain_scale(c, variance, 1, 1e-5), NULL), NULL);
     Ref w = case_op2(c, OP_mul, case_param(c, "", PARAM_WEIGHT, 4, dim), s, NULL);
     Ref t = case_op2(c, OP_sub, case_vector(c, 20), case_op2(c, OP_mul, case_vector(c, 20), s, NULL), NULL);
     return chain_relu(c, case_op2(c, OP_add, case_op2(c, OP_conv, x, w, &attr), t, NULL));
@@ -127,8 +128,8 @@ static Ref build_dgrad_chain(Case *c, int i) {
 
 /* Windows, normalisations and rows with a chain behind them. */
 static Ref build_headed(Case *c, int i) {
-    static Build *const head[] = {build_maxpool, build_avgpool, build_lrn, build_lrn_grad, build_softmax,
-                                  build_softmax_grad, build_spread};
+    static Build *const head[] = {build_maxpool, build_avgpool,      build_lrn,   build_lrn_grad,
+                                  build_softmax, build_softmax_grad, build_spread};
     Ref y = head[i % ARRAY_LEN(head)](c, i);
     case_output(c, y);
     Ref z = case_op2(c, OP_mul, chain_bias(c, y), case_like(c, y), NULL);

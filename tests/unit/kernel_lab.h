@@ -1,5 +1,5 @@
-/* Compares programs with the double interpreter of graphs: the graph goes through the passes for a target, and after lower,
- * after tile, after vectorise and parallel, and as compiled code it must compute what ref_run computes. */
+/* Compares programs with the double interpreter of graphs: the graph goes through the passes for a target, and after
+ * lower, after tile, after vectorise and parallel, and as compiled code it must compute what ref_run computes. */
 #ifndef CNNC_TESTS_UNIT_KERNEL_LAB_H
 #define CNNC_TESTS_UNIT_KERNEL_LAB_H
 
@@ -10,18 +10,18 @@
 #include "passes/pass.h"
 #include "program_lab.h"
 
-/* What the leaves hold: numbers that are floats (small in weights with init=he); whole numbers so small that no sum of products is rounded; their sizes and
- * ones, from which the error bound of a sum of products is made. */
+/* What the leaves hold: numbers that are floats (small in weights with init=he); whole numbers so small that no sum of
+ * products is rounded; their sizes and ones, from which the error bound of a sum of products is made. */
 typedef enum Data { DATA_RANDOM, DATA_WHOLE, DATA_SIZES, DATA_ONES } Data;
 
 /* One computation: a graph, for n pictures, run `steps` times (effects change the params in between). */
 typedef struct Trial {
     const char *what;
-    const Graph *g;        /* no layouts, no groups */
+    const Graph *g; /* no layouts, no groups */
     int64_t n;
     int steps;
-    bool contraction;      /* the outputs are sums of products of leaves */
-    double tolerance;      /* otherwise: largest error, relative to the largest number of the tensor, at least 1 */
+    bool contraction; /* the outputs are sums of products of leaves */
+    double tolerance; /* otherwise: largest error, relative to the largest number of the tensor, at least 1 */
 } Trial;
 
 /* What the double interpreter says; size and terms only for contractions: sum of |a b|, and number of products. */
@@ -42,7 +42,8 @@ static inline double lab_leaf(const Node *n, int64_t i, Data data) {
     if (data == DATA_ONES) return 1;
     if (data == DATA_WHOLE) return floor(7 * lab_uniform(lab_seed_of(n), (uint64_t)i)) - 3;
     double x = lab_number(positive ? FILL_POSITIVE : FILL_SIGNED, lab_seed_of(n), i, 0);
-    if (n->op == OP_param && n->attr.param.init == INIT_HE) x *= sqrt(2.0 * n->type.dim[0] / (double)type_elements(&n->type));
+    if (n->op == OP_param && n->attr.param.init == INIT_HE)
+        x *= sqrt(2.0 * n->type.dim[0] / (double)type_elements(&n->type));
     x = (double)(float)x;
     return data == DATA_SIZES ? fabs(x) : x;
 }
@@ -74,8 +75,8 @@ static inline double lab_largest(const RefRun *r, Ref ref) {
     return largest;
 }
 
-/* How far element i may be off. A sum of K products in any order is off by at most (K + 2) u sum |a b|, and since roundings
- * are not all of one sign by much less when K is large. */
+/* How far element i may be off. A sum of K products in any order is off by at most (K + 2) u sum |a b|, and since
+ * roundings are not all of one sign by much less when K is large. */
 static inline double lab_limit(const Want *w, Ref ref, int64_t i, double largest) {
     if (w->data == DATA_WHOLE) return 0;
     if (!w->size) return w->trial->tolerance * largest;

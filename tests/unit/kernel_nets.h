@@ -37,7 +37,8 @@ static Ref net_bn(Unit *u, const char *name, Ref x) {
     return graph_add(u->net, OP_bn, 5, in, &attr, name_of(name), (Span){0}, NULL);
 }
 
-static Ref net_conv_bn(Unit *u, const char *name, Ref x, int32_t outputs, int32_t kernel, int32_t stride, int32_t groups) {
+static Ref net_conv_bn(Unit *u, const char *name, Ref x, int32_t outputs, int32_t kernel, int32_t stride,
+                       int32_t groups) {
     x = net_conv(u, name, x, outputs, kernel, stride, groups);
     return net_bn(u, name_format("%s.bn", name), x);
 }
@@ -105,7 +106,8 @@ static const struct Net {
 
 static void net_make(Unit *u, const struct Net *net) {
     u->net = graph_new(u->arena, u->name);
-    u->train = (TrainConfig){.present = true, .loss = NEW_ARRAY(u->arena, LossTerm, 2), .momentum = 0.9, .batch = NET_BATCH};
+    u->train =
+        (TrainConfig){.present = true, .loss = NEW_ARRAY(u->arena, LossTerm, 2), .momentum = 0.9, .batch = NET_BATCH};
     u->image = lab_image(u->net, 3, net->height, net->width);
     net->build(u);
 }

@@ -1,8 +1,9 @@
 /* Every operator of ir/ops.def, fused chains and whole small nets: what the passes and the code generator make of them
  * against the double interpreter of graphs, for targets of 16, 8 and 4 lanes.
  *
- * Sums of products must come within their rounding error bound of the true value (lab_limit), and be exact on small whole
- * numbers; everything else within 1e-5 of the largest number of the tensor. An argument runs what its text begins. */
+ * Sums of products must come within their rounding error bound of the true value (lab_limit), and be exact on small
+ * whole numbers; everything else within 1e-5 of the largest number of the tensor. An argument runs what its text
+ * begins. */
 #include <CUnit/Basic.h>
 
 #include "kernel_chains.h"
@@ -15,7 +16,7 @@ static const char *only = "";
 
 typedef struct Target {
     const char *name;
-    bool runs;               /* this processor can */
+    bool runs; /* this processor can */
     const Machine *machine;
 } Target;
 static Target targets[] = {{"native", true, NULL}, {"x86-64-v3", false, NULL}, {"x86-64-v2", false, NULL}};
@@ -31,8 +32,10 @@ static void find_targets(Arena *a) {
     for (int i = 0; i < N_TARGETS; i++) {
         const char *error = "this processor cannot run it";
         if (targets[i].runs) targets[i].machine = target_machine(a, targets[i].name, &error);
-        if (!targets[i].machine) printf("skipped: %s: %s\n", targets[i].name, error);
-        else printf("%s: %d lanes\n", targets[i].name, targets[i].machine->vector_lanes);
+        if (!targets[i].machine)
+            printf("skipped: %s: %s\n", targets[i].name, error);
+        else
+            printf("%s: %d lanes\n", targets[i].name, targets[i].machine->vector_lanes);
     }
 }
 
@@ -81,8 +84,8 @@ static bool check_on(const Trial *t, const Machine *m, int opt_level, const Want
     return good;
 }
 
-/* On all targets; each takes another level of optimisation, and over the cases of an operator each takes all. Compiled code
- * also runs for another number of pictures, and sums of products on whole numbers. */
+/* On all targets; each takes another level of optimisation, and over the cases of an operator each takes all. Compiled
+ * code also runs for another number of pictures, and sums of products on whole numbers. */
 static bool check(const Trial *t, int i) {
     Arena *a = arena_new();
     Trial other = *t;
@@ -103,7 +106,11 @@ static bool check_case(const char *what, Build *build, int i, bool contraction) 
     Case c = {.g = graph_new(a, name_of("infer")), .n = 1};
     Ref y = build(&c, i);
     if (y) case_output(&c, y);
-    Trial t = {.what = arena_printf(a, "%s, case %d", what, i), .g = c.g, .n = c.n, .steps = 1, .contraction = contraction,
+    Trial t = {.what = arena_printf(a, "%s, case %d", what, i),
+               .g = c.g,
+               .n = c.n,
+               .steps = 1,
+               .contraction = contraction,
                .tolerance = tolerance};
     bool good = check(&t, i);
     arena_free(a);
@@ -151,15 +158,18 @@ static void run_pipeline(Unit *u, int n_kept) {
     CU_ASSERT(pipeline_run_table(u, &options, table, n));
 }
 
-/* The double interpreter runs the graphs as they are before anything is ordered, laid out or fused: inference once, training
- * three steps, with what these make of the parameters. */
+/* The double interpreter runs the graphs as they are before anything is ordered, laid out or fused: inference once,
+ * training three steps, with what these make of the parameters. */
 static void want_net(Arena *a, const struct Net *net, Trial *trial, Want *want) {
     PassOptions options = {.stop_after = "autodiff"};
     Unit *u = net_unit(a, net, NULL);
     CU_ASSERT(pipeline_run(u, &options));
     for (int e = 0; e < ENTRY_COUNT; e++) {
-        trial[e] = (Trial){.what = arena_printf(a, "%s, %s", net->name, e == ENTRY_TRAIN ? "train" : "infer"), .g = u->graph[e],
-                           .n = NET_BATCH, .steps = e == ENTRY_TRAIN ? 3 : 1, .tolerance = tolerance};
+        trial[e] = (Trial){.what = arena_printf(a, "%s, %s", net->name, e == ENTRY_TRAIN ? "train" : "infer"),
+                           .g = u->graph[e],
+                           .n = NET_BATCH,
+                           .steps = e == ENTRY_TRAIN ? 3 : 1,
+                           .tolerance = tolerance};
         want[e] = lab_want(a, &trial[e], DATA_RANDOM);
     }
 }

@@ -59,12 +59,13 @@ static double least_cost(const TileProblem *p) {
 /* The estimate takes short cuts at the corners, but nowhere may the choice be much worse than the best split. */
 static void test_near_the_best(void) {
     for (int32_t registers = 16; registers <= 32; registers += 16)
-        for (int32_t b = 1; b <= 8; b++)   /* the model looks no further */
+        for (int32_t b = 1; b <= 8; b++) /* the model looks no further */
             for (int32_t w = 1; w <= 60; w++) {
                 TileProblem p = {b, {w, 1}, registers};
                 Tile t = tile_choose(&p);
                 double cost = split_cost(b, w, t.blocks, t.points[0]), least = least_cost(&p);
-                if (cost > 1.25 * least) printf("\n  %d x %d: %d x %d, %g of %g ", b, w, t.blocks, t.points[0], cost, least);
+                if (cost > 1.25 * least)
+                    printf("\n  %d x %d: %d x %d, %g of %g ", b, w, t.blocks, t.points[0], cost, least);
                 CU_ASSERT(cost <= 1.25 * least);
             }
 }
@@ -73,8 +74,9 @@ static void test_near_the_best(void) {
  * suffice for two FMAs. */
 static void test_known_layers(void) {
     static const TileProblem layers[] = {
-        {4, {56, 56}, 32}, {8, {28, 28}, 32}, {16, {14, 14}, 32}, {32, {7, 7}, 32}, {4, {224, 224}, 32}, {2, {112, 112}, 32},
-        {64, {TILE_UNKNOWN, 1}, 32}, {8, {56, 56}, 16}, {16, {28, 28}, 16}, {32, {14, 14}, 16}, {64, {TILE_UNKNOWN, 1}, 16}};
+        {4, {56, 56}, 32},   {8, {28, 28}, 32},   {16, {14, 14}, 32},          {32, {7, 7}, 32},
+        {4, {224, 224}, 32}, {2, {112, 112}, 32}, {64, {TILE_UNKNOWN, 1}, 32}, {8, {56, 56}, 16},
+        {16, {28, 28}, 16},  {32, {14, 14}, 16},  {64, {TILE_UNKNOWN, 1}, 16}};
     for (int i = 0; i < ARRAY_LEN(layers); i++) {
         Tile t = tile_choose(&layers[i]);
         int32_t points = t.points[0] * t.points[1];
@@ -94,7 +96,10 @@ static void test_known_layers(void) {
 static Unit *new_unit(Arena *a, int32_t lanes) {
     static const Options options = {.opt_level = 2, .max_batch = 4};
     Machine *m = NEW(a, Machine);
-    *m = (Machine){.cpu = "test", .features = "", .vector_lanes = lanes, .vector_registers = lanes == 16 ? 32 : 16,
+    *m = (Machine){.cpu = "test",
+                   .features = "",
+                   .vector_lanes = lanes,
+                   .vector_registers = lanes == 16 ? 32 : 16,
                    .cache_bytes = {32 << 10, 512 << 10, 1 << 20}};
     Unit *u = NEW(a, Unit);
     *u = (Unit){.arena = a, .diags = diag_new(a), .opt = &options, .machine = m, .name = name_of("lab")};
@@ -109,8 +114,8 @@ static Stmt *unwrap(Stmt *s) {
     return s;
 }
 
-/* The steps that `parallel` makes of one step with this kernel: tasks of each, negative if they are counted per picture.
- * The text opens with the kernel's arguments. */
+/* The steps that `parallel` makes of one step with this kernel: tasks of each, negative if they are counted per
+ * picture. The text opens with the kernel's arguments. */
 static int32_t share(Arena *a, const char *text, int64_t tasks[8]) {
     const char *error = NULL;
     Unit *u = new_unit(a, 16);
@@ -139,18 +144,30 @@ static int32_t share(Arena *a, const char *text, int64_t tasks[8]) {
 static void test_tasks(void) {
     Arena *a = arena_new();
     int64_t t[8] = {0};
-    CU_ASSERT_EQUAL(share(a, "kernel k {\n  arg y f32 64 batched written\n  for n in 0..N serial task {\n"
-                             "    for i in 0..64 serial task {\n      y[64*n + i] = 0.0\n    }\n  }\n}\n", t), 1);
+    CU_ASSERT_EQUAL(share(a,
+                          "kernel k {\n  arg y f32 64 batched written\n  for n in 0..N serial task {\n"
+                          "    for i in 0..64 serial task {\n      y[64*n + i] = 0.0\n    }\n  }\n}\n",
+                          t),
+                    1);
     CU_ASSERT_EQUAL(t[0], -64);
-    CU_ASSERT_EQUAL(share(a, "kernel k {\n  arg y f32 4096 written\n  for i in 0..16 serial task {\n"   /* 256 are enough */
-                             "    for j in 0..16 serial task {\n      for k in 0..16 serial task {\n"
-                             "        y[256*i + 16*j + k] = 0.0\n      }\n    }\n  }\n}\n", t), 1);
+    CU_ASSERT_EQUAL(share(a,
+                          "kernel k {\n  arg y f32 4096 written\n  for i in 0..16 serial task {\n" /* 256 are enough */
+                          "    for j in 0..16 serial task {\n      for k in 0..16 serial task {\n"
+                          "        y[256*i + 16*j + k] = 0.0\n      }\n    }\n  }\n}\n",
+                          t),
+                    1);
     CU_ASSERT_EQUAL(t[0], 256);
-    CU_ASSERT_EQUAL(share(a, "kernel k {\n  arg y f32 64 written\n  for i in 0..4 serial task {\n"      /* not a task */
-                             "    for j in 0..16 serial {\n      y[16*i + j] = 0.0\n    }\n  }\n}\n", t), 1);
+    CU_ASSERT_EQUAL(share(a,
+                          "kernel k {\n  arg y f32 64 written\n  for i in 0..4 serial task {\n" /* not a task */
+                          "    for j in 0..16 serial {\n      y[16*i + j] = 0.0\n    }\n  }\n}\n",
+                          t),
+                    1);
     CU_ASSERT_EQUAL(t[0], 4);
-    CU_ASSERT_EQUAL(share(a, "kernel k {\n  arg y f32 64 written\n  for i in 2..4 serial task {\n"      /* not from 0 */
-                             "    y[i] = 0.0\n  }\n}\n", t), 1);
+    CU_ASSERT_EQUAL(share(a,
+                          "kernel k {\n  arg y f32 64 written\n  for i in 2..4 serial task {\n" /* not from 0 */
+                          "    y[i] = 0.0\n  }\n}\n",
+                          t),
+                    1);
     CU_ASSERT_EQUAL(t[0], 1);
     arena_free(a);
 }
@@ -163,9 +180,9 @@ static void test_distribution(void) {
                               "      for i in 0..3 serial task {\n        y[64*n + 16*b + i] = 0.0\n      }\n"
                               "      for j in 3..16 serial %s{\n        y[64*n + 16*b + j] = 1.0\n      }\n"
                               "    }\n    for c in 0..2 serial task {\n      y[64*n + c] = 0.0\n    }\n  }\n}\n";
-    CU_ASSERT_EQUAL(share(a, arena_printf(a, two, "task "), t), 3);   /* the loop, its tail, what stands beside both */
+    CU_ASSERT_EQUAL(share(a, arena_printf(a, two, "task "), t), 3); /* the loop, its tail, what stands beside both */
     CU_ASSERT(t[0] == -12 && t[1] == -4 && t[2] == -2);
-    CU_ASSERT_EQUAL(share(a, arena_printf(a, two, ""), t), 2);        /* the tail is not for threads: b stays whole */
+    CU_ASSERT_EQUAL(share(a, arena_printf(a, two, ""), t), 2); /* the tail is not for threads: b stays whole */
     CU_ASSERT(t[0] == -4 && t[1] == -2);
     arena_free(a);
 }
@@ -173,7 +190,7 @@ static void test_distribution(void) {
 /* ---- the plan --------------------------------------------------------------------------------------------------- */
 
 typedef struct Life {
-    int32_t first, last;   /* steps that touch it */
+    int32_t first, last; /* steps that touch it */
 } Life;
 
 static Life life_of(const Program *p, int32_t storage) {
@@ -184,10 +201,11 @@ static Life life_of(const Program *p, int32_t storage) {
                 l.first = l.first < i ? l.first : i;
                 l.last = i;
             }
-    bool outlives = l.first < p->n_once && l.last >= p->n_once;   /* the steps that run once do not run again */
+    bool outlives = l.first < p->n_once && l.last >= p->n_once; /* the steps that run once do not run again */
     for (int32_t o = 0; o < p->graph->n_output; o++) outlives |= p->storage_of[p->graph->output[o].ref] == storage;
     if (outlives && l.last >= 0) l.last = INT32_MAX;
-    if (p->storage[storage].region == REGION_PARAM && p->storage[storage].alias < 0) l.first = -1;   /* set by the caller */
+    if (p->storage[storage].region == REGION_PARAM && p->storage[storage].alias < 0)
+        l.first = -1; /* set by the caller */
     return l;
 }
 
@@ -205,8 +223,8 @@ static bool pair_is_right(const Program *p, int32_t i, int32_t k) {
     bool in_place = b->alias >= 0 && a->offset == b->offset && type_equal(&a->type, &b->type) && y.first > x.first;
     bool good = x.last < y.first || (in_place && p->step[x.last].root == p->step[y.first].root);
     if (!good)
-        printf("\n  storages %d (steps %d to %d) and %d (%d to %d) meet in region %s ", i, x.first, x.last, k, y.first, y.last,
-               region_name[a->region]);
+        printf("\n  storages %d (steps %d to %d) and %d (%d to %d) meet in region %s ", i, x.first, x.last, k, y.first,
+               y.last, region_name[a->region]);
     return good;
 }
 
@@ -218,7 +236,8 @@ static void check_plan(const Program *p) {
         if (is_input(s->region) || life_of(p, i).last < 0) continue;
         CU_ASSERT(s->offset % 64 == 0 && s->bytes % 64 == 0 && s->offset >= 0);
         CU_ASSERT(s->offset + s->bytes <= p->region_bytes[s->region]);
-        if (s->alias >= 0) CU_ASSERT(type_equal(&s->type, &p->storage[s->alias].type) && p->storage[s->alias].alias < 0);
+        if (s->alias >= 0)
+            CU_ASSERT(type_equal(&s->type, &p->storage[s->alias].type) && p->storage[s->alias].alias < 0);
         for (int32_t k = 0; k < i; k++)
             if (!is_input(p->storage[k].region)) CU_ASSERT(pair_is_right(p, i, k));
     }
@@ -231,8 +250,8 @@ static Program *plan_of(Arena *a, Build *build, int i, int32_t lanes) {
     if (y) case_output(&c, y);
     Unit *u = new_unit(a, lanes);
     u->graph[ENTRY_INFER] = c.g;
-    static void (*const pass[])(Unit *, Entry) = {pass_layout, pass_fuse, pass_lower, pass_tile, pass_vectorise, pass_parallel,
-                                                 pass_plan};
+    static void (*const pass[])(Unit *, Entry) = {pass_layout,    pass_fuse,     pass_lower, pass_tile,
+                                                  pass_vectorise, pass_parallel, pass_plan};
     for (int k = 0; k < ARRAY_LEN(pass); k++) {
         pass[k](u, ENTRY_INFER);
         if (k < 2) graph_compact(c.g, a);
