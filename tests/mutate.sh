@@ -12,6 +12,14 @@ scratch=$work/build
 # LABEL;FILE;SED COMMAND;WHAT. The command must change the file.
 faults() {
     cat <<'ROWS'
+kernels;passes/tile.c;s#extent - extent % f), extent % f#extent - extent % f - 1), extent % f#;the rest of a split loop starts one too early
+kernels;passes/tile.c;s#ex_int(t->k, size)), size)#ex_int(t->k, size - 1)), size)#;tiles overlap by one
+kernels;passes/tile.c;s#EX_mul, i, ex_int(t->k, t->inner\[j\].extent)#EX_mul, i, ex_int(t->k, t->inner[j].extent - 1)#;two register accumulators share a place
+kernels;passes/tile.c;s#EX_mul, tiles, size), loop->u.loop.hi#EX_mul, tiles, ex_int(t->k, f + 1)), loop->u.loop.hi#;the rest of a batch is left out
+kernels;passes/tile.c;s#ex_var(k, s->u.loop.var), ex_int(k, by)#ex_var(k, s->u.loop.var), ex_int(k, by - 1)#;an unrolled reduction counts terms twice
+unit;runtime/step.c;s#(frame_width(f) - s->width) / 2.0)#(frame_width(f) - s->width) / 2.0 + 1)#;the central crop is a pixel too far right
+unit;runtime/step.c;s#(frame_height(f) - height) + 1)#(frame_height(f) - height))#;a random crop never reaches the lower edge
+unit;runtime/step.c;s#(frame_width(f) - width) + 1)#(frame_width(f) - width)) + 1#;the offset of a random crop is one too large
 ROWS
 }
 
