@@ -189,6 +189,69 @@ static Ref build_shared_memory(Case *c, int i) {
     return graph_add(c->g, OP_concat, 3, in, NULL, NULL, (Span){0}, NULL);
 }
 
+/* ---- nodes taken by chance --------------------------------------------------------------------------------------- */
+
+static Ref random_weights(Case *c, Ref conv) {
+    Ref w = graph_node(c->g, conv)->in[1];
+    graph_node(c->g, w)->attr.param.init = INIT_HE;
+    return conv;
+}
+
+static Ref random_pool(Case *c, Op op, Ref x) {
+    Attr attr = {.pool = {.kernel = {3, 3}, .stride = {1, 1}, .pad = {1, 1, 1, 1}, .count_pad = true}};
+    return case_op1(c, op, x, &attr);
+}
+
+/* Two halves change places. */
+static Ref random_swap(Case *c, Ref x) {
+    int32_t n = type_channels(case_type(c, x)), half = n / 2;
+    if (half == 0) return chain_relu(c, x);
+    Attr low = {.slice = {0, half}}, high = {.slice = {half, n - half}};
+    Ref in[] = {case_op1(c, OP_slice, x, &high), case_op1(c, OP_slice, x, &low)};
+    return graph_add(c->g, OP_concat, 2, in, NULL, NULL, (Span){0}, NULL);
+}
+
+static Ref random_node(Case *c, int kind, Ref x, Ref y) {
+    int32_t channels = type_channels(case_type(c, x));
+    Attr one = {.conv = CONV(1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1)}, lrn = lrn_attr(3);
+    const int32_t dim[] = {channels, channels, 1, 1};
+    switch (kind) {
+    case 0:
+    case 1: return case_op2(c, OP_add, x, y, NULL);
+    case 2: return case_op2(c, OP_sub, x, y, NULL);
+    case 3: return case_op2(c, OP_mul, x, case_op1(c, OP_softmax, y, NULL), NULL);
+    case 4:
+    case 5: return chain_relu(c, x);
+    case 6: return chain_bias(c, x);
+    case 7: return chain_dropout(c, x);
+    case 8: return chain_scale(c, x, 0.5, 1);
+    case 9: return case_bn(c, x, 1e-5);
+    case 10: return random_weights(c, chain_conv(c, x, channels, 1));
+    case 11: return random_weights(c, case_op2(c, OP_conv, x, case_param(c, "", PARAM_WEIGHT, 4, dim), &one));
+    case 12: return random_weights(c, chain_conv(c, x, channels, channels));
+    case 13: return random_pool(c, OP_maxpool, x);
+    case 14: return random_pool(c, OP_avgpool, x);
+    case 15: return case_op2(c, OP_relu_grad, x, y, NULL);
+    case 16: return case_op1(c, OP_lrn, x, &lrn);
+    case 17: return case_op2(c, OP_sub, x, case_op1(c, OP_mean, x, NULL), NULL);
+    default: return random_swap(c, x);
+    }
+}
+
+/* Twenty nodes on tensors of one shape, the younger the more often read; every fifth is an output. */
+static Ref build_random(Case *c, int i) {
+    enum { NODES = 20, KINDS = 19 };
+    Ref made[NODES + 1] = {chain_x(c, i)};
+    for (int k = 1; k <= NODES; k++) {
+        double where[2], far = 1.0 / 3;
+        for (int d = 0; d < 2; d++) where[d] = pow(lab_uniform((uint64_t)i + 1, (uint64_t)(3 * k + d)), far) * k;
+        int kind = (int)(KINDS * lab_uniform((uint64_t)i + 1, (uint64_t)(3 * k + 2)));
+        made[k] = random_node(c, kind, made[(int)where[0]], made[(int)where[1]]);
+        if (k % 5 == 0 && k < NODES) case_output(c, made[k]);
+    }
+    return made[NODES];
+}
+
 static const struct Chain {
     const char *name;
     Build *build;
@@ -211,6 +274,7 @@ static const struct Chain {
     {"long sum", build_long_sum, N_CHAIN_SHAPES},
     {"crossed", build_crossed, N_CHAIN_SHAPES},
     {"shared memory", build_shared_memory, N_CHAIN_SHAPES},
+    {"random", build_random, 12},
 };
 
 #endif
