@@ -163,14 +163,18 @@ static void drop_far(Sum *s, int64_t c, int64_t *g) {
     }
 }
 
-/* The plain case: near terms keep both indices within a span shorter than the loop's own step c, so that different
- * iterations differ by something other than 0; far terms are multiples of more than that can be. reach: most iterations
- * between two, ENDLESS if not known. */
-static bool within_step(const Access *a, Sum s, const Access *b, Sum t, int32_t at, int64_t c, int64_t reach) {
+/* The plain case: the terms keep both indices within a span shorter than the loop's own step c, so that different
+ * iterations differ by something other than 0. With without_far only the near terms need do so, and far ones must be
+ * multiples of more than all that; but a far term may be what keeps a near one in its span, as in the rows
+ * 4*oh + kh of a window with kh < 5 - 4*oh. reach: most iterations between two, ENDLESS if not known. */
+static bool within_step(const Access *a, Sum s, const Access *b, Sum t, int32_t at, int64_t c, int64_t reach,
+                        bool without_far) {
     int64_t g = 0, most;
     drop_common(a, &s, b, &t, at);
-    drop_far(&s, c, &g);
-    drop_far(&t, c, &g);
+    if (without_far) {
+        drop_far(&s, c, &g);
+        drop_far(&t, c, &g);
+    }
     Bound al = bound_lower(a->loop, a->n_loop, &s), ah = bound_upper(a->loop, a->n_loop, &s);
     Bound bl = bound_lower(b->loop, b->n_loop, &t), bh = bound_upper(b->loop, b->n_loop, &t);
     if (!al.known || !ah.known || !bl.known || !bh.known || al.n || ah.n || bl.n || bh.n) return false;
@@ -188,9 +192,10 @@ Meeting accesses_meet(const Access *a, const Access *b, int32_t at) {
     bool sized = sum_add(&extent, loop->u.loop.hi, 1) && sum_add(&extent, loop->u.loop.lo, -1) && extent.n == 0;
     if (sized && extent.constant <= 1) return MEET_NEVER;
     if (c == 0 || c != d || !add_ok(s.constant, -t.constant, &between) || between == INT64_MIN) return MEET_MAYBE;
-    if (within_step(a, s, b, t, at, c, sized ? extent.constant - 1 : ENDLESS)) return MEET_NEVER;
+    int64_t reach = sized ? extent.constant - 1 : ENDLESS;
+    if (within_step(a, s, b, t, at, c, reach, false) || within_step(a, s, b, t, at, c, reach, true)) return MEET_NEVER;
     Parts p = {.constant = llabs(between)};
-    add_part(&p, c, sized ? extent.constant - 1 : ENDLESS, true);
+    add_part(&p, c, reach, true);
     add_pairs(&p, a, &s, b, &t, at);
     return apart(&p) ? MEET_NEVER : MEET_MAYBE;
 }

@@ -317,6 +317,7 @@ static const struct PoolShape {
     {{2, 1, 9, 2}, {{3, 1}, {3, 2}, {2, 2, 0, 0}, true, false, 0, 0}},
     {{1, 3, 1, 12}, {{1, 4}, {1, 3}, {0, 0, 3, 0}, true, true, 0, 0}},
     {{2, 5, 6, 6}, {{3, 3}, {4, 4}, {0, 1, 1, 0}, false, true, 0, 0}},
+    {{1, 17, 3, 9}, {{3, 4}, {4, 4}, {2, 2, 1, 1}, false, true, 0, 0}}, /* a step of rows is longer than the plane */
     {{1, 17, 20, 18}, {{17, 16}, {2, 1}, {3, 0, 0, 5}, false, false, 0, 0}}, /* an index needs more than a byte */
 };
 
