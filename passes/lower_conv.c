@@ -22,6 +22,14 @@ static ConvKind conv_kind(const Type *w, const ConvAttr *a) {
 
 static const Type *type_of(Lower *l, Ref r) { return &graph_node(l->g, r)->type; }
 
+/* Whether a loop of the nest never runs: what it would read need not exist. */
+static bool never_runs(const Nest *nest) {
+    int64_t hi;
+    for (int32_t i = 0; i < nest->n; i++)
+        if (ex_is_int(nest->loop[i].hi, &hi) && hi == 0) return true;
+    return false;
+}
+
 /* acc = init; acc += a * b over the reduction; then the finish. init NULL: zero. */
 static void emit_sum(Lower *l, Sum *s, Ref a, Ref b, const Expr *init) {
     Kernel *k = l->k;
@@ -30,7 +38,7 @@ static void emit_sum(Lower *l, Sum *s, Ref a, Ref b, const Expr *init) {
     Stmt *body = st_seq(k);
     st_append(k, body, st_store(k, acc, s->lane, init ? init : num(l, 0)));
     const Expr *product = ex3(k, EX_fma, load_at(l, a, &s->a), load_at(l, b, &s->b), sum);
-    if (s->red.n >= 0) st_append(k, body, nest_wrap(l, &s->red, st_store(k, acc, s->lane, product)));
+    if (!never_runs(&s->red)) st_append(k, body, nest_wrap(l, &s->red, st_store(k, acc, s->lane, product)));
     st_append(k, body, lower_finish(l, &s->result, sum));
     lower_end(l, nest_wrap(l, &s->out, body));
 }

@@ -143,6 +143,7 @@ static const ConvShape convs[] = {
     {1, 16, 2, 31, 64, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1)}, /* wide and deep enough for whole tiles and a tail */
     {1, 33, 6, 14, 96, CONV(1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1)},
     {5, 8, 2, 2, 40, CONV(2, 2, 1, 1, 1, 1, 1, 0, 0, 1, 1)},
+    {1, 17, 3, 1, 7, CONV(2, 3, 1, 3, 3, 3, 1, 2, 4, 4, 1)}, /* columns of x that no tap reaches */
 };
 enum { N_CONVS = ARRAY_LEN(convs), N_PLAIN = 14 };
 
