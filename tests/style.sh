@@ -88,7 +88,7 @@ grep -nE 'TODO|FIXME|XXX|# *if 0' $sources >"$work/markers"
 awk 'END { exit NR >= 5 }' "$work/markers" && : >"$work/markers"
 cp "$work/markers" "$found"
 verdict markers
-{ git ls-files 2>/dev/null || ls -A; } | sed 's,/.*,,' | sort -u | grep -vxE "$top" >"$found"
+{ git ls-files 2>/dev/null || ls -A; } | sed 's,/.*,,' | sort -u | grep -vxE "$top|build.*" >"$found"
 verdict top_level
 if command -v shellcheck >/dev/null; then
     check style/shellcheck shellcheck -x .ci/run tests/*.sh tests/bench/*.sh examples/*.sh

@@ -40,7 +40,7 @@ cnnc_ms() {
     flag=
     [ "$mode" = train ] && flag=--train
     # shellcheck disable=SC2086  # no flag is no argument
-    "$work/$1" bench --batch "$2" --threads "$3" $flag --json | sed -n 's/.*"ms_per_batch": *\([0-9.]*\).*/\1/p' | head -n 1
+    "$work/$1" bench --batch "$2" --threads "$3" $flag --json 2>"$work/err" | sed -n 's/.*"ms_per_batch": *\([0-9.]*\).*/\1/p' | head -n 1
 }
 peer_ms() {
     if [ "$mode" = train ]; then
