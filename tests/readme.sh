@@ -1,5 +1,5 @@
 #!/bin/sh
-# The README is true: its net compiles and trains, its flags and files exist, and no figure is still to be filled in.
+# README and manuals are true: the net compiles and trains, flags, files and options exist, no figure is missing.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 make_shapes=${CNNC_BUILD:-$root/build}/release/tests/make_shapes
@@ -48,6 +48,18 @@ check_labels() {
     if [ -s labels ] && [ ! -s missing ]; then ok 'readme/labels'; else fail 'readme/labels' missing; fi
 }
 
+# Every option of the two tables is in its manual page.
+check_manuals() {
+    {
+        sed -n 's/^OPTION("--*\([a-z-]*\)[="].*/\1 cnnc.1/p' "$root/frontend/options.def"
+        sed -n 's/^    {"\([a-z]*\)", .*KIND_.*/\1 program.1/p' "$root/runtime/cli.c"
+    } | sort -u >options
+    while read -r option page; do
+        grep -qE "Fl -?$option\b" "$root/docs/$page" || echo "the option $option is not in docs/$page"
+    done <options >missing
+    if [ -s options ] && [ ! -s missing ]; then ok 'readme/manuals'; else fail 'readme/manuals' missing; fi
+}
+
 check_quickstart() {
     check 'readme/sh examples/quickstart.sh' sh "$root/examples/quickstart.sh" || return
     sed -n 's/^== Done: /    /p' "$log"
@@ -57,6 +69,7 @@ check_net
 check_flags
 check_files
 check_labels
+check_manuals
 check_quickstart
 grep -n 'FIGURE' "$readme" >missing
 if [ -s missing ]; then fail 'readme/figures' missing; else ok 'readme/figures'; fi
