@@ -155,11 +155,10 @@ static void test_resume(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(why.text, "batch"));
 }
 
-/* SIGTERM at a random time, again and again, until the training ends by itself. */
-static void test_signals(void) {
+/* Trains into `out`, with SIGTERM at some time in every run, until the training ends by itself; how often it was stopped. */
+static int train_with_signals(const char *out) {
     RtError why;
     int code = RT_STOPPED, stops = 0;
-    CU_ASSERT_EQUAL(run(&why, "train", "--data", "data", "--out", "long", "--epochs", "120", NULL), RT_OK);
     for (int i = 0; i < 200 && code == RT_STOPPED; i++) {
         pid_t child = fork();
         if (child == 0) {
@@ -168,7 +167,7 @@ static void test_signals(void) {
             _exit(0);
         }
         signal(SIGTERM, SIG_IGN); /* until the training catches it */
-        code = run(&why, "train", "--data", "data", "--out", "stopped", "--epochs", "120", "--resume", NULL);
+        code = run(&why, "train", "--data", "data", "--out", out, "--epochs", "120", "--resume", NULL);
         stops += code == RT_STOPPED;
         signal(SIGTERM, SIG_IGN);
         kill(child, SIGKILL);
@@ -176,9 +175,23 @@ static void test_signals(void) {
     }
     signal(SIGTERM, SIG_DFL);
     CU_ASSERT_EQUAL(code, RT_OK);
+    return stops;
+}
+
+/* On a busy machine a whole training may pass before its signal comes: such a try shows nothing and is made again. */
+static void test_signals(void) {
+    RtError why;
+    char out[32], file[64];
+    int stops = 0;
+    CU_ASSERT_EQUAL(run(&why, "train", "--data", "data", "--out", "long", "--epochs", "120", NULL), RT_OK);
+    for (int i = 0; i < 50 && stops == 0; i++) {
+        snprintf(out, sizeof out, "stopped%d", i);
+        snprintf(file, sizeof file, "%s/toy.checkpoint.safetensors", out);
+        stops = train_with_signals(out);
+        CU_ASSERT(same_file("long/toy.checkpoint.safetensors", file));
+        CU_ASSERT_EQUAL(count_files(out), 3);
+    }
     CU_ASSERT(stops > 0);
-    CU_ASSERT(same_file("long/toy.checkpoint.safetensors", "stopped/toy.checkpoint.safetensors"));
-    CU_ASSERT_EQUAL(count_files("stopped"), 3);
 }
 
 /* A loss that is not finite ends the training and leaves the files of the run before alone. */
