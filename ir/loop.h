@@ -1,15 +1,15 @@
 /* Loops: what a kernel does, as loop nests over typed buffers.
  *
  * Semantics. A kernel runs its body; a FOR runs its body for lo <= v < hi in order; a STORE evaluates the value, then
- * writes it. `mode` never changes what is computed, only how: PARALLEL iterations may run in any order on any thread (so
- * they must not write what another iteration reads or writes); UNROLL is expanded by the code generator; VECTOR runs its
- * iterations as lanes of one vector. A VECTOR loop whose store index does not move with the lane, of the form
- * b[i] = b[i] + x, sums the lanes (in tree order in generated code, in sequence in the interpreter: the only place where
- * rounding may differ). Float arithmetic is IEEE single, never reassociated or contracted; `fma` is explicit.
+ * writes it. `mode` never changes what is computed, only how: PARALLEL iterations may run in any order on any thread
+ * (so they must not write what another iteration reads or writes); UNROLL is expanded by the code generator; VECTOR
+ * runs its iterations as lanes of one vector. A VECTOR loop whose store index does not move with the lane, of the form
+ * b[i] = b[i] + x, sums the lanes (in tree order in generated code, in sequence in the interpreter: the only place
+ * where rounding may differ). Float arithmetic is IEEE single, never reassociated or contracted; `fma` is explicit.
  *
- * Buffers. ARG: a tensor given by the caller. LOCAL: scratch of one task, on the stack (at most LOCAL_BYTES), undefined at
- * start. REG: like LOCAL, but every index must become constant once UNROLL and VECTOR loops are expanded; the code
- * generator keeps it in registers. This is how every register-tiled kernel is made.
+ * Buffers. ARG: a tensor given by the caller. LOCAL: scratch of one task, on the stack (at most LOCAL_BYTES),
+ * undefined at start. REG: like LOCAL, but every index must become constant once UNROLL and VECTOR loops are expanded;
+ * the code generator keeps it in registers. This is how every register-tiled kernel is made.
  *
  * Index expressions are INT expressions; most are affine in the loop variables (affine_of). */
 #ifndef CNNC_IR_LOOP_H
@@ -146,8 +146,8 @@ int64_t affine_coef(const Affine *a, int32_t var);   /* 0 if absent */
  *     } */
 void loop_print(Str *s, const Kernel *k);
 Kernel *loop_read(Arena *a, const char *text, const char **error);
-/* The first broken rule as "rule-name: what", or NULL: types, variables in scope, bounds of affine accesses provable from
- * constant loop bounds, REG indices constant after expansion, PARALLEL loops whose affine stores do not overlap. */
+/* The first broken rule as "rule-name: what", or NULL: types, variables in scope, bounds of affine accesses provable
+ * from constant loop bounds, REG indices constant after expansion, PARALLEL loops whose affine stores do not overlap. */
 const char *loop_verify(Arena *a, const Kernel *k);
 
 #endif

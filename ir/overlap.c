@@ -125,8 +125,8 @@ static int64_t common_divisor(const Parts *p, int32_t from) {
     return g;
 }
 
-/* Once the loop's own term is in, the terms so far cannot cancel; if the others are all multiples of something larger than
- * what these can add up to, they cannot cancel them either, however far they reach. */
+/* Once the loop's own term is in, the terms so far cannot cancel; if the others are all multiples of something larger
+ * than what these can add up to, they cannot cancel them either, however far they reach. */
 static bool apart(Parts *p) {
     int64_t below = p->constant, width;
     bool seen = false;

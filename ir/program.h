@@ -1,7 +1,7 @@
 /* A program: kernels, the steps that call them, and where every tensor lives.
  *
- * One program per entry point (infer, train). A step binds storages to a kernel's arguments. Equal kernels (equal text) are
- * one kernel. The first `n_once` steps depend on parameters only: they run once after the weights change. */
+ * One program per entry point (infer, train). A step binds storages to a kernel's arguments. Equal kernels (equal
+ * text) are one kernel. The first `n_once` steps depend on parameters only: they run once after the weights change. */
 #ifndef CNNC_IR_PROGRAM_H
 #define CNNC_IR_PROGRAM_H
 

@@ -1,15 +1,15 @@
 /* What a tensor is: element type, logical shape, and how it lies in memory.
  *
- * Logical shape. dim[0] of a batched tensor is BATCH: its extent is the number of pictures of the call, any number from
- * 1 to the compiled maximum. The CHANNEL dimension is the first one that is not the batch: C of [N,C,H,W], K of [N,K],
- * O of a weight [O,I,KH,KW], C of a per-channel vector [C].
+ * Logical shape. dim[0] of a batched tensor is BATCH: its extent is the number of pictures of the call, any number
+ * from 1 to the compiled maximum. The CHANNEL dimension is the first one that is not the batch: C of [N,C,H,W], K of
+ * [N,K], O of a weight [O,I,KH,KW], C of a per-channel vector [C].
  *
  * Memory. Dimension 0 may be cut in blocks of b0 and dimension 1 in blocks of b1. Storage order, outermost first:
  *     dim0/b0, dim1/b1, dim2, dim3, dim1%b1, dim0%b0
  * with both blocked extents rounded up and the pad lanes holding zero. So activations are nChw{v}c (b0 = 1, b1 = v),
  * plain NCHW is b0 = b1 = 1, convolution weights are OIhw{v}i{v}o (b0 = b1 = v), a channel vector has b0 = v. A rank-2
- * activation [N,K] with b1 = v is plain [N,K] with K rounded up to v. A batched rank-4 tensor may carry a halo: rows and
- * columns of zeros around each plane, so that a convolution reads its padding like any other pixel. */
+ * activation [N,K] with b1 = v is plain [N,K] with K rounded up to v. A batched rank-4 tensor may carry a halo: rows
+ * and columns of zeros around each plane, so that a convolution reads its padding like any other pixel. */
 #ifndef CNNC_IR_TYPE_H
 #define CNNC_IR_TYPE_H
 

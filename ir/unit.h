@@ -1,4 +1,5 @@
-/* One compilation: what the front end makes, what passes transform, what back ends emit. Everything dies with the arena. */
+/* One compilation: what the front end makes, what passes transform, what back ends emit. Everything dies with the
+ * arena. */
 #ifndef CNNC_IR_UNIT_H
 #define CNNC_IR_UNIT_H
 

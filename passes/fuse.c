@@ -1,20 +1,20 @@
 /* fuse: which nodes become one kernel.
  *
- * Needs layouts (members of a group share block sizes); makes groups; changes no node, only numbers: the members of a group
- * end up next to each other, after everything the group reads. After layout because that adds copies.
+ * Needs layouts (members of a group share block sizes); makes groups; changes no node, only numbers: the members of a
+ * group end up next to each other, after everything the group reads. After layout because that adds copies.
  *
- * An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if nothing
- * else it reads depends on the group: then every element can be finished while it is in a register. */
+ * An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if
+ * nothing else it reads depends on the group: then every element can be finished while it is in a register. */
 #include "lower.h"
 #include "order.h"
 
 typedef struct Fuse {
     Graph *g;
     Arena *arena;
-    int32_t *next;        /* node -> next member of its group, a ring */
+    int32_t *next; /* node -> next member of its group, a ring */
     int32_t n_group;
-    bool *constant;       /* depends on parameters only: never in one group with what does not */
-    int32_t *seen;        /* marks of the present search */
+    bool *constant; /* depends on parameters only: never in one group with what does not */
+    int32_t *seen;  /* marks of the present search */
     int32_t mark;
     Ref *stack;
 } Fuse;
@@ -98,7 +98,8 @@ static void try_join(Fuse *f, Ref user) {
     }
 }
 
-/* The members of r's group in topological order, preceded by whatever they read; depth is bounded by the groups' detours. */
+/* The members of r's group in topological order, preceded by whatever they read; depth is bounded by the groups'
+ * detours. */
 static void place(const Fuse *f, Ref r, bool *placed, Ref *seq, int32_t *n) {
     if (placed[r]) return;
     Ref member = r;
@@ -112,7 +113,7 @@ static void place(const Fuse *f, Ref r, bool *placed, Ref *seq, int32_t *n) {
         member = (Ref)f->next[member];
     } while (member != r);
     Ref low = 0;
-    for (;;) {   /* ascending: old numbers are topological */
+    for (;;) { /* ascending: old numbers are topological */
         Ref least = 0;
         do {
             if (member > low && (!least || member < least)) least = member;

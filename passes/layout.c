@@ -1,6 +1,7 @@
 /* layout: how every tensor lies in memory.
  *
- * Needs the order; makes layouts; adds copies of the picture. One internal layout, so no choices that depend on each other:
+ * Needs the order; makes layouts; adds copies of the picture. One internal layout, so no choices that depend on each
+ * other:
  *   activations       channels in blocks of one vector (nChw{v}c); the picture stays plain, the first convolution reads it
  *   conv, fc weights  OIhw{v}i{v}o; the input block is 1 where x is the plain picture
  *   depthwise         Ohw{v}o
@@ -22,8 +23,10 @@ static Node *node_of(const Layouts *l, Ref r) { return graph_node(l->g, r); }
 static Layout weight_layout(const Layouts *l, const Type *w, int32_t groups, int32_t x_block) {
     Layout layout = {.b0 = l->lanes, .b1 = x_block == 1 ? 1 : l->lanes};
     if (groups == 1) return layout;
-    if (x_block > 1 && w->dim[1] == 1 && w->dim[0] == groups) layout.b1 = 1;
-    else if (x_block == 1 || w->dim[0] / groups % l->lanes || w->dim[1] % l->lanes) layout.b0 = layout.b1 = 1;
+    if (x_block > 1 && w->dim[1] == 1 && w->dim[0] == groups)
+        layout.b1 = 1;
+    else if (x_block == 1 || w->dim[0] / groups % l->lanes || w->dim[1] % l->lanes)
+        layout.b0 = layout.b1 = 1;
     return layout;
 }
 
@@ -51,8 +54,9 @@ static void set_weights(const Layouts *l) {
         Node *n = node_of(l, (Ref)i);
         int32_t groups = op_info[n->op].attr == ATTR_CONV ? n->attr.conv.groups : 1;
         if (n->op == OP_conv || n->op == OP_fc || n->op == OP_conv_dgrad || n->op == OP_fc_dgrad)
-            set_weight(l, n->in[1], weight_layout(l, &node_of(l, n->in[1])->type, groups,
-                                                  n->op == OP_fc_dgrad ? l->lanes : block_of(l, n->in[0])));
+            set_weight(l, n->in[1],
+                       weight_layout(l, &node_of(l, n->in[1])->type, groups,
+                                     n->op == OP_fc_dgrad ? l->lanes : block_of(l, n->in[0])));
     }
     for (int32_t i = 1; i < l->g->n_node; i++) {
         Node *n = node_of(l, (Ref)i);
@@ -94,7 +98,8 @@ static Halo dgrad_halo(const ConvAttr *a, const Type *dx, const Type *dy) {
         for (int32_t k = 0; k < a->kernel[d]; k++)
             for (int32_t i = 0; i < dx->dim[2 + d]; i++) {
                 int32_t at = i + a->pad[2 * d] - k * a->dilation[d];
-                if (at % a->stride[d] == 0) widen(side[d][0], side[d][1], at / a->stride[d], at / a->stride[d], dy->dim[2 + d]);
+                if (at % a->stride[d] == 0)
+                    widen(side[d][0], side[d][1], at / a->stride[d], at / a->stride[d], dy->dim[2 + d]);
             }
     return h;
 }
@@ -102,10 +107,14 @@ static Halo dgrad_halo(const ConvAttr *a, const Type *dx, const Type *dy) {
 /* The operand of n that is read with a halo, 0 if none; *h says how wide. */
 static Ref halo_of(const Layouts *l, const Node *n, Halo *h) {
     const ConvAttr *a = &n->attr.conv;
-    if (n->op == OP_conv) *h = conv_halo(a, &node_of(l, n->in[0])->type, &n->type);
-    else if (n->op == OP_conv_wgrad) *h = conv_halo(a, &node_of(l, n->in[1])->type, &node_of(l, n->in[0])->type);
-    else if (n->op == OP_conv_dgrad) *h = dgrad_halo(a, &n->type, &node_of(l, n->in[0])->type);
-    else return 0;
+    if (n->op == OP_conv)
+        *h = conv_halo(a, &node_of(l, n->in[0])->type, &n->type);
+    else if (n->op == OP_conv_wgrad)
+        *h = conv_halo(a, &node_of(l, n->in[1])->type, &node_of(l, n->in[0])->type);
+    else if (n->op == OP_conv_dgrad)
+        *h = dgrad_halo(a, &n->type, &node_of(l, n->in[0])->type);
+    else
+        return 0;
     return n->op == OP_conv_wgrad ? n->in[1] : n->in[0];
 }
 
@@ -124,13 +133,15 @@ static void set_halos(const Layouts *l) {
 
 /* ---- the picture ---------------------------------------------------------------------------------------------- */
 
-static bool reads_plain(const Node *n) { return n->op == OP_conv || n->op == OP_conv_wgrad || n->op == OP_fc || n->op == OP_fc_wgrad; }
+static bool reads_plain(const Node *n) {
+    return n->op == OP_conv || n->op == OP_conv_wgrad || n->op == OP_fc || n->op == OP_fc_wgrad;
+}
 
 /* The runtime hands the picture over plain and without a halo. Contractions read a plain copy, with a halo if they need
  * one; everything else reads a copy in blocks. */
 static void copy_image(const Layouts *l, Ref image) {
     Attr same = {.scale = {.alpha = 1}};
-    Ref copy[2] = {0, 0};   /* in blocks; plain */
+    Ref copy[2] = {0, 0}; /* in blocks; plain */
     int32_t n_before = l->g->n_node;
     for (int32_t i = 1; i < n_before; i++) {
         for (int32_t k = 0; k < node_of(l, (Ref)i)->n_in; k++) {

@@ -1,7 +1,7 @@
 /* Graph to loops. Walks the groups in order and calls the rule of each root.
  *
- * Needs groups and layouts. A node's tensor gets storage if a node outside its group, an output or a halo asks for it. Stored
- * tensors with a halo get a kernel that zeroes the halo, since planning lets other tensors use the same memory. */
+ * Needs groups and layouts. A node's tensor gets storage if a node outside its group, an output or a halo asks for it.
+ * Stored tensors with a halo get a kernel that zeroes the halo, since planning lets other tensors use the same memory. */
 #include "lower.h"
 
 #include <string.h>
@@ -33,7 +33,8 @@ const Expr *nest_loop(Lower *l, Nest *nest, const char *name, int64_t extent, Lo
 
 Stmt *nest_wrap(Lower *l, const Nest *nest, Stmt *body) {
     for (int i = nest->n - 1; i >= 0; i--)
-        body = st_for(l->k, nest->loop[i].var, nest->loop[i].lo, nest->loop[i].hi, LOOP_SERIAL, nest->loop[i].role, body);
+        body =
+            st_for(l->k, nest->loop[i].var, nest->loop[i].lo, nest->loop[i].hi, LOOP_SERIAL, nest->loop[i].role, body);
     return body;
 }
 
@@ -43,13 +44,19 @@ static int32_t storage_for(Lower *l, Ref node) {
     Program *p = l->p;
     if (p->storage_of[node] >= 0) return p->storage_of[node];
     const Node *n = graph_node(l->g, node);
-    Storage s = {.name = n->name, .ref = node, .type = n->type, .bytes = type_bytes(&n->type), .alias = -1,
-                 .born = INT32_MAX, .dies = -1};
+    Storage s = {.name = n->name,
+                 .ref = node,
+                 .type = n->type,
+                 .bytes = type_bytes(&n->type),
+                 .alias = -1,
+                 .born = INT32_MAX,
+                 .dies = -1};
     if (n->op == OP_param)
         s.region = n->attr.param.role == PARAM_MOMENTUM ? REGION_STATE : REGION_PARAM;
     else if (n->op == OP_input)
-        s.region = n->attr.input.role == INPUT_IMAGE ? REGION_IMAGE : n->attr.input.role == INPUT_LABEL ? REGION_LABEL
-                                                                                                      : REGION_SCALAR;
+        s.region = n->attr.input.role == INPUT_IMAGE   ? REGION_IMAGE
+                   : n->attr.input.role == INPUT_LABEL ? REGION_LABEL
+                                                       : REGION_SCALAR;
     else
         s.region = type_batched(&n->type) ? REGION_BATCH : REGION_FIXED;
     p->storage_of[node] = p->n_storage;
@@ -67,9 +74,9 @@ int32_t lower_arg(Lower *l, Ref node) {
     return l->arg_of[node] = buf;
 }
 
-/* Argument buffers must come first in a kernel, but rules meet them as they go: registers and locals are added on first
- * use, so arguments of the whole group are declared at the start. Not those of concat: it may have thousands, and each of its
- * kernels takes one and no register. */
+/* Argument buffers must come first in a kernel, but rules meet them as they go: registers and locals are added on
+ * first use, so arguments of the whole group are declared at the start. Not those of concat: it may have thousands,
+ * and each of its kernels takes one and no register. */
 static void declare_args(Lower *l) {
     for (int32_t m = 0; m < l->n_member; m++) {
         const Node *n = graph_node(l->g, l->member[m]);
@@ -128,7 +135,12 @@ void lower_end(Lower *l, Stmt *body) {
     const Node *root = graph_node(l->g, l->member[0]);
     Kernel *k = l->k;
     k->body = body;
-    Step s = {.root = l->member[0], .layer = root->name, .what = group_text(l), .span = root->span, .macs = node_macs(l->g, root), .tasks = 1};
+    Step s = {.root = l->member[0],
+              .layer = root->name,
+              .what = group_text(l),
+              .span = root->span,
+              .macs = node_macs(l->g, root),
+              .tasks = 1};
     s.n_arg = k->n_arg;
     s.arg = NEW_ARRAY(l->arena, int32_t, k->n_arg);
     memcpy(s.arg, l->arg_storage, (size_t)k->n_arg * sizeof(int32_t));
@@ -222,15 +234,19 @@ static const Expr *operand_value(Lower *l, const Node *user, Ref operand, const 
     if (in->type.rank == 0) return ex_load(l->k, lower_arg(l, operand), ex_int(l->k, 0));
     if (type_same_shape(&in->type, &user->type)) {
         Coord other = l->logical ? coord_logical(l, &in->type, l->logical) : *c;
-        ICE_UNLESS(l->logical || same_blocks(in, user), "%s reads node %u, which has other blocks", op_info[user->op].name, operand);
+        ICE_UNLESS(l->logical || same_blocks(in, user), "%s reads node %u, which has other blocks",
+                   op_info[user->op].name, operand);
         return load_at(l, operand, &other);
     }
-    return ex_load(l->k, lower_arg(l, operand), coord_channel(l, &user->type, c));   /* a channel vector is stored in order */
+    return ex_load(l->k, lower_arg(l, operand),
+                   coord_channel(l, &user->type, c)); /* a channel vector is stored in order */
 }
 
 /* A value that is needed more than once goes through a register. */
 static const Expr *keep(Lower *l, Stmt *seq, const Coord *c, const Type *t, const Expr *value) {
-    const Expr *lane = t->layout.b0 > 1 && t->rank > 0 && !type_batched(t) ? c->lane[0] : t->rank > 1 ? c->lane[1] : NULL;
+    const Expr *lane = t->layout.b0 > 1 && t->rank > 0 && !type_batched(t) ? c->lane[0]
+                       : t->rank > 1                                       ? c->lane[1]
+                                                                           : NULL;
     int64_t lanes = t->layout.b0 > 1 ? t->layout.b0 : t->layout.b1;
     if (!lane || lane->kind != EX_var || l->one_by_one) {
         lane = ex_int(l->k, 0);
@@ -257,8 +273,7 @@ Stmt *lower_finish(Lower *l, const Coord *c, const Expr *value) {
         }
         if (l->uses_inside[ref] + l->stored[ref] > 1) value = keep(l, seq, c, &n->type, value);
         l->value[ref] = value;
-        if (l->stored[ref])
-            st_append(l->k, seq, st_store(l->k, lower_arg(l, ref), index_at(l, &n->type, c), value));
+        if (l->stored[ref]) st_append(l->k, seq, st_store(l->k, lower_arg(l, ref), index_at(l, &n->type, c), value));
     }
     for (int32_t m = 0; m < l->n_member; m++) l->value[l->member[m]] = NULL;
     return seq;
@@ -301,8 +316,10 @@ static void zero_box(Lower *l, Stmt *seq, Ref node, const Coord *c, int32_t r0, 
     const Type *t = &graph_node(l->g, node)->type;
     Nest nest = {0};
     Coord at = *c;
-    at.outer[2] = add_i(l, nest_range(l, &nest, "r", ex_int(l->k, r0), ex_int(l->k, r1), ROLE_NONE), -t->layout.halo.top);
-    at.outer[3] = add_i(l, nest_range(l, &nest, "s", ex_int(l->k, c0), ex_int(l->k, c1), ROLE_NONE), -t->layout.halo.left);
+    at.outer[2] =
+        add_i(l, nest_range(l, &nest, "r", ex_int(l->k, r0), ex_int(l->k, r1), ROLE_NONE), -t->layout.halo.top);
+    at.outer[3] =
+        add_i(l, nest_range(l, &nest, "s", ex_int(l->k, c0), ex_int(l->k, c1), ROLE_NONE), -t->layout.halo.left);
     at.lane[1] = nest_loop(l, &nest, "i", t->layout.b1, ROLE_LANE);
     st_append(l->k, seq, nest_wrap(l, &nest, st_store(l->k, lower_arg(l, node), index_at(l, t, &at), num(l, 0))));
 }
@@ -328,7 +345,8 @@ static void lower_halo(Lower *l, Ref node) {
 
 /* ---- groups --------------------------------------------------------------------------------------------------- */
 
-/* A node needs storage if somebody outside its group reads it. A fill read by element-wise nodes only is a constant there. */
+/* A node needs storage if somebody outside its group reads it. A fill read by element-wise nodes only is a constant
+ * there. */
 static void find_stored(Lower *l) {
     const Graph *g = l->g;
     for (int32_t i = 1; i < g->n_node; i++) {
@@ -398,7 +416,7 @@ static void lower_chain(Lower *l, const Node *root) {
 }
 
 static void lower_groups(Lower *l, const bool *constant, bool once) {
-    bool *done = NEW_ARRAY(l->arena, bool, l->g->n_node);   /* groups, by their number */
+    bool *done = NEW_ARRAY(l->arena, bool, l->g->n_node); /* groups, by their number */
     for (int32_t i = 1; i < l->g->n_node; i++) {
         const Node *n = graph_node(l->g, (Ref)i);
         if (n->op == OP_param || n->op == OP_input || constant[i] != once) continue;

@@ -1,10 +1,10 @@
 /* Shared by the lowering files (passes/lower*.c): from a fused group of graph nodes to loop nests.
  *
- * A group is one root (contraction, window, reduction or element-wise node) and the element-wise nodes that follow it. The
- * root's rule builds the nests; wherever it has a finished element of the root's result it calls lower_finish, which
- * evaluates the rest of the group on that element and stores what later kernels need. Rules build naive nests, right as
- * they stand (ref_loop runs them); making them fast is the business of tile, vectorise and parallel, to which the rules
- * speak by loop roles only. */
+ * A group is one root (contraction, window, reduction or element-wise node) and the element-wise nodes that follow it.
+ * The root's rule builds the nests; wherever it has a finished element of the root's result it calls lower_finish,
+ * which evaluates the rest of the group on that element and stores what later kernels need. Rules build naive nests,
+ * right as they stand (ref_loop runs them); making them fast is the business of tile, vectorise and parallel, to which
+ * the rules speak by loop roles only. */
 #ifndef CNNC_PASSES_LOWER_H
 #define CNNC_PASSES_LOWER_H
 
@@ -37,8 +37,8 @@ typedef struct Lower {
     int32_t n_temp;
 } Lower;
 
-/* The rule of each operator. Element-wise operators get the values of their operands and give their value; all others get
- * NULL, emit kernels for the group whose root they are, and give NULL. */
+/* The rule of each operator. Element-wise operators get the values of their operands and give their value; all others
+ * get NULL, emit kernels for the group whose root they are, and give NULL. */
 typedef const Expr *LowerRule(Lower *l, Ref node, const Expr *const *operand);
 #define OP(id, diff, ...) LowerRule lower_##id;
 #include "../ir/ops.def"
@@ -76,7 +76,8 @@ void nest_logical(Lower *l, Nest *nest, const Type *t, const Expr *index[MAX_RAN
 Stmt *lower_finish(Lower *l, const Coord *c, const Expr *value);
 /* Zero in the pad lanes of a value of type t at c, where an operator would put something else there. */
 const Expr *zero_pads(Lower *l, const Type *t, const Coord *c, const Expr *value);
-/* One kernel that zeroes the pad lanes of the node's tensor; nothing if it has none. For rules that write logical elements. */
+/* One kernel that zeroes the pad lanes of the node's tensor; nothing if it has none. For rules that write logical
+ * elements. */
 void lower_zero_pads(Lower *l, Ref node);
 /* One kernel that sets every element (not the halo) to zero. */
 void lower_zero(Lower *l, Ref node);

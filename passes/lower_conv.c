@@ -1,15 +1,15 @@
-/* Contractions: convolution forward, backward to data and backward to weights, and the fully connected layer likewise. All
- * are one form: accumulators over output indices, a sum of products over reduction indices, a finish; they differ in the
- * coordinates of the two factors only. Three kinds, told by the layout of the weight:
+/* Contractions: convolution forward, backward to data and backward to weights, and the fully connected layer likewise.
+ * All are one form: accumulators over output indices, a sum of products over reduction indices, a finish; they differ
+ * in the coordinates of the two factors only. Three kinds, told by the layout of the weight:
  *   dense      w is OIhw{v}i{v}o: a vector of output channels times one input value
  *   depthwise  w is Ohw{v}o with one input channel a group: vector times vector
- *   plain      groups that do not fill whole blocks: scalar loops, right but slow                                        */
+ *   plain      groups that do not fill whole blocks: scalar loops, right but slow */
 #include "lower.h"
 
-typedef struct Sum {           /* one contraction being built */
-    Nest out, red;             /* output loops (the lane last), reduction loops */
-    Coord a, b, result;        /* the vector factor or weight, the other factor, the element of the root's result */
-    const Expr *lane;          /* index of the accumulator */
+typedef struct Sum {    /* one contraction being built */
+    Nest out, red;      /* output loops (the lane last), reduction loops */
+    Coord a, b, result; /* the vector factor or weight, the other factor, the element of the root's result */
+    const Expr *lane;   /* index of the accumulator */
     int64_t lanes;
 } Sum;
 
@@ -142,8 +142,9 @@ const Expr *lower_conv(Lower *l, Ref node, const Expr *const *operand) {
 
 /* ---- backward to data ----------------------------------------------------------------------------------------- */
 
-/* dx[i*s + phase] needs the window taps k with (i*s + phase + pad - k*d) divisible by s; these are k = first + t*step for
- * t < count, and the output row of tap t is i + base - t*back. One phase is thus a dense stride-1 sum, no tap is wasted. */
+/* dx[i*s + phase] needs the window taps k with (i*s + phase + pad - k*d) divisible by s; these are k = first + t*step
+ * for t < count, and the output row of tap t is i + base - t*back. One phase is thus a dense stride-1 sum, no tap is
+ * wasted. */
 typedef struct Phase {
     int32_t phase, first, step, count, base, back;
 } Phase;
@@ -168,7 +169,9 @@ static const Expr *phase_row(Lower *l, const Phase *p, const Expr *i, const Expr
     return add_i(l, ex2(l->k, EX_sub, i, mul_i(l, t, p->back)), p->base);
 }
 
-static const Expr *phase_tap(Lower *l, const Phase *p, const Expr *t) { return add_i(l, mul_i(l, t, p->step), p->first); }
+static const Expr *phase_tap(Lower *l, const Phase *p, const Expr *t) {
+    return add_i(l, mul_i(l, t, p->step), p->first);
+}
 
 static int64_t phase_extent(const Phase *p, int32_t size, int32_t stride) { return div_up(size - p->phase, stride); }
 
@@ -186,7 +189,7 @@ static void phase_loops(Lower *l, Sum *s, Coord *dy, Coord *w, const ConvAttr *a
 }
 
 static void dgrad_dense(Lower *l, const Node *n, const ConvAttr *a, const Phase *ph, const Phase *pw) {
-    const Type *w = type_of(l, n->in[1]);   /* swapped: [C, O/g, KH, KW] */
+    const Type *w = type_of(l, n->in[1]); /* swapped: [C, O/g, KH, KW] */
     int64_t cb_group = div_up(w->dim[0] / a->groups, w->layout.b0), ob_group = div_up(w->dim[1], w->layout.b1);
     Sum s = {0};
     const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_TASK);
@@ -240,8 +243,8 @@ static void dgrad_plain(Lower *l, const Node *n, const ConvAttr *a, const Phase 
 }
 
 const Expr *lower_conv_dgrad(Lower *l, Ref node, const Expr *const *operand) {
-    static void (*const kind[])(Lower *, const Node *, const ConvAttr *, const Phase *, const Phase *) = {
-        dgrad_dense, dgrad_depthwise, dgrad_plain};
+    static void (*const kind[])(Lower *, const Node *, const ConvAttr *, const Phase *,
+                                const Phase *) = {dgrad_dense, dgrad_depthwise, dgrad_plain};
     (void)operand;
     const Node *n = graph_node(l->g, node);
     const ConvAttr *a = &n->attr.conv;
@@ -254,8 +257,8 @@ const Expr *lower_conv_dgrad(Lower *l, Ref node, const Expr *const *operand) {
             lower_begin(l);
             kind[k](l, n, a, &h, &v);
             l->p->step[l->p->n_step - 1].macs = (int64_t)w->dim[0] * w->dim[1] * h.count * v.count *
-                                               phase_extent(&h, n->type.dim[2], a->stride[0]) *
-                                               phase_extent(&v, n->type.dim[3], a->stride[1]);
+                                                phase_extent(&h, n->type.dim[2], a->stride[0]) *
+                                                phase_extent(&v, n->type.dim[3], a->stride[1]);
         }
     }
     if (k == CONV_PLAIN) zero_group_pads(l);
@@ -298,7 +301,8 @@ static void wgrad_dense(Lower *l, const Node *n, const ConvAttr *a) {
     set_lane(l, &s, w->layout.b0);
     s.a = (Coord){{pic, ob, row, column}, {ex_int(l->k, 0), s.lane}};
     s.b = (Coord){{pic, in_group(l, g, ib_group, ib), window(l, row, a->stride[0], kh, a->dilation[0], a->pad[0]),
-                   window(l, column, a->stride[1], kw, a->dilation[1], a->pad[2])}, {ex_int(l->k, 0), ii}};
+                   window(l, column, a->stride[1], kw, a->dilation[1], a->pad[2])},
+                  {ex_int(l->k, 0), ii}};
     s.result = (Coord){{ob, ib, kh, kw}, {s.lane, ii}};
     emit_sum(l, &s, n->in[0], n->in[1], load_at(l, l->member[0], &s.result));
 }
@@ -315,7 +319,8 @@ static void wgrad_depthwise(Lower *l, const Node *n, const ConvAttr *a) {
     set_lane(l, &s, w->layout.b0);
     s.a = (Coord){{pic, cb, row, column}, {ex_int(l->k, 0), s.lane}};
     s.b = (Coord){{pic, cb, window(l, row, a->stride[0], kh, a->dilation[0], a->pad[0]),
-                   window(l, column, a->stride[1], kw, a->dilation[1], a->pad[2])}, {ex_int(l->k, 0), s.lane}};
+                   window(l, column, a->stride[1], kw, a->dilation[1], a->pad[2])},
+                  {ex_int(l->k, 0), s.lane}};
     s.result = (Coord){{cb, ex_int(l->k, 0), kh, kw}, {s.lane}};
     emit_sum(l, &s, n->in[0], n->in[1], load_at(l, l->member[0], &s.result));
 }
@@ -359,10 +364,11 @@ const Expr *lower_swap_io(Lower *l, Ref node, const Expr *const *operand) {
     const Node *n = graph_node(l->g, node);
     const Type *w = type_of(l, n->in[0]), *t = &n->type;
     int32_t groups = n->attr.conv.groups, i_group = w->dim[1], o_group = t->dim[1];
-    bool blocks = w->layout.b0 == t->layout.b0 && w->layout.b1 == t->layout.b1 && w->layout.b0 == w->layout.b1 && w->layout.b0 > 1;
+    bool blocks = w->layout.b0 == t->layout.b0 && w->layout.b1 == t->layout.b1 && w->layout.b0 == w->layout.b1 &&
+                  w->layout.b0 > 1;
     Nest nest = {0};
     lower_begin(l);
-    if (blocks && groups == 1) {   /* whole blocks change places; within a block lanes do */
+    if (blocks && groups == 1) { /* whole blocks change places; within a block lanes do */
         Coord c = nest_tensor(l, &nest, t);
         Coord from = {{c.outer[1], c.outer[0], c.outer[2], c.outer[3]}, {c.lane[1], c.lane[0]}};
         lower_end(l, nest_wrap(l, &nest, lower_finish(l, &c, load_at(l, n->in[0], &from))));
@@ -370,8 +376,10 @@ const Expr *lower_swap_io(Lower *l, Ref node, const Expr *const *operand) {
     }
     const Expr *g = nest_loop(l, &nest, "g", groups, ROLE_TASK), *i = nest_loop(l, &nest, "i", i_group, ROLE_TASK);
     const Expr *o = nest_loop(l, &nest, "o", o_group, ROLE_NONE);
-    const Expr *kh = nest_loop(l, &nest, "kh", t->dim[2], ROLE_NONE), *kw = nest_loop(l, &nest, "kw", t->dim[3], ROLE_NONE);
-    const Expr *to[MAX_RANK] = {in_group(l, g, i_group, i), o, kh, kw}, *at[MAX_RANK] = {in_group(l, g, o_group, o), i, kh, kw};
+    const Expr *kh = nest_loop(l, &nest, "kh", t->dim[2], ROLE_NONE),
+               *kw = nest_loop(l, &nest, "kw", t->dim[3], ROLE_NONE);
+    const Expr *to[MAX_RANK] = {in_group(l, g, i_group, i), o, kh, kw},
+               *at[MAX_RANK] = {in_group(l, g, o_group, o), i, kh, kw};
     Coord c = coord_logical(l, t, to), from = coord_logical(l, w, at);
     lower_end(l, nest_wrap(l, &nest, lower_finish(l, &c, load_at(l, n->in[0], &from))));
     lower_zero_pads(l, node);
@@ -406,7 +414,8 @@ const Expr *lower_fc(Lower *l, Ref node, const Expr *const *operand) {
     return NULL;
 }
 
-/* The weights lie with the output channel in the lane, so the sum runs along lanes: partial sums a lane, added at the end. */
+/* The weights lie with the output channel in the lane, so the sum runs along lanes: partial sums a lane, added at the
+ * end. */
 const Expr *lower_fc_dgrad(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
@@ -425,7 +434,8 @@ const Expr *lower_fc_dgrad(Lower *l, Ref node, const Expr *const *operand) {
     st_append(k, body, nest_wrap(l, &lane_nest[0], st_store(k, acc, lane[0], num(l, 0))));
     const Expr *ob = nest_loop(l, &red, "ob", div_up(w->dim[0], w->layout.b0), ROLE_REDUCE);
     Coord dy = {{pic, ob}, {zero, lane[1]}}, at = {{ob, f[0], f[1], f[2]}, {lane[1], i}};
-    const Expr *product = ex3(k, EX_fma, load_at(l, n->in[0], &dy), load_at(l, n->in[1], &at), ex_load(k, acc, lane[1]));
+    const Expr *product =
+        ex3(k, EX_fma, load_at(l, n->in[0], &dy), load_at(l, n->in[1], &at), ex_load(k, acc, lane[1]));
     st_append(k, body, nest_wrap(l, &red, nest_wrap(l, &lane_nest[1], st_store(k, acc, lane[1], product))));
     st_append(k, finish, st_store(k, sum, zero, num(l, 0)));
     const Expr *add = ex2(k, EX_add, ex_load(k, sum, zero), ex_load(k, acc, lane[2]));

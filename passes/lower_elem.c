@@ -43,7 +43,7 @@ const Expr *lower_rsqrt(Lower *l, Ref node, const Expr *const *operand) {
 
 const Expr *lower_relu(Lower *l, Ref node, const Expr *const *operand) {
     (void)node;
-    return ex2(l->k, EX_max, num(l, 0), operand[0]);   /* in this order a NaN stays a NaN */
+    return ex2(l->k, EX_max, num(l, 0), operand[0]); /* in this order a NaN stays a NaN */
 }
 
 const Expr *lower_relu_grad(Lower *l, Ref node, const Expr *const *operand) {
@@ -116,12 +116,13 @@ const Expr *lower_ema(Lower *l, Ref node, const Expr *const *operand) {
     Coord c = nest_tensor(l, &nest, t);
     const Expr *at = index_at(l, t, &c);
     const Expr *value = ex_load(k, lower_arg(l, n->in[1]), at);
-    if (a->unbias) {   /* times M / max(M - 1, 1), M = N * pixels */
+    if (a->unbias) { /* times M / max(M - 1, 1), M = N * pixels */
         const Expr *m = mul_i(l, ex_batch(k), a->pixels);
         const Expr *rest = ex2(k, EX_max, add_i(l, m, -1), ex_int(k, 1));
         value = mul_e(l, value, ex2(k, EX_div, ex1(k, EX_tofloat, m), ex1(k, EX_tofloat, rest)));
     }
     const Expr *old = mul_e(l, num(l, 1 - a->momentum), ex_load(k, lower_arg(l, n->in[0]), at));
-    lower_end(l, nest_wrap(l, &nest, st_store(k, lower_arg(l, n->in[0]), at, ex3(k, EX_fma, num(l, a->momentum), value, old))));
+    lower_end(l, nest_wrap(l, &nest,
+                           st_store(k, lower_arg(l, n->in[0]), at, ex3(k, EX_fma, num(l, a->momentum), value, old))));
     return NULL;
 }

@@ -1,8 +1,8 @@
-/* Softmax and cross-entropy over channels. One picture (one pixel) is a task; blocks of channels are vectors whose pad lanes
- * are kept out of maxima and sums. Stable: everything is relative to the largest logit. */
+/* Softmax and cross-entropy over channels. One picture (one pixel) is a task; blocks of channels are vectors whose pad
+ * lanes are kept out of maxima and sums. Stable: everything is relative to the largest logit. */
 #include "lower.h"
 
-typedef struct Row {          /* the channels of one pixel of one picture */
+typedef struct Row { /* the channels of one pixel of one picture */
     Nest pixel;
     Coord at;
     const Type *t;
@@ -42,7 +42,8 @@ static const Expr *row_max(Lower *l, const Row *r, Ref x, Stmt *body) {
     st_append(k, body, nest_wrap(l, &start, st_store(k, best, i, num(l, -1.0 / 0.0))));
     Nest nest = row_channels(l, r, &c);
     const Expr *v = real_channel(l, r, &c, load_at(l, x, &c), -1.0 / 0.0);
-    st_append(k, body, nest_wrap(l, &nest, st_store(k, best, c.lane[1], ex2(k, EX_max, ex_load(k, best, c.lane[1]), v))));
+    st_append(k, body,
+              nest_wrap(l, &nest, st_store(k, best, c.lane[1], ex2(k, EX_max, ex_load(k, best, c.lane[1]), v))));
     const Expr *zero = ex_int(k, 0);
     st_append(k, body, st_store(k, top, zero, num(l, -1.0 / 0.0)));
     const Expr *j = nest_loop(l, &lanes, "j", r->lanes, ROLE_REDUCE);
@@ -65,7 +66,8 @@ static const Expr *row_sum(Lower *l, const Row *r, const Nest *nest, const Coord
     const Expr *more = add_e(l, ex_load(k, part, c->lane[1]), real_channel(l, r, c, term, 0));
     st_append(k, body, nest_wrap(l, nest, st_store(k, part, c->lane[1], more)));
     st_append(k, body, st_store(k, sum, zero, num(l, 0)));
-    st_append(k, body, nest_wrap(l, &end, st_store(k, sum, zero, add_e(l, ex_load(k, sum, zero), ex_load(k, part, j)))));
+    st_append(k, body,
+              nest_wrap(l, &end, st_store(k, sum, zero, add_e(l, ex_load(k, sum, zero), ex_load(k, part, j)))));
     return ex_load(k, sum, zero);
 }
 

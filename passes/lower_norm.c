@@ -5,12 +5,12 @@ static const Type *operand_type(Lower *l, const Node *n, int i) { return &graph_
 
 /* ---- local response normalisation: windows of channels ------------------------------------------------------- */
 
-/* One pixel at a time: its channels lie blocks apart in memory, so they are gathered into a line with room for the window
- * on both sides; on the line a window is an unaligned vector. */
+/* One pixel at a time: its channels lie blocks apart in memory, so they are gathered into a line with room for the
+ * window on both sides; on the line a window is an unaligned vector. */
 typedef struct Lrn {
     Nest pixel;
-    Coord at;                /* the pixel; channel block and lane are filled in by each loop */
-    int64_t blocks, lanes, before, line;   /* elements in front of channel 0; whole line */
+    Coord at;                            /* the pixel; channel block and lane are filled in by each loop */
+    int64_t blocks, lanes, before, line; /* elements in front of channel 0; whole line */
     const LrnAttr *attr;
 } Lrn;
 
@@ -52,7 +52,7 @@ static const Expr *line_sum(Lower *l, int32_t buf, const Expr *at, int32_t first
     return sum;
 }
 
-static const Expr *power(Lower *l, const Expr *x, double exponent) {   /* x > 0 */
+static const Expr *power(Lower *l, const Expr *x, double exponent) { /* x > 0 */
     return ex1(l->k, EX_exp, ex2(l->k, EX_mul, num(l, exponent), ex1(l->k, EX_log, x)));
 }
 
@@ -121,7 +121,7 @@ const Expr *lower_lrn_grad(Lower *l, Ref node, const Expr *const *operand) {
 
 /* One channel block: rows are summed by themselves, then added up, which keeps the rounding error of long sums small. */
 typedef struct Reduce {
-    Nest out;                 /* channel blocks, lane */
+    Nest out; /* channel blocks, lane */
     const Expr *lane, *cb;
     const Type *x;
     int64_t lanes;
@@ -166,7 +166,7 @@ static void sum_end(Lower *l, const Reduce *r, const ReduceSum *s, Stmt *body, c
     st_append(k, body, nest_wrap(l, &s->rows, one_row));
 }
 
-static const Expr *count(Lower *l, const Type *x) {   /* N * pixels, as a float */
+static const Expr *count(Lower *l, const Type *x) { /* N * pixels, as a float */
     int64_t pixels = (int64_t)type_height(x) * type_width(x);
     return ex1(l->k, EX_tofloat, mul_i(l, ex_batch(l->k), pixels));
 }

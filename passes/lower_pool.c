@@ -1,13 +1,15 @@
-/* Windows: pooling and its gradients. A window is cut to the picture by the bounds of its loops, so padding is never read. */
+/* Windows: pooling and its gradients. A window is cut to the picture by the bounds of its loops, so padding is never
+ * read. */
 #include "lower.h"
 
 typedef struct Window {
-    const Expr *lo[2], *hi[2];   /* taps inside the picture: rows, columns */
-    const Expr *start[2];        /* of tap 0 in the picture; may be negative */
+    const Expr *lo[2], *hi[2]; /* taps inside the picture: rows, columns */
+    const Expr *start[2];      /* of tap 0 in the picture; may be negative */
 } Window;
 
 /* The window of output pixel (oh, ow) over a picture of height x width. */
-static Window window_at(Lower *l, const PoolAttr *a, const int32_t out[2], const int32_t in[2], const Expr *const at[2]) {
+static Window window_at(Lower *l, const PoolAttr *a, const int32_t out[2], const int32_t in[2],
+                        const Expr *const at[2]) {
     Window w;
     for (int d = 0; d < 2; d++) {
         int32_t pad = a->pad[2 * d];
@@ -23,13 +25,14 @@ static Window window_at(Lower *l, const PoolAttr *a, const int32_t out[2], const
 
 typedef struct Pool {
     Nest out, red;
-    Coord y, x;              /* output element; input element under the present tap */
+    Coord y, x; /* output element; input element under the present tap */
     const Expr *lane, *kh, *kw;
     Window win;
     int64_t lanes;
 } Pool;
 
-/* Loops over output elements (type t), then over the taps of each window. big: extents of the tensor the window slides on. */
+/* Loops over output elements (type t), then over the taps of each window. big: extents of the tensor the window slides
+ * on. */
 static Pool pool_loops(Lower *l, const PoolAttr *a, const Type *t, const int32_t big[2], LoopRole rows) {
     Pool p = {.lanes = t->layout.b1};
     const int32_t out[2] = {t->dim[2], t->dim[3]};
@@ -93,15 +96,15 @@ const Expr *lower_maxpool_index(Lower *l, Ref node, const Expr *const *operand) 
     return NULL;
 }
 
-/* Gradients add each output's share to the pixels of its window. Windows of one plane may overlap, so a plane is one task
- * and starts with zeros. share: what the window gives to the pixel under the present tap. */
+/* Gradients add each output's share to the pixels of its window. Windows of one plane may overlap, so a plane is one
+ * task and starts with zeros. share: what the window gives to the pixel under the present tap. */
 static void scatter(Lower *l, Ref node, Pool *p, const Expr *share) {
     Kernel *k = l->k;
     const Node *n = graph_node(l->g, node);
     int32_t dx = lower_arg(l, node);
     Nest zero = {0}, tasks = p->out, inner = {0};
     tasks.n = 0;
-    for (int32_t i = 0; i < p->out.n; i++) {   /* picture and channel block stay outside, pixels and lanes go inside */
+    for (int32_t i = 0; i < p->out.n; i++) { /* picture and channel block stay outside, pixels and lanes go inside */
         Nest *to = p->out.loop[i].role == ROLE_TASK ? &tasks : &inner;
         to->loop[to->n++] = p->out.loop[i];
     }

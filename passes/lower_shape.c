@@ -1,5 +1,5 @@
-/* Operators that only move elements: flatten, reshape, concat, slice, pad_channels. Where slices begin and end on channel
- * blocks whole vectors move; elsewhere logical elements do. */
+/* Operators that only move elements: flatten, reshape, concat, slice, pad_channels. Where slices begin and end on
+ * channel blocks whole vectors move; elsewhere logical elements do. */
 #include "lower.h"
 
 static const Type *type_of(Lower *l, Ref r) { return &graph_node(l->g, r)->type; }
@@ -60,7 +60,8 @@ const Expr *lower_pad_channels(Lower *l, Ref node, const Expr *const *operand) {
 /* One side has rank 4 [N,C,H,W], the other rank 2 [N,C*H*W]; loops run over the rank-4 side. */
 static void copy_flat(Lower *l, Ref node, bool flat_result) {
     const Node *n = graph_node(l->g, node);
-    const Type *square = flat_result ? type_of(l, n->in[0]) : &n->type, *flat = flat_result ? &n->type : type_of(l, n->in[0]);
+    const Type *square = flat_result ? type_of(l, n->in[0]) : &n->type,
+               *flat = flat_result ? &n->type : type_of(l, n->in[0]);
     Nest nest = {0};
     lower_begin(l);
     const Expr *i[MAX_RANK];

@@ -1,11 +1,11 @@
 /* parallel: which loops are shared out among threads.
  *
- * Needs vectors; makes PARALLEL loops at the top of every kernel and the task counts of steps; may cut a kernel in several,
- * with a step each. After vectorise because nothing may move loops afterwards.
+ * Needs vectors; makes PARALLEL loops at the top of every kernel and the task counts of steps; may cut a kernel in
+ * several, with a step each. After vectorise because nothing may move loops afterwards.
  *
- * The TASK loops at the top of a kernel become parallel, from the outside in, until there are tasks enough for any number of
- * threads. Where tiling left a loop and its tail side by side under TASK loops, these are distributed over the two, each a
- * kernel of its own: otherwise a batch of one could not be shared out. */
+ * The TASK loops at the top of a kernel become parallel, from the outside in, until there are tasks enough for any
+ * number of threads. Where tiling left a loop and its tail side by side under TASK loops, these are distributed over
+ * the two, each a kernel of its own: otherwise a batch of one could not be shared out. */
 #include "pass.h"
 
 enum { TASKS_ENOUGH = 128 };
@@ -37,8 +37,9 @@ static Stmt *distribute(Kernel *k, Stmt *s) {
     if (inner->kind != ST_SEQ || !all_tasks(inner)) return s;
     Stmt *seq = st_seq(k);
     for (int32_t i = 0; i < inner->u.seq.n; i++)
-        st_append(k, seq, st_for(k, s->u.loop.var, s->u.loop.lo, s->u.loop.hi, s->u.loop.mode, s->u.loop.role,
-                                 inner->u.seq.item[i]));
+        st_append(
+            k, seq,
+            st_for(k, s->u.loop.var, s->u.loop.lo, s->u.loop.hi, s->u.loop.mode, s->u.loop.role, inner->u.seq.item[i]));
     return seq;
 }
 
@@ -63,9 +64,12 @@ static void mark(Kernel *k, int64_t *tasks, bool *batched) {
     for (Stmt *s = k->body; is_task(s) && *tasks < TASKS_ENOUGH; s = s->u.loop.body) {
         int64_t lo, hi;
         if (!ex_is_int(s->u.loop.lo, &lo) || lo != 0) return;
-        if (ex_is_int(s->u.loop.hi, &hi)) *tasks *= hi;
-        else if (s->u.loop.hi->kind == EX_batch && !*batched) *batched = true;
-        else return;
+        if (ex_is_int(s->u.loop.hi, &hi))
+            *tasks *= hi;
+        else if (s->u.loop.hi->kind == EX_batch && !*batched)
+            *batched = true;
+        else
+            return;
         s->u.loop.mode = LOOP_PARALLEL;
     }
 }
@@ -91,7 +95,7 @@ void pass_parallel(Unit *u, Entry entry) {
             s.kernel = first[s.kernel] + j;
             s.tasks = tasks[s.kernel];
             s.tasks_batched = batched[s.kernel];
-            if (j) s.macs = 0;   /* counted with the first piece */
+            if (j) s.macs = 0; /* counted with the first piece */
             PUSH(u->arena, step, n_step, cap_step, s);
         }
         if (i + 1 == p->n_once) n_once = n_step;

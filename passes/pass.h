@@ -1,5 +1,5 @@
-/* Passes: rows of passes.def, run by pipeline.c and by nothing else. A pass neither prints nor verifies: the driver does
- * that for all alike. What a pass needs and makes is data the driver enforces. */
+/* Passes: rows of passes.def, run by pipeline.c and by nothing else. A pass neither prints nor verifies: the driver
+ * does that for all alike. What a pass needs and makes is data the driver enforces. */
 #ifndef CNNC_PASSES_PASS_H
 #define CNNC_PASSES_PASS_H
 

@@ -2,12 +2,12 @@
  *
  * Needs the final steps; makes offsets and region sizes. Last, because everything before may add tensors or steps.
  *
- * Time is counted in groups of steps. A tensor lives from the first group that touches it to the last; what the steps that run
- * once leave to the others, and outputs, live for ever. Offsets: greedy by size (Pisarchyk & Lee 2020): the largest tensor
- * first, each at the lowest place where it overlaps nobody who lives at the same time. REGION_BATCH is planned for one
- * picture and scaled by N when the program runs, so any batch fits the same plan. A result of an element-wise node takes the
- * place of an operand that nobody needs any more, of the same type. Parameters lie in the order of the graph; all programs
- * of a unit agree on them by name. */
+ * Time is counted in groups of steps. A tensor lives from the first group that touches it to the last; what the steps
+ * that run once leave to the others, and outputs, live for ever. Offsets: greedy by size (Pisarchyk & Lee 2020): the
+ * largest tensor first, each at the lowest place where it overlaps nobody who lives at the same time. REGION_BATCH is
+ * planned for one picture and scaled by N when the program runs, so any batch fits the same plan. A result of an
+ * element-wise node takes the place of an operand that nobody needs any more, of the same type. Parameters lie in the
+ * order of the graph; all programs of a unit agree on them by name. */
 #include <stdlib.h>
 
 #include "pass.h"
@@ -15,7 +15,7 @@
 typedef struct Planner {
     Unit *u;
     Program *p;
-    int32_t *time_of;      /* step -> group time */
+    int32_t *time_of; /* step -> group time */
 } Planner;
 
 static Storage *storage_of(const Planner *pl, Ref r) {
@@ -62,8 +62,8 @@ static bool read_in_step(const Graph *g, Ref root, Ref operand) {
         const Node *n = graph_node(g, (Ref)i);
         if (i != (int32_t)root && (!group || n->group != group)) continue;
         for (int32_t k = 0; k < n->n_in; k++)
-            if (n->in[k] == operand && !(op_info[n->op].elementwise &&
-                                         type_same_shape(&n->type, &graph_node(g, operand)->type)))
+            if (n->in[k] == operand &&
+                !(op_info[n->op].elementwise && type_same_shape(&n->type, &graph_node(g, operand)->type)))
                 return false;
     }
     return true;
@@ -166,7 +166,8 @@ static void place_named(Planner *pl, Region region, const Program *other) {
         for (int32_t j = 0; other && j < other->n_storage; j++)
             if (other->storage[j].region == region && other->storage[j].alias < 0 && other->storage[j].name == s->name)
                 same = &other->storage[j];
-        ICE_UNLESS(!same || type_equal(&same->type, &s->type), "parameter %s lies differently in two programs", s->name);
+        ICE_UNLESS(!same || type_equal(&same->type, &s->type), "parameter %s lies differently in two programs",
+                   s->name);
         s->offset = same ? same->offset : end;
         if (!same) end += s->bytes;
     }

@@ -1,7 +1,7 @@
 /* tile: register tiles for sums of products, and unrolling of what is left inside.
  *
- * Needs naive nests from lower; makes REG buffers as large as the tile; declines kernels that hold no sum. Before vectorise
- * because lanes are sunk with the tile loops.
+ * Needs naive nests from lower; makes REG buffers as large as the tile; declines kernels that hold no sum. Before
+ * vectorise because lanes are sunk with the tile loops.
  *
  * A sum is   for outputs { acc = init; for reduction { acc = acc + f }; finish(acc) }.
  *   split   a BLOCK or POINT loop of extent E by f: E/f tiles of f and one tile of the rest, each with a body of its own
@@ -12,23 +12,27 @@
 #include "pass.h"
 #include "tile_model.h"
 
-/* Bodies of at most UNROLL_WORK vector operations, but no further loop around UNROLL_ENOUGH: the next loop out moves the
- * picture by a pixel, LLVM would keep what both positions read in registers, and spill. */
+/* Bodies of at most UNROLL_WORK vector operations, but no further loop around UNROLL_ENOUGH: the next loop out moves
+ * the picture by a pixel, LLVM would keep what both positions read in registers, and spill. */
 enum { PATH_MAX_LOOPS = 20, UNROLL_WORK = 480, UNROLL_ENOUGH = 64, UNROLL_ALONE = 16 };
 
 typedef struct Tiler {
     Kernel *k;
-    const Stmt *path[PATH_MAX_LOOPS];      /* loops around the sum, outermost first */
-    int32_t factor[PATH_MAX_LOOPS];        /* 1: not tiled */
+    const Stmt *path[PATH_MAX_LOOPS]; /* loops around the sum, outermost first */
+    int32_t factor[PATH_MAX_LOOPS];   /* 1: not tiled */
     int32_t n_path;
-    const Stmt *sum;                       /* the sequence inside */
-    struct { int32_t var; int64_t extent; LoopRole role; } inner[PATH_MAX_LOOPS];   /* loops to sink, outermost first */
+    const Stmt *sum; /* the sequence inside */
+    struct {
+        int32_t var;
+        int64_t extent;
+        LoopRole role;
+    } inner[PATH_MAX_LOOPS]; /* loops to sink, outermost first */
     int32_t n_inner;
-    const Expr **map;                      /* of the variant being built: old variable -> its value */
+    const Expr **map; /* of the variant being built: old variable -> its value */
     int32_t map_cap;
-    int32_t *unit;                         /* buffer -> part of the sum that uses it; -1 unseen, -2 several */
-    bool *expand;                          /* buffer -> needs an element for each tile iteration */
-    int64_t *elements;                     /* buffer -> elements before tiling */
+    int32_t *unit;     /* buffer -> part of the sum that uses it; -1 unseen, -2 several */
+    bool *expand;      /* buffer -> needs an element for each tile iteration */
+    int64_t *elements; /* buffer -> elements before tiling */
 } Tiler;
 
 static bool has_loop(const Stmt *s) {
@@ -105,7 +109,8 @@ static void note_stmt(Tiler *t, const Stmt *s, int32_t unit) {
     }
 }
 
-/* Tile loops sink into loops that every iteration runs alike; a loop over lanes or a window's bound by the tile stays whole. */
+/* Tile loops sink into loops that every iteration runs alike; a loop over lanes or a window's bound by the tile stays
+ * whole. */
 static bool sinks_into(const Stmt *s) { return s->kind == ST_FOR && s->u.loop.role == ROLE_REDUCE; }
 
 /* The parts of a sequence: each statement before the last reduction loop by itself, all after it together. */
@@ -181,11 +186,12 @@ static int64_t inner_count(const Tiler *t, LoopRole role) {
     return n;
 }
 
-/* Lanes innermost. Of blocks and points the fewer are inside: their operands stay in registers while those of the others pass
- * by one at a time, as the tile model reckons. */
+/* Lanes innermost. Of blocks and points the fewer are inside: their operands stay in registers while those of the
+ * others pass by one at a time, as the tile model reckons. */
 static Stmt *wrap_inner(Tiler *t, const Stmt *part) {
     bool few_blocks = inner_count(t, ROLE_BLOCK) <= inner_count(t, ROLE_POINT);
-    const LoopRole innermost_first[] = {ROLE_LANE, few_blocks ? ROLE_BLOCK : ROLE_POINT, few_blocks ? ROLE_POINT : ROLE_BLOCK};
+    const LoopRole innermost_first[] = {ROLE_LANE, few_blocks ? ROLE_BLOCK : ROLE_POINT,
+                                        few_blocks ? ROLE_POINT : ROLE_BLOCK};
     Stmt *s = expand_stmt(t, part);
     for (int r = 0; r < ARRAY_LEN(innermost_first); r++)
         for (int32_t j = t->n_inner - 1; j >= 0; j--)
@@ -197,7 +203,8 @@ static Stmt *wrap_inner(Tiler *t, const Stmt *part) {
 
 static Stmt *sink(Tiler *t, const Stmt *s) {
     if (sinks_into(s))
-        return st_for(t->k, s->u.loop.var, s->u.loop.lo, s->u.loop.hi, s->u.loop.mode, s->u.loop.role, sink(t, s->u.loop.body));
+        return st_for(t->k, s->u.loop.var, s->u.loop.lo, s->u.loop.hi, s->u.loop.mode, s->u.loop.role,
+                      sink(t, s->u.loop.body));
     int32_t n = s->kind == ST_SEQ ? parts(s) : 0;
     if (!n) return wrap_inner(t, s);
     Stmt *seq = st_seq(t->k), *rest = st_seq(t->k);
@@ -243,7 +250,8 @@ static Stmt *build_tiles(Tiler *t, int32_t at, const Expr *tiles, int64_t size) 
     return st_for(t->k, var, ex_int(t->k, 0), tiles, LOOP_SERIAL, ROLE_TASK, body);
 }
 
-/* Splits loop `at` by its factor: whole tiles, then the rest; where the extent is N, the rest is a loop of single points. */
+/* Splits loop `at` by its factor: whole tiles, then the rest; where the extent is N, the rest is a loop of single
+ * points. */
 static Stmt *build_split(Tiler *t, int32_t at) {
     const Stmt *loop = t->path[at];
     int64_t f = t->factor[at], extent;
@@ -257,7 +265,8 @@ static Stmt *build_split(Tiler *t, int32_t at) {
         st_append(t->k, seq, build_tiles(t, at, tiles, f));
         int32_t var = fresh(t, loop->u.loop.var);
         Stmt *body = build_inner(t, at, ex_var(t->k, var), 1);
-        st_append(t->k, seq, st_for(t->k, var, ex2(t->k, EX_mul, tiles, size), loop->u.loop.hi, LOOP_SERIAL, ROLE_NONE, body));
+        st_append(t->k, seq,
+                  st_for(t->k, var, ex2(t->k, EX_mul, tiles, size), loop->u.loop.hi, LOOP_SERIAL, ROLE_NONE, body));
     }
     return seq->u.seq.n == 1 ? seq->u.seq.item[0] : seq;
 }
@@ -271,7 +280,7 @@ static Stmt *build(Tiler *t, int32_t at) {
     if (t->factor[at] > 1) return build_split(t, at);
     int32_t var = fresh(t, loop->u.loop.var);
     map_var(t, loop->u.loop.var, ex_var(t->k, var));
-    if (role == ROLE_BLOCK || role == ROLE_POINT) role = ROLE_TASK;   /* its iterations are independent */
+    if (role == ROLE_BLOCK || role == ROLE_POINT) role = ROLE_TASK; /* its iterations are independent */
     return st_for(t->k, var, loop->u.loop.lo, loop->u.loop.hi, LOOP_SERIAL, role, build(t, at + 1));
 }
 
@@ -283,8 +292,8 @@ static int64_t largest_divisor(int64_t n, int64_t most) {
     return d;
 }
 
-/* Vector operations that one run of s expands to; 0 if it holds a loop that stays a loop. Unrolls reductions on the way:
- * whole where that is little work, else by the largest divisor of their extent that is. */
+/* Vector operations that one run of s expands to; 0 if it holds a loop that stays a loop. Unrolls reductions on the
+ * way: whole where that is little work, else by the largest divisor of their extent that is. */
 static int64_t unroll(Kernel *k, Stmt *s) {
     if (s->kind == ST_STORE) return 1;
     if (s->kind == ST_GUARD) return unroll(k, s->u.guard.body);
@@ -302,7 +311,8 @@ static int64_t unroll(Kernel *k, Stmt *s) {
     work = unroll(k, s->u.loop.body);
     if (s->u.loop.role == ROLE_LANE) return work;
     if (s->u.loop.mode == LOOP_UNROLL) return extent_of(s, &extent) ? work * extent : 0;
-    if (s->u.loop.role != ROLE_REDUCE || !work || work >= UNROLL_ENOUGH || !extent_of(s, &extent) || extent == 0) return 0;
+    if (s->u.loop.role != ROLE_REDUCE || !work || work >= UNROLL_ENOUGH || !extent_of(s, &extent) || extent == 0)
+        return 0;
     int64_t most = work >= 8 ? UNROLL_WORK / work : UNROLL_ALONE;
     int64_t by = most < 1 ? 1 : largest_divisor(extent, most);
     if (by == extent) {

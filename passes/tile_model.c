@@ -2,9 +2,9 @@
 
 #include <stdbool.h>
 
-/* Each accumulator is one FMA (two a cycle, four cycles of latency); each vector and broadcast one load (two a cycle). Loads
- * do not hide behind FMAs entirely (misses, split lines), so a part of them is charged: among tiles that keep both FMA
- * ports busy the one with fewer loads per FMA wins, 4x6 (0.42) before 2x14 (0.57) before 2x4 (0.75). */
+/* Each accumulator is one FMA (two a cycle, four cycles of latency); each vector and broadcast one load (two a cycle).
+ * Loads do not hide behind FMAs entirely (misses, split lines), so a part of them is charged: among tiles that keep
+ * both FMA ports busy the one with fewer loads per FMA wins, 4x6 (0.42) before 2x14 (0.57) before 2x4 (0.75). */
 double tile_cycles(int64_t b, int64_t p) {
     double fma = (double)(b * p) / 2, load = (double)(b + p) / 2, latency = 4;
     double cycles = fma > load ? fma : load;
@@ -13,7 +13,8 @@ double tile_cycles(int64_t b, int64_t p) {
 
 static bool fits(int64_t b, int64_t p, int32_t registers) { return b * p + (b < p ? b : p) + 1 < registers; }
 
-/* All tiles of one size along a loop of `extent`: full ones, and a smaller one at the end, which costs a body of its own. */
+/* All tiles of one size along a loop of `extent`: full ones, and a smaller one at the end, which costs a body of its
+ * own. */
 static double along(int64_t extent, int64_t size, int64_t other, bool points) {
     int64_t full = extent / size, rest = extent == TILE_UNKNOWN ? 0 : extent % size;
     double c = (double)full * (points ? tile_cycles(other, size) : tile_cycles(size, other));
@@ -38,7 +39,8 @@ Tile tile_choose(const TileProblem *p) {
     double least = cost(p, &best);
     for (int32_t b = 1; b <= at_most(p->blocks, 8); b++) {
         for (int32_t i = 1; i <= at_most(p->points[0], p->registers) && fits(b, i, p->registers); i++) {
-            for (int32_t j = 1; j <= at_most(p->points[1], p->registers) && fits(b, (int64_t)i * j, p->registers); j++) {
+            for (int32_t j = 1; j <= at_most(p->points[1], p->registers) && fits(b, (int64_t)i * j, p->registers);
+                 j++) {
                 if (j > 1 && i != p->points[0]) break;
                 Tile t = {b, {i, j}};
                 double c = cost(p, &t);

@@ -1,7 +1,7 @@
 /* vectorise: LANE loops become vectors.
  *
- * Needs tiles (sums have their lanes innermost by then); changes modes only. A lane loop that still holds a loop is left
- * alone: it is correct as it is, and only scalar fallback kernels have such. */
+ * Needs tiles (sums have their lanes innermost by then); changes modes only. A lane loop that still holds a loop is
+ * left alone: it is correct as it is, and only scalar fallback kernels have such. */
 #include "pass.h"
 
 static bool holds_loop(const Stmt *s) {
