@@ -65,6 +65,7 @@ const Expr *lower_maxpool(Lower *l, Ref node, const Expr *const *operand) {
     Stmt *body = st_seq(l->k);
     st_append(l->k, body, st_store(l->k, best, p.lane, num(l, -1.0 / 0.0)));
     const Expr *more = ex2(l->k, EX_max, now, load_at(l, n->in[0], &p.x));
+    more = ex3(l->k, EX_select, ex2(l->k, EX_eq, now, now), more, now); /* a NaN stays */
     st_append(l->k, body, nest_wrap(l, &p.red, st_store(l->k, best, p.lane, more)));
     st_append(l->k, body, lower_finish(l, &p.y, now));
     lower_end(l, nest_wrap(l, &p.out, body));

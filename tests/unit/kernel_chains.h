@@ -252,6 +252,13 @@ static Ref build_random(Case *c, int i) {
     return made[NODES];
 }
 
+/* Roots of numbers a fifth of which are negative: a window that holds something that is not a number gives just that. */
+static Ref build_not_numbers(Case *c, int i) {
+    Attr shift = {.scale = {.alpha = 1, .beta = 0.6}}, pool = {.pool = pools[i].a};
+    Ref roots = case_op1(c, OP_rsqrt, case_op1(c, OP_scale, pool_x(c, i), &shift), NULL);
+    return case_op1(c, OP_maxpool, case_stored(c, roots), &pool);
+}
+
 static const struct Chain {
     const char *name;
     Build *build;
@@ -274,6 +281,7 @@ static const struct Chain {
     {"long sum", build_long_sum, N_CHAIN_SHAPES},
     {"crossed", build_crossed, N_CHAIN_SHAPES},
     {"shared memory", build_shared_memory, N_CHAIN_SHAPES},
+    {"not numbers", build_not_numbers, ARRAY_LEN(pools)},
     {"random", build_random, 12},
 };
 

@@ -88,7 +88,7 @@ static inline bool lab_same_numbers(const Want *w, const ProgramRun *run, int32_
     double largest = lab_largest(w->run, ref);
     for (int64_t i = 0; i < ref_count(w->run, ref); i++) {
         double want = ref_get(w->run, ref, i), got = lab_element(run, storage, i, NULL);
-        if (fabs(want - got) <= lab_limit(w, ref, i, largest)) continue;
+        if (isnan(want) ? isnan(got) : fabs(want - got) <= lab_limit(w, ref, i, largest)) continue;
         printf("\n  %s[%lld] is %.9g, should be %.9g", name, (long long)i, got, want);
         return false;
     }
