@@ -28,21 +28,27 @@ typedef struct Pool {
     Coord y, x; /* output element; input element under the present tap */
     const Expr *lane, *kh, *kw;
     Window win;
+    const PoolAttr *attr;
+    int32_t big[2]; /* rows and columns of the tensor the windows lie on */
     int64_t lanes;
 } Pool;
 
-/* Loops over output elements (type t), then over the taps of each window. big: extents of the tensor the window slides
- * on. */
-static Pool pool_loops(Lower *l, const PoolAttr *a, const Type *t, const int32_t big[2], LoopRole rows) {
-    Pool p = {.lanes = t->layout.b1};
+/* Begins the kernel of a pooling or of a gradient: loops over the windows' results, then over the taps of each window. A
+ * gradient's own result is what the windows lie on, and its rows are not shared out, since windows overlap. */
+static Pool pool_begin(Lower *l, Ref node, bool gradient) {
+    const Node *n = graph_node(l->g, node);
+    const Type *operand = &graph_node(l->g, n->in[0])->type;
+    const Type *t = gradient ? operand : &n->type, *under = gradient ? &n->type : operand;
+    Pool p = {.attr = &n->attr.pool, .big = {under->dim[2], under->dim[3]}, .lanes = t->layout.b1};
     const int32_t out[2] = {t->dim[2], t->dim[3]};
+    lower_begin(l);
     const Expr *pic = nest_loop(l, &p.out, "n", BATCH, ROLE_TASK);
     const Expr *cb = nest_loop(l, &p.out, "cb", div_up(t->dim[1], t->layout.b1), ROLE_TASK);
     const Expr *at[2];
-    at[0] = nest_loop(l, &p.out, "oh", out[0], rows);
+    at[0] = nest_loop(l, &p.out, "oh", out[0], gradient ? ROLE_NONE : ROLE_TASK);
     at[1] = nest_loop(l, &p.out, "ow", out[1], ROLE_NONE);
     p.lane = nest_loop(l, &p.out, "i", t->layout.b1, ROLE_LANE);
-    p.win = window_at(l, a, out, big, at);
+    p.win = window_at(l, p.attr, out, p.big, at);
     p.kh = nest_range(l, &p.red, "kh", p.win.lo[0], p.win.hi[0], ROLE_REDUCE);
     p.kw = nest_range(l, &p.red, "kw", p.win.lo[1], p.win.hi[1], ROLE_REDUCE);
     const Expr *zero = ex_int(l->k, 0);
@@ -51,15 +57,10 @@ static Pool pool_loops(Lower *l, const PoolAttr *a, const Type *t, const int32_t
     return p;
 }
 
-static const Type *operand_type(Lower *l, const Node *n, int i) { return &graph_node(l->g, n->in[i])->type; }
-
 const Expr *lower_maxpool(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
-    const Type *x = operand_type(l, n, 0);
-    const int32_t big[2] = {x->dim[2], x->dim[3]};
-    lower_begin(l);
-    Pool p = pool_loops(l, &n->attr.pool, &n->type, big, ROLE_TASK);
+    Pool p = pool_begin(l, node, false);
     int32_t best = lower_reg(l, "best", DT_F32, p.lanes);
     const Expr *now = ex_load(l->k, best, p.lane);
     Stmt *body = st_seq(l->k);
@@ -76,11 +77,8 @@ const Expr *lower_maxpool(Lower *l, Ref node, const Expr *const *operand) {
 const Expr *lower_maxpool_index(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
-    const Type *x = operand_type(l, n, 0);
-    const int32_t big[2] = {x->dim[2], x->dim[3]};
-    lower_begin(l);
+    Pool p = pool_begin(l, node, false);
     Kernel *k = l->k;
-    Pool p = pool_loops(l, &n->attr.pool, &n->type, big, ROLE_TASK);
     int32_t best = lower_reg(l, "best", DT_F32, p.lanes), which = lower_reg(l, "which", DT_I32, p.lanes);
     const Expr *here = load_at(l, n->in[0], &p.x), *now = ex_load(k, best, p.lane);
     const Expr *tap = add_e(l, mul_i(l, p.kh, n->attr.pool.kernel[1]), p.kw);
@@ -126,9 +124,7 @@ static void scatter(Lower *l, Ref node, Pool *p, const Expr *share) {
 const Expr *lower_maxpool_grad(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
-    const int32_t big[2] = {n->type.dim[2], n->type.dim[3]};
-    lower_begin(l);
-    Pool p = pool_loops(l, &n->attr.pool, operand_type(l, n, 0), big, ROLE_NONE);
+    Pool p = pool_begin(l, node, true);
     const Expr *tap = add_e(l, mul_i(l, p.kh, n->attr.pool.kernel[1]), p.kw);
     const Expr *chosen = ex2(l->k, EX_eq, load_at(l, n->in[1], &p.y), tap);
     scatter(l, node, &p, ex3(l->k, EX_select, chosen, load_at(l, n->in[0], &p.y), num(l, 0)));
@@ -136,12 +132,13 @@ const Expr *lower_maxpool_grad(Lower *l, Ref node, const Expr *const *operand) {
 }
 
 /* Pixels an average divides by: of the window cut to the picture, or to the padded picture with count_pad. */
-static const Expr *pixels(Lower *l, const PoolAttr *a, const Pool *p, const int32_t big[2]) {
+static const Expr *pixels(Lower *l, const Pool *p) {
+    const PoolAttr *a = p->attr;
     const Expr *count = ex_int(l->k, 1);
     for (int d = 0; d < 2; d++) {
         const Expr *n = ex2(l->k, EX_sub, p->win.hi[d], p->win.lo[d]);
         if (a->count_pad) {
-            const Expr *end = ex2(l->k, EX_sub, ex_int(l->k, big[d] + a->pad[2 * d + 1]), p->win.start[d]);
+            const Expr *end = ex2(l->k, EX_sub, ex_int(l->k, p->big[d] + a->pad[2 * d + 1]), p->win.start[d]);
             n = ex2(l->k, EX_min, ex_int(l->k, a->kernel[d]), end);
         }
         count = mul_e(l, count, n);
@@ -152,17 +149,14 @@ static const Expr *pixels(Lower *l, const PoolAttr *a, const Pool *p, const int3
 const Expr *lower_avgpool(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
-    const Type *x = operand_type(l, n, 0);
-    const int32_t big[2] = {x->dim[2], x->dim[3]};
-    lower_begin(l);
-    Pool p = pool_loops(l, &n->attr.pool, &n->type, big, ROLE_TASK);
+    Pool p = pool_begin(l, node, false);
     int32_t acc = lower_reg(l, "acc", DT_F32, p.lanes);
     const Expr *sum = ex_load(l->k, acc, p.lane);
     Stmt *body = st_seq(l->k);
     st_append(l->k, body, st_store(l->k, acc, p.lane, num(l, 0)));
     const Expr *more = ex2(l->k, EX_add, sum, load_at(l, n->in[0], &p.x));
     st_append(l->k, body, nest_wrap(l, &p.red, st_store(l->k, acc, p.lane, more)));
-    st_append(l->k, body, lower_finish(l, &p.y, ex2(l->k, EX_div, sum, pixels(l, &n->attr.pool, &p, big))));
+    st_append(l->k, body, lower_finish(l, &p.y, ex2(l->k, EX_div, sum, pixels(l, &p))));
     lower_end(l, nest_wrap(l, &p.out, body));
     return NULL;
 }
@@ -170,9 +164,7 @@ const Expr *lower_avgpool(Lower *l, Ref node, const Expr *const *operand) {
 const Expr *lower_avgpool_grad(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
-    const int32_t big[2] = {n->type.dim[2], n->type.dim[3]};
-    lower_begin(l);
-    Pool p = pool_loops(l, &n->attr.pool, operand_type(l, n, 0), big, ROLE_NONE);
-    scatter(l, node, &p, ex2(l->k, EX_div, load_at(l, n->in[0], &p.y), pixels(l, &n->attr.pool, &p, big)));
+    Pool p = pool_begin(l, node, true);
+    scatter(l, node, &p, ex2(l->k, EX_div, load_at(l, n->in[0], &p.y), pixels(l, &p)));
     return NULL;
 }
