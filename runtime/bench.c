@@ -20,6 +20,7 @@ typedef struct Bench {
     Exec *exec;            /* for the largest batch */
     float *images;
     int32_t *labels;
+    double *step; /* [n_step] seconds of the present run, for --layers */
     json_t *results;
 } Bench;
 
@@ -27,7 +28,7 @@ typedef struct Timing {
     int64_t n;
     int runs;
     double median; /* seconds of a batch */
-    double *step;  /* [n_step] mean seconds */
+    double *step;  /* [n_step] seconds of the fastest run: what disturbs a step only ever adds to it */
 } Timing;
 
 /* ---- what to time ---- */
@@ -77,22 +78,29 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static void keep_fastest(const Bench *b, const Timing *t) {
+    for (int i = 0; i < b->program->n_step; i++) {
+        if (t->runs == 0 || b->step[i] < t->step[i]) t->step[i] = b->step[i];
+        b->step[i] = 0;
+    }
+}
+
 static void time_size(const Bench *b, Timing *t) {
     static const uint32_t key[2] = {1, 1};
     const int32_t *labels = b->options->train ? b->labels : NULL;
     double sample[MOST], begin;
     exec_time_steps(b->exec, NULL);
     for (int i = 0; i < WARM; i++) exec_run(b->exec, t->n, b->images, labels, key);
-    exec_time_steps(b->exec, t->step);
+    exec_time_steps(b->exec, t->step ? b->step : NULL);
     begin = rt_now();
     for (t->runs = 0; t->runs < MOST && (t->runs < LEAST || rt_now() - begin < least_seconds); t->runs++) {
         double start = rt_now();
         exec_run(b->exec, t->n, b->images, labels, key);
         sample[t->runs] = rt_now() - start;
+        if (t->step) keep_fastest(b, t);
     }
     qsort(sample, (size_t)t->runs, sizeof sample[0], by_value);
     t->median = t->runs % 2 ? sample[t->runs / 2] : (sample[t->runs / 2] + sample[t->runs / 2 - 1]) / 2;
-    for (int i = 0; t->step && i < b->program->n_step; i++) t->step[i] /= t->runs;
 }
 
 /* ---- results ---- */
@@ -179,7 +187,8 @@ static bool bench_open(Bench *b, int64_t most, RtError *err) {
     b->program = b->options->train ? &m->train : &m->infer;
     b->pool = threads ? pool_new(threads, err) : NULL;
     if (b->options->json) b->results = json_array();
-    if (!b->pool) return false;
+    b->step = rt_alloc((size_t)b->program->n_step, sizeof *b->step, err);
+    if (!b->pool || !b->step) return false;
     if (b->options->train) {
         b->params = block_alloc(m->param_bytes, err);
         b->state = block_alloc(m->state_bytes, err);
@@ -196,6 +205,7 @@ static void bench_close(Bench *b) {
     pool_free(b->pool);
     free(b->images);
     free(b->labels);
+    free(b->step);
     json_decref(b->results);
 }
 
