@@ -1,17 +1,9 @@
-/* Contractions: convolution forward, backward to data and backward to weights, and the fully connected layer likewise.
- * All are one form: accumulators over output indices, a sum of products over reduction indices, a finish; they differ
- * in the coordinates of the two factors only. Three kinds, told by the layout of the weight:
+/* Convolution: forward, backward to data and backward to weights, all sums of products. Three kinds, told by the layout
+ * of the weight:
  *   dense      w is OIhw{v}i{v}o: a vector of output channels times one input value
  *   depthwise  w is Ohw{v}o with one input channel a group: vector times vector
  *   plain      groups that do not fill whole blocks: scalar loops, right but slow */
-#include "lower.h"
-
-typedef struct Sum {    /* one contraction being built */
-    Nest out, red;      /* output loops (the lane last), reduction loops */
-    Coord a, b, result; /* the vector factor or weight, the other factor, the element of the root's result */
-    const Expr *lane;   /* index of the accumulator */
-    int64_t lanes;
-} Sum;
+#include "lower_sum.h"
 
 typedef enum ConvKind { CONV_DENSE, CONV_DEPTHWISE, CONV_PLAIN } ConvKind;
 
@@ -21,32 +13,6 @@ static ConvKind conv_kind(const Type *w, const ConvAttr *a) {
 }
 
 static const Type *type_of(Lower *l, Ref r) { return &graph_node(l->g, r)->type; }
-
-/* Whether a loop of the nest never runs: what it would read need not exist. */
-static bool never_runs(const Nest *nest) {
-    int64_t hi;
-    for (int32_t i = 0; i < nest->n; i++)
-        if (ex_is_int(nest->loop[i].hi, &hi) && hi == 0) return true;
-    return false;
-}
-
-/* acc = init; acc += a * b over the reduction; then the finish. init NULL: zero. */
-static void emit_sum(Lower *l, Sum *s, Ref a, Ref b, const Expr *init) {
-    Kernel *k = l->k;
-    int32_t acc = lower_reg(l, "acc", DT_F32, s->lanes);
-    const Expr *sum = ex_load(k, acc, s->lane);
-    Stmt *body = st_seq(k);
-    st_append(k, body, st_store(k, acc, s->lane, init ? init : num(l, 0)));
-    const Expr *product = ex3(k, EX_fma, load_at(l, a, &s->a), load_at(l, b, &s->b), sum);
-    if (!never_runs(&s->red)) st_append(k, body, nest_wrap(l, &s->red, st_store(k, acc, s->lane, product)));
-    st_append(k, body, lower_finish(l, &s->result, sum));
-    lower_end(l, nest_wrap(l, &s->out, body));
-}
-
-static void set_lane(Lower *l, Sum *s, int64_t lanes) {
-    s->lane = nest_loop(l, &s->out, "o", lanes, ROLE_LANE);
-    s->lanes = lanes;
-}
 
 /* base + block within the group: the channel block index of group g. */
 static const Expr *in_group(Lower *l, const Expr *g, int64_t blocks, const Expr *block) {
@@ -78,14 +44,14 @@ static void conv_dense(Lower *l, Ref node, const ConvAttr *a) {
     const Expr *ob = in_group(l, g, ob_group, nest_loop(l, &s.out, "ob", ob_group, ROLE_BLOCK));
     const Expr *oh = nest_loop(l, &s.out, "oh", n->type.dim[2], ROLE_POINT);
     const Expr *ow = nest_loop(l, &s.out, "ow", n->type.dim[3], ROLE_POINT);
-    set_lane(l, &s, w->layout.b0);
+    sum_lane(l, &s, w->layout.b0);
     const Expr *ib = nest_loop(l, &s.red, "ib", ib_group, ROLE_REDUCE);
     s.a = (Coord){{ob, ib}, {s.lane}};
     s.b = (Coord){{pic, in_group(l, g, ib_group, ib)}, {0}};
     conv_window(l, &s, &s.b, &s.a, a, oh, ow);
     s.a.lane[1] = s.b.lane[1] = nest_loop(l, &s.red, "i", x->layout.b1, ROLE_REDUCE);
     s.result = (Coord){{pic, ob, oh, ow}, {ex_int(l->k, 0), s.lane}};
-    emit_sum(l, &s, n->in[1], n->in[0], NULL);
+    sum_emit(l, &s, n->in[1], n->in[0], NULL);
 }
 
 static void conv_depthwise(Lower *l, Ref node, const ConvAttr *a) {
@@ -96,12 +62,12 @@ static void conv_depthwise(Lower *l, Ref node, const ConvAttr *a) {
     const Expr *cb = nest_loop(l, &s.out, "cb", div_up(w->dim[0], w->layout.b0), ROLE_TASK);
     const Expr *oh = nest_loop(l, &s.out, "oh", n->type.dim[2], ROLE_TASK);
     const Expr *ow = nest_loop(l, &s.out, "ow", n->type.dim[3], ROLE_POINT);
-    set_lane(l, &s, w->layout.b0);
+    sum_lane(l, &s, w->layout.b0);
     s.a = (Coord){{cb, ex_int(l->k, 0)}, {s.lane}};
     s.b = (Coord){{pic, cb}, {ex_int(l->k, 0), s.lane}};
     conv_window(l, &s, &s.b, &s.a, a, oh, ow);
     s.result = (Coord){{pic, cb, oh, ow}, {ex_int(l->k, 0), s.lane}};
-    emit_sum(l, &s, n->in[1], n->in[0], NULL);
+    sum_emit(l, &s, n->in[1], n->in[0], NULL);
 }
 
 static void zero_group_pads(Lower *l) {
@@ -127,7 +93,7 @@ static void conv_plain(Lower *l, Ref node, const ConvAttr *a) {
     const Expr *yi[MAX_RANK] = {pic, oc, oh, ow};
     s.b = coord_logical(l, x, xi);
     s.result = coord_logical(l, &n->type, yi);
-    emit_sum(l, &s, n->in[1], n->in[0], NULL);
+    sum_emit(l, &s, n->in[1], n->in[0], NULL);
     zero_group_pads(l);
 }
 
@@ -197,14 +163,14 @@ static void dgrad_dense(Lower *l, const Node *n, const ConvAttr *a, const Phase 
     const Expr *cb = in_group(l, g, cb_group, nest_loop(l, &s.out, "cb", cb_group, ROLE_BLOCK));
     const Expr *i = nest_loop(l, &s.out, "h", phase_extent(ph, n->type.dim[2], a->stride[0]), ROLE_POINT);
     const Expr *j = nest_loop(l, &s.out, "w", phase_extent(pw, n->type.dim[3], a->stride[1]), ROLE_POINT);
-    set_lane(l, &s, w->layout.b0);
+    sum_lane(l, &s, w->layout.b0);
     const Expr *ob = nest_loop(l, &s.red, "ob", ob_group, ROLE_REDUCE);
     s.a = (Coord){{cb, ob}, {s.lane}};
     s.b = (Coord){{pic, in_group(l, g, ob_group, ob)}, {0}};
     s.result = (Coord){{pic, cb}, {ex_int(l->k, 0), s.lane}};
     phase_loops(l, &s, &s.b, &s.a, a, ph, pw, i, j);
     s.a.lane[1] = s.b.lane[1] = nest_loop(l, &s.red, "i", w->layout.b1, ROLE_REDUCE);
-    emit_sum(l, &s, n->in[1], n->in[0], NULL);
+    sum_emit(l, &s, n->in[1], n->in[0], NULL);
 }
 
 static void dgrad_depthwise(Lower *l, const Node *n, const ConvAttr *a, const Phase *ph, const Phase *pw) {
@@ -214,12 +180,12 @@ static void dgrad_depthwise(Lower *l, const Node *n, const ConvAttr *a, const Ph
     const Expr *cb = nest_loop(l, &s.out, "cb", div_up(w->dim[0], w->layout.b0), ROLE_TASK);
     const Expr *i = nest_loop(l, &s.out, "h", phase_extent(ph, n->type.dim[2], a->stride[0]), ROLE_TASK);
     const Expr *j = nest_loop(l, &s.out, "w", phase_extent(pw, n->type.dim[3], a->stride[1]), ROLE_POINT);
-    set_lane(l, &s, w->layout.b0);
+    sum_lane(l, &s, w->layout.b0);
     s.a = (Coord){{cb, ex_int(l->k, 0)}, {s.lane}};
     s.b = (Coord){{pic, cb}, {ex_int(l->k, 0), s.lane}};
     s.result = s.b;
     phase_loops(l, &s, &s.b, &s.a, a, ph, pw, i, j);
-    emit_sum(l, &s, n->in[1], n->in[0], NULL);
+    sum_emit(l, &s, n->in[1], n->in[0], NULL);
 }
 
 static void dgrad_plain(Lower *l, const Node *n, const ConvAttr *a, const Phase *ph, const Phase *pw) {
@@ -239,7 +205,7 @@ static void dgrad_plain(Lower *l, const Node *n, const ConvAttr *a, const Phase 
     const Expr *dxi[MAX_RANK] = {pic, c, s.result.outer[2], s.result.outer[3]};
     s.b = coord_logical(l, dy, dyi);
     s.result = coord_logical(l, &n->type, dxi);
-    emit_sum(l, &s, n->in[1], n->in[0], NULL);
+    sum_emit(l, &s, n->in[1], n->in[0], NULL);
 }
 
 const Expr *lower_conv_dgrad(Lower *l, Ref node, const Expr *const *operand) {
@@ -298,13 +264,13 @@ static void wgrad_dense(Lower *l, const Node *n, const ConvAttr *a) {
     band_loops(l, &s, dy, &row, &column);
     const Expr *kw = nest_loop(l, &s.out, "kw", a->kernel[1], ROLE_POINT);
     const Expr *ii = nest_loop(l, &s.out, "i", w->layout.b1, ROLE_POINT);
-    set_lane(l, &s, w->layout.b0);
+    sum_lane(l, &s, w->layout.b0);
     s.a = (Coord){{pic, ob, row, column}, {ex_int(l->k, 0), s.lane}};
     s.b = (Coord){{pic, in_group(l, g, ib_group, ib), window(l, row, a->stride[0], kh, a->dilation[0], a->pad[0]),
                    window(l, column, a->stride[1], kw, a->dilation[1], a->pad[2])},
                   {ex_int(l->k, 0), ii}};
     s.result = (Coord){{ob, ib, kh, kw}, {s.lane, ii}};
-    emit_sum(l, &s, n->in[0], n->in[1], load_at(l, l->member[0], &s.result));
+    sum_emit(l, &s, n->in[0], n->in[1], load_at(l, l->member[0], &s.result));
 }
 
 static void wgrad_depthwise(Lower *l, const Node *n, const ConvAttr *a) {
@@ -316,13 +282,13 @@ static void wgrad_depthwise(Lower *l, const Node *n, const ConvAttr *a) {
     band_loops(l, &s, dy, &row, &column);
     const Expr *kh = nest_loop(l, &s.out, "kh", a->kernel[0], ROLE_POINT);
     const Expr *kw = nest_loop(l, &s.out, "kw", a->kernel[1], ROLE_POINT);
-    set_lane(l, &s, w->layout.b0);
+    sum_lane(l, &s, w->layout.b0);
     s.a = (Coord){{pic, cb, row, column}, {ex_int(l->k, 0), s.lane}};
     s.b = (Coord){{pic, cb, window(l, row, a->stride[0], kh, a->dilation[0], a->pad[0]),
                    window(l, column, a->stride[1], kw, a->dilation[1], a->pad[2])},
                   {ex_int(l->k, 0), s.lane}};
     s.result = (Coord){{cb, ex_int(l->k, 0), kh, kw}, {s.lane}};
-    emit_sum(l, &s, n->in[0], n->in[1], load_at(l, l->member[0], &s.result));
+    sum_emit(l, &s, n->in[0], n->in[1], load_at(l, l->member[0], &s.result));
 }
 
 static void wgrad_plain(Lower *l, const Node *n, const ConvAttr *a) {
@@ -344,7 +310,7 @@ static void wgrad_plain(Lower *l, const Node *n, const ConvAttr *a) {
     s.a = coord_logical(l, dy, dyi);
     s.b = coord_logical(l, x, xi);
     s.result = (Coord){{oc, ic, kh, kw}, {0}};
-    emit_sum(l, &s, n->in[0], n->in[1], load_at(l, l->member[0], &s.result));
+    sum_emit(l, &s, n->in[0], n->in[1], load_at(l, l->member[0], &s.result));
 }
 
 const Expr *lower_conv_wgrad(Lower *l, Ref node, const Expr *const *operand) {
@@ -383,87 +349,5 @@ const Expr *lower_swap_io(Lower *l, Ref node, const Expr *const *operand) {
     Coord c = coord_logical(l, t, to), from = coord_logical(l, w, at);
     lower_end(l, nest_wrap(l, &nest, lower_finish(l, &c, load_at(l, n->in[0], &from))));
     lower_zero_pads(l, node);
-    return NULL;
-}
-
-/* ---- fully connected ------------------------------------------------------------------------------------------ */
-
-/* The operand's own dimensions (channel block, row, column) as loops. */
-static void feature_loops(Lower *l, Nest *nest, const Type *x, const Expr *outer[3], LoopRole first, LoopRole rest) {
-    outer[0] = nest_loop(l, nest, "cb", div_up(x->dim[1], x->layout.b1), first);
-    outer[1] = nest_loop(l, nest, "h", type_height(x), rest);
-    outer[2] = nest_loop(l, nest, "w", type_width(x), rest);
-}
-
-const Expr *lower_fc(Lower *l, Ref node, const Expr *const *operand) {
-    (void)operand;
-    const Node *n = graph_node(l->g, node);
-    const Type *x = type_of(l, n->in[0]), *w = type_of(l, n->in[1]);
-    const Expr *f[3];
-    Sum s = {0};
-    lower_begin(l);
-    const Expr *ob = nest_loop(l, &s.out, "ob", div_up(w->dim[0], w->layout.b0), ROLE_BLOCK);
-    const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_POINT);
-    set_lane(l, &s, w->layout.b0);
-    feature_loops(l, &s.red, x, f, ROLE_REDUCE, ROLE_REDUCE);
-    const Expr *i = nest_loop(l, &s.red, "i", x->layout.b1, ROLE_REDUCE);
-    s.a = (Coord){{ob, f[0], f[1], f[2]}, {s.lane, i}};
-    s.b = (Coord){{pic, f[0], f[1], f[2]}, {ex_int(l->k, 0), i}};
-    s.result = (Coord){{pic, ob}, {ex_int(l->k, 0), s.lane}};
-    emit_sum(l, &s, n->in[1], n->in[0], NULL);
-    return NULL;
-}
-
-/* The weights lie with the output channel in the lane, so the sum runs along lanes: partial sums a lane, added at the
- * end. */
-const Expr *lower_fc_dgrad(Lower *l, Ref node, const Expr *const *operand) {
-    (void)operand;
-    const Node *n = graph_node(l->g, node);
-    const Type *w = type_of(l, n->in[1]), *dx = &n->type;
-    const Expr *f[3];
-    Nest out = {0}, red = {0}, lane_nest[3] = {{0}, {0}, {0}};
-    lower_begin(l);
-    Kernel *k = l->k;
-    feature_loops(l, &out, dx, f, ROLE_TASK, ROLE_TASK);
-    const Expr *pic = nest_loop(l, &out, "n", BATCH, ROLE_BLOCK);
-    const Expr *i = nest_loop(l, &out, "i", dx->layout.b1, ROLE_POINT);
-    int32_t acc = lower_reg(l, "acc", DT_F32, w->layout.b0), sum = lower_reg(l, "sum", DT_F32, 1);
-    const Expr *zero = ex_int(k, 0), *lane[3];
-    for (int j = 0; j < 3; j++) lane[j] = nest_loop(l, &lane_nest[j], "o", w->layout.b0, ROLE_LANE);
-    Stmt *body = st_seq(k), *finish = st_seq(k);
-    st_append(k, body, nest_wrap(l, &lane_nest[0], st_store(k, acc, lane[0], num(l, 0))));
-    const Expr *ob = nest_loop(l, &red, "ob", div_up(w->dim[0], w->layout.b0), ROLE_REDUCE);
-    Coord dy = {{pic, ob}, {zero, lane[1]}}, at = {{ob, f[0], f[1], f[2]}, {lane[1], i}};
-    const Expr *product =
-        ex3(k, EX_fma, load_at(l, n->in[0], &dy), load_at(l, n->in[1], &at), ex_load(k, acc, lane[1]));
-    st_append(k, body, nest_wrap(l, &red, nest_wrap(l, &lane_nest[1], st_store(k, acc, lane[1], product))));
-    st_append(k, finish, st_store(k, sum, zero, num(l, 0)));
-    const Expr *add = ex2(k, EX_add, ex_load(k, sum, zero), ex_load(k, acc, lane[2]));
-    st_append(k, finish, nest_wrap(l, &lane_nest[2], st_store(k, sum, zero, add)));
-    Coord result = {{pic, f[0], f[1], f[2]}, {zero, i}};
-    l->one_by_one = true;
-    st_append(k, finish, lower_finish(l, &result, ex_load(k, sum, zero)));
-    l->one_by_one = false;
-    st_append(k, body, finish);
-    lower_end(l, nest_wrap(l, &out, body));
-    return NULL;
-}
-
-const Expr *lower_fc_wgrad(Lower *l, Ref node, const Expr *const *operand) {
-    (void)operand;
-    const Node *n = graph_node(l->g, node);
-    const Type *w = &n->type, *x = type_of(l, n->in[1]);
-    const Expr *f[3];
-    Sum s = {0};
-    lower_begin(l);
-    const Expr *ob = nest_loop(l, &s.out, "ob", div_up(w->dim[0], w->layout.b0), ROLE_BLOCK);
-    feature_loops(l, &s.out, x, f, ROLE_TASK, ROLE_TASK);
-    const Expr *i = nest_loop(l, &s.out, "i", w->layout.b1, ROLE_POINT);
-    set_lane(l, &s, w->layout.b0);
-    const Expr *pic = nest_loop(l, &s.red, "n", BATCH, ROLE_REDUCE);
-    s.a = (Coord){{pic, ob}, {ex_int(l->k, 0), s.lane}};
-    s.b = (Coord){{pic, f[0], f[1], f[2]}, {ex_int(l->k, 0), i}};
-    s.result = (Coord){{ob, f[0], f[1], f[2]}, {s.lane, i}};
-    emit_sum(l, &s, n->in[0], n->in[1], NULL);
     return NULL;
 }
