@@ -42,16 +42,16 @@ static bool has_loop(const Stmt *s) {
     return false;
 }
 
-/* Follows the only child down; true if that ends in a sum. */
-static bool find_sum(Tiler *t) {
-    const Stmt *s = t->k->body;
+/* Follows the only child down; true if that ends in a sum, which starts by setting an accumulator. */
+static bool find_sum(Tiler *t, const Stmt *s) {
+    t->n_path = 0;
     while (s->kind == ST_FOR && t->n_path < PATH_MAX_LOOPS) {
         t->factor[t->n_path] = 1;
         t->path[t->n_path++] = s;
         s = s->u.loop.body;
     }
     t->sum = s;
-    return s->kind == ST_SEQ && has_loop(s) && s->u.seq.n && s->u.seq.item[0]->kind != ST_GUARD;
+    return s->kind == ST_SEQ && has_loop(s) && s->u.seq.item[0]->kind == ST_STORE;
 }
 
 static bool extent_of(const Stmt *loop, int64_t *extent) {
@@ -332,25 +332,41 @@ static int64_t unroll(Kernel *k, Stmt *s) {
 
 /* ---- the pass ------------------------------------------------------------------------------------------------- */
 
-static void tile_kernel(Kernel *k, const Machine *m) {
-    Tiler t = {.k = k, .map_cap = k->n_var};
-    if (!find_sum(&t)) return;
-    t.map = NEW_ARRAY(k->arena, const Expr *, 4 * k->n_var + 64);
-    t.unit = NEW_ARRAY(k->arena, int32_t, k->n_buf);
-    t.expand = NEW_ARRAY(k->arena, bool, k->n_buf);
-    t.elements = NEW_ARRAY(k->arena, int64_t, k->n_buf);
+/* The sum at the end of the present path, with tiles. */
+static Stmt *tile_sum(Tiler *t, const Machine *m) {
+    Kernel *k = t->k;
+    t->map_cap = 4 * k->n_var + 64;
+    t->map = NEW_ARRAY(k->arena, const Expr *, t->map_cap);
+    t->unit = NEW_ARRAY(k->arena, int32_t, k->n_buf);
+    t->expand = NEW_ARRAY(k->arena, bool, k->n_buf);
+    t->elements = NEW_ARRAY(k->arena, int64_t, k->n_buf);
     for (int32_t i = 0; i < k->n_buf; i++) {
-        t.unit[i] = -1;
-        t.elements[i] = k->buf[i].elements;
+        t->unit[i] = -1;
+        t->elements[i] = k->buf[i].elements;
     }
-    choose_factors(&t, m);
+    choose_factors(t, m);
     int64_t tile = 1;
-    for (int32_t i = 0; i < t.n_path; i++) tile *= t.factor[i];
+    for (int32_t i = 0; i < t->n_path; i++) tile *= t->factor[i];
     int32_t unit = 0;
-    note_parts(&t, t.sum, &unit);
+    note_parts(t, t->sum, &unit);
     for (int32_t i = 0; i < k->n_buf; i++)
-        if (t.expand[i]) k->buf[i].elements *= tile;
-    k->body = build(&t, 0);
+        if (t->expand[i]) k->buf[i].elements *= tile;
+    return build(t, 0);
+}
+
+/* s with every sum in it tiled. A kernel may hold several, one after the other under common loops; each has registers
+ * of its own. */
+static Stmt *tile_stmt(Tiler *t, Stmt *s, const Machine *m) {
+    if (find_sum(t, s)) return tile_sum(t, m);
+    if (s->kind == ST_FOR) s->u.loop.body = tile_stmt(t, s->u.loop.body, m);
+    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++)
+        s->u.seq.item[i] = tile_stmt(t, s->u.seq.item[i], m);
+    return s;
+}
+
+static void tile_kernel(Kernel *k, const Machine *m) {
+    Tiler t = {.k = k};
+    k->body = tile_stmt(&t, k->body, m);
     unroll(k, k->body);
 }
 
