@@ -9,7 +9,7 @@
 #include "settings.h"
 
 enum { WARM = 2, LEAST = 5, MOST = 1000, MAX_SIZES = 16 };
-static const double least_seconds = 1.0; /* a size is timed for at least that long and at least LEAST times */
+static const double least_seconds = 1.0; /* a size is timed for that long and LEAST times, or as --seconds says */
 
 typedef struct Bench {
     const Context *context;
@@ -88,12 +88,14 @@ static void keep_fastest(const Bench *b, const Timing *t) {
 static void time_size(const Bench *b, Timing *t) {
     static const uint32_t key[2] = {1, 1};
     const int32_t *labels = b->options->train ? b->labels : NULL;
-    double sample[MOST], begin;
+    bool asked = b->options->seconds >= 0;
+    double sample[MOST], begin, seconds = asked ? b->options->seconds : least_seconds;
+    int warm = asked ? 1 : WARM, least = asked ? 1 : LEAST;
     exec_time_steps(b->exec, NULL);
-    for (int i = 0; i < WARM; i++) exec_run(b->exec, t->n, b->images, labels, key);
+    for (int i = 0; i < warm; i++) exec_run(b->exec, t->n, b->images, labels, key);
     exec_time_steps(b->exec, t->step ? b->step : NULL);
     begin = rt_now();
-    for (t->runs = 0; t->runs < MOST && (t->runs < LEAST || rt_now() - begin < least_seconds); t->runs++) {
+    for (t->runs = 0; t->runs < MOST && (t->runs < least || rt_now() - begin < seconds); t->runs++) {
         double start = rt_now();
         exec_run(b->exec, t->n, b->images, labels, key);
         sample[t->runs] = rt_now() - start;

@@ -36,6 +36,8 @@ static const OptionRow rows[] = {
      "train"},
     {"batch", 'b', KIND_COUNT, AT(batch), 1, 1 << 20, "N", "pictures in a step", "train"},
     {"batch", 'b', KIND_TEXT, AT(batches), 0, 0, "N,...", "batches to time (1,16; with --train the net's)", "bench"},
+    {"seconds", 0, KIND_REAL, AT(seconds), 0, 0, "S", "time a batch for S seconds and once at least (1, five times)",
+     "bench"},
     {"lr", 0, KIND_REAL, AT(lr), 0, 0, "X", "this learning rate throughout", "train"},
     {"seed", 0, KIND_COUNT, AT(seed), 0, INT64_MAX, "N", "of all random numbers", "train export"},
     {"replay", 0, KIND_TEXT, AT(replay), 0, 0, "FILE", "take batches from a safetensors file: images.K, labels.K",
@@ -253,7 +255,7 @@ int cli_main(const Context *c, int argc, char **argv, RtError *err) {
     }
     const CommandRow *command = find_command(argv[1], err);
     if (!command) return err->code;
-    Options o = {.seed = -1, .lr = -1};
+    Options o = {.seed = -1, .lr = -1, .seconds = -1};
     parse(command, argc - 2, argv + 2, &o, err);
     if (err->code) return err->code;
     if (o.help) {

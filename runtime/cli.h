@@ -17,11 +17,11 @@ typedef struct Context {
     const char *folder;  /* where that file is, or NULL if that is not known */
 } Context;
 
-/* Values of options; 0 or NULL where an option was not given, -1 for seed and lr. */
+/* Values of options; 0 or NULL where an option was not given, -1 for seed, lr and seconds. */
 typedef struct Options {
     const char *data, *weights, *out, *output, *batches, *replay, *scores;
     int64_t epochs, batch, threads, seed, steps, k;
-    double lr;
+    double lr, seconds;
     bool resume, json, layers, train, source, init, help;
     const char *const *operand;
     int n_operand;
