@@ -1,4 +1,4 @@
-/* The model's JSON: everything of runtime/abi.h's first comment, in its order. */
+/* The model's and the plans' JSON: everything of runtime/abi.h's first comment, in its order. */
 #include <string.h>
 
 #include "../runtime/abi.h"
@@ -65,11 +65,8 @@ static void head(Writer *w) {
     key_text(w, "file", file ? file->path : "");
     str_add(w->s, ",\n");
     key_text(w, "source", file ? file->text : "");
-    str_addf(w->s, ",\n\"options\": %s,\n\"target\": {", u->options_json ? u->options_json : "{}");
-    key_text(w, "cpu", u->machine->cpu);
-    str_add(w->s, ", ");
-    key_text(w, "features", u->machine->features);
-    str_addf(w->s, ", \"lanes\": %d},\n\"max_batch\": %d,\n", u->machine->vector_lanes, u->opt->max_batch);
+    str_addf(w->s, ",\n\"options\": %s,\n\"max_batch\": %d,\n", u->options_json ? u->options_json : "{}",
+             u->opt->max_batch);
     str_addf(w->s, "\"input\": {\"channels\": %d, \"height\": %d, \"width\": %d},\n", in->dim[1], in->dim[2], in->dim[3]);
     str_addf(w->s, "\"classes\": %d,\n", type_channels(&graph_node(infer, scores(infer)->ref)->type));
     str_addf(w->s, "\"params_total\": %lld, \"macs_total\": %lld,\n", (long long)params, (long long)macs);
@@ -222,11 +219,18 @@ static void output(Writer *w, const Program *p, const Output *o) {
              (long long)(type_stored(&s->type) * dtype_bytes[s->type.dtype]));
 }
 
+/* What the hungriest kernel needs. */
+static int64_t scratch_bytes(const Program *p) {
+    int64_t most = 0;
+    for (int32_t i = 0; i < p->n_kernel; i++) most = max_i64(most, kernel_scratch(p->kernel[i], p->kernel[i]->n_buf));
+    return most;
+}
+
 static void program(Writer *w, int entry) {
     const Program *p = w->u->program[entry];
     bool first = true;
-    str_addf(w->s, "\"%s\": {\"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"lower_bound\": %lld, \"once\": %d,\n\"steps\": [",
-             p->name, (long long)p->region_bytes[REGION_BATCH], (long long)p->region_bytes[REGION_FIXED],
+    str_addf(w->s, "\"%s\": {\"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"scratch\": %lld, \"lower_bound\": %lld, \"once\": %d,\n\"steps\": [",
+             p->name, (long long)p->region_bytes[REGION_BATCH], (long long)p->region_bytes[REGION_FIXED], (long long)scratch_bytes(p),
              (long long)p->lower_bound_bytes, p->n_once);
     for (int32_t i = 0; i < p->n_step; i++) {
         item(w, &first);
@@ -249,19 +253,37 @@ static void programs(Writer *w) {
         item(w, &first);
         program(w, e);
     }
-    str_add(w->s, "},\n");
+    str_add(w->s, "}}\n");
 }
 
 const char *emit_model_json(const Unit *u) {
     Str s = STR(u->arena);
-    Writer w = {.u = u, .s = &s, .kernels = kernel_table(u)};
+    Writer w = {.u = u, .s = &s};
     head(&w);
     layers(&w);
+    str_addf(&s, "\"settings\": %s}\n", u->settings_json ? u->settings_json : "{}");
+    return str_text(&s);
+}
+
+static void target(Writer *w) {
+    const Machine *m = w->u->machine;
+    str_add(w->s, "{\"target\": {");
+    key_text(w, "isa", m->isa);
+    str_add(w->s, ", ");
+    key_text(w, "cpu", m->cpu);
+    str_add(w->s, ", ");
+    key_text(w, "features", m->features);
+    str_addf(w->s, ", \"lanes\": %d},\n", m->vector_lanes);
+}
+
+const char *emit_plan_json(const Unit *u, const KernelTable *kernels) {
+    Str s = STR(u->arena);
+    Writer w = {.u = u, .s = &s, .kernels = kernels};
+    target(&w);
     str_addf(&s, "\"param_bytes\": %lld, \"state_bytes\": %lld,\n", (long long)region_bytes(u, REGION_PARAM),
              (long long)region_bytes(u, REGION_STATE));
     params(&w, "params", REGION_PARAM);
     params(&w, "state", REGION_STATE);
     programs(&w);
-    str_addf(&s, "\"settings\": %s}\n", u->settings_json ? u->settings_json : "{}");
     return str_text(&s);
 }

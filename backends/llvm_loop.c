@@ -229,18 +229,29 @@ static LLVMValueRef load_word(Gen *g, LLVMTypeRef type, LLVMValueRef from, int64
     return LLVMBuildLoad2(g->b, type, LLVMBuildGEP2(g->b, g->m->i8, from, &at, 1, ""), "");
 }
 
-/* The function's entry: everything of the call, and the stack. struct CnncRun is {int64 n; uint32 key[2]}. */
+/* Memory for a buffer that is no argument. */
+static LLVMValueRef local_memory(Gen *g, int32_t buf, LLVMValueRef scratch) {
+    const Buf *b = &g->k->buf[buf];
+    int64_t at = kernel_scratch(g->k, buf);
+    if (at >= 0) {
+        LLVMValueRef byte = llvm_i64(g, at);
+        return LLVMBuildGEP2(g->b, g->m->i8, scratch, &byte, 1, "");
+    }
+    LLVMValueRef stack = LLVMBuildAlloca(g->b, LLVMArrayType2(llvm_dtype(g->m, b->dtype), (uint64_t)b->elements), "");
+    LLVMSetAlignment(stack, 64);
+    return stack;
+}
+
+/* The function's entry: everything of the call, and the stack. struct CnncRun is {int64 n; uint32 key[2]; ptr scratch;
+ * ...}. */
 static void gen_entry(Gen *g) {
     const Kernel *k = g->k;
     LLVMValueRef arg = LLVMGetParam(g->fn, 0), run = LLVMGetParam(g->fn, 1);
+    LLVMValueRef scratch = kernel_scratch(k, k->n_buf) ? load_word(g, g->m->ptr, run, 16) : NULL;
     g->base = NEW_ARRAY(g->arena, LLVMValueRef, k->n_buf + 1);
     for (int32_t i = 0; i < k->n_buf; i++) {
-        const Buf *b = &k->buf[i];
-        if (b->cls == BUF_ARG) g->base[i] = load_word(g, g->m->ptr, arg, 8 * i);
-        else {
-            g->base[i] = LLVMBuildAlloca(g->b, LLVMArrayType2(llvm_dtype(g->m, b->dtype), (uint64_t)b->elements), "");
-            LLVMSetAlignment(g->base[i], 64);
-        }
+        if (k->buf[i].cls == BUF_ARG) g->base[i] = load_word(g, g->m->ptr, arg, 8 * i);
+        else g->base[i] = local_memory(g, i, scratch);
     }
     g->batch = num_new(g, load_word(g, g->m->i64, run, 0), 0, 1, INT32_MAX);
     for (int i = 0; i < 2; i++) g->key[i] = load_word(g, g->m->i32, run, 8 + 4 * i);

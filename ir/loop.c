@@ -70,6 +70,18 @@ int32_t kernel_add_buf(Kernel *k, Name name, BufClass cls, DType dtype, int64_t 
     return k->n_buf - 1;
 }
 
+static int64_t scratch_bytes(const Buf *b) {
+    int64_t bytes = b->elements * dtype_bytes[b->dtype];
+    return b->cls == BUF_LOCAL && bytes > STACK_BYTES ? round_up(bytes, 64) : 0;
+}
+
+int64_t kernel_scratch(const Kernel *k, int32_t buf) {
+    int64_t at = 0;
+    if (buf < k->n_buf && !scratch_bytes(&k->buf[buf])) return -1;
+    for (int32_t i = 0; i < buf; i++) at += scratch_bytes(&k->buf[i]);
+    return at;
+}
+
 int32_t kernel_add_var(Kernel *k, const char *name) {
     Name free_name = unique(k, name, var_taken);
     PUSH(k->arena, k->var, k->n_var, k->cap_var, free_name);

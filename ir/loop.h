@@ -7,8 +7,9 @@
  * b[i] = b[i] + x, sums the lanes (in tree order in generated code, in sequence in the interpreter: the only place
  * where rounding may differ). Float arithmetic is IEEE single, never reassociated or contracted; `fma` is explicit.
  *
- * Buffers. ARG: a tensor given by the caller. LOCAL: scratch of one task, on the stack (at most LOCAL_BYTES),
- * undefined at start. REG: like LOCAL, but every index must become constant once UNROLL and VECTOR loops are expanded;
+ * Buffers. ARG: a tensor given by the caller. LOCAL: scratch of one task, undefined at start: on the stack up to
+ * STACK_BYTES a buffer, above that in memory that the caller has for each thread (kernel_scratch); LOCAL_BYTES in all.
+ * REG: like LOCAL, but every index must become constant once UNROLL and VECTOR loops are expanded;
  * the code generator keeps it in registers. This is how every register-tiled kernel is made.
  *
  * Index expressions are INT expressions; most are affine in the loop variables (affine_of). */
@@ -17,7 +18,7 @@
 
 #include "type.h"
 
-enum { LOCAL_BYTES = 1 << 18 };
+enum { LOCAL_BYTES = 1 << 24, STACK_BYTES = 1 << 14 };
 
 typedef enum ExprKind {
 #define EXPR(id, n, result) EX_##id,
@@ -94,6 +95,10 @@ typedef struct Kernel {
 Kernel *kernel_new(Arena *a, Name name);
 int32_t kernel_add_buf(Kernel *k, Name name, BufClass cls, DType dtype, int64_t elements, bool batched);
 int32_t kernel_add_var(Kernel *k, const char *name);   /* made unique by a number */
+
+/* Where LOCAL buffer `buf` begins in the thread's scratch memory, in bytes; -1 if it is on the stack. With buf = n_buf:
+ * the scratch bytes that the kernel needs. */
+int64_t kernel_scratch(const Kernel *k, int32_t buf);
 
 /* Builders. Integer arithmetic folds constants and keeps sums of products tidy; float constants are rounded to float. */
 const Expr *ex_int(Kernel *k, int64_t i);

@@ -26,7 +26,7 @@
  *   last three fan_in = product of shape[1..], fan_out = shape[0] * shape[2] * shape[3]; he: normal, std sqrt(2/fan_in);
  *   xavier: uniform +-sqrt(6/(fan_in+fan_out)); torch: uniform +-1/sqrt(fan_in), or +-1/sqrt(a) if a > 0 (biases).
  *
- * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "lower_bound": per picture, "once": k, "steps": [STEP...],
+ * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "scratch": bytes of a thread, "lower_bound": per picture, "once": k, "steps": [STEP...],
  *            "outputs": {"scores": {"region": "batch", "offset": B, "shape": [1000], "block": [1,16]}, ...}}
  *   The first `once` steps must run after the parameters were set or changed, the others at each call. `infer` may overwrite
  *   REGION_PARAM in its once-steps (batch norm folded in place), so it needs a private copy of the parameters; `train`
@@ -74,6 +74,8 @@ enum { CNNC_ABI = 1 };
 typedef struct CnncRun {
     int64_t n;            /* pictures in this call */
     uint32_t key[2];      /* Philox key of this step: seed and step number */
+    char *scratch;        /* of the thread that runs the tasks, aligned to 64 bytes; shared by nobody, kept by nobody */
+    int64_t scratch_bytes;   /* of one thread: that of thread i begins i times as far on */
 } CnncRun;
 
 /* Runs tasks begin <= t < end of a step. arg: addresses in the order of the step's "args". */

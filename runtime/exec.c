@@ -5,13 +5,16 @@
 #include <sys/mman.h>
 
 enum { PAGE = 4096, SCALAR_BYTES = 64 };
+/* Scratch of each thread, on pages of its own. */
+static int64_t scratch_of(const ModelProgram *p) { return (p->scratch + PAGE - 1) / PAGE * PAGE; }
+
 static const int64_t huge_page = 2 << 20;
 
 struct Exec {
     const ModelProgram *program;
     CnncKernel *const *kernel;
     Pool *pool;
-    char *base[RG_COUNT];
+    char *base[RG_COUNT], *scratch;
     bool own_params;
     bool changed;     /* the once-steps have to run */
     int64_t n, max_n; /* n: the one the addresses were worked out for, 0 for none */
@@ -71,10 +74,10 @@ static bool batch_region_bytes(const ModelProgram *p, int64_t max_n, int64_t *by
     return !__builtin_mul_overflow(p->batch_bytes, max_n, bytes);
 }
 
-int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params) {
+int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params, int threads) {
     int64_t batch;
     if (!batch_region_bytes(p, max_n, &batch)) return INT64_MAX;
-    return block_bytes(batch) + block_bytes(p->fixed_bytes) + block_bytes(SCALAR_BYTES) +
+    return block_bytes(batch) + block_bytes(p->fixed_bytes) + block_bytes(SCALAR_BYTES) + block_bytes(threads * scratch_of(p)) +
            (own_params ? block_bytes(m->param_bytes) : 0);
 }
 
@@ -90,6 +93,7 @@ static bool take_regions(Exec *e, const Model *m, float *params, float *state, R
     e->base[RG_FIXED] = block_alloc(e->program->fixed_bytes, err);
     e->base[RG_BATCH] = block_alloc(batch, err);
     e->base[RG_SCALAR] = block_alloc(SCALAR_BYTES, err);
+    e->scratch = block_alloc(pool_size(e->pool) * scratch_of(e->program), err);
     return !err->code;
 }
 
@@ -116,6 +120,7 @@ void exec_free(Exec *e) {
     block_free(e->base[RG_FIXED]);
     block_free(e->base[RG_BATCH]);
     block_free(e->base[RG_SCALAR]);
+    block_free(e->scratch);
     free(e->address);
     free(e);
 }
@@ -151,7 +156,8 @@ static void run_step(Exec *e, int i, void *const *arg, const CnncRun *run) {
 
 void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]) {
     const ModelProgram *p = e->program;
-    CnncRun run = {.n = n, .key = {key[0], key[1]}};
+    CnncRun run = {
+        .n = n, .key = {key[0], key[1]}, .scratch = e->scratch, .scratch_bytes = scratch_of(p)};
     if (n != e->n || e->base[RG_IMAGE] != (const char *)images || e->base[RG_LABEL] != (const char *)labels) {
         e->base[RG_IMAGE] = (char *)(uintptr_t)images; /* kernels only read them, but take all addresses alike */
         e->base[RG_LABEL] = (char *)(uintptr_t)labels;

@@ -23,8 +23,9 @@ int64_t block_bytes(int64_t bytes);
 Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params,
                float *state, int64_t max_n, RtError *err);
 void exec_free(Exec *e);
-/* Bytes that exec_new takes for its own regions, params included if they would be its own. */
-int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params);
+/* Bytes that exec_new takes for its own regions, params included if they would be its own, for a pool of so
+ * many threads. */
+int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params, int threads);
 
 /* The parameters in storage form. After writing to them call exec_params_changed, so that the once-steps run again. */
 float *exec_params(Exec *e);

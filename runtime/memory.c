@@ -5,7 +5,16 @@
 #include "exec.h"
 #include "settings.h"
 
-int64_t memory_infer(const Model *m, int64_t n) { return exec_bytes(m, &m->infer, n, true) + n * model_image_bytes(m); }
+/* Of a run that is not told how many to use. */
+static int usual_threads(void) {
+    RtError ignored = {0};
+    int n = pool_threads(0, &ignored);
+    return n ? n : 1;
+}
+
+int64_t memory_infer(const Model *m, int64_t n) {
+    return exec_bytes(m, &m->infer, n, true, usual_threads()) + n * model_image_bytes(m);
+}
 
 /* Pictures, labels and sample numbers of the batches that a loader holds, each with room for a multiple of 16 pictures.
  */
@@ -17,8 +26,8 @@ int64_t memory_train(const Model *m, int64_t batch, RtError *err) {
     DataSettings data;
     EvalSettings eval;
     if (!data_settings(m, &data, err) || !eval_settings(m, &eval, err)) return 0;
-    return block_bytes(m->param_bytes) + block_bytes(m->state_bytes) + exec_bytes(m, &m->train, batch, false) +
-           loader_bytes(m, batch, data.prefetch) + exec_bytes(m, &m->infer, eval.batch, true) +
+    return block_bytes(m->param_bytes) + block_bytes(m->state_bytes) + exec_bytes(m, &m->train, batch, false, usual_threads()) +
+           loader_bytes(m, batch, data.prefetch) + exec_bytes(m, &m->infer, eval.batch, true, usual_threads()) +
            loader_bytes(m, eval.batch, data.prefetch);
 }
 

@@ -234,6 +234,7 @@ static void parse_program(Model *m, ModelProgram *p, const char *name, int32_t n
     p->present = true;
     p->batch_bytes = field_int(j, "batch_bytes", 0, max_bytes, name, err);
     p->fixed_bytes = field_int(j, "fixed_bytes", 0, max_bytes, name, err);
+    p->scratch = field_int_or(j, "scratch", 0, 0, max_bytes, name, err);
     p->lower_bound = field_int_or(j, "lower_bound", 0, 0, max_bytes, name, err);
     Limits limits = limits_of(m, p, n_kernel);
     parse_steps(p, j, &limits, err);

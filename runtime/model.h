@@ -62,6 +62,7 @@ typedef struct ModelProgram {
     bool present;
     int64_t batch_bytes; /* of RG_BATCH, per picture */
     int64_t fixed_bytes; /* of RG_FIXED */
+    int64_t scratch;     /* of one thread, while it works on a step */
     int64_t lower_bound; /* what any plan of RG_BATCH needs at least, per picture */
     int n_once, n_step;
     ModelStep *step;

@@ -66,11 +66,13 @@ static inline void spin_pause(void) {
 
 /* Does tasks until none is left: the thread's own share first, then what the others have not taken. */
 static void work(Pool *p, int index) {
+    CnncRun run = *p->run;
+    run.scratch += index * run.scratch_bytes;
     for (int i = 0; i < p->threads; i++) {
         Share *s = &p->share[(index + i) % p->threads];
         while (atomic_load_explicit(&s->next, memory_order_relaxed) < s->end) {
             int64_t begin = atomic_fetch_add_explicit(&s->next, p->piece, memory_order_relaxed), end = begin + p->piece;
-            if (begin < s->end) p->fn(p->arg, p->run, begin, end < s->end ? end : s->end);
+            if (begin < s->end) p->fn(p->arg, &run, begin, end < s->end ? end : s->end);
         }
     }
 }

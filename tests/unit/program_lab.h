@@ -16,7 +16,7 @@ typedef struct ProgramRun {
     Program *p;
     int64_t n;
     uint32_t key[2];
-    char *base[REGION_COUNT];
+    char *base[REGION_COUNT], *scratch;
 } ProgramRun;
 
 /* Inputs have no planned place: they lie one behind the other here. */
@@ -41,10 +41,16 @@ static inline ProgramRun lab_program(Program *p, int64_t n, const uint32_t key[2
         r.base[g] = aligned_alloc(64, (size_t)bytes + 64);
         memset(r.base[g], g == REGION_PARAM || g == REGION_STATE ? 0 : 0xff, (size_t)bytes + 64);
     }
+    int64_t scratch = 0;
+    for (int32_t i = 0; i < p->n_kernel; i++)
+        scratch = max_i64(scratch, kernel_scratch(p->kernel[i], p->kernel[i]->n_buf));
+    r.scratch = aligned_alloc(64, (size_t)scratch + 64);
+    memset(r.scratch, 0xff, (size_t)scratch + 64);
     return r;
 }
 
 static inline void lab_program_free(ProgramRun *r) {
+    free(r->scratch);
     for (int g = 0; g < REGION_COUNT; g++) free(r->base[g]);
 }
 
@@ -98,7 +104,7 @@ static inline void lab_run_steps(ProgramRun *r, Jit *jit, int threads) {
             continue;
         }
         CnncKernel *kernel = (CnncKernel *)(uintptr_t)jit_kernel(jit, s->kernel);
-        CnncRun run = {.n = r->n, .key = {r->key[0], r->key[1]}};
+        CnncRun run = {.n = r->n, .key = {r->key[0], r->key[1]}, .scratch = r->scratch};
         int64_t tasks = s->tasks * (s->tasks_batched ? r->n : 1);
         for (int t = threads - 1; t >= 0; t--) kernel(arg, &run, tasks * t / threads, tasks * (t + 1) / threads);
     }

@@ -15,7 +15,7 @@
 static Arena *arena;
 static const Machine *machine;
 static const int levels[] = {0, 2, 3};
-static const CnncRun run3 = {3, {7, 11}};
+static const CnncRun run3 = {.n = 3, .key = {7, 11}};
 
 static Kernel *kernel_of(const char *text) {
     const char *error = NULL;
@@ -354,7 +354,7 @@ static void apply(const char *function, const float *x, float *y, int n) {
                                        function));
     Jit *j = jit_of(k, 2);
     void *arg[2] = {(void *)(uintptr_t)x, y};
-    ((CnncKernel *)jit_kernel(j, 0))(arg, &(CnncRun){n / 16, {0, 0}}, 0, n / 16);
+    ((CnncKernel *)jit_kernel(j, 0))(arg, &(CnncRun){.n = n / 16}, 0, n / 16);
     jit_free(j);
 }
 
@@ -420,7 +420,7 @@ static void test_philox(void) {
     Kernel *k = kernel_of("kernel r { arg y f32 64 written\n for q in 0..4 parallel { for l in 0..16 vector lane {\n"
                           " y[16*q + l] = random(12, 8589934592*q + 4294967288 + l) } } }");
     Jit *j = jit_of(k, 2);
-    CnncRun run = {1, {0xdeadbeefu, 0x12345678u}};
+    CnncRun run = {.n = 1, .key = {0xdeadbeefu, 0x12345678u}};
     float y[64];
     void *arg[1] = {y};
     ((CnncKernel *)jit_kernel(j, 0))(arg, &run, 0, 4);
