@@ -68,6 +68,17 @@ static void REF(relu_grad)(const RefRun *r, const Node *n, REAL *dx) {
     for (int64_t i = 0; i < REF(length)(r, n); i++) dx[i] = y[i] > 0 ? dy[i] : 0;
 }
 
+static void REF(clip)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *x = REF(operand)(r, n, 0), lo = (REAL)n->attr.clip.lo, hi = (REAL)n->attr.clip.hi;
+    for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = x[i] < lo ? lo : x[i] > hi ? hi : x[i];
+}
+
+static void REF(clip_grad)(const RefRun *r, const Node *n, REAL *dx) {
+    const REAL *dy = REF(operand)(r, n, 0), *y = REF(operand)(r, n, 1);
+    REAL lo = (REAL)n->attr.clip.lo, hi = (REAL)n->attr.clip.hi;
+    for (int64_t i = 0; i < REF(length)(r, n); i++) dx[i] = lo < y[i] && y[i] < hi ? dy[i] : 0;
+}
+
 static void REF(bn)(const RefRun *r, const Node *n, REAL *y) {
     const REAL *x = REF(operand)(r, n, 0);
     REF(Operand) mean = REF(spread_operand)(r, n, 1), var = REF(spread_operand)(r, n, 2);

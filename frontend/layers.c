@@ -98,6 +98,7 @@ static Value build_bn(Elab *e, const Bound *b) {
 }
 
 static Value build_relu(Elab *e, const Bound *b) { return unary(e, b, OP_relu, NULL); }
+static Value build_relu6(Elab *e, const Bound *b) { return unary(e, b, OP_clip, &(Attr){.clip = {0, 6}}); }
 static Value build_flatten(Elab *e, const Bound *b) { return unary(e, b, OP_flatten, NULL); }
 static Value build_softmax(Elab *e, const Bound *b) { return unary(e, b, OP_softmax, NULL); }
 

@@ -17,8 +17,8 @@ typedef enum Op {
 } Op;
 
 typedef enum AttrKind {   /* selects the live member of Attr */
-    ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_NORM, ATTR_DROPOUT, ATTR_POOL, ATTR_LRN,
-    ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_COUNT
+    ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_NORM, ATTR_DROPOUT, ATTR_POOL,
+    ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_COUNT
 } AttrKind;
 
 /* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N], the learning rate f32 scalar. */
@@ -52,6 +52,7 @@ typedef struct ConvAttr {
     int32_t in_c, in_h, in_w;
 } ConvAttr;
 typedef struct ScaleAttr { double alpha, beta; bool per_picture; } ScaleAttr;   /* per_picture: alpha / N */
+typedef struct ClipAttr { double lo, hi; } ClipAttr;                             /* lo < hi */
 typedef struct NormAttr { double eps, momentum; } NormAttr;
 typedef struct DropoutAttr { double p; int32_t site; } DropoutAttr;             /* site: which mask of the step */
 /* ceil: output size rounds up (Caffe), a window then starts inside the padded input. count_pad: an average divides by
@@ -70,8 +71,8 @@ typedef struct SgdAttr { double momentum, weight_decay, lr_scale; bool nesterov;
 typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels; } EmaAttr;  /* unbias: value * M/(M-1), M = N*pixels */
 
 typedef union Attr {
-    InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; NormAttr norm; DropoutAttr dropout;
-    PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd; EmaAttr ema;
+    InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; NormAttr norm;
+    DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd; EmaAttr ema;
 } Attr;
 
 struct Node;

@@ -60,6 +60,19 @@ bool shape_relu_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
     return rule_same(g, n, 0, 1, d) && unary(g, n, result, d);
 }
 
+static bool clip_range(const Node *n, Diags *d) {
+    const ClipAttr *a = &n->attr.clip;
+    return a->lo < a->hi || rule_misfit(n, d, E_INTERNAL, "nothing lies between %g and %g", a->lo, a->hi);
+}
+
+bool shape_clip(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return clip_range(n, d) && unary(g, n, result, d);
+}
+
+bool shape_clip_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return clip_range(n, d) && rule_same(g, n, 0, 1, d) && unary(g, n, result, d);
+}
+
 bool shape_bn(const Graph *g, const Node *n, Type *result, Diags *d) {
     if (!rule_channels(g, n, 0, d)) return false;
     int32_t c = type_channels(rule_in(g, n, 0));

@@ -89,6 +89,12 @@ void grad_rsqrt(Graph *g, Ref node, Ref dy, Ref *dx) {
 
 void grad_relu(Graph *g, Ref node, Ref dy, Ref *dx) { dx[0] = graph_op2(g, OP_relu_grad, dy, node, NULL, node); }
 
+/* y tells where the gradient passes, as it does for relu: x itself need not be kept. */
+void grad_clip(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr attr = graph_node(g, node)->attr;
+    dx[0] = graph_op2(g, OP_clip_grad, dy, node, &attr, node);
+}
+
 /* What the gradients of bn are made of; all but dy and x are per-channel vectors. */
 typedef struct Bn {
     Ref node, dy, x, mean;

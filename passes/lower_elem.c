@@ -51,6 +51,18 @@ const Expr *lower_relu_grad(Lower *l, Ref node, const Expr *const *operand) {
     return ex3(l->k, EX_select, ex2(l->k, EX_lt, num(l, 0), operand[1]), operand[0], num(l, 0));
 }
 
+/* The limits first: a NaN stays a NaN. */
+const Expr *lower_clip(Lower *l, Ref node, const Expr *const *operand) {
+    const ClipAttr *a = &graph_node(l->g, node)->attr.clip;
+    return ex2(l->k, EX_min, num(l, a->hi), ex2(l->k, EX_max, num(l, a->lo), operand[0]));
+}
+
+const Expr *lower_clip_grad(Lower *l, Ref node, const Expr *const *operand) {
+    const ClipAttr *a = &graph_node(l->g, node)->attr.clip;
+    const Expr *above = ex2(l->k, EX_lt, num(l, a->lo), operand[1]), *below = ex2(l->k, EX_lt, operand[1], num(l, a->hi));
+    return ex3(l->k, EX_select, ex2(l->k, EX_and, above, below), operand[0], num(l, 0));
+}
+
 const Expr *lower_bn(Lower *l, Ref node, const Expr *const *operand) {
     const Expr *x = operand[0], *mean = operand[1], *var = operand[2], *gamma = operand[3], *beta = operand[4];
     const Expr *eps = num(l, graph_node(l->g, node)->attr.norm.eps);

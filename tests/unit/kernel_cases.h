@@ -285,6 +285,20 @@ static Ref build_relu_grad(Case *c, int i) {
     return case_op2(c, OP_relu_grad, dy, case_like(c, dy), NULL);
 }
 
+/* Limits on both sides of most numbers, or amid them. */
+static Attr clip_attr(int i) { return (Attr){.clip = {i % 3 ? -0.3 : -2, i % 3 == 1 ? 0.25 : 6}}; }
+
+static Ref build_clip(Case *c, int i) {
+    Attr attr = clip_attr(i);
+    return case_op1(c, OP_clip, case_any_rank(c, i), &attr);
+}
+
+static Ref build_clip_grad(Case *c, int i) {
+    Attr attr = clip_attr(i);
+    Ref dy = case_any_rank(c, i);
+    return case_op2(c, OP_clip_grad, dy, case_like(c, dy), &attr);
+}
+
 static Ref case_bn(Case *c, Ref x, double eps) {
     const int32_t dim[] = {type_channels(case_type(c, x))};
     Attr attr = {.norm = {eps, 0.1}};
@@ -540,6 +554,8 @@ static const struct OpCases {
     [OP_rsqrt] = {build_rsqrt, N_SHAPES, false},
     [OP_relu] = {build_relu, N_SHAPES, false},
     [OP_relu_grad] = {build_relu_grad, N_SHAPES, false},
+    [OP_clip] = {build_clip, N_SHAPES, false},
+    [OP_clip_grad] = {build_clip_grad, N_SHAPES, false},
     [OP_bn] = {build_bn, N_SHAPES, false},
     [OP_dropout] = {build_dropout, N_SHAPES, false},
     [OP_maxpool] = {build_maxpool, ARRAY_LEN(pools), false},

@@ -252,6 +252,15 @@ static Ref build_random(Case *c, int i) {
     return made[NODES];
 }
 
+/* As in a mobile net: clip behind convolutions of every kind; and what is not a number comes through. */
+static Ref build_clipped(Case *c, int i) {
+    Attr relu6 = {.clip = {0, 6}}, narrow = {.clip = {-0.1, 0.2}};
+    Ref x = case_op1(c, OP_clip, case_bn(c, chain_conv(c, chain_x(c, i), 32, 1), 1e-5), &relu6);
+    x = case_op1(c, OP_clip, case_bn(c, chain_conv(c, x, 32, 32), 1e-5), &narrow);
+    case_output(c, case_op1(c, OP_clip, case_op1(c, OP_rsqrt, x, NULL), &narrow));
+    return case_op2(c, OP_clip_grad, chain_conv(c, x, 32, 1), x, &narrow);
+}
+
 /* Roots of numbers a fifth of which are negative: a window that holds something that is not a number gives just that. */
 static Ref build_not_numbers(Case *c, int i) {
     Attr shift = {.scale = {.alpha = 1, .beta = 0.6}}, pool = {.pool = pools[i].a};
@@ -281,6 +290,7 @@ static const struct Chain {
     {"long sum", build_long_sum, N_CHAIN_SHAPES},
     {"crossed", build_crossed, N_CHAIN_SHAPES},
     {"shared memory", build_shared_memory, N_CHAIN_SHAPES},
+    {"clipped", build_clipped, N_CHAIN_SHAPES},
     {"not numbers", build_not_numbers, ARRAY_LEN(pools)},
     {"random", build_random, 12},
 };

@@ -130,6 +130,11 @@ static Ref build_scale(Lab *l, int i) {
 static Ref build_rsqrt(Lab *l, int i) { return op1(l, OP_rsqrt, any_pictures(l, i, FILL_POSITIVE), NULL); }
 static Ref build_relu(Lab *l, int i) { return op1(l, OP_relu, any_pictures(l, i, FILL_SPACED), NULL); }
 
+static Ref build_clip(Lab *l, int i) {
+    Attr attr = {.clip = {-0.1, i % 2 ? 0.2 : 6}};
+    return op1(l, OP_clip, any_pictures(l, i, FILL_SPACED), &attr);
+}
+
 /* All five operands free; in every third case the statistics are those of x, as in training. */
 static Ref build_bn(Lab *l, int i) {
     int32_t c = shapes[i].c;
@@ -259,6 +264,7 @@ static const struct {
     [OP_scale] = {build_scale, N_SHAPES},
     [OP_rsqrt] = {build_rsqrt, N_SHAPES},
     [OP_relu] = {build_relu, N_SHAPES},
+    [OP_clip] = {build_clip, N_SHAPES},
     [OP_bn] = {build_bn, N_SHAPES},
     [OP_dropout] = {build_dropout, N_SHAPES},
     [OP_maxpool] = {build_maxpool, ARRAY_LEN(pools)},

@@ -68,7 +68,7 @@ static void reading_is_strict(void) {
         {" {\n", "{\n", "line 1: expected ` {` at `"},
         {"%2 =", "%3 =", "line 3: expected the next node's number"},
         {"%2 =", "%2=", "line 3: expected ` = `"},
-        {"relu(", "relu6(", "line 7: expected an operator at `relu6(%5) \"relu1\" gr`"},
+        {"relu(", "relu7(", "line 7: expected an operator at `relu7(%5) \"relu1\" gr`"},
         {"(%1, %3)", "(%1,%3)", "line 6: expected `, ` or `)` at `,%3)"},
         {"relu(%5)", "relu(%0)", "line 7: expected a node such as %1"},
         {"stride=[1,1]", "stride=[1,1,1]", "line 6: expected the operator's attributes"},
