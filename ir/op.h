@@ -18,7 +18,7 @@ typedef enum Op {
 
 typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_NORM, ATTR_DROPOUT, ATTR_POOL,
-    ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_COUNT
+    ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_COUNT
 } AttrKind;
 
 /* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N], the learning rate f32 scalar. */
@@ -70,9 +70,15 @@ typedef struct LossAttr { double smoothing; } LossAttr;
 typedef struct SgdAttr { double momentum, weight_decay, lr_scale; bool nesterov; } SgdAttr;
 typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels; } EmaAttr;  /* unbias: value * M/(M-1), M = N*pixels */
 
+/* A convolution of stride 1 by F(tile x tile, kernel x kernel), see winograd.h. pad: rows above, columns to the left.
+ * out: channels, height, width of the convolution's result. band: rows of tiles that one task takes through all phases
+ * in memory of its own; 0: each phase is a kernel. */
+typedef struct WinogradAttr { int32_t tile, kernel, pad[2], out[3], band; } WinogradAttr;
+
 typedef union Attr {
     InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; NormAttr norm;
-    DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd; EmaAttr ema;
+    DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd;
+    EmaAttr ema;
 } Attr;
 
 struct Node;

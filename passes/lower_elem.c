@@ -59,8 +59,9 @@ const Expr *lower_clip(Lower *l, Ref node, const Expr *const *operand) {
 
 const Expr *lower_clip_grad(Lower *l, Ref node, const Expr *const *operand) {
     const ClipAttr *a = &graph_node(l->g, node)->attr.clip;
-    const Expr *above = ex2(l->k, EX_lt, num(l, a->lo), operand[1]), *below = ex2(l->k, EX_lt, operand[1], num(l, a->hi));
-    return ex3(l->k, EX_select, ex2(l->k, EX_and, above, below), operand[0], num(l, 0));
+    const Expr *above = ex2(l->k, EX_lt, num(l, a->lo), operand[1]);
+    const Expr *inside = ex2(l->k, EX_and, above, ex2(l->k, EX_lt, operand[1], num(l, a->hi)));
+    return ex3(l->k, EX_select, inside, operand[0], num(l, 0));
 }
 
 const Expr *lower_bn(Lower *l, Ref node, const Expr *const *operand) {
