@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,20 +12,39 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "kernel_table.h"
 #include "link.h"
 #include "llvm_target.h"
+#include "target.h"
 
 const char *const emit_kind_name[EMIT_COUNT] = {
     [EMIT_LLVM_IR] = "llvm-ir", [EMIT_ASM] = "asm", [EMIT_OBJECT] = "obj", [EMIT_EXE] = "exe"};
 
-/* ---- modules: kernels and the three symbols of runtime/abi.h ---- */
+/* ---- modules: kernels and the symbols of runtime/abi.h ---- */
 
-static void add_constant(Module *m, const char *name, LLVMValueRef value) {
+/* A program is compiled as PARTS objects for each processor by as many threads as there are cores; the number of parts
+ * does not depend on the machine, so that the same file gives the same program everywhere. Everything else is one. */
+enum { PARTS = 4 };
+
+typedef struct Emission {
+    Unit *const *unit; /* one for each processor, the most able first */
+    int n_unit, parts;
+    EmitKind kind;
+    const KernelTable *kernels[TARGETS_MAX];
+    const char *plan[TARGETS_MAX], *model;
+    LLVMMemoryBufferRef bytes[TARGETS_MAX * PARTS];
+    int n_bytes;
+    atomic_int next; /* of bytes to make */
+} Emission;
+
+static LLVMValueRef add_data(Module *m, const char *name, LLVMValueRef value, LLVMLinkage linkage) {
     LLVMValueRef global = LLVMAddGlobal(m->module, LLVMTypeOf(value), name);
     LLVMSetInitializer(global, value);
     LLVMSetGlobalConstant(global, 1);
+    LLVMSetLinkage(global, linkage);
+    return global;
 }
+
+static LLVMValueRef text(Module *m, const char *s) { return LLVMConstStringInContext2(m->ctx, s, strlen(s), 0); }
 
 /* The kernel's function, here or in another object of the program. */
 static LLVMValueRef function_of(Module *m, const char *name) {
@@ -34,67 +54,69 @@ static LLVMValueRef function_of(Module *m, const char *name) {
     return fn;
 }
 
-static void add_exports(Module *m, Arena *a, const KernelTable *t, const char *json) {
+/* A struct CnncVariant. */
+static LLVMValueRef variant(Module *m, Arena *a, const Emission *e, int i) {
+    const Machine *machine = e->unit[i]->machine;
+    const KernelTable *t = e->kernels[i];
     LLVMValueRef *fn = NEW_ARRAY(a, LLVMValueRef, t->n + 1);
-    for (int32_t i = 0; i < t->n; i++) fn[i] = function_of(m, arena_printf(a, "k%d", i));
-    add_constant(m, "cnnc_kernel", LLVMConstArray2(m->ptr, fn, (uint64_t)t->n));
-    add_constant(m, "cnnc_n_kernel", LLVMConstInt(m->i32, (unsigned long long)t->n, 0));
-    add_constant(m, "cnnc_model", LLVMConstStringInContext2(m->ctx, json, strlen(json), 0));
+    for (int32_t k = 0; k < t->n; k++) fn[k] = function_of(m, llvm_kernel_name(a, machine, k));
+    LLVMValueRef field[] = {
+        add_data(m, "isa", text(m, machine->isa), LLVMPrivateLinkage),
+        add_data(m, "features", text(m, machine->features), LLVMPrivateLinkage),
+        add_data(m, "plan", text(m, e->plan[i]), LLVMPrivateLinkage),
+        add_data(m, "kernels", LLVMConstArray2(m->ptr, fn, (uint64_t)t->n), LLVMPrivateLinkage),
+        LLVMConstInt(m->i64, (unsigned long long)t->n, 0),
+    };
+    return LLVMConstStructInContext(m->ctx, field, ARRAY_LEN(field), 0);
+}
+
+static void add_exports(Module *m, Arena *a, const Emission *e) {
+    LLVMValueRef row[TARGETS_MAX];
+    for (int i = 0; i < e->n_unit; i++) row[i] = variant(m, a, e, i);
+    add_data(m, "cnnc_variant", LLVMConstArray2(LLVMTypeOf(row[0]), row, (uint64_t)e->n_unit), LLVMExternalLinkage);
+    add_data(m, "cnnc_n_variant", LLVMConstInt(m->i32, (unsigned long long)e->n_unit, 0), LLVMExternalLinkage);
+    add_data(m, "cnnc_model", text(m, e->model), LLVMExternalLinkage);
 }
 
 static LLVMMemoryBufferRef text_of(Module *m) {
-    char *text = LLVMPrintModuleToString(m->module);
-    LLVMMemoryBufferRef b = LLVMCreateMemoryBufferWithMemoryRangeCopy(text, strlen(text), "ir");
-    LLVMDisposeMessage(text);
+    char *ir = LLVMPrintModuleToString(m->module);
+    LLVMMemoryBufferRef b = LLVMCreateMemoryBufferWithMemoryRangeCopy(ir, strlen(ir), "ir");
+    LLVMDisposeMessage(ir);
     return b;
 }
 
-/* A program is compiled as PARTS objects by as many threads; their number does not depend on the machine, so that the
- * same file gives the same program everywhere. Everything else is one piece. */
-enum { PARTS = 4 };
-
-typedef struct Job {
-    const Unit *u;
-    const KernelTable *kernels;
-    const char *json;
-    EmitKind kind;
-    int first, step;
-    LLVMMemoryBufferRef bytes;
-} Job;
-
-static void *generate(void *job) {
-    Job *j = job;
+/* Part i of all: every parts-th kernel for one processor; the first part has the tables, too. */
+static LLVMMemoryBufferRef generate(const Emission *e, int i) {
     Arena *a = arena_new();
-    const Machine *machine = j->u->machine;
-    int level = j->u->opt->opt_level;
-    LLVMTargetMachineRef tm = llvm_machine_new(machine->cpu, machine->features, level);
-    Module *m = llvm_compile(a, machine, tm, level, j->kernels->kernel, j->kernels->n, j->first, j->step);
-    for (int i = j->first; i < j->kernels->n; i += j->step) function_of(m, arena_printf(a, "k%d", i));
-    if (j->first == 0) add_exports(m, a, j->kernels, j->json);
-    j->bytes = j->kind == EMIT_LLVM_IR ? text_of(m)
-                                       : llvm_code(m, tm, j->kind == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile);
+    const Unit *u = e->unit[i / e->parts];
+    const KernelTable *t = e->kernels[i / e->parts];
+    int level = u->opt->opt_level, first = i % e->parts;
+    LLVMTargetMachineRef tm = llvm_machine_new(u->machine->cpu, u->machine->features, level);
+    Module *m = llvm_compile(a, u->machine, tm, level, t->kernel, t->n, first, e->parts);
+    for (int k = first; k < t->n; k += e->parts) function_of(m, llvm_kernel_name(a, u->machine, k));
+    if (i == 0) add_exports(m, a, e);
+    LLVMMemoryBufferRef bytes =
+        e->kind == EMIT_LLVM_IR ? text_of(m) : llvm_code(m, tm, e->kind == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile);
     llvm_module_free(m);
     LLVMDisposeTargetMachine(tm);
     arena_free(a);
+    return bytes;
+}
+
+static void *work(void *emission) {
+    Emission *e = emission;
+    for (int i; (i = atomic_fetch_add(&e->next, 1)) < e->n_bytes;) e->bytes[i] = generate(e, i);
     return NULL;
 }
 
-static int generate_all(const Unit *u, EmitKind kind, LLVMMemoryBufferRef *bytes) {
-    const KernelTable *t = kernel_table(u);
-    const char *json = emit_model_json(u);
-    int n = kind == EMIT_EXE ? PARTS : 1;
-    Job job[PARTS];
-    pthread_t thread[PARTS];
-    bool started[PARTS] = {false};
-    for (int i = 0; i < n; i++) job[i] = (Job){u, t, json, kind, i, n, NULL};
-    for (int i = 1; i < n; i++) started[i] = !pthread_create(&thread[i], NULL, generate, &job[i]);
-    for (int i = 0; i < n; i++)
-        if (!started[i]) generate(&job[i]);
-    for (int i = 0; i < n; i++) {
-        if (started[i]) pthread_join(thread[i], NULL);
-        bytes[i] = job[i].bytes;
-    }
-    return n;
+static void generate_all(Emission *e) {
+    pthread_t thread[TARGETS_MAX * PARTS];
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int n = 0;
+    e->n_bytes = e->n_unit * e->parts;
+    while (n + 1 < e->n_bytes && n + 1 < cores && !pthread_create(&thread[n], NULL, work, e)) n++;
+    work(e);
+    while (n > 0) pthread_join(thread[--n], NULL);
 }
 
 /* ---- files ---- */
@@ -162,16 +184,16 @@ static int link_beside(Arena *a, const char *path, const char *const *object, in
     return code;
 }
 
-static int emit_program(Arena *a, const char *path, const LLVMMemoryBufferRef *bytes, int n, const char *runtime_dir,
-                        const char *linker) {
-    const char *object[PARTS];
+static int emit_program(const Emission *e, const char *path, const char *runtime_dir, const char *linker) {
+    Arena *a = e->unit[0]->arena;
+    const char *object[TARGETS_MAX * PARTS];
     int code = 0, written = 0;
-    while (written < n && !code) {
+    while (written < e->n_bytes && !code) {
         char *name;
-        code = write_beside(a, path, bytes[written], &name);
+        code = write_beside(a, path, e->bytes[written], &name);
         if (!code) object[written++] = name;
     }
-    if (!code) code = link_beside(a, path, object, n, runtime_dir, linker);
+    if (!code) code = link_beside(a, path, object, written, runtime_dir, linker);
     for (int i = 0; i < written; i++) unlink(object[i]);
     return code;
 }
@@ -181,18 +203,25 @@ static int emit_text(LLVMMemoryBufferRef bytes) {
     return complain(EX_IOERR, "standard output");
 }
 
-int emit_file(Unit *u, EmitKind kind, const char *path, const char *runtime_dir, const char *linker) {
+int emit_file(Unit *const *unit, int n, EmitKind kind, const char *path, const char *runtime_dir, const char *linker) {
     bool to_stdout = !strcmp(path, "-");
     if (to_stdout && (kind == EMIT_OBJECT || kind == EMIT_EXE)) {
         fprintf(stderr, "cnnc: error: %s is not text; name a file with -o\n", emit_kind_name[kind]);
         return EX_USAGE;
     }
+    ICE_UNLESS(n >= 1 && n <= (kind == EMIT_EXE ? TARGETS_MAX : 1), "%d processors in %s", n, emit_kind_name[kind]);
     llvm_start();
-    LLVMMemoryBufferRef bytes[PARTS];
-    int n = generate_all(u, kind, bytes);
-    int code = to_stdout          ? emit_text(bytes[0])
-               : kind == EMIT_EXE ? emit_program(u->arena, path, bytes, n, runtime_dir, linker)
-                                  : emit_code(u->arena, path, bytes[0]);
-    for (int i = 0; i < n; i++) LLVMDisposeMemoryBuffer(bytes[i]);
+    Emission *e = NEW(unit[0]->arena, Emission);
+    *e = (Emission){.unit = unit, .n_unit = n, .parts = kind == EMIT_EXE ? PARTS : 1, .kind = kind};
+    e->model = emit_model_json(unit[0]);
+    for (int i = 0; i < n; i++) {
+        e->kernels[i] = kernel_table(unit[i]);
+        e->plan[i] = emit_plan_json(unit[i], e->kernels[i]);
+    }
+    generate_all(e);
+    int code = to_stdout          ? emit_text(e->bytes[0])
+               : kind == EMIT_EXE ? emit_program(e, path, runtime_dir, linker)
+                                  : emit_code(unit[0]->arena, path, e->bytes[0]);
+    for (int i = 0; i < e->n_bytes; i++) LLVMDisposeMemoryBuffer(e->bytes[i]);
     return code;
 }

@@ -3,18 +3,22 @@
 #define CNNC_BACKENDS_EMIT_H
 
 #include "../ir/unit.h"
+#include "kernel_table.h"
 
 typedef enum EmitKind { EMIT_LLVM_IR, EMIT_ASM, EMIT_OBJECT, EMIT_EXE, EMIT_COUNT } EmitKind;
 extern const char *const emit_kind_name[EMIT_COUNT];   /* "llvm-ir", "asm", "obj", "exe" */
 
-/* The JSON text of runtime/abi.h for this unit, from its arena. */
+/* The two JSON texts of runtime/abi.h for this unit, from its arena: what is so on every processor, and what is so on its
+ * own. `kernels` numbers the kernels of the plan's steps. */
 const char *emit_model_json(const Unit *u);
+const char *emit_plan_json(const Unit *u, const KernelTable *kernels);
 
-/* Compiles the unit's programs (all passes done) and writes `path` ("-": stdout, not for EMIT_OBJECT and EMIT_EXE) by way
+/* Compiles the programs of n units (all passes done), one file for several processors, the most able first; more than
+ * one for EMIT_EXE only. Writes `path` ("-": stdout, not for EMIT_OBJECT and EMIT_EXE) by way
  * of a temporary file beside it that is renamed at the end; nothing is left behind on failure. EMIT_EXE links with
  * runtime_dir/libcnncrt.a by spawning `linker` (NULL: "cc" found in PATH) without a shell. Returns 0 or the exit code of
  * sysexits.h, after printing "cnnc: error: ..." to stderr. */
-int emit_file(Unit *u, EmitKind kind, const char *path, const char *runtime_dir, const char *linker);
+int emit_file(Unit *const *unit, int n, EmitKind kind, const char *path, const char *runtime_dir, const char *linker);
 
 /* Just-in-time use of the same code generator, for tests: the kernels of a program as callable addresses. */
 typedef struct Jit Jit;

@@ -3,7 +3,6 @@
 
 #include "../runtime/abi.h"
 #include "emit.h"
-#include "kernel_table.h"
 
 typedef struct Writer {
     const Unit *u;

@@ -31,12 +31,12 @@ static LLVMErrorRef add_process_symbols(LLVMOrcLLJITRef j) {
     return error;
 }
 
-static LLVMErrorRef fill(Jit *j, LLVMMemoryBufferRef object) {
+static LLVMErrorRef fill(Jit *j, const Machine *m, LLVMMemoryBufferRef object) {
     LLVMErrorRef error = add_process_symbols(j->lljit);
     if (!error) error = LLVMOrcLLJITAddObjectFile(j->lljit, LLVMOrcLLJITGetMainJITDylib(j->lljit), object);
     for (int i = 0; i < j->n && !error; i++) {
         LLVMOrcExecutorAddress at = 0;
-        error = LLVMOrcLLJITLookup(j->lljit, &at, arena_printf(j->arena, "k%d", i));
+        error = LLVMOrcLLJITLookup(j->lljit, &at, llvm_kernel_name(j->arena, m, i));
         j->address[i] = (void *)(uintptr_t)at;
     }
     return error;
@@ -50,7 +50,7 @@ Jit *jit_new(const Machine *m, int opt_level, Kernel *const *kernel, int n_kerne
     j->n = n_kernel;
     j->address = NEW_ARRAY(a, void *, n_kernel + 1);
     LLVMErrorRef failed = LLVMOrcCreateLLJIT(&j->lljit, NULL);
-    if (!failed) failed = fill(j, compiled(a, m, opt_level, kernel, n_kernel, LLVMObjectFile));
+    if (!failed) failed = fill(j, m, compiled(a, m, opt_level, kernel, n_kernel, LLVMObjectFile));
     if (!failed) return j;
     char *text = LLVMGetErrorMessage(failed);
     *error = name_of(text);

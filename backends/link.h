@@ -2,7 +2,7 @@
 #ifndef CNNC_BACKENDS_LINK_H
 #define CNNC_BACKENDS_LINK_H
 
-enum { LINK_OBJECTS_MAX = 8 };
+enum { LINK_OBJECTS_MAX = 64 };
 
 /* Links the n objects with the runtime in runtime_dir into `out`. linker NULL: "cc", found in PATH; no shell is used. 0,
  * or EX_OSERR after a message to stderr. */

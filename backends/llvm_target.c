@@ -55,6 +55,8 @@ static void optimise(Module *m, LLVMTargetMachineRef tm) {
     verify(m, "after the passes");
 }
 
+const char *llvm_kernel_name(Arena *a, const Machine *m, int index) { return arena_printf(a, "%s_k%d", m->isa, index); }
+
 Module *llvm_compile(Arena *a, const Machine *machine, LLVMTargetMachineRef tm, int opt_level, Kernel *const *kernel,
                      int n, int first, int step) {
     Module *m = llvm_module_new(a, "cnnc", machine);
@@ -64,7 +66,7 @@ Module *llvm_compile(Arena *a, const Machine *machine, LLVMTargetMachineRef tm, 
     char *triple = LLVMGetTargetMachineTriple(tm);
     LLVMSetTarget(m->module, triple);
     LLVMDisposeMessage(triple);
-    for (int i = first; i < n; i += step) llvm_kernel(m, kernel[i], arena_printf(a, "k%d", i));
+    for (int i = first; i < n; i += step) llvm_kernel(m, kernel[i], llvm_kernel_name(a, machine, i));
     verify(m, "before the passes");
     if (opt_level > 0) optimise(m, tm);
     return m;

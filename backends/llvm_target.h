@@ -13,8 +13,11 @@ void llvm_start(void);
 /* A target machine for position-independent code of `cpu` with `features`. */
 LLVMTargetMachineRef llvm_machine_new(const char *cpu, const char *features, int opt_level);
 
-/* Every step-th of n kernels, from `first` on, as functions "k<index>" of a new module: verified, optimised as opt_level
- * says and verified again. Threads may do this at once, each with an arena and a target machine of its own. */
+/* Name of the kernel with that number in code for m: "v3_k12". */
+const char *llvm_kernel_name(Arena *a, const Machine *m, int index);
+
+/* Every step-th of n kernels, from `first` on, as functions of a new module: verified, optimised as opt_level says and
+ * verified again. Threads may do this at once, each with an arena and a target machine of its own. */
 Module *llvm_compile(Arena *a, const Machine *m, LLVMTargetMachineRef tm, int opt_level, Kernel *const *kernel, int n,
                      int first, int step);
 

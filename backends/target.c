@@ -62,39 +62,69 @@ static const char *probe(Arena *a, Machine *m) {
     return kernel_assembly(a, m, 2, k);
 }
 
-/* Named processors say in `features` what a program must find before it runs, as the native one does; LLVM knows it all
- * from the name already. The old ones among LLVM's names are taken for 64-bit code, too. */
-static void set_vectors(Arena *a, Machine *m, bool native) {
-    static const struct { const char *reg, *feature; int32_t lanes, registers; } kind[] = {
-        {"%zmm", "+avx512f,", 16, 32}, {"%ymm", "+avx,", 8, 16}, {"%xmm", "", 4, 16}};
-    const char *text = probe(a, m);
-    m->vector_lanes = 4;
-    m->vector_registers = 32;   /* of NEON */
-    for (int i = 0; i < ARRAY_LEN(kind); i++) {
-        if (!strstr(text, kind[i].reg)) continue;
-        m->vector_lanes = kind[i].lanes;
-        m->vector_registers = kind[i].registers;
-        if (!native) m->features = arena_printf(a, "%s%s%s", kind[i].feature, strstr(text, "vfmadd") ? "+fma," : "", m->features);
-        return;
-    }
-}
+/* Instructions by the registers they use; a processor without any of these names has those of NEON. */
+static const struct Vectors {
+    const char *reg, *feature;
+    int32_t lanes, registers;
+    int64_t cache_bytes[3]; /* of small processors of the kind */
+} vectors[] = {
+    {"%zmm", "+avx512f", 16, 32, {32 << 10, 1 << 20, 1 << 20}},
+    {"%ymm", "+avx", 8, 16, {32 << 10, 512 << 10, 1 << 20}},
+    {"%xmm", "+sse2", 4, 16, {32 << 10, 256 << 10, 1 << 20}},
+    {"", "", 4, 32, {32 << 10, 512 << 10, 1 << 20}},
+};
 
-/* This machine's caches; where the system does not tell, and for other machines, what small ones of the kind have. */
-static void set_caches(Machine *m, bool native) {
-    static const int64_t small[3] = {32 << 10, 512 << 10, 1 << 20};
-    static const int key[3] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
-    for (int i = 0; i < 3; i++) {
-        long bytes = native ? sysconf(key[i]) : 0;
-        long cores = native && i == 2 ? sysconf(_SC_NPROCESSORS_ONLN) : 1;
-        m->cache_bytes[i] = bytes > 0 ? bytes / (cores > 0 ? cores : 1) : small[i];
-    }
-}
+/* The levels of the x86-64 ABI: what LLVM takes for granted and a program must therefore find. Of other named processors
+ * it only looks for the vectors. */
+static const struct Level { const char *cpu, *isa, *features; } levels[] = {
+#define V2 "+popcnt,+sse3,+ssse3,+sse4.1,+sse4.2"
+#define V3 V2 ",+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe"
+#define V4 V3 ",+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl"
+    {"x86-64-v2", "v2", V2}, {"x86-64-v3", "v3", V3}, {"x86-64-v4", "v4", V4},
+};
 
 #ifdef __x86_64__
+const char *const target_default = "x86-64-v2,x86-64-v3,x86-64-v4";
 static const bool is_x86 = true;
 #else
+const char *const target_default = "native";
 static const bool is_x86 = false;
 #endif
+
+static const struct Vectors *set_vectors(Arena *a, Machine *m) {
+    m->fma = true; /* so that the probe has one */
+    const char *text = probe(a, m);
+    int i = 0;
+    while (!strstr(text, vectors[i].reg)) i++;
+    m->vector_lanes = vectors[i].lanes;
+    m->vector_registers = vectors[i].registers;
+    m->fma = !is_x86 || strstr(text, "vfmadd");
+    return &vectors[i];
+}
+
+/* Named processors say in `features` what a program must find before it runs, as the native one does; LLVM knows it all
+ * from the name already. The old ones among LLVM's names are taken for 64-bit code, too. */
+static void set_named(Arena *a, Machine *m, const struct Vectors *v) {
+    m->isa = m->cpu;
+    if (!is_x86) return;
+    const char *features = m->fma ? arena_printf(a, "%s,+fma", v->feature) : v->feature;
+    for (int i = 0; i < ARRAY_LEN(levels); i++) {
+        if (strcmp(levels[i].cpu, m->cpu) != 0) continue;
+        m->isa = levels[i].isa;
+        features = levels[i].features;
+    }
+    m->features = arena_printf(a, "%s,+64bit,+sse2", features);
+}
+
+/* This machine's caches, where the system tells. */
+static void set_native_caches(Machine *m) {
+    static const int key[3] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
+    for (int i = 0; i < 3; i++) {
+        long bytes = sysconf(key[i]);
+        long cores = i == 2 ? sysconf(_SC_NPROCESSORS_ONLN) : 1;
+        if (bytes > 0) m->cache_bytes[i] = bytes / (cores > 0 ? cores : 1);
+    }
+}
 
 static const char *take(Arena *a, char *message) {
     const char *copy = arena_strdup(a, message);
@@ -116,7 +146,39 @@ const Machine *target_machine(Arena *a, const char *march, const char **error) {
     }
     m->cpu = native ? take(a, LLVMGetHostCPUName()) : arena_strdup(a, march);
     m->features = native ? take(a, LLVMGetHostCPUFeatures()) : is_x86 ? "+64bit,+sse2" : "";
-    set_vectors(a, m, native);
-    set_caches(m, native);
+    m->isa = "native";
+    const struct Vectors *v = set_vectors(a, m);
+    memcpy(m->cache_bytes, v->cache_bytes, sizeof m->cache_bytes);
+    if (native)
+        set_native_caches(m);
+    else
+        set_named(a, m, v);
     return m;
+}
+
+/* ---- several ---- */
+
+static int rank(const Machine *m) { return 2 * m->vector_lanes + m->fma; }
+
+/* Among equals the one that was named last is first. */
+static void insert(Targets *t, const Machine *m) {
+    int at = t->n++;
+    for (; at > 0 && rank(t->machine[at - 1]) <= rank(m); at--) t->machine[at] = t->machine[at - 1];
+    t->machine[at] = m;
+}
+
+bool target_list(Arena *a, const char *march, Targets *out, const char **error) {
+    *out = (Targets){.n = 0};
+    *error = NULL;
+    for (const char *p = march; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        const char *name = arena_strndup(a, p, strcspn(p, ","));
+        const Machine *m = target_machine(a, name, error);
+        if (!m) return false;
+        for (int i = 0; i < out->n; i++)
+            if (!strcmp(out->machine[i]->isa, m->isa)) *error = arena_printf(a, "%.60s is named twice", name);
+        if (out->n == TARGETS_MAX) *error = arena_printf(a, "a program has at most %d", TARGETS_MAX);
+        if (*error) return false;
+        insert(out, m);
+    }
+    return true;
 }

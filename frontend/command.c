@@ -116,7 +116,7 @@ static bool read_option(CommandLine *c, const char *word, const char *next, bool
 CommandLine *command_read(Arena *a, int argc, char **argv) {
     CommandLine *c = NEW(a, CommandLine);
     *c =
-        (CommandLine){.arena = a, .product = OUT_EXE, .march = "native", .options = {.opt_level = 2, .max_batch = 256}};
+        (CommandLine){.arena = a, .product = OUT_EXE, .options = {.opt_level = 2, .max_batch = 256}};
     bool only_files = false;
     for (int i = 1; i < argc; i++) {
         bool used_next = false;

@@ -15,7 +15,8 @@ typedef struct CommandLine {
     Definition *definition;
     int32_t n_definition, cap_definition;
     Options options;
-    const char *march, *linker, *stop_after;
+    const char *march;               /* NULL: as the product asks for */
+    const char *linker, *stop_after;
     const char **dump_after;
     int32_t n_dump_after, cap_dump_after;
     bool check_roundtrip, time_report, list_passes, version, help;

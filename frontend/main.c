@@ -132,12 +132,12 @@ static const char *output_path(const CommandLine *c) {
     return arena_printf(c->arena, "%.*s%s%s", n, base, dot && dot > base ? "" : ".out", suffix[c->product]);
 }
 
-static int emit(const CommandLine *c, Unit *u) {
+static int emit(const CommandLine *c, Unit *const *unit, int n) {
     static const EmitKind kind[OUT_COUNT] = {
         [OUT_LLVM_IR] = EMIT_LLVM_IR, [OUT_ASM] = EMIT_ASM, [OUT_OBJ] = EMIT_OBJECT, [OUT_EXE] = EMIT_EXE};
     double start = now_ms();
     ice_context("emit", c->input);
-    int code = emit_file(u, kind[c->product], output_path(c), runtime_dir(c->arena), c->linker);
+    int code = emit_file(unit, n, kind[c->product], output_path(c), runtime_dir(c->arena), c->linker);
     report_time(c, "emit", start);
     return code;
 }
@@ -148,15 +148,41 @@ static int print_unit(const CommandLine *c, const Unit *u, Level level) {
     return write_text(c, &s);
 }
 
-/* Passes, then what was asked for. */
-static int compile(const CommandLine *c, Unit *u) {
+/* The same net for a processor of its own: passes change the net, and the loss terms point into it. */
+static Unit *unit_for(const Unit *u, const Machine *m) {
+    Unit *copy = NEW(u->arena, Unit);
+    *copy = *u;
+    copy->machine = m;
+    copy->net = graph_clone(u->arena, u->net);
+    copy->train.loss = NEW_ARRAY(u->arena, LossTerm, u->train.n_loss);
+    for (int32_t i = 0; i < u->train.n_loss; i++) copy->train.loss[i] = u->train.loss[i];
+    return copy;
+}
+
+/* Passes for each processor, then what was asked for. */
+static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
     if (c->product == OUT_GRAPH && !c->stop_after) return print_unit(c, u, LEVEL_NET);
     PassOptions o = {.dump_after = c->dump_after, .n_dump_after = c->n_dump_after, .stop_after = c->stop_after,
                      .time_report = c->time_report, .check_roundtrip = c->check_roundtrip, .dump = stdout};
-    if (!pipeline_run(u, &o)) return exit_code(u->diags);
+    Unit *unit[TARGETS_MAX];
+    for (int i = 0; i < t->n; i++) {
+        unit[i] = unit_for(u, t->machine[i]);
+        if (t->n > 1 && (c->options.verbose || c->time_report)) fprintf(stderr, "for %s:\n", t->machine[i]->cpu);
+        if (!pipeline_run(unit[i], &o)) return exit_code(u->diags);
+    }
     fflush(stdout);
-    if (c->stop_after) return print_unit(c, u, find_pass(c->stop_after)->level);
-    return c->product == OUT_LOOPS ? print_unit(c, u, LEVEL_LOOPS) : emit(c, u);
+    if (c->stop_after) return print_unit(c, unit[0], find_pass(c->stop_after)->level);
+    return c->product == OUT_LOOPS ? print_unit(c, unit[0], LEVEL_LOOPS) : emit(c, unit, t->n);
+}
+
+/* Only programs have code for several processors. */
+static bool find_targets(const CommandLine *c, Targets *t) {
+    bool program = c->product == OUT_EXE && !c->stop_after;
+    const char *march = c->march ? c->march : program ? target_default : "native", *error;
+    if (!target_list(c->arena, march, t, &error)) fprintf(stderr, "cnnc: error: -march=%.120s: %s\n", march, error);
+    else if (t->n > 1 && !program) fprintf(stderr, "cnnc: error: -march=%.120s: only a program is for several\n", march);
+    else return true;
+    return false;
 }
 
 static int run_file(const CommandLine *c) {
@@ -169,19 +195,15 @@ static int run_file(const CommandLine *c) {
         diag_print(d);
         return code;
     }
-    const char *error = NULL;
-    const Machine *machine = target_machine(c->arena, c->march, &error);
-    if (!machine) {
-        fprintf(stderr, "cnnc: error: -march=%.120s: %s\n", c->march, error);
-        return EX_USAGE;
-    }
+    Targets targets;
+    if (!find_targets(c, &targets)) return EX_USAGE;
     Unit *u = NEW(c->arena, Unit);
-    *u = (Unit){.arena = c->arena, .diags = d, .opt = &c->options, .machine = machine};
+    *u = (Unit){.arena = c->arena, .diags = d, .opt = &c->options, .machine = targets.machine[0]};
     double start = now_ms();
     bool good = frontend_build(u, c->input, c->definition, c->n_definition);
     report_time(c, "front end", start);
     if (good && c->options.verbose) report_costs(u);
-    code = good ? compile(c, u) : exit_code(d);
+    code = good ? compile(c, u, &targets) : exit_code(d);
     diag_print(d);
     return code;
 }

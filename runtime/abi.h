@@ -1,23 +1,27 @@
 /* The whole contract between cnnc's output and this runtime. The only header that both sides include.
  *
- * The generated object exports two symbols: cnnc_model, a JSON text that says everything about the net, and cnnc_kernel,
- * the table of kernels that the JSON's steps name by number. JSON because a person can read it, a test can diff it,
- * and no struct layout has to agree.
+ * A program has code for one or more instruction sets. Layouts, plans and kernels depend on them, the net does not: the
+ * generated objects export cnnc_model, a JSON text that says everything about the net, and cnnc_variant, for each
+ * instruction set a name, what it needs, a JSON text with its plan, and the kernels that the plan's steps name by number.
+ * JSON because a person can read it and a test can diff it. Weight files are the same for all of them.
  *
  * cnnc_model:
  * { "abi": 1, "version": "0.1.0", "name": "alexnet", "file": "alexnet.net", "source": "<text>",
- *   "options": {"classes": 1000}, "target": {"cpu": "...", "features": "...", "lanes": 16},
+ *   "options": {"classes": 1000},
  *   "max_batch": 256,                      largest n for `infer`; `train` takes n <= settings.train.batch
  *   "input": {"channels": 3, "height": 227, "width": 227},
  *   "classes": 1000,                       channels of the output named "scores" or, without one, of the first output
  *   "params_total": 60965224, "macs_total": 724406816,
  *   "layers": [{"name": "conv1", "op": "conv", "shape": [96,55,55], "params": 34944, "macs": 105415200, "line": 22}, ...],
+ *   "settings": {"input": {...}, "data": {"": {...}, "cats": {...}}, "augment": {"": [...]}, "train": {"": {...}},
+ *                "eval": {"": {...}}} }    see below; "" is the unnamed section; a section kind may be absent
+ *
+ * CnncVariant.plan:
+ * { "target": {"isa": "v4", "cpu": "x86-64-v4", "features": "+avx2,...", "lanes": 16},
  *   "param_bytes": B, "state_bytes": B,
  *   "params": [PARAM...],                  in REGION_PARAM
  *   "state":  [PARAM...],                  momentum, in REGION_STATE, named "<weight>.momentum"; zero at start
- *   "programs": {"infer": PROGRAM, "train": PROGRAM or absent},
- *   "settings": {"input": {...}, "data": {"": {...}, "cats": {...}}, "augment": {"": [...]}, "train": {"": {...}},
- *                "eval": {"": {...}}} }    see below; "" is the unnamed section; a section kind may be absent
+ *   "programs": {"infer": PROGRAM, "train": PROGRAM or absent} }
  *
  * PARAM = {"name": "conv1.weight", "role": "weight"|"buffer"|"momentum", "shape": [96,3,11,11], "block": [b0,b1],
  *          "offset": bytes, "bytes": bytes, "init": {"kind": "normal", "a": 0, "b": 0.01}, "frozen": false}
@@ -81,9 +85,17 @@ typedef struct CnncRun {
 /* Runs tasks begin <= t < end of a step. arg: addresses in the order of the step's "args". */
 typedef void CnncKernel(void *const *arg, const CnncRun *run, int64_t begin, int64_t end);
 
+typedef struct CnncVariant {
+    const char *isa;      /* what CNNC_ISA= calls it: "v3" */
+    const char *features; /* "+avx2,+fma": what the processor must have, by LLVM's names; "-" in front: not used */
+    const char *plan;
+    CnncKernel *const *kernel;
+    int64_t n_kernel;
+} CnncVariant;
+
 extern const char cnnc_model[];
-extern CnncKernel *const cnnc_kernel[];
-extern const int32_t cnnc_n_kernel;
+extern const CnncVariant cnnc_variant[]; /* the most able first */
+extern const int32_t cnnc_n_variant;
 
 /* Uniform numbers of dropout and everything else: Philox4x32-10 (Salmon et al. 2011) with key = run.key and counter =
  * {index low, index high, site, 0}; the first output word's upper 24 bits times 2^-24. */

@@ -13,6 +13,8 @@
 typedef struct Context {
     const Model *model;
     CnncKernel *const *kernel;
+    const CnncVariant *variant; /* all instruction sets of the program */
+    int n_variant;
     const char *program; /* name of the program's file, without folder; names its weight files */
     const char *folder;  /* where that file is, or NULL if that is not known */
 } Context;

@@ -88,7 +88,7 @@ static void print_text(const Context *c, RtError *err) {
 
 int info_command(const Context *c, const Options *o, RtError *err) {
     if (o->json)
-        printf("%s\n", c->model->text);
+        json_dumpf(c->model->json, stdout, JSON_REAL_PRECISION(9)), putchar('\n');
     else if (o->source)
         fputs(c->model->source, stdout);
     else

@@ -40,10 +40,12 @@ static void find_program(const char *argv0, char path[PATH_MAX], Context *c) {
 }
 
 static int run(Context *c, int argc, char **argv, RtError *err) {
-    Model *m = model_parse(cnnc_model, cnnc_n_kernel, err);
+    const CnncVariant *v = cpu_choose(cnnc_variant, cnnc_n_variant, getenv("CNNC_ISA"), err);
+    Model *m = v ? model_parse(cnnc_model, v->plan, v->n_kernel, err) : NULL;
     if (!m) return err->code;
     c->model = m;
-    int code = cpu_check(m, err) ? cli_main(c, argc, argv, err) : err->code;
+    c->kernel = v->kernel;
+    int code = cli_main(c, argc, argv, err);
     model_free(m);
     return code;
 }
@@ -51,7 +53,7 @@ static int run(Context *c, int argc, char **argv, RtError *err) {
 int main(int argc, char **argv) {
     static char path[PATH_MAX];
     RtError err = {.code = RT_OK};
-    Context c = {.kernel = cnnc_kernel};
+    Context c = {.variant = cnnc_variant, .n_variant = cnnc_n_variant};
     signal(SIGPIPE, SIG_IGN);
     find_program(argc ? argv[0] : NULL, path, &c);
     int code = run(&c, argc, argv, &err);

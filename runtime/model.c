@@ -139,10 +139,10 @@ static void parse_layers(Model *m, RtError *err) {
 /* How far an offset may reach in each region: bytes, per picture in RG_BATCH. */
 typedef struct Limits {
     int64_t bytes[RG_COUNT];
-    int32_t n_kernel;
+    int64_t n_kernel;
 } Limits;
 
-static Limits limits_of(const Model *m, const ModelProgram *p, int32_t n_kernel) {
+static Limits limits_of(const Model *m, const ModelProgram *p, int64_t n_kernel) {
     Limits l = {.n_kernel = n_kernel};
     l.bytes[RG_PARAM] = m->param_bytes;
     l.bytes[RG_STATE] = m->state_bytes;
@@ -227,7 +227,7 @@ static void parse_outputs(ModelProgram *p, const json_t *j, RtError *err) {
     }
 }
 
-static void parse_program(Model *m, ModelProgram *p, const char *name, int32_t n_kernel, RtError *err) {
+static void parse_program(Model *m, ModelProgram *p, const char *name, int64_t n_kernel, RtError *err) {
     const json_t *j = json_object_get(json_object_get(m->json, "programs"), name);
     p->name = name;
     if (!j || json_is_null(j)) return;
@@ -278,7 +278,7 @@ static void check_programs(const Model *m, RtError *err) {
         rt_fail(err, RT_INTERNAL, "the logits of program \"train\" do not have %d classes", m->classes);
 }
 
-static void parse_all(Model *m, int32_t n_kernel, RtError *err) {
+static void parse_all(Model *m, int64_t n_kernel, RtError *err) {
     if (field_int(m->json, "abi", 0, INT32_MAX, "the model", err) != CNNC_ABI) {
         rt_fail(err, RT_INTERNAL, "the model was written for another version of the runtime");
         return;
@@ -293,16 +293,22 @@ static void parse_all(Model *m, int32_t n_kernel, RtError *err) {
     if (!err->code) check_programs(m, err);
 }
 
-Model *model_parse(const char *text, int32_t n_kernel, RtError *err) {
+static json_t *parse_text(const char *text, RtError *err) {
     json_error_t where;
+    json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, &where);
+    if (!j) rt_fail(err, RT_INTERNAL, "the model's text is not JSON: line %d: %s", where.line, where.text);
+    return j;
+}
+
+Model *model_parse(const char *text, const char *plan, int64_t n_kernel, RtError *err) {
     Model *m = rt_alloc(1, sizeof *m, err);
     if (!m) return NULL;
-    m->text = text;
-    m->json = json_loads(text, JSON_REJECT_DUPLICATES, &where);
-    if (!m->json)
-        rt_fail(err, RT_INTERNAL, "the model's text is not JSON: line %d: %s", where.line, where.text);
-    else
-        parse_all(m, n_kernel, err);
+    m->json = parse_text(text, err);
+    json_t *more = parse_text(plan, err);
+    if (!err->code && json_object_update(m->json, more))
+        rt_fail(err, RT_INTERNAL, "the model's text or its plan is no JSON object");
+    json_decref(more);
+    if (!err->code) parse_all(m, n_kernel, err);
     if (!err->code) return m;
     model_free(m);
     return NULL;

@@ -1,4 +1,5 @@
-/* The net as the runtime sees it: the JSON text cnnc_model of abi.h, parsed once and checked.
+/* The net as the runtime sees it: the JSON texts of abi.h, of the model and of one instruction set's plan, parsed once and
+ * checked; as one JSON object from then on.
  *
  * Everything a later index or address is made of is checked here, so that the other files need not: kernel numbers,
  * regions, offsets, shapes, sizes. A broken text is our own bug (RT_INTERNAL), never the user's. All strings belong to
@@ -81,7 +82,6 @@ typedef struct ModelLayer {
 
 typedef struct Model {
     json_t *json;
-    const char *text; /* cnnc_model itself */
     const char *name, *file, *source, *version;
     const json_t *options, *target, *settings; /* objects */
     int64_t max_batch;
@@ -96,9 +96,9 @@ typedef struct Model {
     ModelProgram infer, train;
 } Model;
 
-/* Parses and checks `text`, which must outlive the model; n_kernel is cnnc_n_kernel. NULL with RT_INTERNAL on any
- * fault; err is not NULL. */
-Model *model_parse(const char *text, int32_t n_kernel, RtError *err);
+/* Parses and checks both texts; the plan's members are added to the model's. NULL with RT_INTERNAL on any fault; err is
+ * not NULL. */
+Model *model_parse(const char *text, const char *plan, int64_t n_kernel, RtError *err);
 void model_free(Model *m);
 
 /* Bytes of one f32 picture: channels * height * width * 4. */

@@ -13,7 +13,7 @@ static const uint32_t no_key[2] = {0, 0};
 
 static Model *parse(const char *text) {
     RtError err = {.code = RT_OK};
-    Model *m = model_parse(text, TOY_KERNELS, &err);
+    Model *m = model_parse(text, "{}", TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     return m;
 }
@@ -165,7 +165,7 @@ static Model *one_param(const char *text) {
     memcpy(copy, text, (size_t)(at - text));
     memcpy(copy + (at - text), large, sizeof large);
     memcpy(copy + (at - text) + sizeof large - 1, at + sizeof small - 1, strlen(at) - sizeof small + 2);
-    Model *m = model_parse(copy, TOY_KERNELS, &err);
+    Model *m = model_parse(copy, "{}", TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     free(copy); /* nothing of the text is used by these tests */
     return m;

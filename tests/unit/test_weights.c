@@ -183,7 +183,7 @@ static void test_shrinking_file(void) {
 
 static Model *toy(void) {
     RtError err = {.code = RT_OK};
-    Model *m = model_parse(toy_model, TOY_KERNELS, &err);
+    Model *m = model_parse(toy_model, "{}", TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     return m;
 }
