@@ -22,7 +22,7 @@ static LLVMMemoryBufferRef compiled(Arena *a, const Machine *m, int opt_level, K
     return code;
 }
 
-/* Functions that code for small processors calls, like fmaf, are those of this process. */
+/* Functions that code calls, like memset, are those of this process. */
 static LLVMErrorRef add_process_symbols(LLVMOrcLLJITRef j) {
     LLVMOrcDefinitionGeneratorRef generator;
     char prefix = LLVMOrcLLJITGetGlobalPrefix(j);

@@ -15,6 +15,7 @@ Module *llvm_module_new(Arena *a, const char *name, const Machine *machine) {
     m->i8 = LLVMInt8TypeInContext(m->ctx);
     m->i32 = LLVMInt32TypeInContext(m->ctx);
     m->i64 = LLVMInt64TypeInContext(m->ctx);
+    m->f16 = LLVMHalfTypeInContext(m->ctx);
     m->f32 = LLVMFloatTypeInContext(m->ctx);
     m->md_scope = LLVMGetMDKindIDInContext(m->ctx, "alias.scope", 11);
     m->md_noalias = LLVMGetMDKindIDInContext(m->ctx, "noalias", 7);
@@ -30,7 +31,7 @@ void llvm_module_free(Module *m) {
 LLVMValueRef llvm_i64(const Gen *g, int64_t i) { return LLVMConstInt(g->m->i64, (unsigned long long)i, 1); }
 
 LLVMTypeRef llvm_dtype(const Module *m, DType t) {
-    const LLVMTypeRef type[DT_COUNT] = {[DT_F32] = m->f32, [DT_I32] = m->i32, [DT_U8] = m->i8};
+    const LLVMTypeRef type[DT_COUNT] = {[DT_F32] = m->f32, [DT_I32] = m->i32, [DT_U8] = m->i8, [DT_F16] = m->f16};
     return type[t];
 }
 
@@ -53,6 +54,13 @@ LLVMValueRef llvm_intrinsic(const Gen *g, const char *name, LLVMTypeRef *type, i
     LLVMValueRef fn = LLVMGetIntrinsicDeclaration(g->m->module, id, type, (size_t)n_type);
     LLVMTypeRef fn_type = LLVMIntrinsicGetType(g->m->ctx, id, type, (size_t)n_type);
     return LLVMBuildCall2(g->b, fn_type, fn, arg, (unsigned)n, "");
+}
+
+LLVMValueRef llvm_fma(const Gen *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c) {
+    LLVMValueRef arg[3] = {a, b, c};
+    LLVMTypeRef type = LLVMTypeOf(a);
+    if (g->m->machine->fma) return llvm_intrinsic(g, "llvm.fma", &type, 1, arg, 3);
+    return LLVMBuildFAdd(g->b, LLVMBuildFMul(g->b, a, b, ""), c, "");
 }
 
 /* E copies of a constant, or the constant itself for a scalar type. */

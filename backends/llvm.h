@@ -66,7 +66,7 @@ typedef struct Module {    /* what kernels of one LLVM module share */
     LLVMModuleRef module;
     LLVMBuilderRef b;
     const Machine *machine;
-    LLVMTypeRef ptr, i1, i8, i32, i64, f32;
+    LLVMTypeRef ptr, i1, i8, i32, i64, f16, f32;
     unsigned md_scope, md_noalias;   /* metadata kinds */
     Arena *arena;
 } Module;
@@ -106,6 +106,8 @@ LLVMValueRef llvm_as_vector(const Gen *g, Val v);
 LLVMValueRef llvm_lane(const Gen *g, Val v, int32_t lane);
 /* The intrinsic `name`, overloaded on n_type types, applied to n values. */
 LLVMValueRef llvm_intrinsic(const Gen *g, const char *name, LLVMTypeRef *type, int n_type, LLVMValueRef *arg, int n);
+/* a * b + c, floats or vectors of them, as loop.h's fma. */
+LLVMValueRef llvm_fma(const Gen *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 /* The float or integer constant x as a `type`, which may be a vector. */
 LLVMValueRef llvm_real(LLVMTypeRef type, double x);
 LLVMValueRef llvm_whole(LLVMTypeRef type, int64_t x);
@@ -164,5 +166,9 @@ LLVMValueRef math_exp(const Gen *g, LLVMValueRef x);
 LLVMValueRef math_log(const Gen *g, LLVMValueRef x);
 /* Philox: index is i64 or a vector of i64. */
 LLVMValueRef math_random(const Gen *g, LLVMValueRef index, int64_t site);
+
+/* ---- llvm_half.c: halves to floats and, rounded to nearest even, back ---- */
+LLVMValueRef half_widen(const Gen *g, LLVMValueRef half);
+LLVMValueRef half_narrow(const Gen *g, LLVMValueRef x);
 
 #endif

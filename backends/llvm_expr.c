@@ -47,10 +47,11 @@ static LLVMValueRef load_typed(Gen *g, int32_t buf, LLVMValueRef pointer, LLVMTy
     return v;
 }
 
-/* Integers are i64, or i32 in vectors, whatever the buffer holds. */
+/* Integers are i64, or i32 in vectors, and floats are f32, whatever the buffer holds. */
 static LLVMValueRef widen(const Gen *g, int32_t buf, LLVMValueRef v) {
     DType t = g->k->buf[buf].dtype;
     if (t == DT_F32) return v;
+    if (t == DT_F16) return half_widen(g, v);
     bool vector = LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMVectorTypeKind;
     if (vector && t == DT_I32) return v;
     LLVMTypeRef wide = llvm_like(LLVMTypeOf(v), vector ? g->m->i32 : g->m->i64);
@@ -212,8 +213,7 @@ static Val gen_fma(Gen *g, const Expr *e) {
     }
     LLVMValueRef arg[3];
     for (int i = 0; i < 3; i++) arg[i] = vector ? llvm_as_vector(g, v[i]) : v[i].v;
-    LLVMTypeRef type = LLVMTypeOf(arg[0]);
-    return (Val){.v = llvm_intrinsic(g, "llvm.fma", &type, 1, arg, 3), .vector = vector};
+    return (Val){.v = llvm_fma(g, arg[0], arg[1], arg[2]), .vector = vector};
 }
 
 static Val gen_function(Gen *g, const Expr *e) {

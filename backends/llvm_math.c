@@ -5,17 +5,11 @@
  * floats of the normal range are checked by tests/unit/test_codegen.c: at most 2 units in the last place. */
 #include "llvm.h"
 
-static LLVMValueRef fma3(const Gen *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c) {
-    LLVMValueRef arg[3] = {a, b, c};
-    LLVMTypeRef type = LLVMTypeOf(a);
-    return llvm_intrinsic(g, "llvm.fma", &type, 1, arg, 3);
-}
-
 /* c[0] x^(n-1) + ... + c[n-1], by Horner's rule. */
 static LLVMValueRef polynomial(const Gen *g, LLVMValueRef x, const double *c, int n) {
     LLVMTypeRef type = LLVMTypeOf(x);
     LLVMValueRef y = llvm_real(type, c[0]);
-    for (int i = 1; i < n; i++) y = fma3(g, y, x, llvm_real(type, c[i]));
+    for (int i = 1; i < n; i++) y = llvm_fma(g, y, x, llvm_real(type, c[i]));
     return y;
 }
 
@@ -45,9 +39,9 @@ LLVMValueRef math_exp(const Gen *g, LLVMValueRef x) {
     t = LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealUNO, x, x, ""), llvm_real(type, 0.0), t, "");
     LLVMValueRef scaled = LLVMBuildFMul(g->b, t, llvm_real(type, 1.44269504088896341), "");
     LLVMValueRef n = llvm_intrinsic(g, "llvm.rint", &type, 1, &scaled, 1);
-    LLVMValueRef r = fma3(g, n, llvm_real(type, -0.693359375), t);
-    r = fma3(g, n, llvm_real(type, 2.12194440e-4), r);
-    LLVMValueRef y = fma3(g, polynomial(g, r, c, ARRAY_LEN(c)), LLVMBuildFMul(g->b, r, r, ""), r);
+    LLVMValueRef r = llvm_fma(g, n, llvm_real(type, -0.693359375), t);
+    r = llvm_fma(g, n, llvm_real(type, 2.12194440e-4), r);
+    LLVMValueRef y = llvm_fma(g, polynomial(g, r, c, ARRAY_LEN(c)), LLVMBuildFMul(g->b, r, r, ""), r);
     y = LLVMBuildFAdd(g->b, y, llvm_real(type, 1.0), "");
     LLVMTypeRef whole = as_i32(g, type);
     LLVMValueRef k = LLVMBuildFPToSI(g->b, n, whole, "");
@@ -81,9 +75,9 @@ LLVMValueRef math_log(const Gen *g, LLVMValueRef x) {
     LLVMValueRef r = LLVMBuildFSub(g->b, m, llvm_real(type, 1.0), "");
     LLVMValueRef r2 = LLVMBuildFMul(g->b, r, r, "");
     LLVMValueRef y = LLVMBuildFMul(g->b, LLVMBuildFMul(g->b, polynomial(g, r, c, ARRAY_LEN(c)), r2, ""), r, "");
-    y = fma3(g, e, llvm_real(type, -2.12194440e-4), y);
-    y = fma3(g, r2, llvm_real(type, -0.5), y);
-    y = fma3(g, e, llvm_real(type, 0.693359375), LLVMBuildFAdd(g->b, r, y, ""));
+    y = llvm_fma(g, e, llvm_real(type, -2.12194440e-4), y);
+    y = llvm_fma(g, r2, llvm_real(type, -0.5), y);
+    y = llvm_fma(g, e, llvm_real(type, 0.693359375), LLVMBuildFAdd(g->b, r, y, ""));
     LLVMValueRef inf = llvm_real(type, __builtin_inf()), nan = llvm_real(type, __builtin_nan(""));
     y = select_if(g, LLVMRealOEQ, x, __builtin_inf(), inf, y);
     y = select_if(g, LLVMRealOEQ, x, 0.0, llvm_real(type, -__builtin_inf()), y);

@@ -27,7 +27,7 @@ static const char *llvm_says(Arena *a, const char *cpu) {
 
 /* LLVM's names for processors of this architecture: lines "  name - Select the name processor." */
 static const char **cpu_names(Arena *a, int *n) {
-    static const char *help;   /* LLVM prints it once a process */
+    static const char *help; /* LLVM prints it once a process */
     const char **name = NULL;
     int32_t count = 0, cap = 0;
     if (!help) help = name_of(llvm_says(a, "help"));
@@ -52,12 +52,16 @@ static const char *unknown(Arena *a, const char *march, const char *const *name,
     return str_text(&s);
 }
 
-/* Assembly of void f(ptr p): *p = fma(*p, *p, *p) on 16 floats. */
+/* Assembly of void f(ptr p): p[0] += p[0]; p[1] = fma(p[1], p[1], p[1]) on 16 floats each: the first shows the vectors even
+ * where the second is a function. */
 static const char *probe(Arena *a, Machine *m) {
     Kernel *k = kernel_new(a, name_of("probe"));
-    int32_t x = kernel_add_buf(k, name_of("x"), BUF_ARG, DT_F32, 16, false), v = kernel_add_var(k, "i");
-    const Expr *at = ex_var(k, v), *load = ex_load(k, x, at);
-    Stmt *body = st_store(k, x, at, ex3(k, EX_fma, load, load, load));
+    int32_t x = kernel_add_buf(k, name_of("x"), BUF_ARG, DT_F32, 32, false), v = kernel_add_var(k, "i");
+    Stmt *body = st_seq(k);
+    for (int i = 0; i < 2; i++) {
+        const Expr *at = ex2(k, EX_add, ex_var(k, v), ex_int(k, 16 * i)), *load = ex_load(k, x, at);
+        st_append(k, body, st_store(k, x, at, i ? ex3(k, EX_fma, load, load, load) : ex2(k, EX_add, load, load)));
+    }
     st_append(k, k->body, st_for(k, v, ex_int(k, 0), ex_int(k, 16), LOOP_VECTOR, ROLE_LANE, body));
     return kernel_assembly(a, m, 2, k);
 }
@@ -76,11 +80,15 @@ static const struct Vectors {
 
 /* The levels of the x86-64 ABI: what LLVM takes for granted and a program must therefore find. Of other named processors
  * it only looks for the vectors. */
-static const struct Level { const char *cpu, *isa, *features; } levels[] = {
+static const struct Level {
+    const char *cpu, *isa, *features;
+} levels[] = {
 #define V2 "+popcnt,+sse3,+ssse3,+sse4.1,+sse4.2"
 #define V3 V2 ",+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe"
 #define V4 V3 ",+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl"
-    {"x86-64-v2", "v2", V2}, {"x86-64-v3", "v3", V3}, {"x86-64-v4", "v4", V4},
+    {"x86-64-v2", "v2", V2},
+    {"x86-64-v3", "v3", V3},
+    {"x86-64-v4", "v4", V4},
 };
 
 #ifdef __x86_64__

@@ -5,7 +5,8 @@
  * (so they must not write what another iteration reads or writes); UNROLL is expanded by the code generator; VECTOR
  * runs its iterations as lanes of one vector. A VECTOR loop whose store index does not move with the lane, of the form
  * b[i] = b[i] + x, sums the lanes (in tree order in generated code, in sequence in the interpreter: the only place
- * where rounding may differ). Float arithmetic is IEEE single, never reassociated or contracted; `fma` is explicit.
+ * where rounding may differ). Float arithmetic is IEEE single, never reassociated or contracted; `fma` is explicit, and
+ * rounds twice where the target has no such instruction (Machine.fma), whose function would take a hundred cycles a lane.
  *
  * Buffers. ARG: a tensor given by the caller. LOCAL: scratch of one task, undefined at start: on the stack up to
  * STACK_BYTES a buffer, above that in memory that the caller has for each thread (kernel_scratch); LOCAL_BYTES in all.
@@ -53,8 +54,11 @@ extern const char *const loop_mode_name[LOOP_MODE_COUNT];
  *   LANE    one vector: the block part of a channel index; unit stride or invariant in every hot access
  *   BLOCK   channel blocks of an output: candidates for register tiling, one vector each
  *   POINT   pixels, pictures or window taps of an output: candidates for register tiling, one broadcast each
- *   REDUCE  a sum's index */
-typedef enum LoopRole { ROLE_NONE, ROLE_TASK, ROLE_LANE, ROLE_BLOCK, ROLE_POINT, ROLE_REDUCE, ROLE_COUNT } LoopRole;
+ *   REDUCE  a sum's index
+ *   TAP     a sum's index in a window whose neighbours read the same vectors; or, unrolled, what all of them read */
+typedef enum LoopRole {
+    ROLE_NONE, ROLE_TASK, ROLE_LANE, ROLE_BLOCK, ROLE_POINT, ROLE_REDUCE, ROLE_TAP, ROLE_COUNT
+} LoopRole;
 extern const char *const loop_role_name[ROLE_COUNT];
 
 typedef enum StmtKind { ST_FOR, ST_STORE, ST_SEQ, ST_GUARD } StmtKind;
