@@ -42,22 +42,13 @@ static const Output *scores(const Graph *g) {
     return &g->output[0];
 }
 
-static void totals(const Unit *u, int64_t *params, int64_t *macs) {
-    *params = *macs = 0;
-    for (int32_t i = 1; i < u->net->n_node; i++) {
-        const Node *n = graph_node(u->net, (Ref)i);
-        *macs += node_macs(u->net, n);
-        if (is_param(n) && n->attr.param.role == PARAM_WEIGHT) *params += type_elements(&n->type);
-    }
-}
-
 static void head(Writer *w) {
     const Unit *u = w->u;
     const SourceFile *file = u->diags->n_file ? &u->diags->file[0] : NULL;
     const Type *in = &graph_node(u->net, u->image)->type;
     const Graph *infer = u->program[ENTRY_INFER]->graph;
     int64_t params, macs;
-    totals(u, &params, &macs);
+    graph_costs(u->net, u->arena, &params, &macs);
     str_addf(w->s, "{\"abi\": %d, \"version\": \"%s\", ", CNNC_ABI, CNNC_VERSION);
     key_text(w, "name", u->name);
     str_add(w->s, ", ");

@@ -77,12 +77,8 @@ static void report_time(const CommandLine *c, const char *what, double start) {
 }
 
 static void report_costs(const Unit *u) {
-    int64_t parameters = 0, macs = 0;
-    for (int32_t i = 1; i < u->net->n_node; i++) {
-        const Node *n = &u->net->node[i];
-        if (n->op == OP_param && n->attr.param.role == PARAM_WEIGHT) parameters += type_elements(&n->type);
-        macs += node_macs(u->net, n);
-    }
+    int64_t parameters, macs;
+    graph_costs(u->net, u->arena, &parameters, &macs);
     fprintf(stderr, "%s: %lld parameters, %.1f M multiply-adds per picture\n", u->name, (long long)parameters,
             (double)macs * 1e-6);
 }

@@ -149,3 +149,17 @@ int64_t node_macs(const Graph *g, const Node *n) {
     default: return 0;
     }
 }
+
+void graph_costs(const Graph *g, Arena *a, int64_t *parameters, int64_t *macs) {
+    Graph *deployed = graph_clone(a, g);
+    deployed->n_output = 0;
+    for (int32_t i = 0; i < g->n_output; i++)
+        if (g->output[i].only != ONLY_TRAIN) deployed->output[deployed->n_output++] = g->output[i];
+    graph_compact(deployed, a);
+    *parameters = *macs = 0;
+    for (int32_t i = 1; i < deployed->n_node; i++) {
+        const Node *n = &deployed->node[i];
+        if (n->op == OP_param && n->attr.param.role == PARAM_WEIGHT) *parameters += type_elements(&n->type);
+        *macs += node_macs(deployed, n);
+    }
+}

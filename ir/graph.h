@@ -95,5 +95,7 @@ const char *graph_verify(Arena *a, const Graph *g);
 
 /* Multiply-accumulates of the node per picture (contractions only, else 0). */
 int64_t node_macs(const Graph *g, const Node *n);
+/* Trained numbers and multiply-accumulates per picture of what is deployed: outputs for training alone do not count. */
+void graph_costs(const Graph *g, Arena *a, int64_t *parameters, int64_t *macs);
 
 #endif

@@ -11,7 +11,7 @@
  *   "max_batch": 256,                      largest n for `infer`; `train` takes n <= settings.train.batch
  *   "input": {"channels": 3, "height": 227, "width": 227},
  *   "classes": 1000,                       channels of the output named "scores" or, without one, of the first output
- *   "params_total": 60965224, "macs_total": 724406816,
+ *   "params_total": 60965224, "macs_total": 724406816,       of inference: heads for training alone do not count
  *   "layers": [{"name": "conv1", "op": "conv", "shape": [96,55,55], "params": 34944, "macs": 105415200, "line": 22}, ...],
  *   "settings": {"input": {...}, "data": {"": {...}, "cats": {...}}, "augment": {"": [...]}, "train": {"": {...}},
  *                "eval": {"": {...}}} }    see below; "" is the unnamed section; a section kind may be absent

@@ -31,7 +31,7 @@ int export_command(const Context *c, const Options *o, RtError *err) {
         json_t *extra = labels_metadata(labels);
         if (weights_write(c->model, params, NULL, o->output, extra, err))
             printf("wrote %s: %d tensors, %lld parameters\n", o->output, c->model->n_param,
-                   (long long)c->model->params_total);
+                   (long long)model_weights(c->model));
         json_decref(extra);
     }
     json_decref(labels);

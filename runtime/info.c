@@ -44,7 +44,10 @@ static void print_layers(const Model *m) {
         printf("%-*s  %-12s  %-16s  %14s  %16s  %5d\n", width, l->name, l->op, shape,
                l->params ? thousands(l->params, params) : "", l->macs ? thousands(l->macs, macs) : "", l->line);
     }
-    printf("\nparameters  %s\n", thousands(m->params_total, params));
+    int64_t trained = model_weights(m);
+    printf("\nparameters  %s", thousands(m->params_total, params));
+    if (trained > m->params_total) printf(", and %s for training only", thousands(trained - m->params_total, params));
+    putchar('\n');
     printf("MACs        %s per picture\n", thousands(m->macs_total, macs));
 }
 

@@ -331,6 +331,13 @@ void model_free(Model *m) {
     free(m);
 }
 
+int64_t model_weights(const Model *m) {
+    int64_t n = 0;
+    for (int i = 0; i < m->n_param; i++)
+        if (strcmp(m->param[i].role, "weight") == 0) n += m->param[i].elements;
+    return n;
+}
+
 int64_t model_image_bytes(const Model *m) { return (int64_t)m->channels * m->height * m->width * 4; }
 
 const json_t *model_section(const Model *m, const char *kind) {

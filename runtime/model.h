@@ -103,6 +103,8 @@ void model_free(Model *m);
 
 /* Bytes of one f32 picture: channels * height * width * 4. */
 int64_t model_image_bytes(const Model *m);
+/* How many trained numbers a weight file holds: params_total and what only training needs. */
+int64_t model_weights(const Model *m);
 /* The unnamed section of a kind ("data", "augment", "train", "eval"), or NULL. */
 const json_t *model_section(const Model *m, const char *kind);
 /* settings.input: there is only one input, so it has no name. */
