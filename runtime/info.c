@@ -76,11 +76,22 @@ static void print_options(const Model *m) {
     printf("\n");
 }
 
+/* The one in use is marked where there are several. */
+static void print_instruction_sets(const Context *c) {
+    const char *cpu = json_string_value(json_object_get(c->model->target, "cpu"));
+    const char *used = json_string_value(json_object_get(c->model->target, "isa"));
+    if (cpu) printf("processor   %s\n", cpu);
+    if (c->n_variant < 2 || !used) return;
+    printf("code for   ");
+    for (int i = 0; i < c->n_variant; i++)
+        printf(" %s%s", c->variant[i].isa, strcmp(c->variant[i].isa, used) == 0 ? " (in use)" : "");
+    printf("; CNNC_ISA= forces one\n");
+}
+
 static void print_text(const Context *c, RtError *err) {
     const Model *m = c->model;
-    const char *cpu = json_string_value(json_object_get(m->target, "cpu"));
     printf("net         %s, from %s, by cnnc %s\n", m->name, m->file, m->version);
-    if (cpu) printf("processor   %s\n", cpu);
+    print_instruction_sets(c);
     print_options(m);
     printf("input       %d x %d pixels, %d channels\n", m->width, m->height, m->channels);
     printf("output      %d classes\n", m->classes);
@@ -89,9 +100,18 @@ static void print_text(const Context *c, RtError *err) {
     print_memory(m, err);
 }
 
+/* The model and the plan in use as one object, and what other plans there are. */
+static void print_json(const Context *c) {
+    json_t *isas = json_array();
+    for (int i = 0; i < c->n_variant; i++) json_array_append_new(isas, json_string(c->variant[i].isa));
+    json_object_set_new(c->model->json, "isas", isas);
+    json_dumpf(c->model->json, stdout, JSON_REAL_PRECISION(9));
+    printf("\n");
+}
+
 int info_command(const Context *c, const Options *o, RtError *err) {
     if (o->json)
-        json_dumpf(c->model->json, stdout, JSON_REAL_PRECISION(9)), putchar('\n');
+        print_json(c);
     else if (o->source)
         fputs(c->model->source, stdout);
     else

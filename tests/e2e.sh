@@ -28,7 +28,7 @@ ROWS
 check_parameter_counts() {
     published >rows
     while read -r file option parameters; do
-        check "e2e/$file $option: compile" "$cnnc" -O0 "$option" "$root/examples/$file" -o counted || continue
+        check "e2e/$file $option: compile" "$cnnc" -O0 -march=native "$option" "$root/examples/$file" -o counted || continue
         ./counted info --json >"$log"
         says "e2e/$file $option: $parameters parameters" "\"params_total\": *$parameters\\b"
     done <rows
@@ -89,6 +89,59 @@ check_interrupt() {
     same 'e2e/same weights after an interruption' whole/shapes.safetensors cut/shapes.safetensors
 }
 
+# as_isa NAME ARGUMENT...: a command of shapes with the code for one instruction set.
+as_isa() {
+    isa=$1
+    shift
+    CNNC_ISA=$isa ./shapes "$@"
+}
+
+# near NAME A B: two outputs of predict --json name the same classes with nearly the same scores.
+near() {
+    tr -s '[]{},: \n' '\n' <"$2" >near.a
+    tr -s '[]{},: \n' '\n' <"$3" >near.b
+    if paste near.a near.b | awk '
+        $1 == $2 { next }
+        $1 !~ /^[0-9.e-]+$/ || $2 !~ /^[0-9.e-]+$/ || $1 - $2 > 1e-4 || $2 - $1 > 1e-4 { print; bad = 1 }
+        END { exit bad }' >"$log" 2>&1; then ok "$1"; else fail "$1" "$log"; fi
+}
+
+# One set of weights gives the same answers by all instruction sets, which take turns in one training, too.
+check_instruction_sets() {
+    as_isa '' predict --weights whole/shapes.safetensors -k 1 --json data/unseen/*.jpg >best.json
+    check 'e2e/v2 starts a training' as_isa v2 train --data data --lr 0.05 --batch 16 --out turns --steps 4
+    for isa in v2 v3 v4; do
+        as_isa $isa info >"$log" 2>&1
+        if [ $? = 71 ]; then
+            skip "e2e/$isa" "$(cat "$log")"
+            continue
+        fi
+        says "e2e/$isa is in use" "$isa \(in use\)"
+        as_isa $isa predict --weights whole/shapes.safetensors -k 1 --json data/unseen/*.jpg >$isa.json
+        near "e2e/$isa gives the same scores" best.json $isa.json
+        check "e2e/$isa goes on with the training" as_isa $isa train --data data --lr 0.05 --batch 16 --out turns --steps 8 --resume
+        check "e2e/$isa trains" as_isa $isa train --data data --lr 0.05 --batch 16 --out "steps-$isa" --steps 8
+        as_isa v2 predict --weights "steps-$isa/shapes.safetensors" -k 1 --json data/unseen/heart.jpg >steps.json
+        as_isa '' predict --weights threads1/shapes.safetensors -k 1 --json data/unseen/heart.jpg >whole.json
+        near "e2e/$isa trains to the same weights, nearly" whole.json steps.json
+    done
+    refuses 'e2e/no such instruction set' 64 'it has v4, v3, v2' env CNNC_ISA=v5 ./shapes info
+    check 'e2e/one processor: compile' "$cnnc" -march=x86-64-v2 "$root/examples/shapes.net" -o small || return
+    refuses 'e2e/an instruction set that is not in the program' 64 'it has v2' env CNNC_ISA=v3 ./small info
+    refuses 'e2e/assembly for several processors' 64 'only a program' "$cnnc" -S -march=x86-64-v2,x86-64-v3 "$root/examples/shapes.net"
+    refuses 'e2e/a processor twice' 64 'named twice' "$cnnc" -march=x86-64-v2,x86-64-v2 "$root/examples/shapes.net"
+}
+
+# refuses NAME STATUS TEXT COMMAND...: the command ends with that exit status and says TEXT.
+refuses() {
+    name=$1
+    status=$2
+    says=$3
+    shift 3
+    "$@" >"$log" 2>&1
+    if [ $? = "$status" ] && grep -q "$says" "$log"; then ok "$name"; else fail "$name" "$log"; fi
+}
+
 check_commands() {
     check 'e2e/eval' ./shapes eval --data data --weights whole/shapes.safetensors --json
     says 'e2e/eval has top1' '"top1": *[0-9.]+'
@@ -115,6 +168,7 @@ check_libraries
 check_same_weights
 check_interrupt
 check_commands
+check_instruction_sets
 check_alexnet
 check_parameter_counts
 finish
