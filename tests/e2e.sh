@@ -89,12 +89,8 @@ check_interrupt() {
     same 'e2e/same weights after an interruption' whole/shapes.safetensors cut/shapes.safetensors
 }
 
-# as_isa NAME ARGUMENT...: a command of shapes with the code for one instruction set.
-as_isa() {
-    isa=$1
-    shift
-    CNNC_ISA=$isa ./shapes "$@"
-}
+# answer ISA FOLDER: the best class of each unseen picture, with the code for that instruction set and the weights of FOLDER.
+answer() { CNNC_ISA=$1 ./shapes predict --weights "$2/shapes.safetensors" -k 1 --json data/unseen/*.jpg; }
 
 # near NAME A B: two outputs of predict --json name the same classes with nearly the same scores.
 near() {
@@ -108,22 +104,25 @@ near() {
 
 # One set of weights gives the same answers by all instruction sets, which take turns in one training, too.
 check_instruction_sets() {
-    as_isa '' predict --weights whole/shapes.safetensors -k 1 --json data/unseen/*.jpg >best.json
-    check 'e2e/v2 starts a training' as_isa v2 train --data data --lr 0.05 --batch 16 --out turns --steps 4
+    train_into steps --steps 2
+    steps=2
+    train_into turns --steps $steps
     for isa in v2 v3 v4; do
-        as_isa $isa info >"$log" 2>&1
+        CNNC_ISA=$isa ./shapes info >"$log" 2>&1
         if [ $? = 71 ]; then
             skip "e2e/$isa" "$(cat "$log")"
             continue
         fi
         says "e2e/$isa is in use" "$isa \(in use\)"
-        as_isa $isa predict --weights whole/shapes.safetensors -k 1 --json data/unseen/*.jpg >$isa.json
+        answer '' whole >best.json
+        answer $isa whole >$isa.json
         near "e2e/$isa gives the same scores" best.json $isa.json
-        check "e2e/$isa goes on with the training" as_isa $isa train --data data --lr 0.05 --batch 16 --out turns --steps 8 --resume
-        check "e2e/$isa trains" as_isa $isa train --data data --lr 0.05 --batch 16 --out "steps-$isa" --steps 8
-        as_isa v2 predict --weights "steps-$isa/shapes.safetensors" -k 1 --json data/unseen/heart.jpg >steps.json
-        as_isa '' predict --weights threads1/shapes.safetensors -k 1 --json data/unseen/heart.jpg >whole.json
-        near "e2e/$isa trains to the same weights, nearly" whole.json steps.json
+        CNNC_ISA=$isa train_into "steps-$isa" --steps 2
+        answer v2 steps >best.json
+        answer v2 "steps-$isa" >$isa.json
+        near "e2e/$isa trains to nearly the same weights" best.json $isa.json
+        steps=$((steps + 2))
+        CNNC_ISA=$isa train_into turns --steps $steps --resume
     done
     refuses 'e2e/no such instruction set' 64 'it has v4, v3, v2' env CNNC_ISA=v5 ./shapes info
     check 'e2e/one processor: compile' "$cnnc" -march=x86-64-v2 "$root/examples/shapes.net" -o small || return
