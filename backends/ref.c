@@ -8,6 +8,7 @@
 #include <tgmath.h>
 
 #include "../ir/diag.h"
+#include "../ir/winograd.h"
 
 /* A tensor as outer x channels x inner elements: whatever the rank is, element e is in channel e / inner % channels. */
 typedef struct View {
@@ -54,6 +55,7 @@ static double uniform(const RefRun *r, int32_t site, int64_t index) {
 #include "ref_loss.h"
 #include "ref_ops.h"
 #include "ref_window.h"
+#include "ref_winograd.h"
 #undef REAL
 #undef REF
 
@@ -63,6 +65,7 @@ static double uniform(const RefRun *r, int32_t site, int64_t index) {
 #include "ref_loss.h"
 #include "ref_ops.h"
 #include "ref_window.h"
+#include "ref_winograd.h"
 #undef REAL
 #undef REF
 

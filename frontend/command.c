@@ -20,6 +20,11 @@ static bool set_list_passes(CommandLine *c, const char *value) { (void)value; re
 static bool set_roundtrip(CommandLine *c, const char *value) { (void)value; return c->check_roundtrip = true; }
 static bool set_time_report(CommandLine *c, const char *value) { (void)value; return c->time_report = true; }
 static bool set_verbose(CommandLine *c, const char *value) { (void)value; return c->options.verbose = true; }
+static bool set_no_winograd(CommandLine *c, const char *value) {
+    (void)value;
+    c->options.winograd = WINOGRAD_NEVER;
+    return true;
+}
 static bool set_version(CommandLine *c, const char *value) { (void)value; return c->version = true; }
 static bool set_help(CommandLine *c, const char *value) { (void)value; return c->help = true; }
 

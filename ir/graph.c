@@ -143,6 +143,10 @@ int64_t node_macs(const Graph *g, const Node *n) {
     case OP_conv: return saturated(type_elements(&n->type), saturated(in1->dim[1], taps));
     case OP_conv_dgrad:
     case OP_conv_wgrad: return saturated(type_elements(in0), saturated(c->in_c / c->groups, taps));
+    case OP_winograd_product: /* of the convolution that it is a part of */
+        return saturated((int64_t)n->attr.winograd.out[0] * n->attr.winograd.out[1],
+                         saturated(n->attr.winograd.out[2], saturated(in0->dim[1], (int64_t)n->attr.winograd.kernel *
+                                                                                       n->attr.winograd.kernel)));
     case OP_fc:
     case OP_fc_dgrad: return type_elements(in1);
     case OP_fc_wgrad: return type_elements(&n->type);

@@ -68,6 +68,10 @@ static const Field sgd_field[] = {
     F(sgd, momentum, F64, 1), F(sgd, weight_decay, F64, 1), F(sgd, lr_scale, F64, 1), F(sgd, nesterov, BOOL, 1)};
 static const Field ema_field[] = {F(ema, momentum, F64, 1), F(ema, unbias, BOOL, 1), F(ema, pixels, I32, 1)};
 
+static const Field winograd_field[] = {
+    F(winograd, tile, I32, 1), F(winograd, kernel, I32, 1), F(winograd, pad, I32, 2), F(winograd, out, I32, 3),
+    F(winograd, band, I32, 1)};
+
 #define FIELDS(table) {(table), ARRAY_LEN(table)}
 static const struct {
     const Field *field;
@@ -78,7 +82,7 @@ static const struct {
     [ATTR_NORM] = FIELDS(norm_field),
     [ATTR_DROPOUT] = FIELDS(dropout_field), [ATTR_POOL] = FIELDS(pool_field), [ATTR_LRN] = FIELDS(lrn_field),
     [ATTR_SHAPE] = FIELDS(shape_field), [ATTR_SLICE] = FIELDS(slice_field), [ATTR_LOSS] = FIELDS(loss_field),
-    [ATTR_SGD] = FIELDS(sgd_field),     [ATTR_EMA] = FIELDS(ema_field)};
+    [ATTR_SGD] = FIELDS(sgd_field),     [ATTR_EMA] = FIELDS(ema_field), [ATTR_WINOGRAD] = FIELDS(winograd_field)};
 
 static void print_i32(Str *s, const Field *f, const void *v) {
     (void)f;

@@ -8,7 +8,7 @@
  * smaller terms can add up to, the sum is 0 only if every d[j] is. Terms below the loop's own need not be like that
  * among themselves. */
 
-enum { TERMS_MAX = 2 * SUM_MAX + 1 };
+enum { TERMS_MAX = 2 * SUM_MAX + 2 };
 static const int64_t ENDLESS = INT64_MAX, FAR = INT64_MAX / 4;
 
 typedef struct Part {
@@ -20,7 +20,6 @@ typedef struct Part {
 typedef struct Parts {
     Part part[TERMS_MAX];
     int32_t n;
-    int64_t constant; /* absolute difference of the constants */
 } Parts;
 
 static bool mentions(const Expr *e, int32_t var) {
@@ -128,7 +127,7 @@ static int64_t common_divisor(const Parts *p, int32_t from) {
 /* Once the loop's own term is in, the terms so far cannot cancel; if the others are all multiples of something larger
  * than what these can add up to, they cannot cancel them either, however far they reach. */
 static bool apart(Parts *p) {
-    int64_t below = p->constant, width;
+    int64_t below = 0, width;
     bool seen = false;
     qsort(p->part, (size_t)p->n, sizeof p->part[0], by_coefficient);
     for (int32_t i = 0; i < p->n; i++) {
@@ -194,7 +193,8 @@ Meeting accesses_meet(const Access *a, const Access *b, int32_t at) {
     if (c == 0 || c != d || !add_ok(s.constant, -t.constant, &between) || between == INT64_MIN) return MEET_MAYBE;
     int64_t reach = sized ? extent.constant - 1 : ENDLESS;
     if (within_step(a, s, b, t, at, c, reach, false) || within_step(a, s, b, t, at, c, reach, true)) return MEET_NEVER;
-    Parts p = {.constant = llabs(between)};
+    Parts p = {.n = 0};
+    add_part(&p, between, between != 0, false); /* the constant: a part like any other, of which there is one */
     add_part(&p, c, reach, true);
     add_pairs(&p, a, &s, b, &t, at);
     return apart(&p) ? MEET_NEVER : MEET_MAYBE;

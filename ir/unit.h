@@ -26,10 +26,13 @@ typedef struct TrainConfig {
     Span span;
 } TrainConfig;
 
+typedef enum WinogradUse { WINOGRAD_AUTO, WINOGRAD_NEVER, WINOGRAD_ALWAYS } WinogradUse;   /* always: where it applies */
+
 typedef struct Options {       /* of the command line, as far as passes and back ends care */
     int opt_level;             /* 0..3 */
     bool verbose;
     int32_t max_batch;         /* largest batch for inference */
+    WinogradUse winograd;
 } Options;
 
 typedef enum Entry { ENTRY_INFER, ENTRY_TRAIN, ENTRY_COUNT } Entry;

@@ -3,7 +3,7 @@
  * Needs layouts (members of a group share block sizes); makes groups; changes no node, only numbers: the members of a
  * group end up next to each other, after everything the group reads. After layout because that adds copies.
  *
- * An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if
+ * The phases of a Winograd convolution are one group if they share a band. An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if
  * nothing else it reads depends on the group: then every element can be finished while it is in a register. */
 #include "lower.h"
 #include "order.h"
@@ -59,9 +59,15 @@ static int32_t arguments(const Fuse *f, Ref r) {
     return n;
 }
 
+/* Phases of a convolution that one kernel takes a band through. */
+static bool continues(const Node *n) {
+    return (n->op == OP_winograd_product || n->op == OP_winograd_output) && n->attr.winograd.band;
+}
+
 static bool may_join(Fuse *f, Ref user, Ref operand) {
     const Node *n = graph_node(f->g, user), *p = graph_node(f->g, operand);
     const OpInfo *info = &op_info[p->op];
+    if (continues(n)) return operand == n->in[0];
     if (!info->heads && !info->elementwise) return false;
     if (!type_same_shape(&n->type, &p->type) || f->constant[user] != f->constant[operand]) return false;
     if (n->type.layout.b0 != p->type.layout.b0 || n->type.layout.b1 != p->type.layout.b1) return false;
@@ -84,7 +90,7 @@ static void join(Fuse *f, Ref user, Ref operand) {
 static void try_join(Fuse *f, Ref user) {
     const Node *n = graph_node(f->g, user);
     Ref below = (Ref)f->g->n_node;
-    if (!op_info[n->op].elementwise) return;
+    if (!op_info[n->op].elementwise && !continues(n)) return;
     for (int32_t tried = 0; tried < n->n_in; tried++) {
         Ref best = 0;
         for (int32_t i = 0; i < n->n_in; i++)

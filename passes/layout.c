@@ -4,12 +4,14 @@
  * other:
  *   activations       channels in blocks of one vector (nChw{v}c); the picture stays plain, the first convolution reads it
  *   conv, fc weights  OIhw{v}i{v}o; the input block is 1 where x is the plain picture
- *   depthwise         Ohw{v}o
- *   other groups      plain, where a group does not fill whole blocks or x is the plain picture (scalar kernels)
+ *   grouped conv      Ohw{v}o, input channel by input channel, where a group does not fill whole blocks
  *   channel vectors   padded to whole vectors
- * A tensor has the halo that its hungriest reader needs. Parameters get the same layout in every program, since all
+ * A tensor has the halo that its hungriest reader needs, and may lie inside another one (layout_parts.c); outputs, which the
+ * runtime reads, are copied where they have either. Parameters get the same layout in every program, since all
  * programs share them: it depends on the reading convolution's shape only. */
-#include "pass.h"
+#include "layout.h"
+
+#include <string.h>
 
 typedef struct Layouts {
     Unit *u;
@@ -22,11 +24,7 @@ static Node *node_of(const Layouts *l, Ref r) { return graph_node(l->g, r); }
 /* w [O, I/groups, ..]; x_block: the channel block of the tensor that is read with it. */
 static Layout weight_layout(const Layouts *l, const Type *w, int32_t groups, int32_t x_block) {
     Layout layout = {.b0 = l->lanes, .b1 = x_block == 1 ? 1 : l->lanes};
-    if (groups == 1) return layout;
-    if (x_block > 1 && w->dim[1] == 1 && w->dim[0] == groups)
-        layout.b1 = 1;
-    else if (x_block == 1 || w->dim[0] / groups % l->lanes || w->dim[1] % l->lanes)
-        layout.b0 = layout.b1 = 1;
+    if (groups > 1 && (w->dim[0] / groups % l->lanes || w->dim[1] % l->lanes)) layout.b1 = 1;
     return layout;
 }
 
@@ -63,6 +61,10 @@ static void set_weights(const Layouts *l) {
         int32_t groups = op_info[n->op].attr == ATTR_CONV ? n->attr.conv.groups : 1;
         if (n->op == OP_conv_wgrad || n->op == OP_fc_wgrad)
             n->type.layout = weight_layout(l, &n->type, groups, block_of(l, n->in[1]));
+        if (n->op == OP_winograd_weight) {
+            n->type.layout = (Layout){.b0 = l->lanes, .b1 = l->lanes};
+            set_weight(l, n->in[0], n->type.layout);
+        }
         if (op_info[n->op].elementwise && !type_batched(&n->type) && n->type.rank >= 2)
             n->type.layout = node_of(l, n->in[0])->type.layout;
         if (n->op == OP_sgd) node_of(l, n->in[2])->type.layout = node_of(l, n->in[0])->type.layout;
@@ -104,6 +106,17 @@ static Halo dgrad_halo(const ConvAttr *a, const Type *dx, const Type *dy) {
     return h;
 }
 
+/* Tiles at the lower and right edge are whole. */
+static Halo winograd_halo(const WinogradAttr *a, const Type *x) {
+    Halo h = {0, 0, 0, 0};
+    int32_t reach[2];
+    for (int d = 0; d < 2; d++)
+        reach[d] = (int32_t)round_up(a->out[1 + d], a->tile) - 1 + a->kernel - 1 - a->pad[d];
+    widen(&h.top, &h.bottom, -a->pad[0], reach[0], x->dim[2]);
+    widen(&h.left, &h.right, -a->pad[1], reach[1], x->dim[3]);
+    return h;
+}
+
 /* The operand of n that is read with a halo, 0 if none; *h says how wide. */
 static Ref halo_of(const Layouts *l, const Node *n, Halo *h) {
     const ConvAttr *a = &n->attr.conv;
@@ -113,6 +126,8 @@ static Ref halo_of(const Layouts *l, const Node *n, Halo *h) {
         *h = conv_halo(a, &node_of(l, n->in[1])->type, &node_of(l, n->in[0])->type);
     else if (n->op == OP_conv_dgrad)
         *h = dgrad_halo(a, &n->type, &node_of(l, n->in[0])->type);
+    else if (n->op == OP_winograd_input)
+        *h = winograd_halo(&n->attr.winograd, &node_of(l, n->in[0])->type);
     else
         return 0;
     return n->op == OP_conv_wgrad ? n->in[1] : n->in[0];
@@ -157,6 +172,17 @@ static void copy_image(const Layouts *l, Ref image) {
     }
 }
 
+/* ---- outputs -------------------------------------------------------------------------------------------------- */
+
+static void copy_output(const Layouts *l, Output *o) {
+    static const Halo none = {0, 0, 0, 0};
+    Attr same = {.scale = {.alpha = 1}};
+    Layout layout = node_of(l, o->ref)->type.layout;
+    if (!layout.whole && memcmp(&layout.halo, &none, sizeof none) == 0) return;
+    o->ref = graph_op1(l->g, OP_scale, o->ref, &same, o->ref);
+    node_of(l, o->ref)->type.layout = (Layout){.b0 = layout.b0, .b1 = layout.b1};
+}
+
 void pass_layout(Unit *u, Entry entry) {
     Layouts l = {.u = u, .g = u->graph[entry], .lanes = u->machine->vector_lanes};
     int32_t n_before = l.g->n_node;
@@ -167,4 +193,6 @@ void pass_layout(Unit *u, Entry entry) {
     }
     set_weights(&l);
     set_halos(&l);
+    layout_parts(l.g, u->arena);
+    for (int32_t i = 0; i < l.g->n_output; i++) copy_output(&l, &l.g->output[i]);
 }

@@ -40,9 +40,40 @@ Stmt *nest_wrap(Lower *l, const Nest *nest, Stmt *body) {
 
 /* ---- tensors in kernels --------------------------------------------------------------------------------------- */
 
+static bool has_own_place(const Node *n) { return n->op == OP_input || n->op == OP_param; }
+
+/* Node `part` is in the memory of `whole`, if its type says so and nothing else has it. */
+static void settle(Lower *l, Ref part, Ref whole, int32_t from) {
+    const Node *n = graph_node(l->g, part), *w = graph_node(l->g, whole);
+    if (l->home[part] == part && !has_own_place(n) && !has_own_place(w) && type_is_part(&n->type, &w->type, from))
+        l->home[part] = whole;
+}
+
+/* Operands of concat that lie inside its result, and slices that lie inside their operand: they need no copy, whichever
+ * of several tensors they could lie in. Afterwards home[r] is the outermost tensor. */
+static void find_homes(Lower *l) {
+    const Graph *g = l->g;
+    for (int32_t i = 0; i < g->n_node; i++) l->home[i] = (Ref)i;
+    for (int32_t i = g->n_node - 1; i > 0; i--) {
+        const Node *n = graph_node(g, (Ref)i);
+        int32_t from = 0;
+        for (int32_t k = 0; n->op == OP_concat && k < n->n_in; k++) {
+            settle(l, n->in[k], (Ref)i, from);
+            from += graph_node(g, n->in[k])->type.dim[1];
+        }
+    }
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *n = graph_node(g, (Ref)i);
+        if (n->op == OP_slice) settle(l, (Ref)i, n->in[0], n->attr.slice.from);
+    }
+    for (int32_t i = 1; i < g->n_node; i++)
+        while (l->home[i] != l->home[l->home[i]]) l->home[i] = l->home[l->home[i]];
+}
+
 static int32_t storage_for(Lower *l, Ref node) {
     Program *p = l->p;
     if (p->storage_of[node] >= 0) return p->storage_of[node];
+    if (l->home[node] != node) return p->storage_of[node] = storage_for(l, l->home[node]);
     const Node *n = graph_node(l->g, node);
     Storage s = {.name = n->name,
                  .ref = node,
@@ -139,11 +170,11 @@ void lower_end(Lower *l, Stmt *body) {
               .layer = root->name,
               .what = group_text(l),
               .span = root->span,
-              .macs = node_macs(l->g, root),
               .tasks = 1};
     s.n_arg = k->n_arg;
     s.arg = NEW_ARRAY(l->arena, int32_t, k->n_arg);
     memcpy(s.arg, l->arg_storage, (size_t)k->n_arg * sizeof(int32_t));
+    for (int32_t m = 0; m < l->n_member; m++) s.macs += node_macs(l->g, graph_node(l->g, l->member[m]));
     s.kernel = share_kernel(l, k);
     PUSH(l->arena, l->p->step, l->p->n_step, l->p->cap_step, s);
 }
@@ -152,12 +183,13 @@ void lower_end(Lower *l, Stmt *body) {
 
 const Expr *index_at(Lower *l, const Type *t, const Coord *c) {
     const int64_t b[2] = {t->layout.b0, t->layout.b1};
-    const int32_t before[MAX_RANK] = {0, 0, t->layout.halo.top, t->layout.halo.left};
+    const int32_t before[MAX_RANK] = {0, t->layout.from / t->layout.b1, t->layout.halo.top, t->layout.halo.left};
     const int32_t around[MAX_RANK] = {0, 0, t->layout.halo.top + t->layout.halo.bottom,
                                       t->layout.halo.left + t->layout.halo.right};
     const Expr *i = ex_int(l->k, 0);
     for (int d = 0; d < t->rank; d++) {
         int64_t extent = d < 2 ? div_up(t->dim[d], b[d]) : t->dim[d] + around[d];
+        if (d == 1 && t->layout.whole) extent = div_up(t->layout.whole, b[1]);
         if (d > 0) i = mul_i(l, i, extent);
         i = add_e(l, i, add_i(l, c->outer[d], before[d]));
     }
@@ -262,10 +294,10 @@ static const Expr *keep(Lower *l, Stmt *seq, const Coord *c, const Type *t, cons
 Stmt *lower_finish(Lower *l, const Coord *c, const Expr *value) {
     Stmt *seq = st_seq(l->k);
     l->at = c;
-    for (int32_t m = 0; m < l->n_member; m++) {
+    for (int32_t m = l->head; m < l->n_member; m++) {
         Ref ref = l->member[m];
         const Node *n = graph_node(l->g, ref);
-        if (m > 0 || !value) {
+        if (m > l->head || !value) {
             const Expr *operand[8];
             for (int32_t i = 0; i < n->n_in; i++) operand[i] = operand_value(l, n, n->in[i], c);
             value = lower_rule[n->op](l, ref, operand);
@@ -365,7 +397,7 @@ static void find_stored(Lower *l) {
 
 static void collect_group(Lower *l, Ref root) {
     int32_t group = graph_node(l->g, root)->group;
-    l->n_member = 0;
+    l->n_member = l->head = 0;
     l->member[l->n_member++] = root;
     for (int32_t i = (int32_t)root + 1; group && i < l->g->n_node; i++)
         if (graph_node(l->g, (Ref)i)->group == group) l->member[l->n_member++] = (Ref)i;
@@ -415,6 +447,23 @@ static void lower_chain(Lower *l, const Node *root) {
         if (l->stored[l->member[m]]) lower_zero_pads(l, l->member[m]);
 }
 
+bool lower_in_place(const Lower *l, Ref part, Ref whole, int32_t from) {
+    return l->home[part] == l->home[whole] &&
+           type_is_part(&graph_node(l->g, part)->type, &graph_node(l->g, whole)->type, from);
+}
+
+/* A join or a slice of which nothing is copied: whoever wrote its parts, or what it is a part of, wrote it. */
+static bool comes_written(const Lower *l, Ref r) {
+    const Node *n = graph_node(l->g, r);
+    int32_t from = 0;
+    if (n->op == OP_slice) return lower_in_place(l, r, n->in[0], n->attr.slice.from);
+    for (int32_t i = 0; n->op == OP_concat && i < n->n_in; i++) {
+        if (!lower_in_place(l, n->in[i], r, from)) return false;
+        from += graph_node(l->g, n->in[i])->type.dim[1];
+    }
+    return n->op == OP_concat;
+}
+
 static void lower_groups(Lower *l, const bool *constant, bool once) {
     bool *done = NEW_ARRAY(l->arena, bool, l->g->n_node); /* groups, by their number */
     for (int32_t i = 1; i < l->g->n_node; i++) {
@@ -425,7 +474,7 @@ static void lower_groups(Lower *l, const bool *constant, bool once) {
         if (n->group) done[n->group] = true;
         collect_group(l, (Ref)i);
         for (int32_t m = 0; m < l->n_member; m++)
-            if (l->stored[l->member[m]]) lower_halo(l, l->member[m]);
+            if (l->stored[l->member[m]] && !comes_written(l, l->member[m])) lower_halo(l, l->member[m]);
         if (op_info[n->op].elementwise || n->op == OP_fill) {
             lower_chain(l, n);
         } else {
@@ -449,6 +498,8 @@ void pass_lower(Unit *u, Entry entry) {
     l.uses_inside = NEW_ARRAY(u->arena, int32_t, g->n_node);
     l.stored = NEW_ARRAY(u->arena, bool, g->n_node);
     l.value = NEW_ARRAY(u->arena, const Expr *, g->n_node);
+    l.home = NEW_ARRAY(u->arena, Ref, g->n_node);
+    find_homes(&l);
     find_stored(&l);
     bool *constant = find_constant(&l);
     for (int32_t i = 1; i < g->n_node; i++) {
@@ -458,4 +509,5 @@ void pass_lower(Unit *u, Entry entry) {
     lower_groups(&l, constant, true);
     p->n_once = p->n_step;
     lower_groups(&l, constant, false);
+    for (int32_t i = 0; i < g->n_output; i++) storage_for(&l, g->output[i].ref); /* a slice may have no kernel */
 }

@@ -28,8 +28,10 @@ typedef struct Lower {
     int32_t arg_storage[KERNEL_ARGUMENTS];   /* argument -> storage */
     Ref *member;              /* the group, root first, in topological order */
     int32_t n_member;
+    int32_t head;             /* the member whose value lower_finish is given: the root, but where the root's rule says another */
     int32_t *uses_inside;     /* node -> uses by members of its own group */
     bool *stored;             /* node -> some other kernel or an output needs it */
+    Ref *home;                /* node -> in whose memory it lies: its own, or another node's */
     const Expr **value;       /* member -> its value at the element being finished */
     const Coord *at;          /* that element */
     const Expr *const *logical;   /* its logical indices where operands lie in other blocks, else NULL */
@@ -60,6 +62,8 @@ void lower_end(Lower *l, Stmt *body);
 
 /* The argument of the present kernel that holds the node's tensor. */
 int32_t lower_arg(Lower *l, Ref node);
+/* Is the memory of `part` that of `whole` from channel `from` on, so that what one of them has the other has, too? */
+bool lower_in_place(const Lower *l, Ref part, Ref whole, int32_t from);
 int32_t lower_reg(Lower *l, const char *name, DType dtype, int64_t elements);
 int32_t lower_local(Lower *l, const char *name, int64_t elements);
 

@@ -8,16 +8,24 @@ static bool never_runs(const Nest *nest) {
     return false;
 }
 
-void sum_emit(Lower *l, Sum *s, Ref a, Ref b, const Expr *init) {
+const Expr *sum_value(Lower *l, Sum *s) {
+    s->acc = lower_reg(l, "acc", DT_F32, s->lanes);
+    return ex_load(l->k, s->acc, s->lane);
+}
+
+Stmt *sum_nest(Lower *l, const Sum *s, const Expr *a, const Expr *b, const Expr *init, Stmt *finish) {
     Kernel *k = l->k;
-    int32_t acc = lower_reg(l, "acc", DT_F32, s->lanes);
-    const Expr *sum = ex_load(k, acc, s->lane);
     Stmt *body = st_seq(k);
-    st_append(k, body, st_store(k, acc, s->lane, init ? init : num(l, 0)));
-    const Expr *product = ex3(k, EX_fma, load_at(l, a, &s->a), load_at(l, b, &s->b), sum);
-    if (!never_runs(&s->red)) st_append(k, body, nest_wrap(l, &s->red, st_store(k, acc, s->lane, product)));
-    st_append(k, body, lower_finish(l, &s->result, sum));
-    lower_end(l, nest_wrap(l, &s->out, body));
+    st_append(k, body, st_store(k, s->acc, s->lane, init ? init : num(l, 0)));
+    const Expr *product = ex3(k, EX_fma, a, b, ex_load(k, s->acc, s->lane));
+    if (!never_runs(&s->red)) st_append(k, body, nest_wrap(l, &s->red, st_store(k, s->acc, s->lane, product)));
+    st_append(k, body, finish);
+    return nest_wrap(l, &s->out, body);
+}
+
+void sum_emit(Lower *l, Sum *s, Ref a, Ref b, const Expr *init) {
+    const Expr *x = load_at(l, a, &s->a), *y = load_at(l, b, &s->b), *sum = sum_value(l, s);
+    lower_end(l, sum_nest(l, s, x, y, init, lower_finish(l, &s->result, sum)));
 }
 
 void sum_lane(Lower *l, Sum *s, int64_t lanes) {

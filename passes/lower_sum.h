@@ -11,11 +11,16 @@ typedef struct Sum {    /* being built */
     Coord a, b, result; /* the vector factor or weight, the other factor, the element of the root's result */
     const Expr *lane;   /* index of the accumulator */
     int64_t lanes;
+    int32_t acc;        /* its registers */
 } Sum;
 
 /* The last output loop: one vector of results. */
 void sum_lane(Lower *l, Sum *s, int64_t lanes);
-/* Ends the kernel with acc = init; acc += a * b over the reduction; then the finish. init NULL: zero. */
+/* The accumulator, for the finish. Once, after the loops. */
+const Expr *sum_value(Lower *l, Sum *s);
+/* The loops: acc = init; acc += a * b over the reduction; then the finish. init NULL: zero. */
+Stmt *sum_nest(Lower *l, const Sum *s, const Expr *a, const Expr *b, const Expr *init, Stmt *finish);
+/* Ends the kernel with such loops over elements of two nodes, s->a and s->b, finished at s->result: */
 void sum_emit(Lower *l, Sum *s, Ref a, Ref b, const Expr *init);
 
 #endif

@@ -11,7 +11,7 @@ typedef enum Level { LEVEL_NET, LEVEL_GRAPH, LEVEL_LOOPS } Level;
 
 enum {   /* facts */
     F_CANON = 1, F_SPECIAL = 2, F_GRADS = 4, F_ORDER = 8, F_GROUPS = 16, F_LAYOUT = 32, F_LOOPS = 64, F_TILED = 128,
-    F_VECTOR = 256, F_PARALLEL = 512, F_PLAN = 1024
+    F_VECTOR = 256, F_PARALLEL = 512, F_PLAN = 1024, F_ALGORITHM = 2048
 };
 
 typedef struct Pass {
