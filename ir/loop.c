@@ -13,7 +13,7 @@ const ExprInfo expr_info[EX_COUNT] = {
 };
 
 const char *const loop_mode_name[LOOP_MODE_COUNT] = {"serial", "parallel", "vector", "unroll"};
-const char *const loop_role_name[ROLE_COUNT] = {"none", "task", "lane", "block", "point", "reduce"};
+const char *const loop_role_name[ROLE_COUNT] = {"none", "task", "lane", "block", "point", "reduce", "tap"};
 const char *const buf_class_name[BUF_CLASS_COUNT] = {"arg", "local", "reg"};
 
 /* Kernels, buffers, variables. */

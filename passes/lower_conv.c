@@ -1,16 +1,9 @@
-/* Convolution: forward, backward to data and backward to weights, all sums of products. Three kinds, told by the layout
- * of the weight:
- *   dense      w is OIhw{v}i{v}o: a vector of output channels times one input value
- *   depthwise  w is Ohw{v}o with one input channel a group: vector times vector
- *   plain      groups that do not fill whole blocks: scalar loops, right but slow */
-#include "lower_sum.h"
+/* Convolution: forward, backward to data and backward to weights, all sums of products. Two kinds:
+ *   dense     w is OIhw{v}i{v}o: a vector of output channels times one input value; groups fill whole blocks
+ *   grouped   w is Ohw{v}o: lower_grouped.c */
+#include "lower_conv.h"
 
-typedef enum ConvKind { CONV_DENSE, CONV_DEPTHWISE, CONV_PLAIN } ConvKind;
-
-static ConvKind conv_kind(const Type *w, const ConvAttr *a) {
-    if (w->layout.b0 == 1) return CONV_PLAIN;
-    return a->groups > 1 && w->dim[1] == 1 && w->layout.b1 == 1 ? CONV_DEPTHWISE : CONV_DENSE;
-}
+static bool is_dense(const Type *w, const ConvAttr *a) { return a->groups == 1 || w->layout.b1 > 1; }
 
 static const Type *type_of(Lower *l, Ref r) { return &graph_node(l->g, r)->type; }
 
@@ -21,21 +14,21 @@ static const Expr *in_group(Lower *l, const Expr *g, int64_t blocks, const Expr 
 
 /* ---- forward -------------------------------------------------------------------------------------------------- */
 
-static const Expr *window(Lower *l, const Expr *out, int32_t stride, const Expr *k, int32_t dilation, int32_t pad) {
+const Expr *conv_read(Lower *l, const Expr *out, int32_t stride, const Expr *k, int32_t dilation, int32_t pad) {
     return add_i(l, add_e(l, mul_i(l, out, stride), mul_i(l, k, dilation)), -pad);
 }
 
-static void conv_window(Lower *l, Sum *s, Coord *x, Coord *w, const ConvAttr *a, const Expr *oh, const Expr *ow) {
-    const Expr *kh = nest_loop(l, &s->red, "kh", a->kernel[0], ROLE_REDUCE);
-    const Expr *kw = nest_loop(l, &s->red, "kw", a->kernel[1], ROLE_REDUCE);
-    x->outer[2] = window(l, oh, a->stride[0], kh, a->dilation[0], a->pad[0]);
-    x->outer[3] = window(l, ow, a->stride[1], kw, a->dilation[1], a->pad[2]);
+void conv_window(Lower *l, Sum *s, Coord *x, Coord *w, const ConvAttr *a, const Expr *oh, const Expr *ow,
+                 LoopRole role) {
+    const Expr *kh = nest_loop(l, &s->red, "kh", a->kernel[0], role);
+    const Expr *kw = nest_loop(l, &s->red, "kw", a->kernel[1], role);
+    x->outer[2] = conv_read(l, oh, a->stride[0], kh, a->dilation[0], a->pad[0]);
+    x->outer[3] = conv_read(l, ow, a->stride[1], kw, a->dilation[1], a->pad[2]);
     w->outer[2] = kh;
     w->outer[3] = kw;
 }
 
-static void conv_dense(Lower *l, Ref node, const ConvAttr *a) {
-    const Node *n = graph_node(l->g, node);
+static void conv_dense(Lower *l, const Node *n, const ConvAttr *a) {
     const Type *x = type_of(l, n->in[0]), *w = type_of(l, n->in[1]);
     int64_t ob_group = div_up(w->dim[0] / a->groups, w->layout.b0), ib_group = div_up(w->dim[1], w->layout.b1);
     Sum s = {0};
@@ -48,77 +41,26 @@ static void conv_dense(Lower *l, Ref node, const ConvAttr *a) {
     const Expr *ib = nest_loop(l, &s.red, "ib", ib_group, ROLE_REDUCE);
     s.a = (Coord){{ob, ib}, {s.lane}};
     s.b = (Coord){{pic, in_group(l, g, ib_group, ib)}, {0}};
-    conv_window(l, &s, &s.b, &s.a, a, oh, ow);
+    conv_window(l, &s, &s.b, &s.a, a, oh, ow, ROLE_REDUCE);
     s.a.lane[1] = s.b.lane[1] = nest_loop(l, &s.red, "i", x->layout.b1, ROLE_REDUCE);
     s.result = (Coord){{pic, ob, oh, ow}, {ex_int(l->k, 0), s.lane}};
     sum_emit(l, &s, n->in[1], n->in[0], NULL);
 }
 
-static void conv_depthwise(Lower *l, Ref node, const ConvAttr *a) {
-    const Node *n = graph_node(l->g, node);
-    const Type *w = type_of(l, n->in[1]);
-    Sum s = {0};
-    const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_TASK);
-    const Expr *cb = nest_loop(l, &s.out, "cb", div_up(w->dim[0], w->layout.b0), ROLE_TASK);
-    const Expr *oh = nest_loop(l, &s.out, "oh", n->type.dim[2], ROLE_TASK);
-    const Expr *ow = nest_loop(l, &s.out, "ow", n->type.dim[3], ROLE_POINT);
-    sum_lane(l, &s, w->layout.b0);
-    s.a = (Coord){{cb, ex_int(l->k, 0)}, {s.lane}};
-    s.b = (Coord){{pic, cb}, {ex_int(l->k, 0), s.lane}};
-    conv_window(l, &s, &s.b, &s.a, a, oh, ow);
-    s.result = (Coord){{pic, cb, oh, ow}, {ex_int(l->k, 0), s.lane}};
-    sum_emit(l, &s, n->in[1], n->in[0], NULL);
-}
-
-static void zero_group_pads(Lower *l) {
-    for (int32_t m = 0; m < l->n_member; m++)
-        if (l->stored[l->member[m]]) lower_zero_pads(l, l->member[m]);
-}
-
-static void conv_plain(Lower *l, Ref node, const ConvAttr *a) {
-    const Node *n = graph_node(l->g, node);
-    const Type *x = type_of(l, n->in[0]), *w = type_of(l, n->in[1]);
-    int64_t oc_group = w->dim[0] / a->groups;
-    Sum s = {.lanes = 1, .lane = ex_int(l->k, 0)};
-    const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_TASK);
-    const Expr *g = nest_loop(l, &s.out, "g", a->groups, ROLE_TASK);
-    const Expr *oc = in_group(l, g, oc_group, nest_loop(l, &s.out, "oc", oc_group, ROLE_TASK));
-    const Expr *oh = nest_loop(l, &s.out, "oh", n->type.dim[2], ROLE_NONE);
-    const Expr *ow = nest_loop(l, &s.out, "ow", n->type.dim[3], ROLE_NONE);
-    const Expr *ic = nest_loop(l, &s.red, "ic", w->dim[1], ROLE_REDUCE);
-    s.a = (Coord){{oc, ic}, {0}};
-    Coord at = {{0}, {0}};
-    conv_window(l, &s, &at, &s.a, a, oh, ow);
-    const Expr *xi[MAX_RANK] = {pic, in_group(l, g, w->dim[1], ic), at.outer[2], at.outer[3]};
-    const Expr *yi[MAX_RANK] = {pic, oc, oh, ow};
-    s.b = coord_logical(l, x, xi);
-    s.result = coord_logical(l, &n->type, yi);
-    sum_emit(l, &s, n->in[1], n->in[0], NULL);
-    zero_group_pads(l);
-}
-
 const Expr *lower_conv(Lower *l, Ref node, const Expr *const *operand) {
-    static void (*const kind[])(Lower *, Ref, const ConvAttr *) = {conv_dense, conv_depthwise, conv_plain};
     (void)operand;
     const Node *n = graph_node(l->g, node);
     lower_begin(l);
-    kind[conv_kind(type_of(l, n->in[1]), &n->attr.conv)](l, node, &n->attr.conv);
+    (is_dense(type_of(l, n->in[1]), &n->attr.conv) ? conv_dense : conv_grouped)(l, n, &n->attr.conv);
     return NULL;
 }
 
 /* ---- backward to data ----------------------------------------------------------------------------------------- */
 
-/* dx[i*s + phase] needs the window taps k with (i*s + phase + pad - k*d) divisible by s; these are k = first + t*step
- * for t < count, and the output row of tap t is i + base - t*back. One phase is thus a dense stride-1 sum, no tap is
- * wasted. */
-typedef struct Phase {
-    int32_t phase, first, step, count, base, back;
-} Phase;
-
 static Phase phase_of(int32_t phase, int32_t stride, int32_t pad, int32_t kernel, int32_t dilation) {
-    Phase p = {.phase = phase, .step = 1};
+    Phase p = {.phase = phase};
     int32_t found[2], n = 0;
-    for (int32_t k = 0; k < kernel; k++)
+    for (int32_t k = kernel - 1; k >= 0; k--)
         if ((phase + pad - k * dilation) % stride == 0) {
             if (n < 2) found[n] = k;
             n++;
@@ -127,107 +69,67 @@ static Phase phase_of(int32_t phase, int32_t stride, int32_t pad, int32_t kernel
     if (n > 0) p.first = found[0];
     if (n > 1) p.step = found[1] - found[0];
     p.base = (phase + pad - p.first * dilation) / stride;
-    p.back = p.step * dilation / stride;
+    p.on = -p.step * dilation / stride;
     return p;
 }
 
 static const Expr *phase_row(Lower *l, const Phase *p, const Expr *i, const Expr *t) {
-    return add_i(l, ex2(l->k, EX_sub, i, mul_i(l, t, p->back)), p->base);
+    return add_i(l, add_e(l, i, mul_i(l, t, p->on)), p->base);
 }
 
 static const Expr *phase_tap(Lower *l, const Phase *p, const Expr *t) {
     return add_i(l, mul_i(l, t, p->step), p->first);
 }
 
-static int64_t phase_extent(const Phase *p, int32_t size, int32_t stride) { return div_up(size - p->phase, stride); }
+int64_t phase_extent(const Phase *p, int32_t size, int32_t stride) { return div_up(size - p->phase, stride); }
 
-/* Row and column loops of one phase: sets the pixel of the result and of dy, and the tap of w. */
-static void phase_loops(Lower *l, Sum *s, Coord *dy, Coord *w, const ConvAttr *a, const Phase *ph, const Phase *pw,
-                        const Expr *i, const Expr *j) {
-    const Expr *t = nest_loop(l, &s->red, "th", ph->count, ROLE_REDUCE);
-    const Expr *v = nest_loop(l, &s->red, "tw", pw->count, ROLE_REDUCE);
-    dy->outer[2] = phase_row(l, ph, i, t);
-    dy->outer[3] = phase_row(l, pw, j, v);
-    w->outer[2] = phase_tap(l, ph, t);
-    w->outer[3] = phase_tap(l, pw, v);
-    s->result.outer[2] = add_i(l, mul_i(l, i, a->stride[0]), ph->phase);
-    s->result.outer[3] = add_i(l, mul_i(l, j, a->stride[1]), pw->phase);
+void phase_loops(Lower *l, Sum *s, Coord *dy, Coord *w, const ConvAttr *a, const Phase phase[2], const Expr *i,
+                 const Expr *j, LoopRole role) {
+    const Expr *t = nest_loop(l, &s->red, "th", phase[0].count, role);
+    const Expr *v = nest_loop(l, &s->red, "tw", phase[1].count, role);
+    dy->outer[2] = phase_row(l, &phase[0], i, t);
+    dy->outer[3] = phase_row(l, &phase[1], j, v);
+    w->outer[2] = phase_tap(l, &phase[0], t);
+    w->outer[3] = phase_tap(l, &phase[1], v);
+    s->result.outer[2] = add_i(l, mul_i(l, i, a->stride[0]), phase[0].phase);
+    s->result.outer[3] = add_i(l, mul_i(l, j, a->stride[1]), phase[1].phase);
 }
 
-static void dgrad_dense(Lower *l, const Node *n, const ConvAttr *a, const Phase *ph, const Phase *pw) {
+static void dgrad_dense(Lower *l, const Node *n, const ConvAttr *a, const Phase phase[2]) {
     const Type *w = type_of(l, n->in[1]); /* swapped: [C, O/g, KH, KW] */
     int64_t cb_group = div_up(w->dim[0] / a->groups, w->layout.b0), ob_group = div_up(w->dim[1], w->layout.b1);
     Sum s = {0};
     const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_TASK);
     const Expr *g = nest_loop(l, &s.out, "g", a->groups, ROLE_TASK);
     const Expr *cb = in_group(l, g, cb_group, nest_loop(l, &s.out, "cb", cb_group, ROLE_BLOCK));
-    const Expr *i = nest_loop(l, &s.out, "h", phase_extent(ph, n->type.dim[2], a->stride[0]), ROLE_POINT);
-    const Expr *j = nest_loop(l, &s.out, "w", phase_extent(pw, n->type.dim[3], a->stride[1]), ROLE_POINT);
+    const Expr *i = nest_loop(l, &s.out, "h", phase_extent(&phase[0], n->type.dim[2], a->stride[0]), ROLE_POINT);
+    const Expr *j = nest_loop(l, &s.out, "w", phase_extent(&phase[1], n->type.dim[3], a->stride[1]), ROLE_POINT);
     sum_lane(l, &s, w->layout.b0);
     const Expr *ob = nest_loop(l, &s.red, "ob", ob_group, ROLE_REDUCE);
     s.a = (Coord){{cb, ob}, {s.lane}};
     s.b = (Coord){{pic, in_group(l, g, ob_group, ob)}, {0}};
     s.result = (Coord){{pic, cb}, {ex_int(l->k, 0), s.lane}};
-    phase_loops(l, &s, &s.b, &s.a, a, ph, pw, i, j);
+    phase_loops(l, &s, &s.b, &s.a, a, phase, i, j, ROLE_REDUCE);
     s.a.lane[1] = s.b.lane[1] = nest_loop(l, &s.red, "i", w->layout.b1, ROLE_REDUCE);
     sum_emit(l, &s, n->in[1], n->in[0], NULL);
 }
 
-static void dgrad_depthwise(Lower *l, const Node *n, const ConvAttr *a, const Phase *ph, const Phase *pw) {
-    const Type *w = type_of(l, n->in[1]);
-    Sum s = {0};
-    const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_TASK);
-    const Expr *cb = nest_loop(l, &s.out, "cb", div_up(w->dim[0], w->layout.b0), ROLE_TASK);
-    const Expr *i = nest_loop(l, &s.out, "h", phase_extent(ph, n->type.dim[2], a->stride[0]), ROLE_TASK);
-    const Expr *j = nest_loop(l, &s.out, "w", phase_extent(pw, n->type.dim[3], a->stride[1]), ROLE_POINT);
-    sum_lane(l, &s, w->layout.b0);
-    s.a = (Coord){{cb, ex_int(l->k, 0)}, {s.lane}};
-    s.b = (Coord){{pic, cb}, {ex_int(l->k, 0), s.lane}};
-    s.result = s.b;
-    phase_loops(l, &s, &s.b, &s.a, a, ph, pw, i, j);
-    sum_emit(l, &s, n->in[1], n->in[0], NULL);
-}
-
-static void dgrad_plain(Lower *l, const Node *n, const ConvAttr *a, const Phase *ph, const Phase *pw) {
-    const Type *w = type_of(l, n->in[1]), *dy = type_of(l, n->in[0]);
-    int64_t c_group = w->dim[0] / a->groups;
-    Sum s = {.lanes = 1, .lane = ex_int(l->k, 0)};
-    const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_TASK);
-    const Expr *g = nest_loop(l, &s.out, "g", a->groups, ROLE_TASK);
-    const Expr *c = in_group(l, g, c_group, nest_loop(l, &s.out, "c", c_group, ROLE_TASK));
-    const Expr *i = nest_loop(l, &s.out, "h", phase_extent(ph, n->type.dim[2], a->stride[0]), ROLE_NONE);
-    const Expr *j = nest_loop(l, &s.out, "w", phase_extent(pw, n->type.dim[3], a->stride[1]), ROLE_NONE);
-    const Expr *oc = nest_loop(l, &s.red, "oc", w->dim[1], ROLE_REDUCE);
-    Coord at = {{0}, {0}};
-    s.a = (Coord){{c, oc}, {0}};
-    phase_loops(l, &s, &at, &s.a, a, ph, pw, i, j);
-    const Expr *dyi[MAX_RANK] = {pic, in_group(l, g, w->dim[1], oc), at.outer[2], at.outer[3]};
-    const Expr *dxi[MAX_RANK] = {pic, c, s.result.outer[2], s.result.outer[3]};
-    s.b = coord_logical(l, dy, dyi);
-    s.result = coord_logical(l, &n->type, dxi);
-    sum_emit(l, &s, n->in[1], n->in[0], NULL);
-}
-
 const Expr *lower_conv_dgrad(Lower *l, Ref node, const Expr *const *operand) {
-    static void (*const kind[])(Lower *, const Node *, const ConvAttr *, const Phase *,
-                                const Phase *) = {dgrad_dense, dgrad_depthwise, dgrad_plain};
     (void)operand;
     const Node *n = graph_node(l->g, node);
     const ConvAttr *a = &n->attr.conv;
     const Type *w = type_of(l, n->in[1]);
-    ConvKind k = conv_kind(w, a);
-    for (int32_t ph = 0; ph < a->stride[0] && ph < n->type.dim[2]; ph++) {
-        for (int32_t pw = 0; pw < a->stride[1] && pw < n->type.dim[3]; pw++) {
-            Phase h = phase_of(ph, a->stride[0], a->pad[0], a->kernel[0], a->dilation[0]);
-            Phase v = phase_of(pw, a->stride[1], a->pad[2], a->kernel[1], a->dilation[1]);
+    for (int32_t h = 0; h < a->stride[0] && h < n->type.dim[2]; h++) {
+        for (int32_t v = 0; v < a->stride[1] && v < n->type.dim[3]; v++) {
+            Phase phase[2] = {phase_of(h, a->stride[0], a->pad[0], a->kernel[0], a->dilation[0]),
+                              phase_of(v, a->stride[1], a->pad[2], a->kernel[1], a->dilation[1])};
             lower_begin(l);
-            kind[k](l, n, a, &h, &v);
-            l->p->step[l->p->n_step - 1].macs = (int64_t)w->dim[0] * w->dim[1] * h.count * v.count *
-                                                phase_extent(&h, n->type.dim[2], a->stride[0]) *
-                                                phase_extent(&v, n->type.dim[3], a->stride[1]);
+            (is_dense(w, a) ? dgrad_dense : dgrad_grouped)(l, n, a, phase);
+            l->p->step[l->p->n_step - 1].macs = (int64_t)w->dim[0] * w->dim[1] * phase[0].count * phase[1].count *
+                                                phase_extent(&phase[0], n->type.dim[2], a->stride[0]) *
+                                                phase_extent(&phase[1], n->type.dim[3], a->stride[1]);
         }
     }
-    if (k == CONV_PLAIN) zero_group_pads(l);
     return NULL;
 }
 
@@ -242,8 +144,7 @@ static int32_t band_rows(int32_t height, int32_t width) {
     return best;
 }
 
-/* Loops over the output pixels: bands outside, rows and columns of a band as reduction. Gives row and column. */
-static void band_loops(Lower *l, Sum *s, const Type *dy, const Expr **row, const Expr **column) {
+void band_loops(Lower *l, Sum *s, const Type *dy, const Expr **row, const Expr **column) {
     int32_t rows = band_rows(dy->dim[2], dy->dim[3]);
     const Expr *band = nest_loop(l, &s->out, "band", dy->dim[2] / rows, ROLE_NONE);
     const Expr *r = nest_loop(l, &s->red, "r", rows, ROLE_REDUCE);
@@ -266,61 +167,20 @@ static void wgrad_dense(Lower *l, const Node *n, const ConvAttr *a) {
     const Expr *ii = nest_loop(l, &s.out, "i", w->layout.b1, ROLE_POINT);
     sum_lane(l, &s, w->layout.b0);
     s.a = (Coord){{pic, ob, row, column}, {ex_int(l->k, 0), s.lane}};
-    s.b = (Coord){{pic, in_group(l, g, ib_group, ib), window(l, row, a->stride[0], kh, a->dilation[0], a->pad[0]),
-                   window(l, column, a->stride[1], kw, a->dilation[1], a->pad[2])},
+    s.b = (Coord){{pic, in_group(l, g, ib_group, ib), conv_read(l, row, a->stride[0], kh, a->dilation[0], a->pad[0]),
+                   conv_read(l, column, a->stride[1], kw, a->dilation[1], a->pad[2])},
                   {ex_int(l->k, 0), ii}};
     s.result = (Coord){{ob, ib, kh, kw}, {s.lane, ii}};
     sum_emit(l, &s, n->in[0], n->in[1], load_at(l, l->member[0], &s.result));
 }
 
-static void wgrad_depthwise(Lower *l, const Node *n, const ConvAttr *a) {
-    const Type *dy = type_of(l, n->in[0]), *w = &n->type;
-    Sum s = {0};
-    const Expr *row, *column;
-    const Expr *cb = nest_loop(l, &s.out, "cb", div_up(w->dim[0], w->layout.b0), ROLE_TASK);
-    const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_NONE);
-    band_loops(l, &s, dy, &row, &column);
-    const Expr *kh = nest_loop(l, &s.out, "kh", a->kernel[0], ROLE_POINT);
-    const Expr *kw = nest_loop(l, &s.out, "kw", a->kernel[1], ROLE_POINT);
-    sum_lane(l, &s, w->layout.b0);
-    s.a = (Coord){{pic, cb, row, column}, {ex_int(l->k, 0), s.lane}};
-    s.b = (Coord){{pic, cb, window(l, row, a->stride[0], kh, a->dilation[0], a->pad[0]),
-                   window(l, column, a->stride[1], kw, a->dilation[1], a->pad[2])},
-                  {ex_int(l->k, 0), s.lane}};
-    s.result = (Coord){{cb, ex_int(l->k, 0), kh, kw}, {s.lane}};
-    sum_emit(l, &s, n->in[0], n->in[1], load_at(l, l->member[0], &s.result));
-}
-
-static void wgrad_plain(Lower *l, const Node *n, const ConvAttr *a) {
-    const Type *dy = type_of(l, n->in[0]), *x = type_of(l, n->in[1]), *w = &n->type;
-    int64_t oc_group = w->dim[0] / a->groups;
-    Sum s = {.lanes = 1, .lane = ex_int(l->k, 0)};
-    const Expr *row, *column;
-    const Expr *g = nest_loop(l, &s.out, "g", a->groups, ROLE_TASK);
-    const Expr *oc = in_group(l, g, oc_group, nest_loop(l, &s.out, "oc", oc_group, ROLE_TASK));
-    const Expr *ic = nest_loop(l, &s.out, "ic", w->dim[1], ROLE_TASK);
-    const Expr *kh = nest_loop(l, &s.out, "kh", a->kernel[0], ROLE_NONE);
-    const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_NONE);
-    band_loops(l, &s, dy, &row, &column);
-    const Expr *kw = nest_loop(l, &s.out, "kw", a->kernel[1], ROLE_NONE);
-    const Expr *dyi[MAX_RANK] = {pic, oc, row, column};
-    const Expr *xi[MAX_RANK] = {pic, in_group(l, g, w->dim[1], ic),
-                                window(l, row, a->stride[0], kh, a->dilation[0], a->pad[0]),
-                                window(l, column, a->stride[1], kw, a->dilation[1], a->pad[2])};
-    s.a = coord_logical(l, dy, dyi);
-    s.b = coord_logical(l, x, xi);
-    s.result = (Coord){{oc, ic, kh, kw}, {0}};
-    sum_emit(l, &s, n->in[0], n->in[1], load_at(l, l->member[0], &s.result));
-}
-
 const Expr *lower_conv_wgrad(Lower *l, Ref node, const Expr *const *operand) {
-    static void (*const kind[])(Lower *, const Node *, const ConvAttr *) = {wgrad_dense, wgrad_depthwise, wgrad_plain};
     (void)operand;
     const Node *n = graph_node(l->g, node);
     lower_zero(l, node);
     l->p->step[l->p->n_step - 1].macs = 0;
     lower_begin(l);
-    kind[conv_kind(&n->type, &n->attr.conv)](l, n, &n->attr.conv);
+    (is_dense(&n->type, &n->attr.conv) ? wgrad_dense : wgrad_grouped)(l, n, &n->attr.conv);
     return NULL;
 }
 

@@ -10,7 +10,7 @@
  *   unroll  tile loops and short inner reductions are expanded, so that all indices of acc are constants
  * These three make every register-tiled kernel: convolutions, fully connected layers, their gradients, depthwise ones. */
 #include "pass.h"
-#include "tile_model.h"
+#include "tile_window.h"
 
 /* Bodies of at most UNROLL_WORK vector operations, but no further loop around UNROLL_ENOUGH: the next loop out moves
  * the picture by a pixel, LLVM would keep what both positions read in registers, and spill. */
@@ -65,6 +65,7 @@ static bool extent_of(const Stmt *loop, int64_t *extent) {
 
 static void choose_factors(Tiler *t, const Machine *m) {
     TileProblem p = {.blocks = 1, .points = {1, 1}, .registers = m->vector_registers};
+    WindowProblem w = {.window = {{1, 1, 1}, {1, 1, 1}}, .registers = m->vector_registers};
     int32_t block = -1, point[2] = {-1, -1}, n_point = 0;
     for (int32_t i = t->n_path - 1; i >= 0; i--) {
         int64_t extent = TILE_UNKNOWN;
@@ -77,7 +78,11 @@ static void choose_factors(Tiler *t, const Machine *m) {
             p.points[n_point++] = extent;
         }
     }
-    Tile best = tile_choose(&p);
+    int32_t var[2];
+    for (int32_t i = 0; i < n_point; i++) var[i] = t->path[point[i]]->u.loop.var;
+    for (int32_t i = 0; i < 2; i++) w.points[i] = p.points[i];
+    bool slides = window_find(t->sum, var, n_point, w.window);
+    Tile best = slides ? tile_window(&w) : tile_choose(&p);
     if (block >= 0) t->factor[block] = best.blocks;
     for (int32_t i = 0; i < n_point; i++) t->factor[point[i]] = best.points[i];
 }
@@ -111,7 +116,9 @@ static void note_stmt(Tiler *t, const Stmt *s, int32_t unit) {
 
 /* Tile loops sink into loops that every iteration runs alike; a loop over lanes or a window's bound by the tile stays
  * whole. */
-static bool sinks_into(const Stmt *s) { return s->kind == ST_FOR && s->u.loop.role == ROLE_REDUCE; }
+static bool sinks_into(const Stmt *s) {
+    return s->kind == ST_FOR && (s->u.loop.role == ROLE_REDUCE || s->u.loop.role == ROLE_TAP);
+}
 
 /* The parts of a sequence: each statement before the last reduction loop by itself, all after it together. */
 static int32_t parts(const Stmt *seq) {
@@ -202,9 +209,11 @@ static Stmt *wrap_inner(Tiler *t, const Stmt *part) {
 }
 
 static Stmt *sink(Tiler *t, const Stmt *s) {
-    if (sinks_into(s))
-        return st_for(t->k, s->u.loop.var, s->u.loop.lo, s->u.loop.hi, s->u.loop.mode, s->u.loop.role,
-                      sink(t, s->u.loop.body));
+    if (sinks_into(s)) {
+        Stmt *loop = st_for(t->k, s->u.loop.var, s->u.loop.lo, s->u.loop.hi, s->u.loop.mode, s->u.loop.role,
+                            sink(t, s->u.loop.body));
+        return s->u.loop.role == ROLE_TAP ? window_slide(t->k, loop) : loop;
+    }
     int32_t n = s->kind == ST_SEQ ? parts(s) : 0;
     if (!n) return wrap_inner(t, s);
     Stmt *seq = st_seq(t->k), *rest = st_seq(t->k);

@@ -32,6 +32,58 @@ static double cost(const TileProblem *p, const Tile *t) {
     return c * blocks * (t->points[1] > 1 ? 1 : (double)p->points[1]);
 }
 
+/* ---- windows -------------------------------------------------------------------------------------------------- */
+
+/* How many different places `points` neighbours read. */
+static int64_t reach(const Window *w, int64_t points) {
+    int64_t span = (points - 1) * w->stride + (w->taps - 1) * w->dilation + 1;
+    return span < points * w->taps ? span : points * w->taps;
+}
+
+/* One tile of c columns and r rows, with what it stores. */
+static double window_cycles(const WindowProblem *p, int64_t c, int64_t r) {
+    int64_t kw = p->window[0].taps, kh = p->window[1].taps, columns = reach(&p->window[0], c);
+    int64_t loads = r > 1 ? reach(&p->window[1], r) * columns + kh * kw : kh * (columns + kw);
+    double fma = (double)((c * r > 8 ? c * r : 8) * kh * kw) / 2, load = (double)loads / 2;
+    return (fma > load ? fma : load) + 0.24 * load + 0.5 * (double)(c * r) + 2;
+}
+
+static bool window_fits(const WindowProblem *p, int64_t c, int64_t r) {
+    return c * r + p->window[0].taps * (r > 1 ? p->window[1].taps : 1) + 2 < p->registers;
+}
+
+/* The whole plane: full tiles, smaller ones at the right and at the bottom. */
+static double window_cost(const WindowProblem *p, int64_t c, int64_t r) {
+    const int64_t size[2] = {c, r};
+    double sum = 0;
+    for (int i = 0; i < 4; i++) {
+        int64_t n = 1, at[2];
+        for (int d = 0; d < 2; d++) {
+            int64_t extent = p->points[d], rest = extent == TILE_UNKNOWN ? 0 : extent % size[d];
+            bool full = !(i >> d & 1);
+            at[d] = full ? size[d] : rest;
+            n *= full ? extent / size[d] : rest > 0;
+        }
+        if (n) sum += (double)n * window_cycles(p, at[0], at[1]) * (i ? 1.02 : 1);
+    }
+    return sum;
+}
+
+Tile tile_window(const WindowProblem *p) {
+    Tile best = {1, {1, 1}};
+    double least = window_cost(p, 1, 1);
+    for (int64_t r = 1; r <= p->points[1] && r <= p->registers; r++)
+        for (int64_t c = 1; c <= p->points[0] && window_fits(p, c, r); c++) {
+            double cost = window_cost(p, c, r);
+            if (cost >= least * 0.999) continue;
+            best = (Tile){1, {(int32_t)c, (int32_t)r}};
+            least = cost;
+        }
+    return best;
+}
+
+/* ---- the choice ----------------------------------------------------------------------------------------------- */
+
 static int32_t at_most(int64_t a, int32_t b) { return a < b ? (int32_t)a : b; }
 
 Tile tile_choose(const TileProblem *p) {

@@ -21,6 +21,21 @@ typedef struct Tile {
  * second point loop is tiled only where the first fits whole. */
 Tile tile_choose(const TileProblem *p);
 
+/* Point i reads at stride * i + dilation * tap, for each of its taps; 1 tap: points have nothing in common. */
+typedef struct Window {
+    int64_t taps, stride, dilation;
+} Window;
+
+typedef struct WindowProblem {
+    int64_t points[2];     /* as above */
+    Window window[2];
+    int32_t registers;
+} WindowProblem;
+
+/* The same for a sliding window of vectors, with one block. The columns slide: what neighbours read is loaded once, one
+ * window row's weights stay in registers. With several rows all slide and all weights stay in registers. */
+Tile tile_window(const WindowProblem *p);
+
 /* Estimated cycles per reduction step for one b x p tile, two FMA and two load ports. */
 double tile_cycles(int64_t b, int64_t p);
 

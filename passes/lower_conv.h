@@ -1,0 +1,33 @@
+/* Between the files of convolutions: windows, phases and bands. */
+#ifndef CNNC_PASSES_LOWER_CONV_H
+#define CNNC_PASSES_LOWER_CONV_H
+
+#include "lower_sum.h"
+
+/* Row or column of x that a tap of the window sees: out * stride + k * dilation - pad. */
+const Expr *conv_read(Lower *l, const Expr *out, int32_t stride, const Expr *k, int32_t dilation, int32_t pad);
+
+/* Reduction loops over the window, all of one role: sets rows and columns of x, and the taps of w. */
+void conv_window(Lower *l, Sum *s, Coord *x, Coord *w, const ConvAttr *a, const Expr *oh, const Expr *ow, LoopRole role);
+
+/* dx[i*s + phase] needs the window taps k with (i*s + phase + pad - k*d) divisible by s; these are k = first + t*step
+ * for t < count, and the output row of tap t is i + base + t*on. One phase is thus a dense stride-1 sum, no tap is
+ * wasted. Taps run from the last to the first, so that rows ascend. */
+typedef struct Phase {
+    int32_t phase, first, step, count, base, on;
+} Phase;
+
+int64_t phase_extent(const Phase *p, int32_t size, int32_t stride);
+/* Reduction loops over the taps of one phase: sets the pixel of the result and of dy, and the tap of w. */
+void phase_loops(Lower *l, Sum *s, Coord *dy, Coord *w, const ConvAttr *a, const Phase phase[2], const Expr *i,
+                 const Expr *j, LoopRole role);
+
+/* Loops over the output pixels: bands outside, rows and columns of a band as reduction. Gives row and column. */
+void band_loops(Lower *l, Sum *s, const Type *dy, const Expr **row, const Expr **column);
+
+/* Groups that do not fill whole blocks: lower_grouped.c. n is the convolution or gradient, all in one kernel. */
+void conv_grouped(Lower *l, const Node *n, const ConvAttr *a);
+void dgrad_grouped(Lower *l, const Node *n, const ConvAttr *a, const Phase phase[2]);
+void wgrad_grouped(Lower *l, const Node *n, const ConvAttr *a);
+
+#endif
