@@ -67,8 +67,43 @@ static LLVMValueRef load_vector(Gen *g, int32_t buf, const Lin *at) {
     return widen(g, buf, load_typed(g, buf, address_of(g, buf, at), type));
 }
 
-/* One scalar load per lane. */
+/* Where each lane is. True if all are in one block, of a power of two of elements, which lies in the buffer as a whole:
+ * from *first on. */
+static bool lanes_in_block(Gen *g, const Expr *e, Lin *first, int64_t *size, int64_t *place) {
+    int64_t min = INT64_MAX, max = INT64_MIN, unit = g->k->buf[e->buf].elements;
+    for (int32_t lane = 0; lane < g->lanes; lane++) {
+        Lin at;
+        g->lane_at = lane;
+        lin_of(g, e->a[0], &at);
+        g->lane_at = -1;
+        place[lane] = at.constant;
+        min = at.constant < min ? at.constant : min;
+        max = at.constant > max ? at.constant : max;
+        at.constant = 0;
+        if (lane == 0) *first = at;
+        else if (!lin_equal(first, &at)) return false;
+    }
+    for (int32_t i = 0; i < first->n; i++) unit |= first->coef[i];
+    *size = 1;
+    while (*size < LANES_MAX && *size < 2 * g->lanes && (min & -*size) != (max & -*size)) *size *= 2;
+    first->constant = min & -*size;
+    return (min & -*size) == (max & -*size) && (unit & (*size - 1)) == 0;
+}
+
+/* One load and a permutation. */
+static LLVMValueRef permuted(Gen *g, const Expr *e, const Lin *first, int64_t size, const int64_t *place) {
+    LLVMTypeRef type = LLVMVectorType(llvm_dtype(g->m, g->k->buf[e->buf].dtype), (unsigned)size);
+    LLVMValueRef lane[LANES_MAX], block = load_typed(g, e->buf, address_of(g, e->buf, first), type);
+    for (int32_t i = 0; i < g->lanes; i++) lane[i] = llvm_whole(g->m->i32, place[i] - first->constant);
+    LLVMValueRef order = LLVMConstVector(lane, (unsigned)g->lanes);
+    return widen(g, e->buf, LLVMBuildShuffleVector(g->b, block, LLVMGetPoison(type), order, ""));
+}
+
+/* Lanes from anywhere: one scalar load per lane, if they do not lie together. */
 static LLVMValueRef gather(Gen *g, const Expr *e) {
+    Lin first;
+    int64_t size, place[LANES_MAX];
+    if (lanes_in_block(g, e, &first, &size, place)) return permuted(g, e, &first, size, place);
     LLVMTypeRef element = e->type == ET_FLOAT ? g->m->f32 : g->m->i32;
     LLVMValueRef all = LLVMGetPoison(LLVMVectorType(element, (unsigned)g->lanes));
     for (int32_t lane = 0; lane < g->lanes; lane++) {

@@ -105,8 +105,8 @@ static void gen_store(Gen *g, const Stmt *s) {
 static bool holds_unrolled_sum(const Stmt *s) {
     if (s->kind == ST_STORE) return false;
     if (s->kind == ST_GUARD) return holds_unrolled_sum(s->u.guard.body);
-    if (s->kind == ST_FOR)
-        return (s->u.loop.mode == LOOP_UNROLL && s->u.loop.role == ROLE_REDUCE) || holds_unrolled_sum(s->u.loop.body);
+    bool sum = s->kind == ST_FOR && (s->u.loop.role == ROLE_REDUCE || s->u.loop.role == ROLE_TAP);
+    if (s->kind == ST_FOR) return (sum && s->u.loop.mode == LOOP_UNROLL) || holds_unrolled_sum(s->u.loop.body);
     for (int32_t i = 0; i < s->u.seq.n; i++)
         if (holds_unrolled_sum(s->u.seq.item[i])) return true;
     return false;

@@ -18,14 +18,10 @@ const Expr *conv_read(Lower *l, const Expr *out, int32_t stride, const Expr *k, 
     return add_i(l, add_e(l, mul_i(l, out, stride), mul_i(l, k, dilation)), -pad);
 }
 
-void conv_window(Lower *l, Sum *s, Coord *x, Coord *w, const ConvAttr *a, const Expr *oh, const Expr *ow,
-                 LoopRole role) {
-    const Expr *kh = nest_loop(l, &s->red, "kh", a->kernel[0], role);
-    const Expr *kw = nest_loop(l, &s->red, "kw", a->kernel[1], role);
-    x->outer[2] = conv_read(l, oh, a->stride[0], kh, a->dilation[0], a->pad[0]);
-    x->outer[3] = conv_read(l, ow, a->stride[1], kw, a->dilation[1], a->pad[2]);
-    w->outer[2] = kh;
-    w->outer[3] = kw;
+void conv_taps(Lower *l, Sum *s, Coord *x, Coord *w, const ConvAttr *a, int d, const Expr *out, LoopRole role) {
+    const Expr *k = nest_loop(l, &s->red, d ? "kw" : "kh", a->kernel[d], role);
+    x->outer[2 + d] = conv_read(l, out, a->stride[d], k, a->dilation[d], a->pad[2 * d]);
+    w->outer[2 + d] = k;
 }
 
 static void conv_dense(Lower *l, const Node *n, const ConvAttr *a) {
@@ -41,7 +37,8 @@ static void conv_dense(Lower *l, const Node *n, const ConvAttr *a) {
     const Expr *ib = nest_loop(l, &s.red, "ib", ib_group, ROLE_REDUCE);
     s.a = (Coord){{ob, ib}, {s.lane}};
     s.b = (Coord){{pic, in_group(l, g, ib_group, ib)}, {0}};
-    conv_window(l, &s, &s.b, &s.a, a, oh, ow, ROLE_REDUCE);
+    conv_taps(l, &s, &s.b, &s.a, a, 0, oh, ROLE_REDUCE);
+    conv_taps(l, &s, &s.b, &s.a, a, 1, ow, ROLE_REDUCE);
     s.a.lane[1] = s.b.lane[1] = nest_loop(l, &s.red, "i", x->layout.b1, ROLE_REDUCE);
     s.result = (Coord){{pic, ob, oh, ow}, {ex_int(l->k, 0), s.lane}};
     sum_emit(l, &s, n->in[1], n->in[0], NULL);
@@ -83,16 +80,12 @@ static const Expr *phase_tap(Lower *l, const Phase *p, const Expr *t) {
 
 int64_t phase_extent(const Phase *p, int32_t size, int32_t stride) { return div_up(size - p->phase, stride); }
 
-void phase_loops(Lower *l, Sum *s, Coord *dy, Coord *w, const ConvAttr *a, const Phase phase[2], const Expr *i,
-                 const Expr *j, LoopRole role) {
-    const Expr *t = nest_loop(l, &s->red, "th", phase[0].count, role);
-    const Expr *v = nest_loop(l, &s->red, "tw", phase[1].count, role);
-    dy->outer[2] = phase_row(l, &phase[0], i, t);
-    dy->outer[3] = phase_row(l, &phase[1], j, v);
-    w->outer[2] = phase_tap(l, &phase[0], t);
-    w->outer[3] = phase_tap(l, &phase[1], v);
-    s->result.outer[2] = add_i(l, mul_i(l, i, a->stride[0]), phase[0].phase);
-    s->result.outer[3] = add_i(l, mul_i(l, j, a->stride[1]), phase[1].phase);
+void phase_taps(Lower *l, Sum *s, Coord *dy, Coord *w, const ConvAttr *a, int d, const Phase *p, const Expr *at,
+                LoopRole role) {
+    const Expr *t = nest_loop(l, &s->red, d ? "tw" : "th", p->count, role);
+    dy->outer[2 + d] = phase_row(l, p, at, t);
+    w->outer[2 + d] = phase_tap(l, p, t);
+    s->result.outer[2 + d] = add_i(l, mul_i(l, at, a->stride[d]), p->phase);
 }
 
 static void dgrad_dense(Lower *l, const Node *n, const ConvAttr *a, const Phase phase[2]) {
@@ -109,7 +102,8 @@ static void dgrad_dense(Lower *l, const Node *n, const ConvAttr *a, const Phase 
     s.a = (Coord){{cb, ob}, {s.lane}};
     s.b = (Coord){{pic, in_group(l, g, ob_group, ob)}, {0}};
     s.result = (Coord){{pic, cb}, {ex_int(l->k, 0), s.lane}};
-    phase_loops(l, &s, &s.b, &s.a, a, phase, i, j, ROLE_REDUCE);
+    phase_taps(l, &s, &s.b, &s.a, a, 0, &phase[0], i, ROLE_REDUCE);
+    phase_taps(l, &s, &s.b, &s.a, a, 1, &phase[1], j, ROLE_REDUCE);
     s.a.lane[1] = s.b.lane[1] = nest_loop(l, &s.red, "i", w->layout.b1, ROLE_REDUCE);
     sum_emit(l, &s, n->in[1], n->in[0], NULL);
 }

@@ -7,8 +7,8 @@
 /* Row or column of x that a tap of the window sees: out * stride + k * dilation - pad. */
 const Expr *conv_read(Lower *l, const Expr *out, int32_t stride, const Expr *k, int32_t dilation, int32_t pad);
 
-/* Reduction loops over the window, all of one role: sets rows and columns of x, and the taps of w. */
-void conv_window(Lower *l, Sum *s, Coord *x, Coord *w, const ConvAttr *a, const Expr *oh, const Expr *ow, LoopRole role);
+/* The reduction loop over rows (d = 0) or columns (1) of the window: sets row or column of x, and the tap of w. */
+void conv_taps(Lower *l, Sum *s, Coord *x, Coord *w, const ConvAttr *a, int d, const Expr *out, LoopRole role);
 
 /* dx[i*s + phase] needs the window taps k with (i*s + phase + pad - k*d) divisible by s; these are k = first + t*step
  * for t < count, and the output row of tap t is i + base + t*on. One phase is thus a dense stride-1 sum, no tap is
@@ -18,9 +18,10 @@ typedef struct Phase {
 } Phase;
 
 int64_t phase_extent(const Phase *p, int32_t size, int32_t stride);
-/* Reduction loops over the taps of one phase: sets the pixel of the result and of dy, and the tap of w. */
-void phase_loops(Lower *l, Sum *s, Coord *dy, Coord *w, const ConvAttr *a, const Phase phase[2], const Expr *i,
-                 const Expr *j, LoopRole role);
+/* The reduction loop over the taps of one phase, of row or column `at` of the phase: sets that of the result and of dy,
+ * and the tap of w. */
+void phase_taps(Lower *l, Sum *s, Coord *dy, Coord *w, const ConvAttr *a, int d, const Phase *p, const Expr *at,
+                LoopRole role);
 
 /* Loops over the output pixels: bands outside, rows and columns of a band as reduction. Gives row and column. */
 void band_loops(Lower *l, Sum *s, const Type *dy, const Expr **row, const Expr **column);

@@ -8,9 +8,12 @@
 
 static const Type *type_of(Lower *l, Ref r) { return &graph_node(l->g, r)->type; }
 
-/* Groups: channels of the lanes' side and of the other side. */
+/* Groups: channels of the lanes' side and of the other side. in_block: what the lanes of one block need lies in one
+ * block. Then all channels of a group are taken while the rows slide: the block is in the first-level cache, and only
+ * with unrolled channels the order of the lanes is known. */
 typedef struct Groups {
     int64_t lanes, others, n;
+    bool in_block;
 } Groups;
 
 /* Channel `other` of the group to which lane `lane` of block `block` belongs, in a tensor of type t. Pad lanes may be
@@ -28,7 +31,8 @@ static Coord in_group_of(Lower *l, const Groups *g, const Type *t, const Expr *b
 }
 
 static Groups groups_of(const Type *w, const ConvAttr *a) {
-    return (Groups){w->dim[0] / a->groups, w->dim[1], a->groups};
+    int64_t lanes = w->dim[0] / a->groups;
+    return (Groups){lanes, w->dim[1], a->groups, lanes == w->dim[1] && w->layout.b0 % lanes == 0};
 }
 
 void conv_grouped(Lower *l, const Node *n, const ConvAttr *a) {
@@ -41,11 +45,14 @@ void conv_grouped(Lower *l, const Node *n, const ConvAttr *a) {
     const Expr *oh = nest_loop(l, &s.out, "oh", n->type.dim[2], ROLE_POINT);
     const Expr *ow = nest_loop(l, &s.out, "ow", n->type.dim[3], ROLE_POINT);
     sum_lane(l, &s, v);
+    Coord x = {{0}, {0}}, k = {{0}, {0}};
+    if (g.in_block) conv_taps(l, &s, &x, &k, a, 0, oh, ROLE_TAP);
     const Expr *ic = nest_loop(l, &s.red, "ic", g.others, ROLE_REDUCE);
-    s.a = (Coord){{ob, ic}, {s.lane, ex_int(l->k, 0)}};
+    if (!g.in_block) conv_taps(l, &s, &x, &k, a, 0, oh, ROLE_TAP);
+    conv_taps(l, &s, &x, &k, a, 1, ow, ROLE_TAP);
+    s.a = (Coord){{ob, ic, k.outer[2], k.outer[3]}, {s.lane, ex_int(l->k, 0)}};
     s.b = in_group_of(l, &g, type_of(l, n->in[0]), ob, s.lane, v, ic);
-    s.b.outer[0] = pic;
-    conv_window(l, &s, &s.b, &s.a, a, oh, ow, ROLE_TAP);
+    s.b.outer[0] = pic, s.b.outer[2] = x.outer[2], s.b.outer[3] = x.outer[3];
     s.result = (Coord){{pic, ob, oh, ow}, {ex_int(l->k, 0), s.lane}};
     sum_emit(l, &s, n->in[1], n->in[0], NULL);
 }
@@ -60,12 +67,15 @@ void dgrad_grouped(Lower *l, const Node *n, const ConvAttr *a, const Phase phase
     const Expr *i = nest_loop(l, &s.out, "h", phase_extent(&phase[0], n->type.dim[2], a->stride[0]), ROLE_POINT);
     const Expr *j = nest_loop(l, &s.out, "w", phase_extent(&phase[1], n->type.dim[3], a->stride[1]), ROLE_POINT);
     sum_lane(l, &s, v);
-    const Expr *oc = nest_loop(l, &s.red, "oc", g.others, ROLE_REDUCE);
-    s.a = (Coord){{cb, oc}, {s.lane, ex_int(l->k, 0)}};
-    s.b = in_group_of(l, &g, type_of(l, n->in[0]), cb, s.lane, v, oc);
-    s.b.outer[0] = pic;
+    Coord dy = {{0}, {0}}, k = {{0}, {0}};
     s.result = (Coord){{pic, cb}, {ex_int(l->k, 0), s.lane}};
-    phase_loops(l, &s, &s.b, &s.a, a, phase, i, j, ROLE_TAP);
+    if (g.in_block) phase_taps(l, &s, &dy, &k, a, 0, &phase[0], i, ROLE_TAP);
+    const Expr *oc = nest_loop(l, &s.red, "oc", g.others, ROLE_REDUCE);
+    if (!g.in_block) phase_taps(l, &s, &dy, &k, a, 0, &phase[0], i, ROLE_TAP);
+    phase_taps(l, &s, &dy, &k, a, 1, &phase[1], j, ROLE_TAP);
+    s.a = (Coord){{cb, oc, k.outer[2], k.outer[3]}, {s.lane, ex_int(l->k, 0)}};
+    s.b = in_group_of(l, &g, type_of(l, n->in[0]), cb, s.lane, v, oc);
+    s.b.outer[0] = pic, s.b.outer[2] = dy.outer[2], s.b.outer[3] = dy.outer[3];
     sum_emit(l, &s, n->in[1], n->in[0], NULL);
 }
 

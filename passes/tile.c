@@ -65,7 +65,7 @@ static bool extent_of(const Stmt *loop, int64_t *extent) {
 
 static void choose_factors(Tiler *t, const Machine *m) {
     TileProblem p = {.blocks = 1, .points = {1, 1}, .registers = m->vector_registers};
-    WindowProblem w = {.window = {{1, 1, 1}, {1, 1, 1}}, .registers = m->vector_registers};
+    WindowProblem w = {.registers = m->vector_registers};
     int32_t block = -1, point[2] = {-1, -1}, n_point = 0;
     for (int32_t i = t->n_path - 1; i >= 0; i--) {
         int64_t extent = TILE_UNKNOWN;
@@ -81,7 +81,7 @@ static void choose_factors(Tiler *t, const Machine *m) {
     int32_t var[2];
     for (int32_t i = 0; i < n_point; i++) var[i] = t->path[point[i]]->u.loop.var;
     for (int32_t i = 0; i < 2; i++) w.points[i] = p.points[i];
-    bool slides = window_find(t->sum, var, n_point, w.window);
+    bool slides = window_find(t->sum, var, n_point, &w);
     Tile best = slides ? tile_window(&w) : tile_choose(&p);
     if (block >= 0) t->factor[block] = best.blocks;
     for (int32_t i = 0; i < n_point; i++) t->factor[point[i]] = best.points[i];

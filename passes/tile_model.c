@@ -34,22 +34,29 @@ static double cost(const TileProblem *p, const Tile *t) {
 
 /* ---- windows -------------------------------------------------------------------------------------------------- */
 
+enum { WINDOW_WORK = 1024 };
+
 /* How many different places `points` neighbours read. */
 static int64_t reach(const Window *w, int64_t points) {
     int64_t span = (points - 1) * w->stride + (w->taps - 1) * w->dilation + 1;
     return span < points * w->taps ? span : points * w->taps;
 }
 
-/* One tile of c columns and r rows, with what it stores. */
+/* One tile of c columns and r rows, with what it stores. Several channels: their weights do not stay while the rows
+ * slide, and changing places takes one of the FMA ports. */
 static double window_cycles(const WindowProblem *p, int64_t c, int64_t r) {
     int64_t kw = p->window[0].taps, kh = p->window[1].taps, columns = reach(&p->window[0], c);
-    int64_t loads = r > 1 ? reach(&p->window[1], r) * columns + kh * kw : kh * (columns + kw);
+    int64_t reads = (r > 1 ? reach(&p->window[1], r) : kh) * columns;
+    int64_t loads = reads + kh * kw * (p->channels > 1 ? r : 1);
     double fma = (double)((c * r > 8 ? c * r : 8) * kh * kw) / 2, load = (double)loads / 2;
-    return (fma > load ? fma : load) + 0.24 * load + 0.5 * (double)(c * r) + 2;
+    if (p->channels > 1) fma += (double)reads / 2;
+    return (double)p->channels * ((fma > load ? fma : load) + 0.24 * load) + 0.5 * (double)(c * r) + 2;
 }
 
+/* Code that slides in both directions is all unrolled. */
 static bool window_fits(const WindowProblem *p, int64_t c, int64_t r) {
-    return c * r + p->window[0].taps * (r > 1 ? p->window[1].taps : 1) + 2 < p->registers;
+    int64_t taps = p->window[0].taps * (r > 1 ? p->window[1].taps : 1);
+    return c * r + taps + 2 < p->registers && (r == 1 || c * r * taps * p->channels <= WINDOW_WORK);
 }
 
 /* The whole plane: full tiles, smaller ones at the right and at the bottom. */

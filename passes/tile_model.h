@@ -29,6 +29,7 @@ typedef struct Window {
 typedef struct WindowProblem {
     int64_t points[2];     /* as above */
     Window window[2];
+    int64_t channels;      /* vectors at each tap, all in one block: lanes change places in each of them if not 1 */
     int32_t registers;
 } WindowProblem;
 

@@ -57,22 +57,23 @@ static int64_t known_extent(const Stmt *loop) {
     return ex_is_int(loop->u.loop.lo, &lo) && lo == 0 && ex_is_int(loop->u.loop.hi, &hi) ? hi : 0;
 }
 
-static void find_in(const Stmt *s, const int32_t *point, int32_t n, Window *w) {
+static void find_in(const Stmt *s, const int32_t *point, int32_t n, bool inside, WindowProblem *p) {
     Window found;
-    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++) find_in(s->u.seq.item[i], point, n, w);
+    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++) find_in(s->u.seq.item[i], point, n, inside, p);
     if (s->kind != ST_FOR) return;
-    int32_t best = s->u.loop.role == ROLE_TAP ? partner(s, point, n, &found) : -1;
+    bool tap = s->u.loop.role == ROLE_TAP;
+    int32_t best = tap ? partner(s, point, n, &found) : -1;
     found.taps = known_extent(s);
-    if (best >= 0 && found.taps > 0) w[best] = found;
-    find_in(s->u.loop.body, point, n, w);
+    if (best >= 0 && found.taps > 0) p->window[best] = found;
+    if (inside && s->u.loop.role == ROLE_REDUCE) p->channels *= found.taps;
+    find_in(s->u.loop.body, point, n, inside || tap, p);
 }
 
-bool window_find(const Stmt *sum, const int32_t *point, int32_t n, Window *w) {
-    bool any = false;
-    for (int32_t i = 0; i < n; i++) w[i] = (Window){1, 1, 1};
-    find_in(sum, point, n, w);
-    for (int32_t i = 0; i < n; i++) any = any || w[i].taps > 1;
-    return any;
+bool window_find(const Stmt *sum, const int32_t *point, int32_t n, WindowProblem *p) {
+    for (int32_t i = 0; i < 2; i++) p->window[i] = (Window){1, 1, 1};
+    p->channels = 1;
+    find_in(sum, point, n, false, p);
+    return p->window[0].taps > 1 || p->window[1].taps > 1;
 }
 
 /* ---- sliding -------------------------------------------------------------------------------------------------- */
@@ -102,8 +103,15 @@ static Stmt *guard_innermost(Kernel *k, const Expr *cond, Stmt *s) {
     return s;
 }
 
+/* Loops between the taps are unrolled with them. */
+static void unroll_reductions(Stmt *s) {
+    for (; s->kind == ST_FOR && s->u.loop.role != ROLE_LANE; s = s->u.loop.body)
+        if (s->u.loop.role == ROLE_REDUCE && known_extent(s)) s->u.loop.mode = LOOP_UNROLL;
+}
+
 Stmt *window_slide(Kernel *k, Stmt *taps) {
     Window w;
+    unroll_reductions(taps->u.loop.body);
     const Stmt *point = sliding_loop(taps, &w);
     w.taps = known_extent(taps);
     if (!point || !w.taps) {
