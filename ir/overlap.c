@@ -162,24 +162,30 @@ static void drop_far(Sum *s, int64_t c, int64_t *g) {
     }
 }
 
+/* Both indices lie in a range of less than `most` numbers; terms with N do not count as a range. */
+static bool within(const Access *a, const Sum *s, const Access *b, const Sum *t, int64_t most) {
+    Bound al = bound_lower(a->loop, a->n_loop, s), ah = bound_upper(a->loop, a->n_loop, s);
+    Bound bl = bound_lower(b->loop, b->n_loop, t), bh = bound_upper(b->loop, b->n_loop, t);
+    if (!al.known || !ah.known || !bl.known || !bh.known || al.n || ah.n || bl.n || bh.n) return false;
+    int64_t low = min_i64(al.c, bl.c), high = max_i64(ah.c, bh.c);
+    return low > -FAR && high < FAR && high - low < most;
+}
+
 /* The plain case: the terms keep both indices within a span shorter than the loop's own step c, so that different
  * iterations differ by something other than 0. With without_far only the near terms need do so, and far ones must be
  * multiples of more than all that; but a far term may be what keeps a near one in its span, as in the rows
- * 4*oh + kh of a window with kh < 5 - 4*oh. reach: most iterations between two, ENDLESS if not known. */
-static bool within_step(const Access *a, Sum s, const Access *b, Sum t, int32_t at, int64_t c, int64_t reach,
+ * 4*oh + kh of a window with kh < 5 - 4*oh. */
+static bool within_step(const Access *a, Sum s, const Access *b, Sum t, int32_t at, int64_t c,
                         bool without_far) {
-    int64_t g = 0, most;
+    const Expr self = {.kind = EX_var, .type = ET_INT, .i = a->loop[at]->u.loop.var};
+    int64_t g = 0;
     drop_common(a, &s, b, &t, at);
     if (without_far) {
         drop_far(&s, c, &g);
         drop_far(&t, c, &g);
     }
-    Bound al = bound_lower(a->loop, a->n_loop, &s), ah = bound_upper(a->loop, a->n_loop, &s);
-    Bound bl = bound_lower(b->loop, b->n_loop, &t), bh = bound_upper(b->loop, b->n_loop, &t);
-    if (!al.known || !ah.known || !bl.known || !bh.known || al.n || ah.n || bl.n || bh.n) return false;
-    int64_t low = min_i64(al.c, bl.c), high = max_i64(ah.c, bh.c);
-    if (low <= -FAR || high >= FAR || high - low >= llabs(c)) return false;
-    return g == 0 || (mul_ok(llabs(c), reach, &most) && add_ok(most, high - low, &most) && most < g);
+    if (!within(a, &s, b, &t, llabs(c))) return false;
+    return g == 0 || (sum_add(&s, &self, c) && sum_add(&t, &self, c) && within(a, &s, b, &t, g));
 }
 
 Meeting accesses_meet(const Access *a, const Access *b, int32_t at) {
@@ -192,7 +198,7 @@ Meeting accesses_meet(const Access *a, const Access *b, int32_t at) {
     if (sized && extent.constant <= 1) return MEET_NEVER;
     if (c == 0 || c != d || !add_ok(s.constant, -t.constant, &between) || between == INT64_MIN) return MEET_MAYBE;
     int64_t reach = sized ? extent.constant - 1 : ENDLESS;
-    if (within_step(a, s, b, t, at, c, reach, false) || within_step(a, s, b, t, at, c, reach, true)) return MEET_NEVER;
+    if (within_step(a, s, b, t, at, c, false) || within_step(a, s, b, t, at, c, true)) return MEET_NEVER;
     Parts p = {.n = 0};
     add_part(&p, between, between != 0, false); /* the constant: a part like any other, of which there is one */
     add_part(&p, c, reach, true);

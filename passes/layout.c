@@ -59,12 +59,14 @@ static void set_weights(const Layouts *l) {
     for (int32_t i = 1; i < l->g->n_node; i++) {
         Node *n = node_of(l, (Ref)i);
         int32_t groups = op_info[n->op].attr == ATTR_CONV ? n->attr.conv.groups : 1;
+        Layout blocks = {.b0 = l->lanes, .b1 = l->lanes};
+        if (n->op == OP_winograd_product) node_of(l, n->in[1])->type.layout = blocks;
+        if (n->op == OP_winograd_weight) {
+            n->type.layout = blocks;
+            set_weight(l, n->in[0], blocks);
+        }
         if (n->op == OP_conv_wgrad || n->op == OP_fc_wgrad)
             n->type.layout = weight_layout(l, &n->type, groups, block_of(l, n->in[1]));
-        if (n->op == OP_winograd_weight) {
-            n->type.layout = (Layout){.b0 = l->lanes, .b1 = l->lanes};
-            set_weight(l, n->in[0], n->type.layout);
-        }
         if (op_info[n->op].elementwise && !type_batched(&n->type) && n->type.rank >= 2)
             n->type.layout = node_of(l, n->in[0])->type.layout;
         if (n->op == OP_sgd) node_of(l, n->in[2])->type.layout = node_of(l, n->in[0])->type.layout;

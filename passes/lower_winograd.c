@@ -384,12 +384,13 @@ const Expr *lower_winograd_output(Lower *l, Ref node, const Expr *const *operand
     return NULL;
 }
 
-/* Blocks of 16 rows between the last channel and the end of a tap are never read and stay as they are. */
+/* Where blocks are smaller than the 16 rows that a tap is padded to, the last of them have no weight to come from. */
 const Expr *lower_winograd_weight(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
     const Type *from = &graph_node(l->g, n->in[0])->type, *t = &n->type;
     Nest nest = {0};
+    if (round_up(from->dim[0], 16) != round_up(from->dim[0], t->layout.b0)) lower_zero(l, node);
     lower_begin(l);
     Kernel *k = l->k;
     Wino w = wino_of(l, n);

@@ -547,6 +547,8 @@ static Ref build_ema(Case *c, int i) {
 }
 
 typedef Ref Build(Case *c, int i);
+#include "kernel_winograd.h"
+
 static const struct OpCases {
     Build *build;
     int n;
@@ -562,6 +564,10 @@ static const struct OpCases {
     [OP_fc_dgrad] = {build_fc_dgrad, N_SHAPES + 4, true},
     [OP_fc_wgrad] = {build_fc_wgrad, N_SHAPES + 4, true},
     [OP_swap_io] = {build_swap_io, N_CONVS, false},
+    [OP_winograd_weight] = {build_winograd_weight, N_WINOGRADS, false},
+    [OP_winograd_input] = {build_winograd_input, N_WINOGRADS, false},
+    [OP_winograd_product] = {build_winograd_product, N_WINOGRADS, true},
+    [OP_winograd_output] = {build_winograd_output, N_WINOGRADS, false},
     [OP_add] = {build_add, 2 * N_SHAPES, false},
     [OP_sub] = {build_sub, N_SHAPES, false},
     [OP_mul] = {build_mul, 2 * N_SHAPES, false},

@@ -189,6 +189,45 @@ static Ref build_shared_memory(Case *c, int i) {
     return graph_add(c->g, OP_concat, 3, in, NULL, NULL, (Span){0}, NULL);
 }
 
+static Ref chain_join(Case *c, Ref a, Ref b) {
+    return graph_add(c->g, OP_concat, 2, (Ref[]){a, b}, NULL, NULL, (Span){0}, NULL);
+}
+
+static Ref chain_slice(Case *c, Ref x, int32_t from, int32_t count) {
+    Attr attr = {.slice = {from, count}};
+    return case_op1(c, OP_slice, x, &attr);
+}
+
+/* Branches that are written where their join has them: with a halo that only one of them needs, read by others too,
+ * joined twice in one and in several tensors, an output; the last one fills no block. */
+static Ref build_joined(Case *c, int i) {
+    Ref x = chain_x(c, i), a = chain_relu(c, chain_conv(c, x, 32, 1)), b = chain_bias(c, chain_conv(c, x, 16, 1));
+    Ref d = chain_conv(c, a, i % 2 ? 16 : 5, 1), ab = chain_join(c, a, b), aba = chain_join(c, ab, a);
+    Ref all = chain_join(c, aba, d), twice = chain_join(c, b, b);
+    case_output(c, chain_relu(c, chain_conv(c, ab, 7, 1)));
+    case_output(c, i < N_CHAIN_SHAPES ? ab : b);
+    case_output(c, case_op2(c, OP_add, twice, chain_relu(c, twice), NULL));
+    return case_op2(c, OP_mul, all, chain_relu(c, chain_join(c, aba, chain_relu(c, d))), NULL);
+}
+
+/* As gradients of joins: slices that are read where they are, also with padding, and joined again. */
+static Ref build_sliced(Case *c, int i) {
+    Ref x = chain_relu(c, chain_conv(c, chain_x(c, i), i % 2 ? 48 : 40, 1)), low = chain_slice(c, x, 0, 16);
+    Ref high = chain_slice(c, x, 16, type_channels(case_type(c, x)) - 16), part = chain_slice(c, high, 16, 5);
+    case_output(c, chain_conv(c, high, 5, 1));
+    case_output(c, i < N_CHAIN_SHAPES ? low : chain_relu(c, low));
+    case_output(c, case_op2(c, OP_add, chain_relu(c, high), high, NULL));
+    return chain_join(c, chain_join(c, low, chain_relu(c, low)), chain_join(c, high, part));
+}
+
+/* As in a densely connected net: the sum of a tensor and what a part of it gives must not take the tensor's place. */
+static Ref build_part_and_whole(Case *c, int i) {
+    Ref x = chain_x(c, i), a = chain_relu(c, chain_conv(c, x, 16, 1)), b = chain_relu(c, chain_conv(c, a, 16, 1));
+    Ref ab = chain_join(c, a, b), y = case_op2(c, OP_add, chain_conv(c, b, 32, 1), ab, NULL);
+    Ref low = chain_bias(c, chain_slice(c, y, 0, 16)), high = chain_relu(c, chain_slice(c, y, 16, 16));
+    return chain_join(c, high, case_op2(c, OP_mul, low, chain_slice(c, y, 0, 16), NULL));
+}
+
 /* ---- nodes taken by chance --------------------------------------------------------------------------------------- */
 
 static Ref random_weights(Case *c, Ref conv) {
@@ -289,7 +328,11 @@ static const struct Chain {
     {"from the picture", build_from_picture, N_CHAIN_SHAPES},
     {"long sum", build_long_sum, N_CHAIN_SHAPES},
     {"crossed", build_crossed, N_CHAIN_SHAPES},
+    {"joined", build_joined, 2 * N_CHAIN_SHAPES},
+    {"sliced", build_sliced, 2 * N_CHAIN_SHAPES},
+    {"part and whole", build_part_and_whole, N_CHAIN_SHAPES},
     {"shared memory", build_shared_memory, N_CHAIN_SHAPES},
+    {"winograd", build_winograd, 4 * N_WINOGRADS},
     {"clipped", build_clipped, N_CHAIN_SHAPES},
     {"not numbers", build_not_numbers, ARRAY_LEN(pools)},
     {"random", build_random, 12},

@@ -9,6 +9,8 @@ static Arena *arena;
 
 #define CONV(kernel, stride, dilation, pad, rest) \
     "{kernel=[" kernel "], stride=[" stride "], dilation=[" dilation "], pad=[" pad "], groups=" rest "}"
+#define WINO(tile, kernel, pad, out) \
+    "{tile=" tile ", kernel=" kernel ", pad=[" pad "], out=[" out "], band=0}"
 #define IN(c, h, w) ", in_c=" c ", in_h=" h ", in_w=" w
 #define NO_IN IN("0", "0", "0")
 #define PLAIN(kernel, pad, rest) CONV(kernel, "1,1", "1,1", pad, rest)
@@ -80,6 +82,21 @@ static const Case table[] = {
     {OP_swap_io, "f32[12,4,3,2]", PLAIN("3,2", "0,0,0,0", "2" NO_IN), "f32[8,6,3,2]"},
     {OP_swap_io, "f32[12,4,3,2]", PLAIN("3,2", "0,0,0,0", "5" NO_IN),
      "E0300 `swap_io` in 5 groups does not take 12x4x3x2"},
+    {OP_winograd_weight, "f32[20,7,3,3]", WINO("4", "3", "1,1", "20,9,10"), "f32[1152,7]"},
+    {OP_winograd_weight, "f32[20,7,3,3]", WINO("2", "5", "1,1", "20,9,10"), "E0300 `winograd_weight` does not take 20x7x3x3"},
+    {OP_winograd_weight, "f32[20,7,3,3]", WINO("7", "3", "1,1", "20,9,10"),
+     "E0300 `winograd_weight` has attributes that fit no convolution"},
+    {OP_winograd_input, "f32[N,7,9,10]", WINO("4", "3", "1,1", "20,9,10"), "f32[N,7,36,9]"},
+    {OP_winograd_input, "f32[N,7]", WINO("4", "3", "1,1", "20,9,10"),
+     "E0302 `winograd_input` needs channels x height x width, but its input is 7"},
+    {OP_winograd_product, "f32[N,7,36,9] f32[1152,7]", WINO("4", "3", "1,1", "20,9,10"), "f32[N,20,36,9]"},
+    {OP_winograd_product, "f32[N,7,36,8] f32[1152,7]", WINO("4", "3", "1,1", "20,9,10"),
+     "E0300 `winograd_product` does not take 7x36x8"},
+    {OP_winograd_product, "f32[N,7,36,9] f32[1152,8]", WINO("4", "3", "1,1", "20,9,10"),
+     "E0300 `winograd_product` does not take 1152x8"},
+    {OP_winograd_output, "f32[N,20,36,9]", WINO("4", "3", "1,1", "20,9,10"), "f32[N,20,9,10]"},
+    {OP_winograd_output, "f32[N,21,36,9]", WINO("4", "3", "1,1", "20,9,10"),
+     "E0300 `winograd_output` does not take 21x36x9"},
     {OP_fc, "f32[N,9] f32[5,9]", NULL, "f32[N,5]"},
     {OP_fc, "f32[N,256,6,6] f32[4096,256,6,6]", NULL, "f32[N,4096]"},
     {OP_fc, "f32[N,256,5,6] f32[4096,256,6,6]", NULL,
