@@ -1,6 +1,6 @@
-/* What one core can do at most: a loop of independent fused multiply-adds, in GFLOP/s. Run before and after a benchmark:
- * if the two differ by more than a tenth, the machine was busy and the figures do not count.
- * Built by bench.sh with -O3 -march=native. */
+/* What one core can do at most: a loop of independent fused multiply-adds, in GFLOP/s. Run before and after a
+ * benchmark: if the two differ by more than a tenth, the machine was busy and the figures do not count. Built by
+ * bench.sh with -O3 -march=native. */
 #include <stdio.h>
 #include <time.h>
 
@@ -11,7 +11,7 @@ enum { LANES = 8 };
 #else
 enum { LANES = 4 };
 #endif
-enum { CHAINS = 12, STEPS = 100000000 };    /* 12 chains cover the latency of two units */
+enum { CHAINS = 12, STEPS = 100000000 }; /* 12 chains cover the latency of two units */
 typedef float Vector __attribute__((vector_size(LANES * sizeof(float))));
 
 static double now(void) {
@@ -27,7 +27,7 @@ int main(void) {
     for (int run = 0; run < 5; run++) {
         Vector acc[CHAINS], a = {0}, b = {0};
         for (int i = 0; i < LANES; i++) a[i] = 0.999f, b[i] = 1e-6f;
-        for (int i = 0; i < CHAINS; i++) acc[i] = a * (float)(i + run);    /* equal chains would be merged */
+        for (int i = 0; i < CHAINS; i++) acc[i] = a * (float)(i + run); /* equal chains would be merged */
         double start = now();
         for (int step = 0; step < STEPS; step++)
 #pragma GCC unroll 12
@@ -37,5 +37,5 @@ int main(void) {
         for (int i = 0; i < CHAINS; i++) sum += acc[i][0];
     }
     printf("%.1f\n", best);
-    return sum == 0;    /* keeps the loop */
+    return sum == 0; /* keeps the loop */
 }
