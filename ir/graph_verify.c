@@ -61,6 +61,14 @@ static const char *rule_types(Arena *a, const Graph *g) {
     return NULL;
 }
 
+/* A part fills whole blocks, unless it ends where its whole does. */
+static bool sane_part(const Type *t) {
+    const Layout *l = &t->layout;
+    if (!l->whole) return l->from == 0;
+    if (!type_batched(t) || t->rank < 2 || l->from < 0 || l->whole < t->dim[1] || l->whole - t->dim[1] < l->from) return false;
+    return l->from % l->b1 == 0 && (t->dim[1] % l->b1 == 0 || l->from + t->dim[1] == l->whole);
+}
+
 static bool sane_layout(const Type *t) {
     const Layout *l = &t->layout;
     const Halo *h = &l->halo;
@@ -69,6 +77,7 @@ static bool sane_layout(const Type *t) {
     if (l->b0 > 1 && (t->rank < 1 || type_batched(t))) return false;
     if (l->b1 > 1 && t->rank < 2) return false;
     if (halo && (t->rank != 4 || !type_batched(t))) return false;
+    if (!sane_part(t)) return false;
     return type_stored(t) <= MAX_ELEMENTS;
 }
 

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-const char *const dtype_name[DT_COUNT] = {[DT_F32] = "f32", [DT_I32] = "i32", [DT_U8] = "u8"};
-const int dtype_bytes[DT_COUNT] = {[DT_F32] = 4, [DT_I32] = 4, [DT_U8] = 1};
+const char *const dtype_name[DT_COUNT] = {[DT_F32] = "f32", [DT_I32] = "i32", [DT_U8] = "u8", [DT_F16] = "f16"};
+const int dtype_bytes[DT_COUNT] = {[DT_F32] = 4, [DT_I32] = 4, [DT_U8] = 1, [DT_F16] = 2};
 
 Type type_make(DType dtype, int rank, const int32_t *dim) {
     Type t = {.dtype = dtype, .rank = rank, .layout = {.b0 = 1, .b1 = 1}};
@@ -30,14 +30,15 @@ static int32_t extent(const Type *t, int d) { return d < t->rank ? t->dim[d] : 1
 int32_t type_height(const Type *t) { return extent(t, 2); }
 int32_t type_width(const Type *t) { return extent(t, 3); }
 
-bool type_same_shape(const Type *a, const Type *b) {
-    return a->dtype == b->dtype && a->rank == b->rank &&
-           memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]) == 0;
+bool type_same_dims(const Type *a, const Type *b) {
+    return a->rank == b->rank && memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]) == 0;
 }
+
+bool type_same_shape(const Type *a, const Type *b) { return a->dtype == b->dtype && type_same_dims(a, b); }
 
 static bool same_layout(const Layout *a, const Layout *b) {
     return a->b0 == b->b0 && a->b1 == b->b1 && a->halo.top == b->halo.top && a->halo.bottom == b->halo.bottom &&
-           a->halo.left == b->halo.left && a->halo.right == b->halo.right;
+           a->halo.left == b->halo.left && a->halo.right == b->halo.right && a->whole == b->whole && a->from == b->from;
 }
 
 bool type_equal(const Type *a, const Type *b) { return type_same_shape(a, b) && same_layout(&a->layout, &b->layout); }
@@ -61,9 +62,14 @@ static int64_t stored_width(const Type *t) {
     return (int64_t)type_width(t) + t->layout.halo.left + t->layout.halo.right;
 }
 
+/* Dimension 1 as stored, before it is rounded up. */
+static int32_t stored_extent(const Type *t) { return t->layout.whole ? t->layout.whole : extent(t, 1); }
+
+int32_t type_whole_channels(const Type *t) { return t->layout.whole ? t->layout.whole : type_channels(t); }
+
 int64_t type_stored(const Type *t) {
     int64_t d0 = type_batched(t) ? 1 : extent(t, 0);
-    int64_t n = times(round_up(d0, t->layout.b0), round_up(extent(t, 1), t->layout.b1));
+    int64_t n = times(round_up(d0, t->layout.b0), round_up(stored_extent(t), t->layout.b1));
     return times(times(n, stored_height(t)), stored_width(t));
 }
 
@@ -76,10 +82,28 @@ int64_t type_offset(const Type *t, const int64_t *index) {
     int64_t i[MAX_RANK] = {0};
     for (int d = 0; d < t->rank; d++) i[d] = index[d];
     int64_t b0 = t->layout.b0, b1 = t->layout.b1;
-    int64_t at = i[0] / b0 * div_up(extent(t, 1), b1) + i[1] / b1;
+    i[1] += t->layout.from;
+    int64_t at = i[0] / b0 * div_up(stored_extent(t), b1) + i[1] / b1;
     at = at * stored_height(t) + i[2] + t->layout.halo.top;
     at = at * stored_width(t) + i[3] + t->layout.halo.left;
     return (at * b1 + i[1] % b1) * b0 + i[0] % b0;
+}
+
+Layout type_part_layout(const Type *t, int32_t from, int32_t channels) {
+    Layout l = t->layout;
+    if (channels == type_channels(t)) return l;
+    l.whole = type_whole_channels(t);
+    l.from += from;
+    return l;
+}
+
+bool type_is_part(const Type *part, const Type *t, int32_t from) {
+    Type same = *part;
+    int d = type_channel_dim(t);
+    if (d != 1 || part->rank != t->rank) return false;
+    same.dim[d] = t->dim[d];
+    same.layout = type_part_layout(t, from, part->dim[d]);
+    return type_same_shape(&same, t) && same_layout(&same.layout, &part->layout);
 }
 
 void type_print(Str *s, const Type *t) {
@@ -95,15 +119,22 @@ void type_print(Str *s, const Type *t) {
     }
     str_add(s, "]");
     const Layout *l = &t->layout;
-    if (!same_layout(l, &plain))
-        str_addf(s, "{%d,%d;%d,%d,%d,%d}", l->b0, l->b1, l->halo.top, l->halo.bottom, l->halo.left, l->halo.right);
+    if (same_layout(l, &plain)) return;
+    str_addf(s, "{%d,%d;%d,%d,%d,%d", l->b0, l->b1, l->halo.top, l->halo.bottom, l->halo.left, l->halo.right);
+    if (l->whole) str_addf(s, ";%d/%d", l->from, l->whole);
+    str_add(s, "}");
+}
+
+static bool read_part(const char **p, Layout *l) {
+    return !scan_text(p, ";") || (scan_i32(p, &l->from) && scan_text(p, "/") && scan_i32(p, &l->whole));
 }
 
 static bool read_layout(const char **p, Layout *l) {
     if (!scan_text(p, "{")) return true;
     return scan_i32(p, &l->b0) && scan_text(p, ",") && scan_i32(p, &l->b1) && scan_text(p, ";") &&
            scan_i32(p, &l->halo.top) && scan_text(p, ",") && scan_i32(p, &l->halo.bottom) && scan_text(p, ",") &&
-           scan_i32(p, &l->halo.left) && scan_text(p, ",") && scan_i32(p, &l->halo.right) && scan_text(p, "}");
+           scan_i32(p, &l->halo.left) && scan_text(p, ",") && scan_i32(p, &l->halo.right) && read_part(p, l) &&
+           scan_text(p, "}");
 }
 
 bool type_read(const char **text, Type *t) {

@@ -9,7 +9,10 @@
  * with both blocked extents rounded up and the pad lanes holding zero. So activations are nChw{v}c (b0 = 1, b1 = v),
  * plain NCHW is b0 = b1 = 1, convolution weights are OIhw{v}i{v}o (b0 = b1 = v), a channel vector has b0 = v. A rank-2
  * activation [N,K] with b1 = v is plain [N,K] with K rounded up to v. A batched rank-4 tensor may carry a halo: rows
- * and columns of zeros around each plane, so that a convolution reads its padding like any other pixel. */
+ * and columns of zeros around each plane, so that a convolution reads its padding like any other pixel.
+ *
+ * Parts. A batched tensor may be a part of another one's memory: channels [from, from + channels) of one that has `whole`
+ * channels. Then everything about memory (bytes stored, offsets) is the whole's; so joining channels moves nothing. */
 #ifndef CNNC_IR_TYPE_H
 #define CNNC_IR_TYPE_H
 
@@ -18,9 +21,11 @@
 enum { MAX_RANK = 4 };
 #define BATCH (-1)   /* the extent of a batch dimension */
 
-typedef enum DType { DT_F32, DT_I32, DT_U8, DT_COUNT } DType;
+/* F16 (IEEE half) is for storing weights: loads widen it to float, stores round to nearest even, nothing computes in it. */
+typedef enum DType { DT_F32, DT_I32, DT_U8, DT_F16, DT_COUNT } DType;
 extern const char *const dtype_name[DT_COUNT];
 extern const int dtype_bytes[DT_COUNT];
+static inline bool dtype_real(DType t) { return t == DT_F32 || t == DT_F16; }
 
 typedef struct Halo {
     int32_t top, bottom, left, right;
@@ -29,6 +34,7 @@ typedef struct Halo {
 typedef struct Layout {
     int32_t b0, b1;      /* block sizes; 1 = not blocked */
     Halo halo;
+    int32_t whole, from; /* a part of a tensor with `whole` channels, beginning at channel `from`; 0, 0: no part */
 } Layout;
 
 typedef struct Type {
@@ -46,6 +52,7 @@ int32_t type_channels(const Type *t);            /* its extent, 1 if there is no
 int32_t type_height(const Type *t);              /* dim 2, or 1 */
 int32_t type_width(const Type *t);               /* dim 3, or 1 */
 bool type_same_shape(const Type *a, const Type *b);   /* dtype, rank and dims; layout ignored */
+bool type_same_dims(const Type *a, const Type *b);    /* rank and dims */
 bool type_equal(const Type *a, const Type *b);        /* layout too */
 /* These three are INT64_MAX where the true value does not fit.
  * Logical elements: of one picture for a batched tensor, of the whole otherwise. */
@@ -56,8 +63,15 @@ int64_t type_stored(const Type *t);
 int64_t type_bytes(const Type *t);
 /* Where the logical element index[0..rank-1] is stored, in elements from the start of the tensor. */
 int64_t type_offset(const Type *t, const int64_t *index);
+/* Channels as stored before blocks round them up: those of the tensor that t is a part of, or its own. */
+int32_t type_whole_channels(const Type *t);
+/* The layout of `channels` channels of t from channel `from` on, where they lie in t: t's own if these are all. */
+Layout type_part_layout(const Type *t, int32_t from, int32_t channels);
+/* Does `part` lie in t's memory as t's channels from `from` on? */
+bool type_is_part(const Type *part, const Type *t, int32_t from);
 
-/* "f32[N,64,56,56]", and with its layout when that is not plain: "f32[N,64,56,56]{1,16;1,1,1,1}" = {b0,b1;halo}. */
+/* "f32[N,64,56,56]", and with its layout when that is not plain: "f32[N,64,56,56]{1,16;1,1,1,1}" = {b0,b1;halo}, for a
+ * part {b0,b1;halo;from/whole}. */
 void type_print(Str *s, const Type *t);
 /* Reads the same from *text and advances it; false on a mistake. Blocks and halo are not judged (graph_verify does). */
 bool type_read(const char **text, Type *t);

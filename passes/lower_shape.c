@@ -1,5 +1,6 @@
-/* Operators that only move elements: flatten, reshape, concat, slice, pad_channels. Where slices begin and end on
- * channel blocks whole vectors move; elsewhere logical elements do. */
+/* Operators that only move elements: flatten, reshape, concat, slice, pad_channels. Parts that lie where they belong
+ * (layout_parts.c) stay there. Of the others those that begin and end on channel blocks move by whole vectors, the rest
+ * by logical elements. */
 #include "lower.h"
 
 static const Type *type_of(Lower *l, Ref r) { return &graph_node(l->g, r)->type; }
@@ -36,7 +37,7 @@ const Expr *lower_concat(Lower *l, Ref node, const Expr *const *operand) {
     int32_t to = 0;
     for (int32_t i = 0; i < graph_node(l->g, node)->n_in; i++) {
         Ref in = graph_node(l->g, node)->in[i];
-        copy_channels(l, node, in, to, 0, type_of(l, in)->dim[1]);
+        if (!lower_in_place(l, in, node, to)) copy_channels(l, node, in, to, 0, type_of(l, in)->dim[1]);
         to += type_of(l, in)->dim[1];
     }
     return NULL;
@@ -45,7 +46,8 @@ const Expr *lower_concat(Lower *l, Ref node, const Expr *const *operand) {
 const Expr *lower_slice(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
-    copy_channels(l, node, n->in[0], 0, n->attr.slice.from, n->attr.slice.count);
+    if (!lower_in_place(l, node, n->in[0], n->attr.slice.from))
+        copy_channels(l, node, n->in[0], 0, n->attr.slice.from, n->attr.slice.count);
     return NULL;
 }
 

@@ -55,29 +55,44 @@ static void find_lifetimes(Planner *pl) {
 
 /* ---- in place ------------------------------------------------------------------------------------------------- */
 
-/* Whether `operand` is read by the group of `root` in no other way than element by element. */
-static bool read_in_step(const Graph *g, Ref root, Ref operand) {
+/* Whether the group of `root` reads storage `operand` in no other way than element by element, and not its parts. */
+static bool read_in_step(const Program *p, Ref root, int32_t operand) {
+    const Graph *g = p->graph;
     int32_t group = graph_node(g, root)->group;
     for (int32_t i = (int32_t)root; i < g->n_node; i++) {
         const Node *n = graph_node(g, (Ref)i);
         if (i != (int32_t)root && (!group || n->group != group)) continue;
-        for (int32_t k = 0; k < n->n_in; k++)
-            if (n->in[k] == operand &&
-                !(op_info[n->op].elementwise && type_same_shape(&n->type, &graph_node(g, operand)->type)))
+        for (int32_t k = 0; k < n->n_in; k++) {
+            const Type *t = &graph_node(g, n->in[k])->type;
+            if (p->storage_of[n->in[k]] == operand &&
+                !(op_info[n->op].elementwise && type_same_shape(&n->type, t) && type_equal(t, &p->storage[operand].type)))
                 return false;
+        }
     }
     return true;
 }
 
-/* Whether the step stores no other result after this one. An operand may be read again by what is stored later, because
- * members that are not stored are computed where they are used. */
+static bool writes_later(const Program *p, const Step *s, const Storage *result) {
+    for (int32_t i = 0; i < s->n_arg; i++)
+        if (p->kernel[s->kernel]->buf[i].written && p->storage[s->arg[i]].ref > result->ref) return true;
+    return false;
+}
+
+/* Whether the step's group stores no other result after this one. An operand may be read again by what is stored later, because
+ * members that are not stored are computed where they are used. What lies inside a join is stored when it is made, which
+ * is before the join's own number: it counts as later. */
 static bool stored_last(const Planner *pl, int32_t step, const Storage *result) {
-    const Step *s = &pl->p->step[step];
-    for (int32_t i = 0; i < s->n_arg; i++) {
-        const Storage *other = &pl->p->storage[s->arg[i]];
-        if (other->born == result->born && other->ref > result->ref) return false;
-    }
+    int32_t time = pl->time_of[step], first = step, end = step;
+    while (first > 0 && pl->time_of[first - 1] == time) first--;
+    while (end < pl->p->n_step && pl->time_of[end] == time) end++;
+    for (int32_t i = first; i < end; i++)
+        if (writes_later(pl->p, &pl->p->step[i], result)) return false;
     return true;
+}
+
+/* A join may come together over many steps, so it takes nobody's place. */
+static bool joined(const Planner *pl, const Storage *s) {
+    return s->ref && graph_node(pl->p->graph, s->ref)->op == OP_concat;
 }
 
 /* The storage whose memory s really uses. */
@@ -93,7 +108,7 @@ static bool may_replace(const Planner *pl, int32_t step, int32_t result, int32_t
     bool older = o->region == r->region && planned(o) && o->born < r->born;
     return (folds || older) && type_equal(&r->type, &o->type) && o->dies == r->born &&
            pl->p->storage[owner(pl->p, operand)].dies == r->born &&
-           read_in_step(pl->p->graph, pl->p->step[step].root, o->ref);
+           read_in_step(pl->p, pl->p->step[step].root, operand);
 }
 
 static void reuse_in_place(Planner *pl) {
@@ -102,7 +117,7 @@ static void reuse_in_place(Planner *pl) {
         const Step *step = &p->step[i];
         for (int32_t k = 0; k < step->n_arg; k++) {
             Storage *r = &p->storage[step->arg[k]];
-            if (!planned(r) || r->born != pl->time_of[i] || !stored_last(pl, i, r)) continue;
+            if (!planned(r) || joined(pl, r) || r->born != pl->time_of[i] || !stored_last(pl, i, r)) continue;
             for (int32_t j = 0; j < step->n_arg && r->alias < 0; j++) {
                 if (!may_replace(pl, i, step->arg[k], step->arg[j])) continue;
                 r->alias = owner(p, step->arg[j]);

@@ -127,7 +127,8 @@ static inline bool lab_compare(const Want *w, const ProgramRun *run, uint64_t *d
         Ref ref = effects && graph_node(mine, at->ref)->op == OP_param ? graph_find_param(g, at->name) : 0;
         const char *name = at->name ? at->name : "";
         for (int32_t o = 0; o < mine->n_output; o++) {
-            if (mine->output[o].ref != at->ref) continue;
+            if (run->p->storage_of[mine->output[o].ref] != s) continue;
+            if (ref) good = good && lab_same_numbers(w, run, s, ref, name); /* one tensor, two outputs */
             ref = g->output[o].ref;
             name = g->output[o].name;
             found++;

@@ -107,6 +107,14 @@ static void break_layouts(Graph *g) { g->node[6].type.layout.halo.left = -1; }
 static void break_batch_blocks(Graph *g) { g->node[6].type.layout.b0 = 2; }
 static void break_weight_halo(Graph *g) { g->node[3].type.layout.halo.top = 1; }
 static void break_stored_size(Graph *g) { g->node[6].type.layout.halo = (Halo){0, INT32_MAX, 0, INT32_MAX}; }
+static void break_part(Graph *g, int32_t from, int32_t whole) {
+    g->node[6].type.layout.from = from;
+    g->node[6].type.layout.whole = whole;
+}
+static void break_part_without_whole(Graph *g) { break_part(g, 8, 0); }
+static void break_part_beyond_whole(Graph *g) { break_part(g, 8, 11); }
+static void break_part_in_mid_block(Graph *g) { break_part(g, 12, 16); }
+static void break_part_of_a_block(Graph *g) { break_part(g, 8, 16); }
 static void break_param_names(Graph *g) { g->node[4].name = g->node[3].name; }
 static void break_param_without_name(Graph *g) { g->node[4].name = NULL; }
 static void break_outputs(Graph *g) { g->output[1].ref = 10; }
@@ -148,6 +156,10 @@ static void every_rule_can_be_broken(void) {
                {break_batch_blocks, "layouts: %6 = relu cannot be stored as f32[N,4,8,8]{2,8;1,1,1,1}"},
                {break_weight_halo, "layouts: %3 = param cannot be stored"},
                {break_stored_size, "layouts: %6 = relu cannot be stored"},
+               {break_part_without_whole, "layouts: %6 = relu cannot be stored"},
+               {break_part_beyond_whole, "layouts: %6 = relu cannot be stored as f32[N,4,8,8]{1,8;1,1,1,1;8/11}"},
+               {break_part_in_mid_block, "layouts: %6 = relu cannot be stored"},
+               {break_part_of_a_block, "layouts: %6 = relu cannot be stored"},
                {break_param_names, "params: %3 and %4 are both param \"conv1.weight\""},
                {break_param_without_name, "params: %4 = param has no name"},
                {break_effects_target, "effects: %9 = sgd changes %8, which is no param"},

@@ -16,7 +16,8 @@ static Type parse(const char *text) {
 static void texts_read_back(void) {
     static const char *const text[] = {
         "f32[]", "i32[N]", "u8[7]", "f32[N,64,56,56]", "f32[N,64,56,56]{1,16;1,1,1,1}", "f32[96,3,11,11]{16,1;0,0,0,0}",
-        "f32[2147483647]", "f32[N,3,2,1]{1,1;0,2,3,4}"};
+        "f32[2147483647]", "f32[N,3,2,1]{1,1;0,2,3,4}",
+        "f32[N,32,2,1]{1,16;0,2,3,4;16/64}"};
     for (int i = 0; i < ARRAY_LEN(text); i++) {
         Type t = parse(text[i]);
         Str s = STR(arena);
@@ -29,6 +30,7 @@ static void wrong_texts_do_not_read(void) {
     static const char *const text[] = {
         "", "f32", "f33[]", "f32[", "f32[0]", "f32[-1]", "f32[01]", "f32[2147483648]", "f32[1,N]", "f32[1,2,3,4,5]",
         "f32[1 ,2]", "f32[,]", "f32[3,]", "f32[+3]", "f32[N]{", "f32[N]{1}", "f32[N]{1,1;0,0,0}", "f32[N]{1,1;0,0,0,x}",
+        "f32[N,3]{1,1;0,0,0,0;}", "f32[N,3]{1,1;0,0,0,0;0}", "f32[N,3]{1,1;0,0,0,0;0/}",
         "f32 [3]", "f32[9999999999999999999999]"};
     for (int i = 0; i < ARRAY_LEN(text); i++) {
         const char *p = text[i];
@@ -78,6 +80,7 @@ static void sizes_count_padding(void) {
                {"f32[20,3,2,2]{16,16;0,0,0,0}", 240, 32 * 16 * 4, 32 * 16 * 4 * 4},
                {"f32[N,10]{1,16;0,0,0,0}", 10, 16, 64},
                {"f32[20]{16,1;0,0,0,0}", 20, 32, 128},
+               {"f32[N,3,4,5]{1,16;1,1,2,2;32/35}", 60, 48 * 6 * 9, 48 * 6 * 9 * 4},
                {"u8[N,1,9,9]", 81, 81, 128},
                {"f32[2147483647,2147483647,2147483647,2]", INT64_MAX, INT64_MAX, INT64_MAX}};
     for (int i = 0; i < ARRAY_LEN(row); i++) {
@@ -99,6 +102,7 @@ static void offsets_have_known_values(void) {
                {"f32[N,20,4,5]{1,16;1,2,3,4}", {1, 17, 2, 3}, (((1 * 2 + 1) * 7 + 3) * 12 + 6) * 16 + 1},
                {"f32[32,24,3,3]{16,8;0,0,0,0}", {18, 9, 1, 2}, ((((1 * 3 + 1) * 3 + 1) * 3 + 2) * 8 + 1) * 16 + 2},
                {"f32[N,10]{1,16;0,0,0,0}", {3, 9}, 3 * 16 + 9},
+               {"f32[N,20,4,5]{1,16;0,0,0,0;32/52}", {1, 17, 2, 3}, (((1 * 4 + 3) * 4 + 2) * 5 + 3) * 16 + 1},
                {"f32[20]{16,1;0,0,0,0}", {19}, 19}};
     for (int i = 0; i < ARRAY_LEN(row); i++) {
         Type t = parse(row[i].text);
@@ -126,6 +130,25 @@ static void offsets_never_meet(void) {
     }
 }
 
+/* A part's elements are those of the whole. */
+static void parts_lie_in_the_whole(void) {
+    Type whole = parse("f32[N,44,3,2]{1,8;1,1,0,1}"), part = parse("f32[N,12,3,2]{1,8;1,1,0,1}"), other = part;
+    CU_ASSERT_FALSE(type_is_part(&part, &whole, 32));
+    part.layout = type_part_layout(&whole, 32, 12);
+    CU_ASSERT(type_is_part(&part, &whole, 32) && !type_is_part(&part, &whole, 16) && !type_is_part(&other, &whole, 32));
+    other.dim[3] = 1;
+    other.layout = part.layout;
+    CU_ASSERT_FALSE(type_is_part(&other, &whole, 32));
+    Type inner = part, all = whole;
+    inner.dim[1] = 4;
+    inner.layout = type_part_layout(&part, 8, 4);
+    CU_ASSERT(type_is_part(&inner, &part, 8) && type_is_part(&inner, &whole, 40) && type_is_part(&all, &whole, 0));
+    CU_ASSERT_EQUAL(type_stored(&part), type_stored(&whole));
+    int64_t at[MAX_RANK] = {2, 3, 1, 1}, there[MAX_RANK] = {2, 43, 1, 1}, between[MAX_RANK] = {2, 11, 1, 1};
+    CU_ASSERT_EQUAL(type_offset(&inner, at), type_offset(&whole, there));
+    CU_ASSERT_EQUAL(type_offset(&part, between), type_offset(&whole, there));
+}
+
 int main(void) {
     arena = arena_new();
     if (CU_initialize_registry() != CUE_SUCCESS) return 1;
@@ -137,6 +160,7 @@ int main(void) {
     CU_ADD_TEST(s, sizes_count_padding);
     CU_ADD_TEST(s, offsets_have_known_values);
     CU_ADD_TEST(s, offsets_never_meet);
+    CU_ADD_TEST(s, parts_lie_in_the_whole);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     CU_cleanup_registry();
