@@ -16,6 +16,9 @@
  * the picture by a pixel, LLVM would keep what both positions read in registers, and spill. */
 enum { PATH_MAX_LOOPS = 20, UNROLL_WORK = 480, UNROLL_ENOUGH = 64, UNROLL_ALONE = 16 };
 
+/* Where a product is an instruction of its own, it needs registers that the sum does not: with one, 2x6 still spills. */
+enum { PRODUCT_REGISTERS = 2 };
+
 typedef struct Tiler {
     Kernel *k;
     const Stmt *path[PATH_MAX_LOOPS]; /* loops around the sum, outermost first */
@@ -64,7 +67,7 @@ static bool extent_of(const Stmt *loop, int64_t *extent) {
 /* ---- choosing ------------------------------------------------------------------------------------------------- */
 
 static void choose_factors(Tiler *t, const Machine *m) {
-    TileProblem p = {.blocks = 1, .points = {1, 1}, .registers = m->vector_registers};
+    TileProblem p = {.blocks = 1, .points = {1, 1}, .registers = m->vector_registers - (m->fma ? 0 : PRODUCT_REGISTERS)};
     WindowProblem w = {.registers = m->vector_registers};
     int32_t block = -1, point[2] = {-1, -1}, n_point = 0;
     for (int32_t i = t->n_path - 1; i >= 0; i--) {

@@ -11,7 +11,7 @@ double tile_cycles(int64_t b, int64_t p) {
     return (cycles > latency ? cycles : latency) + 0.24 * load;
 }
 
-static bool fits(int64_t b, int64_t p, int32_t registers) { return b * p + (b < p ? b : p) + 1 < registers; }
+static bool fits(int64_t b, int64_t p, int32_t registers) { return b * p + (b < p ? b : p) + 1 <= registers; }
 
 /* All tiles of one size along a loop of `extent`: full ones, and a smaller one at the end, which costs a body of its
  * own. */

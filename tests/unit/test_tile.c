@@ -17,7 +17,7 @@ static bool valid(const TileProblem *p, const Tile *t) {
     bool inside = t->blocks >= 1 && t->points[0] >= 1 && t->points[1] >= 1 && t->blocks <= p->blocks &&
                   t->points[0] <= p->points[0] && t->points[1] <= p->points[1];
     bool whole_first = t->points[1] == 1 || t->points[0] == p->points[0];
-    bool good = inside && whole_first && (registers_of(t) < p->registers || registers_of(t) == 3);
+    bool good = inside && whole_first && (registers_of(t) <= p->registers || registers_of(t) == 3);
     if (!good)
         printf("\n  %d x %d x %d for %lld, %lld x %lld and %d registers ", t->blocks, t->points[0], t->points[1],
                (long long)p->blocks, (long long)p->points[0], (long long)p->points[1], p->registers);
@@ -51,7 +51,7 @@ static double least_cost(const TileProblem *p) {
     for (int32_t b = 1; b <= p->blocks; b++)
         for (int32_t i = 1; i <= p->points[0]; i++) {
             Tile t = {b, {i, 1}};
-            if (registers_of(&t) < p->registers) least = fmin(least, split_cost(p->blocks, p->points[0], b, i));
+            if (registers_of(&t) <= p->registers) least = fmin(least, split_cost(p->blocks, p->points[0], b, i));
         }
     return least;
 }
