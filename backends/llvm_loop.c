@@ -9,7 +9,8 @@ static void gen_stmt(Gen *g, const Stmt *s);
 
 static void store_at(Gen *g, int32_t buf, const Lin *at, LLVMValueRef v) {
     DType t = g->k->buf[buf].dtype;
-    if (t != DT_F32) v = LLVMBuildIntCast2(g->b, v, llvm_like(LLVMTypeOf(v), llvm_dtype(g->m, t)), 1, "");
+    if (t == DT_F16) v = half_narrow(g, v);
+    else if (t != DT_F32) v = LLVMBuildIntCast2(g->b, v, llvm_like(LLVMTypeOf(v), llvm_dtype(g->m, t)), 1, "");
     alias_mark(g, buf, LLVMBuildStore(g->b, v, address_of(g, buf, at)));
 }
 
@@ -51,7 +52,7 @@ static bool loads_same(Gen *g, const Expr *e, int32_t buf, const Lin *at) {
 /* The x of b[i] = b[i] + x, or NULL if the store is no sum of lanes. */
 static const Expr *summand(Gen *g, const Stmt *s, const Lin *at) {
     const Expr *e = s->u.store.value;
-    if (e->kind != EX_add || e->type != ET_FLOAT) return NULL;
+    if (e->kind != EX_add || g->k->buf[s->u.store.buf].dtype != DT_F32) return NULL;
     for (int i = 0; i < 2; i++)
         if (loads_same(g, e->a[i], s->u.store.buf, at) && !loads_from(e->a[1 - i], s->u.store.buf)) return e->a[1 - i];
     return NULL;
@@ -100,10 +101,20 @@ static void gen_store(Gen *g, const Stmt *s) {
     else gen_store_scattered(g, s);
 }
 
+/* Into the first level of the cache, to be read. The address may be beyond the buffer: that is no fault. */
+static void gen_prefetch(Gen *g, const Stmt *s) {
+    enum { TO_READ = 0, ALL_LEVELS = 3, DATA = 1 };
+    Lin at;
+    lin_of(g, s->u.prefetch.index, &at);
+    LLVMValueRef arg[4] = {address_of(g, s->u.prefetch.buf, &at), LLVMConstInt(g->m->i32, TO_READ, 0),
+                           LLVMConstInt(g->m->i32, ALL_LEVELS, 0), LLVMConstInt(g->m->i32, DATA, 0)};
+    llvm_intrinsic(g, "llvm.prefetch", &g->m->ptr, 1, arg, 4);
+}
+
 /* ---- loops ---- */
 
 static bool holds_unrolled_sum(const Stmt *s) {
-    if (s->kind == ST_STORE) return false;
+    if (s->kind == ST_STORE || s->kind == ST_PREFETCH) return false;
     if (s->kind == ST_GUARD) return holds_unrolled_sum(s->u.guard.body);
     bool sum = s->kind == ST_FOR && (s->u.loop.role == ROLE_REDUCE || s->u.loop.role == ROLE_TAP);
     if (s->kind == ST_FOR) return (sum && s->u.loop.mode == LOOP_UNROLL) || holds_unrolled_sum(s->u.loop.body);
@@ -218,7 +229,7 @@ static void gen_seq(Gen *g, const Stmt *s) {
 
 static void gen_stmt(Gen *g, const Stmt *s) {
     static void (*const rule[])(Gen *, const Stmt *) = {
-        [ST_FOR] = gen_for, [ST_STORE] = gen_store, [ST_SEQ] = gen_seq, [ST_GUARD] = gen_guard};
+        [ST_FOR] = gen_for, [ST_STORE] = gen_store, [ST_SEQ] = gen_seq, [ST_GUARD] = gen_guard, [ST_PREFETCH] = gen_prefetch};
     rule[s->kind](g, s);
 }
 

@@ -8,6 +8,7 @@
 #include <tgmath.h>
 
 #include "../ir/diag.h"
+#include "../ir/half.h"
 #include "../ir/winograd.h"
 
 /* A tensor as outer x channels x inner elements: whatever the rank is, element e is in channel e / inner % channels. */

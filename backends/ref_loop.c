@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../ir/diag.h"
+#include "../ir/half.h"
 
 /* The kernel is first turned into a tree of operations that know their function, their memory and, where an INT
  * expression is affine, its coefficients: convolutions of some ten million products are run in tests. */
@@ -17,6 +18,7 @@ typedef struct Mem {
         float *f32;
         int32_t *i32;
         uint8_t *u8;
+        uint16_t *f16;
     } at;
     size_t scratch_bytes; /* 0: an argument */
 } Mem;
@@ -108,6 +110,7 @@ FLOAT_OP(exp, expf(X))
 FLOAT_OP(log, logf(X))
 FLOAT_OP(tofloat, (float)A)
 FLOAT_OP(load, o->mem->at.f32[checked_index(r, o->a[0], o->mem)])
+FLOAT_OP(load_f16, (float)half_value(o->mem->at.f16[checked_index(r, o->a[0], o->mem)]))
 INT_OP(lt_float, X < Y)
 INT_OP(le_float, X <= Y)
 INT_OP(eq_float, X == Y)
@@ -225,6 +228,7 @@ static const Op *op_of(Run *r, const Expr *e) {
     o->i = e->i;
     o->f = (float)e->f;
     if (e->type == ET_FLOAT && float_fn[e->kind]) o->as_float = float_fn[e->kind];
+    if (e->type == ET_FLOAT && e->kind == EX_load && o->mem->dtype == DT_F16) o->as_float = float_load_f16;
     if (e->type != ET_FLOAT && int_fn_of(r, e)) o->as_int = int_fn_of(r, e);
     return o;
 }
@@ -274,6 +278,7 @@ static const Code *code_of(Run *r, const Stmt *s) {
     switch (s->kind) {
     case ST_FOR: code_for(r, c, s); break;
     case ST_STORE: code_store(r, c, s); break;
+    case ST_PREFETCH: break;
     case ST_SEQ: code_items(r, c, s->u.seq.item, s->u.seq.n); break;
     case ST_GUARD:
         c->a = op_of(r, s->u.guard.cond);
@@ -294,6 +299,7 @@ static void run_store(const Run *r, const Code *c) {
     int64_t i = checked_index(r, c->a, c->mem);
     switch (c->mem->dtype) {
     case DT_F32: c->mem->at.f32[i] = float_of(r, c->b); break;
+    case DT_F16: c->mem->at.f16[i] = half_nearest((double)float_of(r, c->b)); break;
     case DT_I32: c->mem->at.i32[i] = (int32_t)int_of(r, c->b); break;
     default: c->mem->at.u8[i] = (uint8_t)int_of(r, c->b); break;
     }
@@ -323,6 +329,7 @@ static void run_code(Run *r, const Code *c) {
     case ST_GUARD:
         if (int_of(r, c->a)) run_code(r, c->item[0]);
         break;
+    case ST_PREFETCH: break;
     }
 }
 

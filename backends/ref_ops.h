@@ -79,6 +79,14 @@ static void REF(clip_grad)(const RefRun *r, const Node *n, REAL *dx) {
     for (int64_t i = 0; i < REF(length)(r, n); i++) dx[i] = lo < y[i] && y[i] < hi ? dy[i] : 0;
 }
 
+static void REF(to_half)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *x = REF(operand)(r, n, 0);
+    for (int64_t i = 0; i < REF(length)(r, n); i++) {
+        double size = fabs((double)x[i]) > HALF_MAX ? HALF_MAX : fabs((double)x[i]);
+        y[i] = (REAL)half_value(half_nearest(copysign(size, (double)x[i])));
+    }
+}
+
 static void REF(bn)(const RefRun *r, const Node *n, REAL *y) {
     const REAL *x = REF(operand)(r, n, 0);
     REF(Operand) mean = REF(spread_operand)(r, n, 1), var = REF(spread_operand)(r, n, 2);

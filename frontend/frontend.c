@@ -71,10 +71,10 @@ static Scope *build_net(Bundle *p, Unit *u, Value *input) {
 /* ---- sections ---- */
 
 static void report_section(Elab *e, const Item *item) {
-    static const char *const known[] = {"data", "augment", "train", "eval"};
+    static const char *const known[] = {"data", "augment", "train", "eval", "deploy"};
     diag_error(e->diags, item->span, "E0401",
-               "section `%s` is not part of this version; it knows input, %s, %s, %s and %s", item->section, known[0],
-               known[1], known[2], known[3]);
+               "section `%s` is not part of this version; it knows input, %s, %s, %s, %s and %s", item->section,
+               known[0], known[1], known[2], known[3], known[4]);
 }
 
 /* One section of the program; its value is V_ERROR if it was reported. */
@@ -85,14 +85,15 @@ static Value build_section(Bundle *p, Unit *u, const Item *item, Scope *net, con
         report_section(e, item);
         return v_error;
     }
-    bool train = kind->groups;
-    if (train && item->name) {
-        diag_error(e->diags, item->span, "E0401", "named `train` sections are not part of this version");
+    bool train = kind->groups, deploy = !strcmp(kind->name, "deploy");
+    if ((train || deploy) && item->name) {
+        diag_error(e->diags, item->span, "E0401", "named `%s` sections are not part of this version", kind->name);
         return v_error;
     }
     Value v = section_eval(e, kind, item->settings, item->span);
     if (v.kind == V_LIST && input->kind == V_RECORD) check_augment(e, item->settings, &v, input->record);
     if (train && v.kind == V_RECORD && net) train_build(e, u, net, item, v.record);
+    if (deploy && v.kind == V_RECORD) u->half_weights = !strcmp(record_field(v.record, "weights")->value.text, "fp16");
     return v;
 }
 

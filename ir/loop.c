@@ -169,7 +169,7 @@ const Expr *ex_batch(Kernel *k) { return node(k, EX_batch, ET_INT); }
 
 const Expr *ex_load(Kernel *k, int32_t buf, const Expr *index) {
     ICE_UNLESS(buf >= 0 && buf < k->n_buf, "kernel %s has no buffer %d", k->name, buf);
-    Expr *e = node(k, EX_load, k->buf[buf].dtype == DT_F32 ? ET_FLOAT : ET_INT);
+    Expr *e = node(k, EX_load, dtype_real(k->buf[buf].dtype) ? ET_FLOAT : ET_INT);
     e->buf = buf;
     e->a[0] = index;
     return e;
@@ -307,6 +307,14 @@ void st_append(Kernel *k, Stmt *seq, Stmt *item) {
     for (int32_t i = 0; i < item->u.seq.n; i++) st_append(k, seq, item->u.seq.item[i]);
 }
 
+Stmt *st_prefetch(Kernel *k, int32_t buf, const Expr *index) {
+    ICE_UNLESS(buf >= 0 && buf < k->n_buf, "kernel %s has no buffer %d", k->name, buf);
+    Stmt *s = statement(k, ST_PREFETCH);
+    s->u.prefetch.buf = buf;
+    s->u.prefetch.index = index;
+    return s;
+}
+
 /* A condition known to be true leaves the body alone, one known to be false leaves an empty sequence. */
 Stmt *st_guard(Kernel *k, const Expr *cond, Stmt *body) {
     int64_t known;
@@ -358,6 +366,7 @@ Stmt *st_subst(Kernel *k, const Stmt *s, const Expr *const *map) {
     case ST_STORE:
         return st_store(k, s->u.store.buf, ex_subst(k, s->u.store.index, map), ex_subst(k, s->u.store.value, map));
     case ST_GUARD: return st_guard(k, ex_subst(k, s->u.guard.cond, map), st_subst(k, s->u.guard.body, map));
+    case ST_PREFETCH: return st_prefetch(k, s->u.prefetch.buf, ex_subst(k, s->u.prefetch.index, map));
     case ST_SEQ: break;
     }
     Stmt *copy = st_seq(k);

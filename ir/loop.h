@@ -1,7 +1,8 @@
 /* Loops: what a kernel does, as loop nests over typed buffers.
  *
  * Semantics. A kernel runs its body; a FOR runs its body for lo <= v < hi in order; a STORE evaluates the value, then
- * writes it. `mode` never changes what is computed, only how: PARALLEL iterations may run in any order on any thread
+ * writes it; a PREFETCH does nothing but hint that an element will be read soon, and that one may be beyond the end.
+ * `mode` never changes what is computed, only how: PARALLEL iterations may run in any order on any thread
  * (so they must not write what another iteration reads or writes); UNROLL is expanded by the code generator; VECTOR
  * runs its iterations as lanes of one vector. A VECTOR loop whose store index does not move with the lane, of the form
  * b[i] = b[i] + x, sums the lanes (in tree order in generated code, in sequence in the interpreter: the only place
@@ -61,7 +62,7 @@ typedef enum LoopRole {
 } LoopRole;
 extern const char *const loop_role_name[ROLE_COUNT];
 
-typedef enum StmtKind { ST_FOR, ST_STORE, ST_SEQ, ST_GUARD } StmtKind;
+typedef enum StmtKind { ST_FOR, ST_STORE, ST_SEQ, ST_GUARD, ST_PREFETCH } StmtKind;
 
 typedef struct Stmt Stmt;
 struct Stmt {
@@ -71,6 +72,7 @@ struct Stmt {
         struct { int32_t buf; const Expr *index, *value; } store;
         struct { Stmt **item; int32_t n, cap; } seq;
         struct { const Expr *cond; Stmt *body; } guard;
+        struct { int32_t buf; const Expr *index; } prefetch;
     } u;
 };
 
@@ -123,6 +125,7 @@ Stmt *st_store(Kernel *k, int32_t buf, const Expr *index, const Expr *value);
 Stmt *st_seq(Kernel *k);                          /* empty; st_append adds; nested sequences are spliced in */
 void st_append(Kernel *k, Stmt *seq, Stmt *item);
 Stmt *st_guard(Kernel *k, const Expr *cond, Stmt *body);
+Stmt *st_prefetch(Kernel *k, int32_t buf, const Expr *index);
 
 /* Copies with each variable v replaced by map[v] where that is not NULL (map: n_var entries). */
 const Expr *ex_subst(Kernel *k, const Expr *e, const Expr *const *map);
@@ -151,6 +154,7 @@ int64_t affine_coef(const Affine *a, int32_t var);   /* 0 if absent */
  *           y[290400*n + 16*ow + i] = max(fma(x[...], w[...], acc[i]), 0.0)
  *         }
  *         if lt(ow, 13) { ... }
+ *         prefetch w[...]
  *       }
  *     } */
 void loop_print(Str *s, const Kernel *k);

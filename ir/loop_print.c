@@ -115,6 +115,10 @@ static void print_stmt(Str *s, const Kernel *k, const Stmt *st, int depth) {
         str_add(s, " = ");
         print_expr(s, k, st->u.store.value, HOLD_SUM);
         str_add(s, "\n");
+    } else if (st->kind == ST_PREFETCH) {
+        str_add(s, "prefetch ");
+        print_access(s, k, st->u.prefetch.buf, st->u.prefetch.index);
+        str_add(s, "\n");
     } else {
         str_add(s, "if ");
         print_expr(s, k, st->u.guard.cond, HOLD_SUM);

@@ -279,11 +279,18 @@ static Stmt *read_if(Reader *r) {
     return body ? st_guard(r->k, cond, body) : NULL;
 }
 
+static Stmt *read_prefetch(Reader *r) {
+    int32_t buf;
+    Name name = read_word(r);
+    const Expr *index = r->error ? NULL : read_index(r, name, &buf);
+    return index ? st_prefetch(r->k, buf, index) : NULL;
+}
+
 static Stmt *read_store(Reader *r, Name name) {
     int32_t buf;
     const Expr *index = read_index(r, name, &buf);
     if (!index || !expect(r, '=')) return NULL;
-    bool real = r->k->buf[buf].dtype == DT_F32;
+    bool real = dtype_real(r->k->buf[buf].dtype);
     const Expr *value = read_typed(r, real ? ET_FLOAT : ET_INT, "this value is of another type than the buffer");
     return value ? st_store(r->k, buf, index, value) : NULL;
 }
@@ -294,6 +301,7 @@ static Stmt *read_stmt(Reader *r) {
     if (next_is(r, '[')) return read_store(r, word);
     if (!strcmp(word, "for")) return read_for(r);
     if (!strcmp(word, "if")) return read_if(r);
+    if (!strcmp(word, "prefetch")) return read_prefetch(r);
     fail(r, "expected a statement");
     return NULL;
 }

@@ -99,6 +99,7 @@ static void visit_stmt(Walk *w, const Stmt *s) {
     case ST_FOR: visit_for(w, s); break;
     case ST_GUARD: visit_guard(w, s); break;
     case ST_SEQ: visit_seq(w, s); break;
+    case ST_PREFETCH: visit_expr(w, s->u.prefetch.index); break;
     case ST_STORE:
         visit_access(w, s->u.store.buf, s->u.store.index, true);
         visit_expr(w, s->u.store.index);
@@ -139,7 +140,7 @@ static bool constant_ok(const Expr *e) {
 static ExprType type_due(const Walk *w, const Expr *e) {
     const ExprInfo *info = &expr_info[e->kind];
     if (info->result == ET_SAME) return e->a[info->n - 1]->type;
-    if (info->result == ET_LOADED) return w->k->buf[e->buf].dtype == DT_F32 ? ET_FLOAT : ET_INT;
+    if (info->result == ET_LOADED) return dtype_real(w->k->buf[e->buf].dtype) ? ET_FLOAT : ET_INT;
     return e->kind == EX_int ? e->type : info->result;
 }
 
@@ -159,13 +160,16 @@ static void rule_stmt_types(Walk *w, const Stmt *s) {
     if (s->kind == ST_FOR && (s->u.loop.lo->type != ET_INT || s->u.loop.hi->type != ET_INT))
         broken(w, "a bound of loop %s", loop_name(w, s));
     if (s->kind == ST_GUARD && s->u.guard.cond->type != ET_BOOL) broken(w, "a guard's condition");
+    if (s->kind == ST_PREFETCH &&
+        (s->u.prefetch.buf < 0 || s->u.prefetch.buf >= w->k->n_arg || s->u.prefetch.index->type != ET_INT))
+        broken(w, "a prefetch of no argument");
     if (s->kind != ST_STORE) return;
     if (s->u.store.buf < 0 || s->u.store.buf >= w->k->n_buf) {
         broken(w, "a store names no buffer");
         return;
     }
     const Buf *b = &w->k->buf[s->u.store.buf];
-    ExprType due = b->dtype == DT_F32 ? ET_FLOAT : ET_INT;
+    ExprType due = dtype_real(b->dtype) ? ET_FLOAT : ET_INT;
     if (s->u.store.index->type != ET_INT || s->u.store.value->type != due) broken(w, "a store to %s", b->name);
 }
 

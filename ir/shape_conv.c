@@ -101,7 +101,8 @@ bool shape_swap_io(const Graph *g, const Node *n, Type *result, Diags *d) {
 }
 
 static bool check_fc_weight(const Node *n, Diags *d, const Type *w) {
-    return (w->dtype == DT_F32 && (w->rank == 2 || w->rank == 4) && !type_batched(w)) ||
+    bool good = w->dtype == DT_F32 || (n->op == OP_fc && w->dtype == DT_F16);
+    return (good && (w->rank == 2 || w->rank == 4) && !type_batched(w)) ||
            rule_misfit(n, d, E_INTERNAL, "the weight of `%s` is %s", op_info[n->op].name, rule_text(d, w));
 }
 

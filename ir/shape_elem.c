@@ -54,6 +54,12 @@ static bool unary(const Graph *g, const Node *n, Type *result, Diags *d) {
 bool shape_scale(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
 bool shape_rsqrt(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
 bool shape_relu(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
+bool shape_to_half(const Graph *g, const Node *n, Type *result, Diags *d) {
+    if (!unary(g, n, result, d)) return false;
+    result->dtype = DT_F16;
+    return true;
+}
+
 bool shape_dropout(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
 
 bool shape_relu_grad(const Graph *g, const Node *n, Type *result, Diags *d) {

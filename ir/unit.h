@@ -46,6 +46,7 @@ typedef struct Unit {
     Graph *net;                /* as written: dropout and bn as layers, outputs with their `only` */
     Ref image;                 /* the picture input in `net` */
     TrainConfig train;
+    bool half_weights;         /* deploy { weights = fp16 } */
     const char *settings_json; /* sections input, data, augment, train, eval: see runtime/abi.h */
     const char *options_json;  /* {"classes": 1000, ...}: option values that were in force */
     Graph *graph[ENTRY_COUNT]; /* made by `specialise`; [ENTRY_TRAIN] is NULL without a train section */

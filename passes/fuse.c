@@ -69,7 +69,7 @@ static bool may_join(Fuse *f, Ref user, Ref operand) {
     const OpInfo *info = &op_info[p->op];
     if (continues(n)) return operand == n->in[0];
     if (!info->heads && !info->elementwise) return false;
-    if (!type_same_shape(&n->type, &p->type) || f->constant[user] != f->constant[operand]) return false;
+    if (!type_same_dims(&n->type, &p->type) || f->constant[user] != f->constant[operand]) return false;
     if (n->type.layout.b0 != p->type.layout.b0 || n->type.layout.b1 != p->type.layout.b1) return false;
     if (arguments(f, operand) + n->n_in + 1 > KERNEL_ARGUMENTS) return false;
     for (int32_t i = 0; i < n->n_in; i++)

@@ -34,7 +34,7 @@ static void set_weight(const Layouts *l, Ref r, Layout layout) {
     n->type.layout = layout;
     if (!op_info[n->op].elementwise) return;
     for (int32_t i = 0; i < n->n_in; i++)
-        if (type_same_shape(&node_of(l, n->in[i])->type, &n->type)) set_weight(l, n->in[i], layout);
+        if (type_same_dims(&node_of(l, n->in[i])->type, &n->type)) set_weight(l, n->in[i], layout);
 }
 
 static void set_default(const Layouts *l, Node *n) {

@@ -264,7 +264,7 @@ static const Expr *operand_value(Lower *l, const Node *user, Ref operand, const 
     if (l->value[operand]) return l->value[operand];
     if (in->op == OP_fill) return fill_value(l, in, &user->type, c);
     if (in->type.rank == 0) return ex_load(l->k, lower_arg(l, operand), ex_int(l->k, 0));
-    if (type_same_shape(&in->type, &user->type)) {
+    if (type_same_dims(&in->type, &user->type)) {
         Coord other = l->logical ? coord_logical(l, &in->type, l->logical) : *c;
         ICE_UNLESS(l->logical || same_blocks(in, user), "%s reads node %u, which has other blocks",
                    op_info[user->op].name, operand);
@@ -427,7 +427,7 @@ static void lower_chain(Lower *l, const Node *root) {
     bool alike = true;
     for (int32_t i = 0; i < root->n_in; i++) {
         const Node *in = graph_node(l->g, root->in[i]);
-        alike = alike && (!type_same_shape(&in->type, &root->type) || same_blocks(in, root));
+        alike = alike && (!type_same_dims(&in->type, &root->type) || same_blocks(in, root));
     }
     Nest nest = {0};
     Coord c;

@@ -1,5 +1,6 @@
 /* Element-wise operators: the value of one element from the values of the operands' elements; and the two updates that
  * change parameters in place. */
+#include "../ir/half.h"
 #include "lower.h"
 
 /* Sources have no kernel of their own; a fill that needs one is written by lower_finish. */
@@ -62,6 +63,12 @@ const Expr *lower_clip_grad(Lower *l, Ref node, const Expr *const *operand) {
     const Expr *above = ex2(l->k, EX_lt, num(l, a->lo), operand[1]);
     const Expr *inside = ex2(l->k, EX_and, above, ex2(l->k, EX_lt, operand[1], num(l, a->hi)));
     return ex3(l->k, EX_select, inside, operand[0], num(l, 0));
+}
+
+/* The store rounds. */
+const Expr *lower_to_half(Lower *l, Ref node, const Expr *const *operand) {
+    (void)node;
+    return ex2(l->k, EX_min, num(l, HALF_MAX), ex2(l->k, EX_max, num(l, -HALF_MAX), operand[0]));
 }
 
 const Expr *lower_bn(Lower *l, Ref node, const Expr *const *operand) {

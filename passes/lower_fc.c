@@ -10,6 +10,19 @@ static void feature_loops(Lower *l, Nest *nest, const Type *x, const Expr *outer
     outer[2] = nest_loop(l, nest, "w", type_width(x), rest);
 }
 
+/* The sum over them. Where features lie as densely as in a row of weights, one loop runs over all: the last coordinate takes
+ * what the others leave at 0. */
+static void sum_features(Lower *l, Nest *nest, const Type *x, const Expr *outer[3]) {
+    const Layout *y = &x->layout;
+    if (y->halo.top || y->halo.bottom || y->halo.left || y->halo.right) {
+        feature_loops(l, nest, x, outer, ROLE_REDUCE, ROLE_REDUCE);
+        return;
+    }
+    for (int d = 0; d < 3; d++) outer[d] = ex_int(l->k, 0);
+    int64_t blocks = div_up(x->dim[1], y->b1) * type_height(x) * type_width(x);
+    outer[x->rank - 2] = nest_loop(l, nest, "f", blocks, ROLE_REDUCE);
+}
+
 const Expr *lower_fc(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
@@ -20,7 +33,7 @@ const Expr *lower_fc(Lower *l, Ref node, const Expr *const *operand) {
     const Expr *ob = nest_loop(l, &s.out, "ob", div_up(w->dim[0], w->layout.b0), ROLE_BLOCK);
     const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_POINT);
     sum_lane(l, &s, w->layout.b0);
-    feature_loops(l, &s.red, x, f, ROLE_REDUCE, ROLE_REDUCE);
+    sum_features(l, &s.red, x, f);
     const Expr *i = nest_loop(l, &s.red, "i", x->layout.b1, ROLE_REDUCE);
     s.a = (Coord){{ob, f[0], f[1], f[2]}, {s.lane, i}};
     s.b = (Coord){{pic, f[0], f[1], f[2]}, {ex_int(l->k, 0), i}};

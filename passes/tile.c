@@ -110,6 +110,7 @@ static void note_stmt(Tiler *t, const Stmt *s, int32_t unit) {
     case ST_SEQ:
         for (int32_t i = 0; i < s->u.seq.n; i++) note_stmt(t, s->u.seq.item[i], unit);
         break;
+    case ST_PREFETCH: break;
     case ST_STORE:
         note_use(t, s->u.store.buf, unit);
         note_expr(t, s->u.store.value, unit);
@@ -180,6 +181,7 @@ static Stmt *expand_stmt(Tiler *t, const Stmt *s) {
         return st_for(t->k, s->u.loop.var, s->u.loop.lo, s->u.loop.hi, s->u.loop.mode, s->u.loop.role,
                       expand_stmt(t, s->u.loop.body));
     case ST_GUARD: return st_guard(t->k, s->u.guard.cond, expand_stmt(t, s->u.guard.body));
+    case ST_PREFETCH: return st_prefetch(t->k, s->u.prefetch.buf, s->u.prefetch.index);
     case ST_STORE:
         return st_store(t->k, s->u.store.buf, tile_access(t, s->u.store.buf, s->u.store.index),
                         expand_expr(t, s->u.store.value));
@@ -307,7 +309,7 @@ static int64_t largest_divisor(int64_t n, int64_t most) {
 /* Vector operations that one run of s expands to; 0 if it holds a loop that stays a loop. Unrolls reductions on the
  * way: whole where that is little work, else by the largest divisor of their extent that is. */
 static int64_t unroll(Kernel *k, Stmt *s) {
-    if (s->kind == ST_STORE) return 1;
+    if (s->kind == ST_STORE || s->kind == ST_PREFETCH) return 1;
     if (s->kind == ST_GUARD) return unroll(k, s->u.guard.body);
     int64_t work = 0;
     if (s->kind == ST_SEQ) {

@@ -34,6 +34,7 @@ static void steps_in(const Stmt *s, int32_t point, int32_t tap, Window *w) {
     case ST_FOR: steps_in(s->u.loop.body, point, tap, w); break;
     case ST_GUARD: steps_in(s->u.guard.body, point, tap, w); break;
     case ST_STORE: steps_in_expr(s->u.store.value, point, tap, w); break;
+    case ST_PREFETCH: break;
     case ST_SEQ:
         for (int32_t i = 0; i < s->u.seq.n; i++) steps_in(s->u.seq.item[i], point, tap, w);
         break;

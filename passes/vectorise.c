@@ -22,7 +22,8 @@ static void vectorise(Stmt *s) {
     case ST_SEQ:
         for (int32_t i = 0; i < s->u.seq.n; i++) vectorise(s->u.seq.item[i]);
         break;
-    case ST_STORE: break;
+    case ST_STORE:
+    case ST_PREFETCH: break;
     }
 }
 

@@ -238,9 +238,19 @@ static Ref fc_weight(Case *c, int i) {
     return case_param(c, "", PARAM_WEIGHT, i % 2 ? 4 : 2, dim);
 }
 
+/* All cases again with weights in halves. */
+enum { N_FCS = N_SHAPES + 4 };
 static Ref build_fc(Case *c, int i) {
-    Ref x = fc_x(c, i);
-    return case_op2(c, OP_fc, x, fc_weight(c, i), NULL);
+    Ref x = fc_x(c, i % N_FCS), w = fc_weight(c, i % N_FCS);
+    return case_op2(c, OP_fc, x, i < N_FCS ? w : case_op1(c, OP_to_half, w, NULL), NULL);
+}
+
+/* In the layout that a reader wants, and without one; of a computed number. */
+static Ref build_to_half(Case *c, int i) {
+    Attr large = {.scale = {.alpha = i % 5 ? 1 : 1e5}};
+    Ref x = fc_x(c, i), half = case_op1(c, OP_to_half, case_op1(c, OP_scale, fc_weight(c, i), &large), NULL);
+    if (i % 3) case_output(c, case_op2(c, OP_fc, x, half, NULL));
+    return half;
 }
 
 static Ref fc_dy(Case *c, int i) {
@@ -560,7 +570,7 @@ static const struct OpCases {
     [OP_conv] = {build_conv, N_CONVS + N_PLAIN, true},
     [OP_conv_dgrad] = {build_conv_dgrad, N_CONVS, true},
     [OP_conv_wgrad] = {build_conv_wgrad, N_CONVS + N_PLAIN, true},
-    [OP_fc] = {build_fc, N_SHAPES + 4, true},
+    [OP_fc] = {build_fc, 2 * N_FCS, true},
     [OP_fc_dgrad] = {build_fc_dgrad, N_SHAPES + 4, true},
     [OP_fc_wgrad] = {build_fc_wgrad, N_SHAPES + 4, true},
     [OP_swap_io] = {build_swap_io, N_CONVS, false},
@@ -575,6 +585,7 @@ static const struct OpCases {
     [OP_rsqrt] = {build_rsqrt, N_SHAPES, false},
     [OP_relu] = {build_relu, N_SHAPES, false},
     [OP_relu_grad] = {build_relu_grad, N_SHAPES, false},
+    [OP_to_half] = {build_to_half, N_SHAPES, false},
     [OP_clip] = {build_clip, N_SHAPES, false},
     [OP_clip_grad] = {build_clip_grad, N_SHAPES, false},
     [OP_bn] = {build_bn, N_SHAPES, false},

@@ -102,8 +102,9 @@ static inline bool lab_zero_elsewhere(const ProgramRun *run, int32_t storage, co
     bool *seen = calloc((size_t)stored, sizeof *seen), good = true;
     for (int64_t i = 0; i < type_elements(t) * pictures; i++) seen[lab_place(run, t, i)] = true;
     for (int64_t i = 0; i < stored && good; i++) {
-        if (seen[i] || t->dtype != DT_F32) continue;
-        float x = ((const float *)(const void *)lab_address(run, storage))[i];
+        if (seen[i] || !dtype_real(t->dtype)) continue;
+        const void *at = lab_address(run, storage) + i * dtype_bytes[t->dtype];
+        float x = t->dtype == DT_F32 ? *(const float *)at : (float)half_value(*(const uint16_t *)at);
         good = x == 0;
         if (!good) printf("\n  %s: a pad, stored element %lld, is %g", name, (long long)i, (double)x);
     }

@@ -9,6 +9,7 @@
 #include "backends/emit.h"
 #include "backends/ref.h"
 #include "backends/ref_loop.h"
+#include "ir/half.h"
 #include "ir/unit.h"
 #include "runtime/abi.h"
 
@@ -76,6 +77,7 @@ static inline double lab_element(const ProgramRun *r, int32_t storage, int64_t i
     if (set && t->dtype == DT_F32) *(float *)(void *)at = (float)*set;
     if (set && t->dtype == DT_I32) *(int32_t *)(void *)at = (int32_t)*set;
     if (t->dtype == DT_F32) return (double)*(float *)(void *)at;
+    if (t->dtype == DT_F16) return half_value(*(uint16_t *)(void *)at);
     return t->dtype == DT_I32 ? *(int32_t *)(void *)at : *(uint8_t *)at;
 }
 

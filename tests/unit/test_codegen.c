@@ -10,6 +10,7 @@
 #include "backends/emit.h"
 #include "backends/ref_loop.h"
 #include "backends/target.h"
+#include "ir/half.h"
 #include "runtime/abi.h"
 
 static Arena *arena;
@@ -435,6 +436,48 @@ static void test_philox(void) {
     jit_free(j);
 }
 
+/* ---- halves ---- */
+
+enum { HALVES = 1 << 16 };
+
+static void run_halves(const char *text, void *from, void *to) {
+    Jit *j = jit_of(kernel_of(text), 2);
+    void *arg[2] = {from, to};
+    ((CnncKernel *)jit_kernel(j, 0))(arg, &run3, 0, HALVES / 16);
+    jit_free(j);
+}
+
+/* Each of them as a float, and floats of all sizes as halves: those of every half, half way to the next, and random. */
+static void test_halves(void) {
+    static float wide[HALVES];
+    static uint16_t half[HALVES];
+    for (int i = 0; i < HALVES; i++) half[i] = (uint16_t)i;
+    run_halves("kernel widen { arg h f16 65536 arg y f32 65536 written for i in 0..4096 parallel task {"
+               " for j in 0..16 vector lane { y[16*i + j] = h[16*i + j] } } }", half, wide);
+    for (int i = 0; i < HALVES; i++) {
+        float want = (float)half_value((uint16_t)i);
+        CU_ASSERT_TRUE(isnan(want) ? isnan(wide[i]) : !memcmp(&want, &wide[i], sizeof want));
+    }
+    for (int kind = 0; kind < 3; kind++) {
+        static float x[HALVES];
+        for (int i = 0; i < HALVES; i++) {
+            uint32_t word = next_word() << 8 ^ next_word();
+            if (kind == 2) memcpy(&x[i], &word, sizeof word);
+            else x[i] = (float)(half_value((uint16_t)i) + kind * half_value((uint16_t)(i + 1))) / (float)(1 + kind);
+        }
+        run_halves("kernel narrow { arg x f32 65536 arg h f16 65536 written for i in 0..4096 parallel task {"
+                   " for j in 0..16 vector lane { h[16*i + j] = x[16*i + j] } } }", x, half);
+        for (int i = 0; i < HALVES; i++)
+            CU_ASSERT_TRUE(isnan(x[i]) ? isnan(half_value(half[i])) : half[i] == half_nearest((double)x[i]));
+    }
+}
+
+/* A prefetch may lie anywhere. */
+static void test_prefetch(void) {
+    check_near("kernel p { arg x f32 64 arg y f32 64 written for i in 0..4 parallel task { prefetch x[16*i + 100000000]"
+               " for j in 0..16 vector lane { y[16*i + j] = x[16*i + j] } } }", 0);
+}
+
 /* ---- targets ---- */
 
 static void test_targets(void) {
@@ -488,6 +531,7 @@ static void test_small_processors(void) {
         test_register_tile();
         test_windows();
         test_philox();
+        test_halves();
         test_max_of_nan();
         test_exp_and_log();
         test_special_values();
@@ -501,7 +545,9 @@ int main(void) {
         {"register tiles", test_register_tile}, {"parallel nests", test_parallel_nests}, {"windows", test_windows},
         {"lane sums", test_lane_sums}, {"lane by lane", test_lane_by_lane}, {"scratch", test_scratch},
         {"many terms", test_many_terms}, {"exp and log", test_exp_and_log}, {"special values", test_special_values},
-        {"max of NaN", test_max_of_nan}, {"philox", test_philox}, {"targets", test_targets}, {"lists of targets", test_target_lists}, {"no spills", test_no_spills},
+        {"max of NaN", test_max_of_nan}, {"philox", test_philox}, {"halves", test_halves},
+        {"prefetch", test_prefetch}, {"targets", test_targets}, {"lists of targets", test_target_lists},
+        {"no spills", test_no_spills},
         {"small processors", test_small_processors}};
     arena = arena_new();
     const char *error = NULL;

@@ -24,6 +24,14 @@ enum { N_TARGETS = ARRAY_LEN(targets) };
 static const int opt_levels[] = {0, 2, 3};
 enum { N_LEVELS = ARRAY_LEN(opt_levels) };
 
+/* The same processor with hardly a cache: everything streams. */
+static const Machine *without_cache(Arena *a, const Machine *m) {
+    Machine *small = NEW(a, Machine);
+    *small = *m;
+    small->cache_bytes[1] = 64;
+    return small;
+}
+
 static void find_targets(Arena *a) {
 #if defined(__x86_64__)
     targets[1].runs = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -37,6 +45,7 @@ static void find_targets(Arena *a) {
         else
             printf("%s: %d lanes\n", targets[i].name, targets[i].machine->vector_lanes);
     }
+    if (targets[1].machine) targets[1].machine = without_cache(a, targets[1].machine);
 }
 
 static bool chosen(const char *what) { return strncmp(what, only, strlen(only)) == 0; }
@@ -75,7 +84,7 @@ static bool check_on(const Trial *t, const Machine *m, int level, int n_levels, 
     good = good && stage(u, "lower", &want[0]);
     if (good) pass_tile(u, ENTRY_INFER);
     good = good && stage(u, "tile", &want[0]);
-    if (good) pass_vectorise(u, ENTRY_INFER), pass_parallel(u, ENTRY_INFER);
+    if (good) pass_vectorise(u, ENTRY_INFER), pass_parallel(u, ENTRY_INFER), pass_prefetch(u, ENTRY_INFER);
     good = good && stage(u, "parallel", &want[0]);
     for (int i = 0; i < n_levels && good; i++) {
         int opt_level = opt_levels[(level + i) % N_LEVELS];

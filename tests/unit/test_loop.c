@@ -160,11 +160,12 @@ static void test_affine(void) {
 }
 
 static const char *const tile_text = "kernel tile {\n"
-                                     "  arg x f32 64 batched\n"
+                                     "  arg x f16 64 batched\n"
                                      "  arg y f32 64 batched written\n"
                                      "  reg acc f32 4 written\n"
                                      "  for n in 0..N parallel task {\n"
                                      "    for t in 0..16 serial point {\n"
+                                     "      prefetch x[64*n + 4*t + 256]\n"
                                      "      for u in 0..4 unroll {\n"
                                      "        acc[u] = mul(x[64*n + 4*t + u], 2.0)\n"
                                      "      }\n"
@@ -196,7 +197,8 @@ static void test_substitution(void) {
     const Expr *map[4] = {NULL, ex_int(k, 15), ex_var(k, w), NULL};
     k->body = st_subst(k, t_loop->u.loop.body, map);
     CU_ASSERT_STRING_EQUAL(strchr(print(k), '\n'),
-                           "\n  arg x f32 64 batched\n  arg y f32 64 batched written\n  reg acc f32 4 written\n"
+                           "\n  arg x f16 64 batched\n  arg y f32 64 batched written\n  reg acc f32 4 written\n"
+                           "  prefetch x[64*n + 316]\n"
                            "  for u_1 in 0..4 unroll {\n    acc[u_1] = mul(x[64*n + u_1 + 60], 2.0)\n  }\n"
                            "  for u_1 in 0..4 unroll {\n    if lt(u_1 + 60, 63) {\n"
                            "      y[64*n + u_1 + 60] = acc[u_1]\n    }\n  }\n}\n");

@@ -196,6 +196,26 @@ static void test_infer(void) {
     arena_free(a);
 }
 
+static void test_halves(void) {
+    Arena *a = arena_new();
+    Unit *u = new_unit(a);
+    make_net(u);
+    u->half_weights = true;
+    Pass halves = {.name = "halves", .level = LEVEL_GRAPH, .needs = F_SPECIAL, .run = pass_halves};
+    CU_ASSERT(run_passes(u, 2, (const Pass[]){canon, specialise}));
+    const Graph *g = u->graph[ENTRY_INFER], *before = graph_clone(a, g);
+    halves.needs = 0;
+    CU_ASSERT(run_passes(u, 1, &halves));
+    CU_ASSERT(count_op(g, OP_fc) > 0 && count_op(g, OP_to_half) == count_op(g, OP_fc));
+    CU_ASSERT_EQUAL(count_op(u->graph[ENTRY_TRAIN], OP_to_half), 0);
+    RefRun *want = run_graph(before), *got = run_graph(g);
+    Ref y = g->output[0].ref, x = before->output[0].ref;
+    double worst = 0;
+    for (int64_t i = 0; i < ref_count(got, y); i++) worst = fmax(worst, fabs(ref_get(got, y, i) - ref_get(want, x, i)));
+    CU_ASSERT(worst > 0 && worst < 1e-3);
+    arena_free(a);
+}
+
 /* Running statistics after a step: 3/4 of the old, 1/4 of the batch's, the variance divided by M - 1. */
 static void check_ema(const Graph *g, const RefRun *r, Ref ema) {
     const Node *n = graph_node(g, ema), *value = graph_node(g, n->in[1]), *running = graph_node(g, n->in[0]);
@@ -373,6 +393,7 @@ int main(void) {
     CU_add_test(suite, "canon keeps results", test_canon);
     CU_add_test(suite, "canon leaves a shared weight", test_canon_shared_weight);
     CU_add_test(suite, "specialise for inference keeps results", test_infer);
+    CU_add_test(suite, "halves changes inference, and little", test_halves);
     CU_add_test(suite, "specialise for training takes batch statistics", test_train);
     CU_add_test(suite, "order keeps results and lowers the peak", test_order);
     CU_add_test(suite, "the float interpreter agrees with the double one", test_float);
