@@ -72,6 +72,13 @@ static void add_difference(char *text, size_t room, const Difference *d, const c
         snprintf(text + used, room - used, "; %d %s: %s%s", d->n, what, d->names, d->n > 3 ? ", ..." : "");
 }
 
+/* PyTorch's batch norm counts its batches in a tensor of its own; nothing here depends on it. */
+static bool is_counter(const char *name) {
+    static const char counter[] = ".num_batches_tracked";
+    size_t length = strlen(name);
+    return length >= sizeof counter - 1 && strcmp(name + length - (sizeof counter - 1), counter) == 0;
+}
+
 static bool belongs(const Model *m, const SafeFile *f, const Globs *except, RtError *err) {
     Difference missing = {0}, extra = {0}, shape = {0}, type = {0};
     for (int i = 0; i < m->n_param; i++) {
@@ -85,9 +92,8 @@ static bool belongs(const Model *m, const SafeFile *f, const Globs *except, RtEr
     }
     for (size_t i = 0; i < f->n; i++) {
         const char *name = f->tensor[i].name;
-        if (!globs_match(except, name) && !find_param(m->param, m->n_param, name) &&
-            !find_param(m->state, m->n_state, name))
-            differ(&extra, "%.40s", name);
+        bool known = find_param(m->param, m->n_param, name) || find_param(m->state, m->n_state, name);
+        if (!known && !is_counter(name) && !globs_match(except, name)) differ(&extra, "%.40s", name);
     }
     if (!missing.n && !extra.n && !shape.n && !type.n) return true;
     char text[460] = "";

@@ -18,7 +18,8 @@ bool globs_match(const Globs *g, const char *name);
 
 /* Fills params (storage form) from the file. Every parameter must be in it with its shape (or one with equal first
  * extent and equal size), and every tensor of the file must be one of the net's parameters or its momentum: otherwise
- * RT_DATA and a list of the differences. Names that `except` (may be NULL) matches are left alone on both sides. NaN or
+ * RT_DATA and a list of the differences. Names that `except` (may be NULL) matches are left alone on both sides, and
+ * PyTorch's "num_batches_tracked" in the file. NaN or
  * infinity: RT_NOT_FINITE. A wrong checksum: RT_DATA. On failure params may be partly filled. */
 bool weights_read(const Model *m, const SafeFile *f, const Globs *except, float *params, RtError *err);
 /* The momentum tensors of a checkpoint, all needed. */

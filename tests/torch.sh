@@ -1,23 +1,33 @@
 #!/bin/sh
-# Twenty training steps and the scores of cifar.net and resnet.net against PyTorch.
+# Twenty training steps and the scores of cifar.net and resnet.net against PyTorch; the scores of the nets of the papers
+# against torchvision's nets with torchvision's weights.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=${PYTHON:-/usr/bin/python3}
 
-# compare NAME FILE OPTION...
+# compare SCRIPT NAME FILE OPTION...
 compare() {
-    net=$1 folder=$work/$1 file=$2
-    shift 2
+    script=$1 net=$2 folder=$work/$2 file=$3
+    shift 3
     mkdir -p "$folder"
-    check "torch/$net: compile" "$cnnc" "$@" "$root/examples/$file" -o "$folder/program" || return
-    check "torch/$net: 20 steps and scores" "$python" "$root/tests/torch_compare.py" "$net" "$folder/program" "$folder" &&
-        grep -E '^(first|losses|scores)' "$log" | sed 's/^/    /'
+    check "torch/$net: compile" "$cnnc" -march=native "$@" "$root/examples/$file" -o "$folder/program" || return
+    check "torch/$net: $script" "$python" "$root/tests/torch_$script.py" "$net" "$folder/program" "$folder" &&
+        grep -E '^(first|losses|scores)' "$log" | sed 's/^/    /' && rm -rf "$folder"
 }
 
-if "$python" -c 'import torch' 2>/dev/null; then
-    compare cifar cifar.net
-    compare resnet18 resnet.net -Ddepth=18 -Dclasses=10 -Dsize=64x64
-else
-    skip torch "$python has no torch (Debian package python3-torch)"
+needs() { "$python" -c "import $1" 2>/dev/null || { skip "torch/$1" "$python has no $1 (Debian package python3-$1)"; return 1; }; }
+
+if needs torch; then
+    compare compare cifar cifar.net
+    compare compare resnet18 resnet.net -Ddepth=18 -Dclasses=10 -Dsize=64x64
+fi
+if needs torchvision; then
+    compare forward alexnet alexnet.net -Dvariant=torchvision
+    compare forward googlenet googlenet.net -Dvariant=torchvision
+    compare forward mobilenet_v2 mobilenet.net
+    compare forward resnet50 resnet.net -Ddepth=50
+    compare forward squeezenet1_0 squeezenet.net -Dversion=1.0
+    compare forward squeezenet1_1 squeezenet.net
+    compare forward vgg16 vgg.net -Ddepth=16
 fi
 finish

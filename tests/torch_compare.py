@@ -214,4 +214,5 @@ def main(name, program, work):
     compare_scores(program, net, weights, batches[0][0], work)
 
 
-main(*sys.argv[1:4])
+if __name__ == "__main__":
+    main(*sys.argv[1:4])

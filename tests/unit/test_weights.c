@@ -298,6 +298,9 @@ static void test_other_net(void) {
         {"{\"fc.weight\":" F32("[3,48]", 0, 576) "}", 576, RT_DATA}, /* missing */
         {"{\"fc.weight\":" F32("[3,48]", 0, 576) ",\"fc.bias\":" F32("[3]", 576, 588) ",\"x\":" F32("[]", 588, 592) "}",
          592, RT_DATA},
+        {"{\"fc.weight\":" F32("[3,48]", 0, 576) ",\"fc.bias\":" F32("[3]", 576, 588)
+             ",\"bn.num_batches_tracked\":" F32("[]", 588, 592) "}",
+         592, RT_OK},
         {"{\"fc.weight\":{\"dtype\":\"I32\",\"shape\":[3,48],\"data_offsets\":[0,576]},\"fc.bias\":" F32("[3]", 576,
                                                                                                          588) "}",
          588, RT_DATA},
