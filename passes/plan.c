@@ -4,11 +4,12 @@
  *
  * Time is counted in groups of steps. A tensor lives from the first group that touches it to the last; what the steps
  * that run once leave to the others, and outputs, live for ever. Offsets: greedy by size (Pisarchyk & Lee 2020): the
- * largest tensor first, each at the lowest place where it overlaps nobody who lives at the same time. REGION_BATCH is
- * planned for one picture and scaled by N when the program runs, so any batch fits the same plan. A result of an
- * element-wise node takes the place of an operand that nobody needs any more, of the same type. Parameters lie in the
- * order of the graph; all programs of a unit agree on them by name. */
+ * largest tensor first, each at the lowest place where it overlaps nobody who lives at the same time; then local search
+ * over the order. REGION_BATCH is planned for one picture and scaled by N when the program runs, so any batch fits the
+ * same plan. A result of an element-wise node takes the place of an operand that nobody needs any more, of the same
+ * type. Parameters lie in the order of the graph; all programs of a unit agree on them by name. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "pass.h"
 
@@ -64,8 +65,8 @@ static bool read_in_step(const Program *p, Ref root, int32_t operand) {
         if (i != (int32_t)root && (!group || n->group != group)) continue;
         for (int32_t k = 0; k < n->n_in; k++) {
             const Type *t = &graph_node(g, n->in[k])->type;
-            if (p->storage_of[n->in[k]] == operand &&
-                !(op_info[n->op].elementwise && type_same_shape(&n->type, t) && type_equal(t, &p->storage[operand].type)))
+            if (p->storage_of[n->in[k]] == operand && !(op_info[n->op].elementwise && type_same_shape(&n->type, t) &&
+                                                        type_equal(t, &p->storage[operand].type)))
                 return false;
         }
     }
@@ -155,19 +156,50 @@ static int64_t lowest_place(const Program *p, const int32_t *placed, int32_t n, 
     return at;
 }
 
-static int64_t place_region(Planner *pl, Region region) {
-    Program *p = pl->p;
-    int32_t *order = NEW_ARRAY(pl->u->arena, int32_t, p->n_storage + 1), n = 0;
+/* Places the storages in this order; *top is the number, in it, of one that ends last. */
+static int64_t place_all(Program *p, const int32_t *order, int32_t n, int32_t *top) {
     int64_t end = 0;
-    for (int32_t i = 0; i < p->n_storage; i++)
-        if (p->storage[i].region == region && p->storage[i].alias < 0 && p->storage[i].dies >= 0) order[n++] = i;
-    qsort_r(order, (size_t)n, sizeof *order, larger_first, p);
     for (int32_t i = 0; i < n; i++) {
         Storage *s = &p->storage[order[i]];
         s->offset = lowest_place(p, order, i, s);
+        if (s->offset + s->bytes > end) *top = i;
         end = max_i64(end, s->offset + s->bytes);
     }
     return end;
+}
+
+static void move_forward(int32_t *order, int32_t from, int32_t to) {
+    int32_t moved = order[from];
+    memmove(order + to + 1, order + to, (size_t)(from - to) * sizeof *order);
+    order[to] = moved;
+}
+
+/* Local search: the storage that ends last is placed earlier, anywhere; what is no worse is kept. */
+static int64_t improve(Program *p, int32_t *order, int32_t n, int64_t end, int32_t top, int64_t bound, Arena *a) {
+    enum { WORK = 20000000, MOST_TRIES = 300 };
+    int32_t *try = NEW_ARRAY(a, int32_t, n + 1), new_top = 0;
+    uint32_t random = 1;
+    for (int64_t i = 0; i < MOST_TRIES && i * n * n < WORK && end > bound && top > 0; i++) {
+        random = random * 1664525u + 1013904223u; /* Numerical Recipes; the same plan in every compilation */
+        memcpy(try, order, (size_t)n * sizeof *order);
+        move_forward(try, top, (int32_t)((random >> 8) % (uint32_t)top));
+        int64_t new_end = place_all(p, try, n, &new_top);
+        if (new_end > end) continue;
+        memcpy(order, try, (size_t)n * sizeof *order);
+        end = new_end;
+        top = new_top;
+    }
+    return place_all(p, order, n, &top);
+}
+
+static int64_t place_region(Planner *pl, Region region, int64_t bound) {
+    Program *p = pl->p;
+    int32_t *order = NEW_ARRAY(pl->u->arena, int32_t, p->n_storage + 1), n = 0, top = 0;
+    for (int32_t i = 0; i < p->n_storage; i++)
+        if (p->storage[i].region == region && p->storage[i].alias < 0 && p->storage[i].dies >= 0) order[n++] = i;
+    qsort_r(order, (size_t)n, sizeof *order, larger_first, p);
+    int64_t end = place_all(p, order, n, &top);
+    return improve(p, order, n, end, top, bound, pl->u->arena);
 }
 
 /* Parameters of the other program first, at their places; new ones behind. */
@@ -189,13 +221,13 @@ static void place_named(Planner *pl, Region region, const Program *other) {
     p->region_bytes[region] = end;
 }
 
-static int64_t most_live(const Planner *pl) {
+static int64_t most_live(const Planner *pl, Region region) {
     int64_t most = 0;
     for (int32_t t = 0; pl->p->n_step && t <= pl->time_of[pl->p->n_step - 1]; t++) {
         int64_t live = 0;
         for (int32_t i = 0; i < pl->p->n_storage; i++) {
             const Storage *s = &pl->p->storage[i];
-            if (s->region == REGION_BATCH && s->alias < 0 && s->born <= t && t <= s->dies) live += s->bytes;
+            if (s->region == region && s->alias < 0 && s->born <= t && t <= s->dies) live += s->bytes;
         }
         most = max_i64(most, live);
     }
@@ -210,9 +242,9 @@ void pass_plan(Unit *u, Entry entry) {
     reuse_in_place(&pl);
     place_named(&pl, REGION_PARAM, other);
     place_named(&pl, REGION_STATE, other);
-    p->region_bytes[REGION_FIXED] = place_region(&pl, REGION_FIXED);
-    p->region_bytes[REGION_BATCH] = place_region(&pl, REGION_BATCH);
-    p->lower_bound_bytes = most_live(&pl);
+    p->lower_bound_bytes = most_live(&pl, REGION_BATCH);
+    p->region_bytes[REGION_FIXED] = place_region(&pl, REGION_FIXED, most_live(&pl, REGION_FIXED));
+    p->region_bytes[REGION_BATCH] = place_region(&pl, REGION_BATCH, p->lower_bound_bytes);
     for (int32_t i = 0; i < p->n_storage; i++)
         if (p->storage[i].alias >= 0) p->storage[i].offset = p->storage[owner(p, i)].offset;
     if (entry == ENTRY_TRAIN) u->program[ENTRY_INFER]->region_bytes[REGION_PARAM] = p->region_bytes[REGION_PARAM];

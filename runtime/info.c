@@ -51,15 +51,22 @@ static void print_layers(const Model *m) {
     printf("MACs        %s per picture\n", thousands(m->macs_total, macs));
 }
 
+/* How far the plan is from what any plan needs. */
+static const char *plan_text(const ModelProgram *p, char text[64]) {
+    double ratio = p->lower_bound > 0 ? (double)p->batch_bytes / (double)p->lower_bound : 1;
+    snprintf(text, 64, "tensors: %.3f of the lower bound", ratio);
+    return text;
+}
+
 static void print_memory(const Model *m, RtError *err) {
-    char text[24];
+    char text[24], plan[64];
     memory_text(memory_infer(m, 1), text);
-    printf("memory      %s for inference at batch 1\n", text);
+    printf("memory      %s for inference at batch 1 (%s)\n", text, plan_text(&m->infer, plan));
     if (!m->train.present) return;
     TrainSettings s;
     if (train_settings(m, &s, err)) {
         memory_text(memory_train(m, s.batch, err), text);
-        printf("            %s for training at batch %d\n", text, s.batch);
+        printf("            %s for training at batch %d (%s)\n", text, s.batch, plan_text(&m->train, plan));
     }
     train_settings_free(&s);
 }
