@@ -60,6 +60,7 @@ static void set_weights(const Layouts *l) {
         Node *n = node_of(l, (Ref)i);
         int32_t groups = op_info[n->op].attr == ATTR_CONV ? n->attr.conv.groups : 1;
         Layout blocks = {.b0 = l->lanes, .b1 = l->lanes};
+        if (n->op == OP_winograd_input) n->type.layout.b1 = (int32_t)round_up(n->type.dim[1], l->lanes);
         if (n->op == OP_winograd_product) node_of(l, n->in[1])->type.layout = blocks;
         if (n->op == OP_winograd_weight) {
             n->type.layout = blocks;
@@ -180,7 +181,8 @@ static void copy_output(const Layouts *l, Output *o) {
     static const Halo none = {0, 0, 0, 0};
     Attr same = {.scale = {.alpha = 1}};
     Layout layout = node_of(l, o->ref)->type.layout;
-    if (!layout.whole && memcmp(&layout.halo, &none, sizeof none) == 0) return;
+    bool picture = node_of(l, o->ref)->op == OP_input; /* an output has memory of its own */
+    if (!picture && !layout.whole && memcmp(&layout.halo, &none, sizeof none) == 0) return;
     o->ref = graph_op1(l->g, OP_scale, o->ref, &same, o->ref);
     node_of(l, o->ref)->type.layout = (Layout){.b0 = layout.b0, .b1 = layout.b1};
 }

@@ -44,7 +44,9 @@ static void fold_bn(Graph *g, Ref bn, Ref conv, Ref bias) {
     Ref s = graph_op2(g, OP_mul, gamma, r, NULL, bn);
     Ref t = graph_op2(g, OP_sub, beta, graph_op2(g, OP_mul, mean, s, NULL, bn), NULL, bn);
     if (bias) t = graph_op2(g, OP_add, t, graph_op2(g, OP_mul, bias, s, NULL, bn), NULL, bn);
-    Ref folded = graph_op2(g, graph_node(g, conv)->op, x, graph_op2(g, OP_mul, w, s, NULL, conv), &attr, conv);
+    Op op = graph_node(g, conv)->op;
+    const Attr *same = op_info[op].attr == ATTR_NONE ? NULL : &attr;
+    Ref folded = graph_op2(g, op, x, graph_op2(g, OP_mul, w, s, NULL, conv), same, conv);
     graph_replace(g, bn, graph_op2(g, OP_add, folded, t, NULL, bn));
 }
 

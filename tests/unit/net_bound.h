@@ -1,0 +1,318 @@
+/* How far a net's numbers may be from the double interpreter's, element by element: running error analysis.
+ *
+ * Each node gets for each element a bound on the error of the float result, made from those of its operands and from what
+ * its own roundings can do. A sum of K products in any order is off by at most min(K + 2, 8 sqrt K) u sum |a b|: roundings
+ * are not all of one sign. What can be in an accumulator together (sum, bias, folded normalisation) is rounded relative to
+ * the sum of all these sizes. Whole numbers (`unit` > 0: every element is a multiple of it) whose sums of sizes stay
+ * below 2^24 units are not rounded at all: their bound is 0, the results must be equal.
+ *
+ * A convolution by Winograd's algorithm is off by at most 2e-5 of the largest element, instead. */
+#ifndef CNNC_TESTS_UNIT_NET_BOUND_H
+#define CNNC_TESTS_UNIT_NET_BOUND_H
+
+#include <math.h>
+
+#include "backends/ref.h"
+
+#define BOUND_ROUND 0x1p-24
+#define BOUND_WINOGRAD 2e-5
+
+typedef struct Bound {
+    const RefRun *run; /* done */
+    Arena *arena;
+    const bool *winograd; /* by node; NULL: none */
+    double **err, **size; /* by node and element; size: of what is summed up in it, at least its absolute value */
+    double *unit;         /* by node; 0: not whole */
+    double *growth;       /* by node: of its sums, the largest min(K + 2, 8 sqrt K) */
+} Bound;
+
+typedef struct BoundNode { /* one node's arrays */
+    const Node *n;
+    const double *v[5], *e[5], *s[5]; /* of the operands */
+    const double *y;
+    double *err, *size;
+    int64_t count;
+    Ref ref;
+} BoundNode;
+
+static inline double bound_growth(double terms) { return fmin(terms + 2, 8 * sqrt(terms)); }
+
+static inline const Type *bound_type(const Bound *b, const BoundNode *x, int i) {
+    return &graph_node(b->run->graph, x->n->in[i])->type;
+}
+
+/* Which element of operand i (of the node's shape, or one number a channel) belongs to element e. */
+static inline int64_t bound_at(const Bound *b, const BoundNode *x, int i, int64_t e) {
+    const Type *t = &x->n->type;
+    if (type_same_shape(bound_type(b, x, i), t)) return e;
+    return e / ((int64_t)type_height(t) * type_width(t)) % type_channels(t);
+}
+
+/* ---- sums of products ------------------------------------------------------------------------------------------- */
+
+static inline void bound_product(const BoundNode *x, int64_t to, int64_t a, int64_t w) {
+    x->size[to] += fabs(x->v[0][a] * x->v[1][w]);
+    x->err[to] += x->e[0][a] * fabs(x->v[1][w]);
+}
+
+static inline void bound_sum(Bound *b, const BoundNode *x, int64_t to, int64_t terms) {
+    double growth = bound_growth((double)terms);
+    b->growth[x->ref] = fmax(b->growth[x->ref], growth);
+    x->err[to] += growth * BOUND_ROUND * (x->size[to] + x->err[to]);
+}
+
+static inline int64_t bound_taps(const Bound *b, const BoundNode *x, int64_t to, const int64_t *at) {
+    const ConvAttr *a = &x->n->attr.conv;
+    const Type *in = bound_type(b, x, 0);
+    int64_t in_g = type_channels(in) / a->groups, first = at[1] / (type_channels(&x->n->type) / a->groups) * in_g;
+    int64_t height = type_height(in), width = type_width(in), terms = 0;
+    for (int64_t kh = 0; kh < a->kernel[0]; kh++)
+        for (int64_t kw = 0; kw < a->kernel[1]; kw++) {
+            int64_t h = at[2] * a->stride[0] - a->pad[0] + kh * a->dilation[0];
+            int64_t w = at[3] * a->stride[1] - a->pad[2] + kw * a->dilation[1];
+            if (h < 0 || h >= height || w < 0 || w >= width) continue;
+            for (int64_t i = 0; i < in_g; i++)
+                bound_product(x, to, ((at[0] * type_channels(in) + first + i) * height + h) * width + w,
+                              ((at[1] * in_g + i) * a->kernel[0] + kh) * a->kernel[1] + kw);
+            terms += in_g;
+        }
+    return terms;
+}
+
+static inline double bound_largest(const double *p, int64_t n) {
+    double largest = 0;
+    for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(p[i]));
+    return largest;
+}
+
+static inline void bound_conv(Bound *b, const BoundNode *x) {
+    const Type *y = &x->n->type;
+    int64_t inner[] = {type_channels(y), type_height(y), type_width(y)};
+    for (int64_t to = 0; to < x->count; to++) {
+        int64_t at[] = {to / (inner[0] * inner[1] * inner[2]), to / (inner[1] * inner[2]) % inner[0],
+                        to / inner[2] % inner[1], to % inner[2]};
+        bound_sum(b, x, to, bound_taps(b, x, to, at));
+    }
+    if (!b->winograd || !b->winograd[x->ref]) return;
+    double more = BOUND_WINOGRAD * bound_largest(x->y, x->count);
+    for (int64_t i = 0; i < x->count; i++) x->err[i] += more;
+    b->unit[x->ref] = 0;
+}
+
+static inline void bound_fc(Bound *b, const BoundNode *x) {
+    int64_t length = type_elements(bound_type(b, x, 0)), rows = type_channels(&x->n->type);
+    for (int64_t to = 0; to < x->count; to++) {
+        for (int64_t k = 0; k < length; k++) bound_product(x, to, to / rows * length + k, to % rows * length + k);
+        bound_sum(b, x, to, length);
+    }
+}
+
+/* ---- element-wise ----------------------------------------------------------------------------------------------- */
+
+/* A bias may be the first number in the accumulator, so that every partial sum has it. */
+static inline void bound_add(Bound *b, const BoundNode *x) {
+    double growth = fmax(1, b->growth[x->n->in[0]]);
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t k = bound_at(b, x, 1, i);
+        bool bias = !type_same_shape(bound_type(b, x, 1), &x->n->type);
+        x->err[i] = x->e[0][i] + x->e[1][k] + BOUND_ROUND * (fabs(x->y[i]) + (bias ? growth * fabs(x->v[1][k]) : 0));
+        x->size[i] = bias ? x->s[0][i] + fabs(x->v[1][k]) : fabs(x->v[0][i]) + fabs(x->v[1][k]);
+    }
+    if (!type_same_shape(bound_type(b, x, 1), &x->n->type)) b->growth[x->ref] = growth;
+}
+
+static inline void bound_mul(Bound *b, const BoundNode *x) {
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t k = bound_at(b, x, 1, i);
+        double e = x->e[0][i], f = x->e[1][k];
+        x->err[i] = e * fabs(x->v[1][k]) + f * fabs(x->v[0][i]) + e * f + BOUND_ROUND * fabs(x->y[i]);
+    }
+}
+
+/* relu, clip: two numbers do not get further from each other. */
+static inline void bound_nearer(Bound *b, const BoundNode *x) {
+    (void)b;
+    memcpy(x->err, x->e[0], (size_t)x->count * sizeof *x->err);
+}
+
+/* Folded into what made x, or not: at most 8 roundings of the factor or the summand, each relative to what is summed. */
+static inline void bound_bn(Bound *b, const BoundNode *x) {
+    double growth = fmax(1, b->growth[x->n->in[0]]) + 8;
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t c = bound_at(b, x, 1, i);
+        double scale = fabs(x->v[3][c]) / sqrt(x->v[2][c] + x->n->attr.norm.eps);
+        double shift = fabs(x->v[1][c]) * scale + fabs(x->v[4][c]);
+        x->err[i] = scale * x->e[0][i] + BOUND_ROUND * (8 * scale * x->s[0][i] + growth * shift);
+    }
+    b->unit[x->ref] = 0;
+}
+
+/* ---- windows ---------------------------------------------------------------------------------------------------- */
+
+/* For window number `to` of the result: the plane's first element and both axes' first and last position. */
+typedef struct BoundWindow {
+    int64_t plane, width, h0, h1, w0, w1, padded;
+} BoundWindow;
+
+static inline BoundWindow bound_window(const Bound *b, const BoundNode *x, int64_t to) {
+    const PoolAttr *a = &x->n->attr.pool;
+    int64_t in_h = type_height(bound_type(b, x, 0)), in_w = type_width(bound_type(b, x, 0));
+    int64_t out_h = type_height(&x->n->type), out_w = type_width(&x->n->type);
+    int64_t h = to / out_w % out_h * a->stride[0] - a->pad[0], w = to % out_w * a->stride[1] - a->pad[2];
+    int64_t h1 = min_i64(h + a->kernel[0], in_h + a->pad[1]), w1 = min_i64(w + a->kernel[1], in_w + a->pad[3]);
+    return (BoundWindow){to / (out_h * out_w) * in_h * in_w,
+                         in_w,
+                         max_i64(h, 0),
+                         min_i64(h1, in_h),
+                         max_i64(w, 0),
+                         min_i64(w1, in_w),
+                         (h1 - h) * (w1 - w)};
+}
+
+static inline void bound_maxpool(Bound *b, const BoundNode *x) {
+    for (int64_t to = 0; to < x->count; to++) {
+        BoundWindow p = bound_window(b, x, to);
+        for (int64_t h = p.h0; h < p.h1; h++)
+            for (int64_t w = p.w0; w < p.w1; w++) x->err[to] = fmax(x->err[to], x->e[0][p.plane + h * p.width + w]);
+    }
+}
+
+static inline void bound_avgpool(Bound *b, const BoundNode *x) {
+    double most = 1;
+    for (int64_t to = 0; to < x->count; to++) {
+        BoundWindow p = bound_window(b, x, to);
+        double terms = (double)((p.h1 - p.h0) * (p.w1 - p.w0)), sum = 0, err = 0;
+        double divisor = x->n->attr.pool.count_pad ? (double)p.padded : terms;
+        for (int64_t h = p.h0; h < p.h1; h++)
+            for (int64_t w = p.w0; w < p.w1; w++) {
+                sum += fabs(x->v[0][p.plane + h * p.width + w]);
+                err += x->e[0][p.plane + h * p.width + w];
+            }
+        x->size[to] = sum / divisor;
+        x->err[to] = (err + bound_growth(terms) * BOUND_ROUND * (sum + err)) / divisor;
+        most = frexp(divisor, &(int){0}) == 0.5 ? fmax(most, divisor) : INFINITY;
+    }
+    b->unit[x->ref] /= most;
+}
+
+/* ---- across channels -------------------------------------------------------------------------------------------- */
+
+/* y = x d^-beta, d = k + alpha/size sum x^2. d is a sum of positive numbers; powers are good to a few roundings of the
+ * result and one of the logarithm. */
+static inline void bound_lrn(Bound *b, const BoundNode *x) {
+    const LrnAttr *a = &x->n->attr.lrn;
+    int64_t channels = type_channels(&x->n->type), inner = (int64_t)type_height(&x->n->type) * type_width(&x->n->type);
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t c = i / inner % channels, from = max_i64(0, c - a->size / 2);
+        int64_t end = min_i64(channels, c + (a->size - 1) / 2 + 1);
+        double d = a->k, moved = 0;
+        for (int64_t j = from; j < end; j++) {
+            double v = fabs(x->v[0][i + (j - c) * inner]), e = x->e[0][i + (j - c) * inner];
+            d += a->alpha / a->size * v * v;
+            moved += a->alpha / a->size * (2 * v + e) * e;
+        }
+        double relative = a->beta * (moved / d + (double)(end - from + 6) * BOUND_ROUND);
+        relative = expm1(relative) + (8 + 4 * a->beta * fabs(log(d))) * BOUND_ROUND;
+        x->err[i] = (x->e[0][i] * (1 + relative) + fabs(x->v[0][i]) * relative) * pow(d, -a->beta);
+    }
+    b->unit[x->ref] = 0;
+}
+
+/* Every exponential is off by what its argument is off by, by the rounding of the difference, and by a few roundings. */
+static inline void bound_softmax(Bound *b, const BoundNode *x) {
+    int64_t channels = type_channels(&x->n->type), inner = (int64_t)type_height(&x->n->type) * type_width(&x->n->type);
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t first = i - i / inner % channels * inner;
+        double largest = -INFINITY, moved = 0;
+        for (int64_t c = 0; c < channels; c++) {
+            largest = fmax(largest, x->v[0][first + c * inner]);
+            moved = fmax(moved, x->e[0][first + c * inner]);
+        }
+        double mean = 0;
+        for (int64_t c = 0; c < channels; c++) mean += x->y[first + c * inner] * (largest - x->v[0][first + c * inner]);
+        double own = largest - x->v[0][i], terms = (double)channels;
+        x->err[i] = x->y[i] * expm1(2 * moved + (own + mean + 2 * terms + 16) * BOUND_ROUND);
+    }
+    b->unit[x->ref] = 0;
+}
+
+static inline void bound_concat(Bound *b, const BoundNode *x) {
+    const Type *y = &x->n->type;
+    int64_t inner = (int64_t)type_height(y) * type_width(y), pictures = x->count / type_elements(y), to = 0;
+    for (int64_t p = 0; p < pictures; p++)
+        for (int i = 0; i < x->n->n_in; i++) {
+            int64_t count = type_channels(&graph_node(b->run->graph, x->n->in[i])->type) * inner;
+            memcpy(x->err + to, b->err[x->n->in[i]] + p * count, (size_t)count * sizeof *x->err);
+            to += count;
+        }
+}
+
+/* ---- all nodes -------------------------------------------------------------------------------------------------- */
+
+typedef void BoundRule(Bound *b, const BoundNode *x);
+/* ONE ROW PER OPERATOR of nets as written, before any pass. */
+static BoundRule *const bound_rules[OP_COUNT] = {
+    [OP_conv] = bound_conv,       [OP_fc] = bound_fc,           [OP_add] = bound_add,
+    [OP_mul] = bound_mul,         [OP_relu] = bound_nearer,     [OP_bn] = bound_bn,
+    [OP_lrn] = bound_lrn,         [OP_maxpool] = bound_maxpool, [OP_avgpool] = bound_avgpool,
+    [OP_softmax] = bound_softmax, [OP_concat] = bound_concat,   [OP_flatten] = bound_nearer,
+    [OP_clip] = bound_nearer,
+};
+
+static inline bool bound_leaf(Op op) { return op == OP_input || op == OP_param; }
+
+/* The unit of the result if nothing is rounded: a product's is the product, a sum's the smaller. */
+static inline double bound_unit(const Bound *b, const Node *n) {
+    double unit = b->unit[n->in[0]];
+    bool products = n->op == OP_conv || n->op == OP_fc || n->op == OP_mul;
+    for (int i = 1; i < n->n_in; i++) unit = products ? unit * b->unit[n->in[i]] : fmin(unit, b->unit[n->in[i]]);
+    return unit;
+}
+
+static inline void bound_finish(Bound *b, const BoundNode *x) {
+    for (int64_t i = 0; i < x->count; i++) x->size[i] = fmax(x->size[i], fabs(x->y[i]));
+    bool exact = b->unit[x->ref] > 0 && bound_largest(x->size, x->count) < 0x1p24 * b->unit[x->ref];
+    if (!exact) b->unit[x->ref] = 0;
+    for (int64_t i = 0; i < x->count; i++) /* what the first-order terms leave out, and what is denormal */
+        x->err[i] = exact ? 0 : 1.001 * x->err[i] + (bound_leaf(x->n->op) ? 0 : 1e-37);
+}
+
+static inline bool bound_node(Bound *b, Ref ref) {
+    const Node *n = graph_node(b->run->graph, ref);
+    BoundNode x = {.n = n, .ref = ref, .y = b->run->value[ref], .count = ref_count(b->run, ref)};
+    x.err = b->err[ref] = NEW_ARRAY(b->arena, double, x.count);
+    x.size = b->size[ref] = NEW_ARRAY(b->arena, double, x.count);
+    for (int i = 0; i < n->n_in && i < ARRAY_LEN(x.v); i++) {
+        x.v[i] = b->run->value[n->in[i]];
+        x.e[i] = b->err[n->in[i]];
+        x.s[i] = b->size[n->in[i]];
+    }
+    if (!bound_leaf(n->op)) {
+        if (!bound_rules[n->op]) return false;
+        b->unit[ref] = bound_unit(b, n);
+        bound_rules[n->op](b, &x);
+    }
+    bound_finish(b, &x);
+    return true;
+}
+
+/* The bounds of all nodes of a run in double. `whole`: the leaves hold whole numbers. *missing: an operator without a
+ * rule, or OP_none. */
+static inline Bound *bound_new(Arena *a, const RefRun *run, const bool *winograd, bool whole, Op *missing) {
+    Bound *b = NEW(a, Bound);
+    int32_t n = run->graph->n_node;
+    *b = (Bound){.run = run, .arena = a, .winograd = winograd};
+    b->err = NEW_ARRAY(a, double *, n);
+    b->size = NEW_ARRAY(a, double *, n);
+    b->unit = NEW_ARRAY(a, double, n);
+    b->growth = NEW_ARRAY(a, double, n);
+    *missing = OP_none;
+    for (Ref r = 1; r < (Ref)n && *missing == OP_none; r++) {
+        Op op = graph_node(run->graph, r)->op;
+        if (bound_leaf(op)) b->unit[r] = whole ? 1 : 0;
+        if (!bound_node(b, r)) *missing = op;
+    }
+    return b;
+}
+
+#endif
