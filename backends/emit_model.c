@@ -182,6 +182,18 @@ static int64_t region_bytes(const Unit *u, Region r) {
 
 /* ---- programs ---- */
 
+/* What of the parameters nobody reads after this step. */
+static void releases(Writer *w, const Program *p, const Step *s) {
+    int n = 0;
+    for (int32_t i = 0; i < s->n_arg; i++) {
+        const Storage *at = &p->storage[s->arg[i]];
+        if (!program_releases(p, (int32_t)(s - p->step), s->arg[i]) || release_bytes(at) <= 0) continue;
+        str_addf(w->s, n++ ? ", [%lld,%lld]" : ", \"release\": [[%lld,%lld]", (long long)release_from(at),
+                 (long long)release_bytes(at));
+    }
+    if (n) str_add(w->s, "]");
+}
+
 static void step(Writer *w, int entry, const Step *s) {
     const Program *p = w->u->program[entry];
     str_addf(w->s, "{\"kernel\": %d, \"args\": [", w->kernels->number[entry][s->kernel]);
@@ -193,7 +205,9 @@ static void step(Writer *w, int entry, const Step *s) {
     key_text(w, "layer", s->layer);
     str_add(w->s, ", ");
     key_text(w, "what", s->what);
-    str_addf(w->s, ", \"macs\": %lld, \"line\": %u}", (long long)s->macs, s->span.line);
+    str_addf(w->s, ", \"macs\": %lld, \"line\": %u", (long long)s->macs, s->span.line);
+    releases(w, p, s);
+    str_add(w->s, "}");
 }
 
 /* The stride is from picture to picture, as kernels see it: without rounding. */
@@ -219,9 +233,10 @@ static int64_t scratch_bytes(const Program *p) {
 static void program(Writer *w, int entry) {
     const Program *p = w->u->program[entry];
     bool first = true;
-    str_addf(w->s, "\"%s\": {\"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"scratch\": %lld, \"lower_bound\": %lld, \"once\": %d,\n\"steps\": [",
+    str_addf(w->s, "\"%s\": {\"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"scratch\": %lld, \"lower_bound\": %lld, \"once\": %d, \"once_bytes\": %lld,\n\"steps\": [",
              p->name, (long long)p->region_bytes[REGION_BATCH], (long long)p->region_bytes[REGION_FIXED], (long long)scratch_bytes(p),
-             (long long)p->lower_bound_bytes, p->n_once);
+             (long long)p->lower_bound_bytes, p->n_once,
+             (long long)program_once_bytes(w->u->arena, p));
     for (int32_t i = 0; i < p->n_step; i++) {
         item(w, &first);
         step(w, entry, &p->step[i]);

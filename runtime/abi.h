@@ -14,7 +14,7 @@
  *   "params_total": 60965224, "macs_total": 724406816,       of inference: heads for training alone do not count
  *   "layers": [{"name": "conv1", "op": "conv", "shape": [96,55,55], "params": 34944, "macs": 105415200, "line": 22}, ...],
  *   "settings": {"input": {...}, "data": {"": {...}, "cats": {...}}, "augment": {"": [...]}, "train": {"": {...}},
- *                "eval": {"": {...}}} }    see below; "" is the unnamed section; a section kind may be absent
+ *                "eval": {"": {...}}, "deploy": {"": {...}}} }    see below; "" is the unnamed section; a section kind may be absent
  *
  * CnncVariant.plan:
  * { "target": {"isa": "v4", "cpu": "x86-64-v4", "features": "+avx2,...", "lanes": 16},
@@ -30,17 +30,17 @@
  *   last three fan_in = product of shape[1..], fan_out = shape[0] * shape[2] * shape[3]; he: normal, std sqrt(2/fan_in);
  *   xavier: uniform +-sqrt(6/(fan_in+fan_out)); torch: uniform +-1/sqrt(fan_in), or +-1/sqrt(a) if a > 0 (biases).
  *
- * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "scratch": bytes of a thread, "lower_bound": per picture, "once": k, "steps": [STEP...],
+ * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "scratch": bytes of a thread, "lower_bound": per picture, "once": k, "once_bytes": B, "steps": [STEP...],
  *            "outputs": {"scores": {"region": "batch", "offset": B, "shape": [1000], "block": [1,16]}, ...}}
  *   The first `once` steps must run after the parameters were set or changed, the others at each call. `infer` may overwrite
  *   REGION_PARAM in its once-steps (batch norm folded in place), so it needs a private copy of the parameters; `train`
- *   updates them. Outputs of `train`: "loss" (f32 per picture, shape []) and "logits"; of `infer`: the net's own.
+ *   updates them. While they run, at most once_bytes of the regions param and fixed are in use at a time. Outputs of `train`: "loss" (f32 per picture, shape []) and "logits"; of `infer`: the net's own.
  *   An output of n pictures begins at offset * n; the pictures follow each other at "stride" bytes, each in the storage
  *   order above with its blocked extents rounded up. Scores are probabilities if the last layer is a softmax.
  *
  * STEP = {"kernel": i, "args": [["batch", offset], ...], "tasks": t, "per_picture": bool, "layer": "conv1",
- *         "what": "conv+add+relu", "macs": per picture, "line": 22}
- *   Argument address: region base + offset, but in region "batch" base + offset * n. Number of tasks: t, or t * n.
+ *         "what": "conv+add+relu", "macs": per picture, "line": 22, "release": [[offset, bytes], ...] or absent}
+ *   release, in once-steps: whole pages of region "param" (from a huge page's start) that no later step reads. Argument address: region base + offset, but in region "batch" base + offset * n. Number of tasks: t, or t * n.
  *   "image" is f32 [n][channels][height][width], plain; "label" is i32 [n]; "scalar" holds floats: [0] the learning rate.
  *   All region bases are aligned to 64 bytes. A step's tasks may be shared out among threads in any way; the next step
  *   starts when all have ended. Results do not depend on the sharing.
@@ -65,6 +65,7 @@
  *            cosine(base, to) exp(base, gamma, every) linear(base, to) warmup(for, from): warmup runs for `for`, rising from
  *            `from` to the first value of the next piece; another piece may carry "for"; the last one runs until `stop`.
  *   eval:    {"metrics": ["top1","top5"], "crops": 1, "batch": n or absent}
+ *   deploy:  {"weights": "fp32"|"fp16"}     fully connected weights as `infer` keeps them; parameters are f32 all the same
  *
  * Dropout draws from Philox keyed by run.key; see rng.h. */
 #ifndef CNNC_RUNTIME_ABI_H

@@ -74,11 +74,15 @@ static bool batch_region_bytes(const ModelProgram *p, int64_t max_n, int64_t *by
     return !__builtin_mul_overflow(p->batch_bytes, max_n, bytes);
 }
 
+/* What the once-steps release is theirs before the batch is touched, and not there afterwards. */
 int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params, int threads) {
     int64_t batch;
     if (!batch_region_bytes(p, max_n, &batch)) return INT64_MAX;
-    return block_bytes(batch) + block_bytes(p->fixed_bytes) + block_bytes(SCALAR_BYTES) + block_bytes(threads * scratch_of(p)) +
-           (own_params ? block_bytes(m->param_bytes) : 0);
+    int64_t others = block_bytes(SCALAR_BYTES) + block_bytes(threads * scratch_of(p));
+    int64_t all = block_bytes(batch) + block_bytes(p->fixed_bytes) + others;
+    if (!own_params) return all;
+    int64_t after = all + block_bytes(m->param_bytes) - p->released, once = others + block_bytes(p->once_bytes);
+    return once > after ? once : after;
 }
 
 static bool take_regions(Exec *e, const Model *m, float *params, float *state, RtError *err) {
@@ -154,6 +158,12 @@ static void run_step(Exec *e, int i, void *const *arg, const CnncRun *run) {
     if (e->seconds) e->seconds[i] += rt_now() - start;
 }
 
+/* Parameters that only once-steps read: nobody needs them until they are set again. */
+static void release(const Exec *e, const ModelStep *s) {
+    for (int i = 0; i < s->n_release && e->own_params; i++)
+        madvise(e->base[RG_PARAM] + s->release[i].offset, (size_t)s->release[i].bytes, MADV_DONTNEED);
+}
+
 void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]) {
     const ModelProgram *p = e->program;
     CnncRun run = {
@@ -165,7 +175,10 @@ void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, co
     }
     void *const *arg = e->address;
     for (int i = 0; i < p->n_step; arg += p->step[i++].n_arg)
-        if (i >= p->n_once || e->changed) run_step(e, i, arg, &run);
+        if (i >= p->n_once || e->changed) {
+            run_step(e, i, arg, &run);
+            release(e, &p->step[i]);
+        }
     e->changed = false;
 }
 

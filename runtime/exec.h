@@ -27,7 +27,8 @@ void exec_free(Exec *e);
  * many threads. */
 int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params, int threads);
 
-/* The parameters in storage form. After writing to them call exec_params_changed, so that the once-steps run again. */
+/* The parameters in storage form. After writing all of them call exec_params_changed, so that the once-steps run again;
+ * these may overwrite the instance's own and give the memory of some back, so what is there after a run is not to be read. */
 float *exec_params(Exec *e);
 void exec_params_changed(Exec *e);
 

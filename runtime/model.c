@@ -168,6 +168,26 @@ static void parse_arg(ModelArg *arg, const json_t *j, const Limits *limits, RtEr
         rt_fail(err, RT_INTERNAL, "a step's argument is outside region \"%s\"", region_key[r]);
 }
 
+static void parse_range(ModelRange *range, const json_t *j, int64_t most, RtError *err) {
+    enum { PAGE = 4096 };
+    const json_t *offset = json_array_get(j, 0), *bytes = json_array_get(j, 1);
+    range->offset = json_integer_value(offset);
+    range->bytes = json_integer_value(bytes);
+    if (!json_is_integer(offset) || !json_is_integer(bytes) || range->offset < 0 || range->bytes < 0 ||
+        range->offset > most || range->bytes > most - range->offset || range->offset % PAGE || range->bytes % PAGE)
+        rt_fail(err, RT_INTERNAL, "a step releases what is not pages of region \"param\"");
+}
+
+static void parse_releases(ModelProgram *p, ModelStep *s, const json_t *j, const Limits *limits, RtError *err) {
+    const json_t *list = json_object_get(j, "release");
+    if (!list || err->code) return;
+    s->release = list_alloc(list, sizeof *s->release, &s->n_release, err);
+    for (int i = 0; i < s->n_release && !err->code; i++) {
+        parse_range(&s->release[i], json_array_get(list, (size_t)i), limits->bytes[RG_PARAM], err);
+        p->released += s->release[i].bytes;
+    }
+}
+
 static void parse_step(ModelStep *s, const json_t *j, const Limits *limits, RtError *err) {
     s->layer = json_object_get(j, "layer") ? field_text(j, "layer", "a step", err) : "";
     s->what = json_object_get(j, "what") ? field_text(j, "what", "a step", err) : "";
@@ -189,9 +209,13 @@ static void parse_steps(ModelProgram *p, const json_t *j, const Limits *limits, 
     p->step = list_alloc(list, sizeof *p->step, &p->n_step, err);
     for (int i = 0; i < p->n_step && !err->code; i++) {
         parse_step(&p->step[i], json_array_get(list, (size_t)i), limits, err);
+        parse_releases(p, &p->step[i], json_array_get(list, (size_t)i), limits, err);
         if (__builtin_add_overflow(p->macs, p->step[i].macs, &p->macs)) p->macs = INT64_MAX;
     }
     p->n_once = (int)field_int_or(j, "once", 0, 0, p->n_step, p->name, err);
+    for (int i = p->n_once; i < p->n_step && !err->code; i++)
+        if (p->step[i].n_release) rt_fail(err, RT_INTERNAL, "a step that runs at each call releases parameters");
+    if (p->released > limits->bytes[RG_PARAM]) rt_fail(err, RT_INTERNAL, "the steps of %s release a parameter twice", p->name);
 }
 
 static void parse_output(ModelOutput *o, const json_t *j, const ModelProgram *p, RtError *err) {
@@ -236,6 +260,7 @@ static void parse_program(Model *m, ModelProgram *p, const char *name, int64_t n
     p->fixed_bytes = field_int(j, "fixed_bytes", 0, max_bytes, name, err);
     p->scratch = field_int_or(j, "scratch", 0, 0, max_bytes, name, err);
     p->lower_bound = field_int_or(j, "lower_bound", 0, 0, max_bytes, name, err);
+    p->once_bytes = field_int_or(j, "once_bytes", 0, 0, max_bytes, name, err);
     Limits limits = limits_of(m, p, n_kernel);
     parse_steps(p, j, &limits, err);
     parse_outputs(p, j, err);
@@ -315,7 +340,10 @@ Model *model_parse(const char *text, const char *plan, int64_t n_kernel, RtError
 }
 
 static void program_free(ModelProgram *p) {
-    for (int i = 0; i < p->n_step; i++) free(p->step[i].arg);
+    for (int i = 0; i < p->n_step; i++) {
+        free(p->step[i].arg);
+        free(p->step[i].release);
+    }
     free(p->step);
     free(p->output);
 }

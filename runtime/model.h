@@ -38,6 +38,10 @@ typedef struct ModelArg {
     int64_t offset; /* bytes; times n in RG_BATCH */
 } ModelArg;
 
+typedef struct ModelRange {
+    int64_t offset, bytes;
+} ModelRange;
+
 typedef struct ModelStep {
     int32_t kernel, n_arg;
     ModelArg *arg;
@@ -46,6 +50,8 @@ typedef struct ModelStep {
     const char *layer, *what;
     int64_t macs; /* per picture */
     int line;
+    int32_t n_release;
+    ModelRange *release; /* whole pages of RG_PARAM that are not needed after this step */
 } ModelStep;
 
 typedef struct ModelOutput {
@@ -65,6 +71,8 @@ typedef struct ModelProgram {
     int64_t fixed_bytes; /* of RG_FIXED */
     int64_t scratch;     /* of one thread, while it works on a step */
     int64_t lower_bound; /* what any plan of RG_BATCH needs at least, per picture */
+    int64_t once_bytes; /* of RG_PARAM and RG_FIXED, at most at a time during the once-steps; 0: all */
+    int64_t released;   /* of RG_PARAM, by them together */
     int n_once, n_step;
     ModelStep *step;
     int n_output;

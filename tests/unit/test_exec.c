@@ -130,6 +130,40 @@ static void test_once_steps(void) {
     model_free(m);
 }
 
+/* The second page of the parameters goes after the once-step, the first stays; the figure knows it. */
+static void test_release(void) {
+    enum { PAGE_BYTES = 4096, FIXED = 2 * PAGE_BYTES };
+    RtError err = {.code = RT_OK};
+    Model *m = parse(toy_model);
+    ModelProgram *p = &m->infer;
+    int64_t all = exec_bytes(m, p, 1, true, 1);
+    m->param_bytes = 2 * PAGE_BYTES;
+    p->n_once = 1;
+    p->fixed_bytes = FIXED;
+    p->step[0].release = rt_alloc(1, sizeof *p->step[0].release, &err);
+    p->step[0].n_release = 1;
+    p->step[0].release[0] = (ModelRange){PAGE_BYTES, PAGE_BYTES};
+    p->released = PAGE_BYTES;
+    p->once_bytes = 3 * PAGE_BYTES;
+    CU_ASSERT_EQUAL(exec_bytes(m, p, 1, true, 1), all + FIXED);
+    Pool *pool = pool_new(2, &err);
+    Exec *e = exec_new(m, p, toy_kernel, pool, NULL, NULL, 1, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(e);
+    float *x = pictures(1), *params = exec_params(e);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 2 * PAGE_BYTES / 4; i++) params[i] = 1;
+        exec_params_changed(e);
+        exec_run(e, 1, x, NULL, no_key);
+        exec_run(e, 1, x, NULL, no_key);
+        CU_ASSERT(params[0] == 1 && params[PAGE_BYTES / 4 - 1] == 1);
+        CU_ASSERT(params[PAGE_BYTES / 4] == 0 && params[2 * PAGE_BYTES / 4 - 1] == 0);
+    }
+    exec_free(e);
+    pool_free(pool);
+    free(x);
+    model_free(m);
+}
+
 static void test_blocks_are_zero_and_aligned(void) {
     static const int64_t size[] = {0, 1, 64, 4096, 100000, 2 << 20, (5 << 20) + 64};
     for (size_t i = 0; i < sizeof size / sizeof size[0]; i++) {
@@ -294,6 +328,7 @@ int main(void) {
     CU_add_test(suite, "infer", test_infer);
     CU_add_test(suite, "training does not depend on threads", test_training_does_not_depend_on_threads);
     CU_add_test(suite, "once-steps", test_once_steps);
+    CU_add_test(suite, "once-steps release parameters", test_release);
     CU_add_test(suite, "blocks are zero and aligned", test_blocks_are_zero_and_aligned);
     CU_add_test(suite, "initial values do not depend on layout", test_initial_values_do_not_depend_on_layout);
     CU_add_test(suite, "initial values are the formula", test_initial_values_are_the_formula);

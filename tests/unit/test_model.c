@@ -78,6 +78,10 @@ static const char *const broken[] = {
     INFER("64", STEP("0", "[[\"batch\"]]", "1"), FINE),
     INFER("64", STEP("0", "[7]", "1"), FINE),
     INFER("64", STEP("0", "7", "1"), FINE),
+    INFER("64", STEP("0", "[], \"release\": [[0, 0]]", "1"), FINE), /* in no once-step */
+    INFER("64", STEP("0", "[], \"release\": [[0, 64]]", "1"), FINE),
+    INFER("64", STEP("0", "[], \"release\": [[0, 4096]]", "1"), FINE), /* beyond the region */
+    INFER("64", STEP("0", "[], \"release\": [0]", "1"), FINE),
     INFER("64", "", ""), /* no output */
     INFER("64", "", SCORES("\"fixed\"", "0", "[3]", "[1,16]")),
     INFER("64", "", SCORES("\"batch\"", "64", "[3]", "[1,16]")),

@@ -141,6 +141,36 @@ static int32_t share(Arena *a, const char *text, int64_t tasks[8]) {
     return p->n_step;
 }
 
+/* Three parameters of 4 MiB. Each of two once-steps reads one and writes as much; the second parameter lies across huge
+ * pages; the third is read at each call. */
+static void test_releases(void) {
+    enum { MIB = 1 << 20 };
+    Arena *a = arena_new();
+    Storage storage[5] = {{.region = REGION_PARAM, .offset = 0}, {.region = REGION_PARAM, .offset = 5 * MIB},
+                          {.region = REGION_PARAM, .offset = 9 * MIB}, {.region = REGION_FIXED, .offset = 0},
+                          {.region = REGION_FIXED, .offset = 4 * MIB}};
+    int32_t arg[3][3] = {{0, 3, 3}, {1, 4, 4}, {2, 3, 4}};
+    Step step[3] = {{.arg = arg[0], .n_arg = 2}, {.arg = arg[1], .n_arg = 2}, {.arg = arg[2], .n_arg = 3}};
+    Program p = {.step = step, .n_step = 3, .n_once = 2, .storage = storage, .n_storage = 5};
+    for (int i = 0; i < 5; i++) {
+        storage[i].bytes = 4 * MIB;
+        storage[i].alias = -1;
+    }
+    p.region_bytes[REGION_PARAM] = 13 * MIB;
+    p.region_bytes[REGION_FIXED] = 8 * MIB;
+    CU_ASSERT(program_releases(&p, 0, 0) && program_releases(&p, 1, 1));
+    CU_ASSERT_FALSE(program_releases(&p, 0, 1) || program_releases(&p, 2, 2) || program_releases(&p, 0, 3));
+    CU_ASSERT_EQUAL(release_from(&storage[1]), 6 * MIB);
+    CU_ASSERT_EQUAL(release_bytes(&storage[1]), 2 * MIB);
+    CU_ASSERT_EQUAL(program_once_bytes(a, &p), (13 + 4) * MIB); /* after 4 went, as much comes */
+    storage[0].dies = INT32_MAX;                                /* somebody took it over */
+    CU_ASSERT_FALSE(program_releases(&p, 0, 0));
+    CU_ASSERT_EQUAL(program_once_bytes(a, &p), (13 + 8) * MIB);
+    arg[2][0] = 1; /* read again at each call */
+    CU_ASSERT_FALSE(program_releases(&p, 1, 1));
+    arena_free(a);
+}
+
 static void test_tasks(void) {
     Arena *a = arena_new();
     int64_t t[8] = {0};
@@ -332,6 +362,7 @@ int main(void) {
     CU_add_test(suite, "task loops are shared out", test_tasks);
     CU_add_test(suite, "task loops are distributed", test_distribution);
     CU_add_test(suite, "plans of chains", test_plans_of_chains);
+    CU_add_test(suite, "what once-steps release", test_releases);
     CU_add_test(suite, "results in place", test_in_place);
     CU_add_test(suite, "plans of nets", test_plans_of_nets);
     CU_basic_run_tests();
