@@ -6,6 +6,7 @@
  * The phases of a Winograd convolution are one group if they share a band. An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if
  * nothing else it reads depends on the group: then every element can be finished while it is in a register. */
 #include "lower.h"
+#include "chain.h"
 #include "order.h"
 
 typedef struct Fuse {
@@ -17,6 +18,9 @@ typedef struct Fuse {
     int32_t *seen;  /* marks of the present search */
     int32_t mark;
     Ref *stack;
+    const int32_t *uses; /* outputs count */
+    const Machine *machine;
+    bool train;
 } Fuse;
 
 static bool same_group(const Fuse *f, Ref a, Ref b) {
@@ -59,15 +63,47 @@ static int32_t arguments(const Fuse *f, Ref r) {
     return n;
 }
 
-/* Phases of a convolution that one kernel takes a band through. */
-static bool continues(const Node *n) {
+/* The convolution of whose result r is made, element by element, if nobody else needs anything on the way; else 0. */
+static Ref convolution_of(const Fuse *f, Ref r) {
+    for (;;) {
+        const Node *n = graph_node(f->g, r);
+        if (f->uses[r] != 1) return 0;
+        if (n->op == OP_conv) return r;
+        Ref inside = 0;
+        for (int32_t i = 0; i < n->n_in; i++)
+            if (same_group(f, n->in[i], r)) inside = inside ? 0 : n->in[i];
+        if (!inside || !op_info[n->op].elementwise) return 0;
+        r = inside;
+    }
+}
+
+/* The convolutions that conv would be in one kernel with if it joined its operand's group. */
+static bool ends_chain(const Fuse *f, Ref conv) {
+    const Graph *g = f->g;
+    Chain c = {0, 0, 0};
+    Ref source = convolution_of(f, graph_node(g, conv)->in[0]);
+    if (f->train || !source) return false;
+    if (chain_is_window(g, conv) && chain_may_begin(g, source))
+        c = (Chain){source, conv, 0};
+    else if (chain_may_end(g, conv) && chain_is_window(g, source)) {
+        Ref before = graph_node(g, source)->in[0];
+        before = same_group(f, before, source) ? convolution_of(f, before) : 0;
+        c = (Chain){before, source, conv};
+    }
+    return c.window && chain_rows(g, &c, f->machine) > 0;
+}
+
+/* Phases of a convolution, or several convolutions, that one kernel takes a band through. */
+static bool continues(const Fuse *f, Ref r) {
+    const Node *n = graph_node(f->g, r);
+    if (n->op == OP_conv) return ends_chain(f, r);
     return (n->op == OP_winograd_product || n->op == OP_winograd_output) && n->attr.winograd.band;
 }
 
 static bool may_join(Fuse *f, Ref user, Ref operand) {
     const Node *n = graph_node(f->g, user), *p = graph_node(f->g, operand);
     const OpInfo *info = &op_info[p->op];
-    if (continues(n)) return operand == n->in[0];
+    if (continues(f, user)) return operand == n->in[0];
     if (!info->heads && !info->elementwise) return false;
     if (!type_same_dims(&n->type, &p->type) || f->constant[user] != f->constant[operand]) return false;
     if (n->type.layout.b0 != p->type.layout.b0 || n->type.layout.b1 != p->type.layout.b1) return false;
@@ -90,7 +126,7 @@ static void join(Fuse *f, Ref user, Ref operand) {
 static void try_join(Fuse *f, Ref user) {
     const Node *n = graph_node(f->g, user);
     Ref below = (Ref)f->g->n_node;
-    if (!op_info[n->op].elementwise && !continues(n)) return;
+    if (!op_info[n->op].elementwise && !continues(f, user)) return;
     for (int32_t tried = 0; tried < n->n_in; tried++) {
         Ref best = 0;
         for (int32_t i = 0; i < n->n_in; i++)
@@ -132,7 +168,8 @@ static void place(const Fuse *f, Ref r, bool *placed, Ref *seq, int32_t *n) {
 
 void pass_fuse(Unit *u, Entry entry) {
     Graph *g = u->graph[entry];
-    Fuse f = {.g = g, .arena = u->arena};
+    Fuse f = {.g = g, .arena = u->arena, .machine = u->machine, .train = entry == ENTRY_TRAIN};
+    f.uses = graph_uses(g, u->arena);
     f.next = NEW_ARRAY(u->arena, int32_t, g->n_node);
     f.constant = NEW_ARRAY(u->arena, bool, g->n_node);
     f.seen = NEW_ARRAY(u->arena, int32_t, g->n_node);

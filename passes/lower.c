@@ -215,8 +215,18 @@ const Expr *coord_channel(Lower *l, const Type *t, const Coord *c) {
     return add_e(l, mul_i(l, c->outer[d], d ? t->layout.b1 : t->layout.b0), c->lane[d]);
 }
 
+/* Where the kernel has an element of the node's tensor. */
+static const Expr *place_at(Lower *l, Ref node, const Coord *c) {
+    const Band *b = l->band[node];
+    if (!b) return index_at(l, &graph_node(l->g, node)->type, c);
+    Coord at = *c;
+    at.outer[0] = ex_int(l->k, 0);
+    at.outer[2] = ex2(l->k, EX_sub, c->outer[2], b->first);
+    return index_at(l, &b->type, &at);
+}
+
 const Expr *load_at(Lower *l, Ref node, const Coord *c) {
-    return ex_load(l->k, lower_arg(l, node), index_at(l, &graph_node(l->g, node)->type, c));
+    return ex_load(l->k, lower_arg(l, node), place_at(l, node, c));
 }
 
 Coord nest_tensor(Lower *l, Nest *nest, const Type *t) {
@@ -294,7 +304,7 @@ static const Expr *keep(Lower *l, Stmt *seq, const Coord *c, const Type *t, cons
 Stmt *lower_finish(Lower *l, const Coord *c, const Expr *value) {
     Stmt *seq = st_seq(l->k);
     l->at = c;
-    for (int32_t m = l->head; m < l->n_member; m++) {
+    for (int32_t m = l->head; m < l->tail; m++) {
         Ref ref = l->member[m];
         const Node *n = graph_node(l->g, ref);
         if (m > l->head || !value) {
@@ -305,7 +315,7 @@ Stmt *lower_finish(Lower *l, const Coord *c, const Expr *value) {
         }
         if (l->uses_inside[ref] + l->stored[ref] > 1) value = keep(l, seq, c, &n->type, value);
         l->value[ref] = value;
-        if (l->stored[ref]) st_append(l->k, seq, st_store(l->k, lower_arg(l, ref), index_at(l, &n->type, c), value));
+        if (l->stored[ref]) st_append(l->k, seq, st_store(l->k, lower_arg(l, ref), place_at(l, ref, c), value));
     }
     for (int32_t m = 0; m < l->n_member; m++) l->value[l->member[m]] = NULL;
     return seq;
@@ -401,6 +411,7 @@ static void collect_group(Lower *l, Ref root) {
     l->member[l->n_member++] = root;
     for (int32_t i = (int32_t)root + 1; group && i < l->g->n_node; i++)
         if (graph_node(l->g, (Ref)i)->group == group) l->member[l->n_member++] = (Ref)i;
+    l->tail = l->n_member;
 }
 
 /* A program with effects changes its parameters from step to step: nothing in it is constant. */
@@ -498,6 +509,7 @@ void pass_lower(Unit *u, Entry entry) {
     l.uses_inside = NEW_ARRAY(u->arena, int32_t, g->n_node);
     l.stored = NEW_ARRAY(u->arena, bool, g->n_node);
     l.value = NEW_ARRAY(u->arena, const Expr *, g->n_node);
+    l.band = NEW_ARRAY(u->arena, Band *, g->n_node);
     l.home = NEW_ARRAY(u->arena, Ref, g->n_node);
     find_homes(&l);
     find_stored(&l);

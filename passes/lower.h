@@ -16,6 +16,12 @@ typedef struct Coord {
     const Expr *lane[2];
 } Coord;
 
+/* Some rows of a node's tensor, in scratch memory of a kernel: from row `first` on. */
+typedef struct Band {
+    Type type;
+    const Expr *first;
+} Band;
+
 enum { KERNEL_ARGUMENTS = 64 };
 
 typedef struct Lower {
@@ -29,6 +35,8 @@ typedef struct Lower {
     Ref *member;              /* the group, root first, in topological order */
     int32_t n_member;
     int32_t head;             /* the member whose value lower_finish is given: the root, but where the root's rule says another */
+    int32_t tail;             /* the member after the last one that lower_finish evaluates */
+    Band **band;              /* node -> its rows that the kernel holds, mostly NULL; arg_of then says where */
     int32_t *uses_inside;     /* node -> uses by members of its own group */
     bool *stored;             /* node -> some other kernel or an output needs it */
     Ref *home;                /* node -> in whose memory it lies: its own, or another node's */

@@ -24,14 +24,26 @@ void conv_taps(Lower *l, Sum *s, Coord *x, Coord *w, const ConvAttr *a, int d, c
     w->outer[2 + d] = k;
 }
 
-static void conv_dense(Lower *l, const Node *n, const ConvAttr *a) {
+const Expr *conv_picture(Lower *l, Sum *s, const ConvRows *r) {
+    return r ? r->pic : nest_loop(l, &s->out, "n", BATCH, ROLE_TASK);
+}
+
+const Expr *conv_row(Lower *l, Sum *s, const Node *n, const ConvRows *r) {
+    const Expr *row = nest_loop(l, &s->out, "oh", r ? r->rows : n->type.dim[2], ROLE_POINT);
+    if (r) row = add_e(l, r->first, row);
+    if (!r || !r->height) return row;
+    return ex2(l->k, EX_min, ex2(l->k, EX_max, row, ex_int(l->k, 0)), ex_int(l->k, r->height - 1));
+}
+
+Stmt *conv_dense_nest(Lower *l, const Node *n, const ConvRows *r) {
+    const ConvAttr *a = &n->attr.conv;
     const Type *x = type_of(l, n->in[0]), *w = type_of(l, n->in[1]);
     int64_t ob_group = div_up(w->dim[0] / a->groups, w->layout.b0), ib_group = div_up(w->dim[1], w->layout.b1);
     Sum s = {0};
-    const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_TASK);
+    const Expr *pic = conv_picture(l, &s, r);
     const Expr *g = nest_loop(l, &s.out, "g", a->groups, ROLE_TASK);
     const Expr *ob = in_group(l, g, ob_group, nest_loop(l, &s.out, "ob", ob_group, ROLE_BLOCK));
-    const Expr *oh = nest_loop(l, &s.out, "oh", n->type.dim[2], ROLE_POINT);
+    const Expr *oh = conv_row(l, &s, n, r);
     const Expr *ow = nest_loop(l, &s.out, "ow", n->type.dim[3], ROLE_POINT);
     sum_lane(l, &s, w->layout.b0);
     const Expr *ib = nest_loop(l, &s.red, "ib", ib_group, ROLE_REDUCE);
@@ -41,14 +53,19 @@ static void conv_dense(Lower *l, const Node *n, const ConvAttr *a) {
     conv_taps(l, &s, &s.b, &s.a, a, 1, ow, ROLE_REDUCE);
     s.a.lane[1] = s.b.lane[1] = nest_loop(l, &s.red, "i", x->layout.b1, ROLE_REDUCE);
     s.result = (Coord){{pic, ob, oh, ow}, {ex_int(l->k, 0), s.lane}};
-    sum_emit(l, &s, n->in[1], n->in[0], NULL);
+    return sum_stmt(l, &s, n->in[1], n->in[0], NULL);
 }
 
 const Expr *lower_conv(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
+    if (conv_is_chain(l)) {
+        conv_chain(l);
+        return NULL;
+    }
     lower_begin(l);
-    (is_dense(type_of(l, n->in[1]), &n->attr.conv) ? conv_dense : conv_grouped)(l, n, &n->attr.conv);
+    bool dense = is_dense(type_of(l, n->in[1]), &n->attr.conv);
+    lower_end(l, (dense ? conv_dense_nest : conv_grouped_nest)(l, n, NULL));
     return NULL;
 }
 

@@ -35,14 +35,15 @@ static Groups groups_of(const Type *w, const ConvAttr *a) {
     return (Groups){lanes, w->dim[1], a->groups, lanes == w->dim[1] && w->layout.b0 % lanes == 0};
 }
 
-void conv_grouped(Lower *l, const Node *n, const ConvAttr *a) {
+Stmt *conv_grouped_nest(Lower *l, const Node *n, const ConvRows *r) {
+    const ConvAttr *a = &n->attr.conv;
     const Type *w = type_of(l, n->in[1]);
     int32_t v = w->layout.b0;
     Groups g = groups_of(w, a);
     Sum s = {0};
-    const Expr *pic = nest_loop(l, &s.out, "n", BATCH, ROLE_TASK);
+    const Expr *pic = conv_picture(l, &s, r);
     const Expr *ob = nest_loop(l, &s.out, "ob", div_up(w->dim[0], v), ROLE_TASK);
-    const Expr *oh = nest_loop(l, &s.out, "oh", n->type.dim[2], ROLE_POINT);
+    const Expr *oh = conv_row(l, &s, n, r);
     const Expr *ow = nest_loop(l, &s.out, "ow", n->type.dim[3], ROLE_POINT);
     sum_lane(l, &s, v);
     Coord x = {{0}, {0}}, k = {{0}, {0}};
@@ -54,7 +55,7 @@ void conv_grouped(Lower *l, const Node *n, const ConvAttr *a) {
     s.b = in_group_of(l, &g, type_of(l, n->in[0]), ob, s.lane, v, ic);
     s.b.outer[0] = pic, s.b.outer[2] = x.outer[2], s.b.outer[3] = x.outer[3];
     s.result = (Coord){{pic, ob, oh, ow}, {ex_int(l->k, 0), s.lane}};
-    sum_emit(l, &s, n->in[1], n->in[0], NULL);
+    return sum_stmt(l, &s, n->in[1], n->in[0], NULL);
 }
 
 void dgrad_grouped(Lower *l, const Node *n, const ConvAttr *a, const Phase phase[2]) {

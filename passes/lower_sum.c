@@ -23,10 +23,12 @@ Stmt *sum_nest(Lower *l, const Sum *s, const Expr *a, const Expr *b, const Expr 
     return nest_wrap(l, &s->out, body);
 }
 
-void sum_emit(Lower *l, Sum *s, Ref a, Ref b, const Expr *init) {
+Stmt *sum_stmt(Lower *l, Sum *s, Ref a, Ref b, const Expr *init) {
     const Expr *x = load_at(l, a, &s->a), *y = load_at(l, b, &s->b), *sum = sum_value(l, s);
-    lower_end(l, sum_nest(l, s, x, y, init, lower_finish(l, &s->result, sum)));
+    return sum_nest(l, s, x, y, init, lower_finish(l, &s->result, sum));
 }
+
+void sum_emit(Lower *l, Sum *s, Ref a, Ref b, const Expr *init) { lower_end(l, sum_stmt(l, s, a, b, init)); }
 
 void sum_lane(Lower *l, Sum *s, int64_t lanes) {
     s->lane = nest_loop(l, &s->out, "o", lanes, ROLE_LANE);

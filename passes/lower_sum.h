@@ -20,7 +20,9 @@ void sum_lane(Lower *l, Sum *s, int64_t lanes);
 const Expr *sum_value(Lower *l, Sum *s);
 /* The loops: acc = init; acc += a * b over the reduction; then the finish. init NULL: zero. */
 Stmt *sum_nest(Lower *l, const Sum *s, const Expr *a, const Expr *b, const Expr *init, Stmt *finish);
-/* Ends the kernel with such loops over elements of two nodes, s->a and s->b, finished at s->result: */
+/* Such loops over elements of two nodes, s->a and s->b, finished at s->result. */
+Stmt *sum_stmt(Lower *l, Sum *s, Ref a, Ref b, const Expr *init);
+/* Ends the kernel with them. */
 void sum_emit(Lower *l, Sum *s, Ref a, Ref b, const Expr *init);
 
 #endif

@@ -25,6 +25,13 @@ static bool all_tasks(const Stmt *seq) {
     return seq->u.seq.n > 1;
 }
 
+/* What a task leaves in scratch memory is for itself only: such a kernel stays whole. */
+static bool has_scratch(const Kernel *k) {
+    for (int32_t i = 0; i < k->n_buf; i++)
+        if (k->buf[i].cls == BUF_LOCAL) return true;
+    return false;
+}
+
 /* The statements that s falls into when TASK loops are distributed over sequences of TASK loops. */
 static Stmt *distribute(Kernel *k, Stmt *s) {
     if (s->kind == ST_SEQ && all_tasks(s)) {
@@ -45,8 +52,8 @@ static Stmt *distribute(Kernel *k, Stmt *s) {
 
 static Pieces cut(Arena *a, Kernel *k) {
     Pieces p = {0};
-    Stmt *body = distribute(k, k->body);
-    bool many = body->kind == ST_SEQ && all_tasks(body);
+    Stmt *body = has_scratch(k) ? k->body : distribute(k, k->body);
+    bool many = !has_scratch(k) && body->kind == ST_SEQ && all_tasks(body);
     for (int32_t i = 0; i < (many ? body->u.seq.n : 1); i++) {
         Kernel *piece = NEW(a, Kernel);
         *piece = *k;

@@ -307,6 +307,44 @@ static Ref build_not_numbers(Case *c, int i) {
     return case_op1(c, OP_maxpool, case_stored(c, roots), &pool);
 }
 
+/* Convolutions of which a kernel takes bands of rows, where the cache is small: what begins (kernel 1 or 3, 0: nothing),
+ * the window, what ends (0: nothing), and whether the input is added in the end. */
+static const struct BandShape {
+    int32_t n, c, h, w, hidden, begin, end;
+    ConvAttr window;
+    bool residual;
+} band_shapes[] = {
+    {1, 5, 12, 40, 32, 1, 5, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1), true},
+    {2, 3, 20, 43, 20, 1, 3, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1), true},
+    {1, 3, 24, 44, 17, 3, 9, CONV(3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1), false},
+    {1, 8, 16, 31, 32, 1, 0, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1), false},
+    {1, 32, 12, 39, 0, 0, 7, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1), false},
+    {1, 2, 15, 45, 30, 1, 7, CONV(5, 3, 1, 1, 1, 1, 2, 2, 0, 2, 1), false},
+    {2, 2, 21, 36, 32, 1, 5, CONV(3, 3, 1, 1, 2, 2, 3, 2, 2, 2, 1), false},
+    {1, 2, 30, 38, 32, 1, 20, CONV(3, 3, 3, 2, 1, 1, 0, 0, 0, 0, 1), false},
+};
+enum { N_BAND_SHAPES = ARRAY_LEN(band_shapes), BAND_CACHE = 60 << 10 };
+
+static Ref band_point(Case *c, Ref x, int32_t outputs, int32_t kernel) {
+    int32_t pad = kernel / 2;
+    Attr attr = {.conv = CONV(kernel, kernel, 1, 1, 1, 1, pad, pad, pad, pad, 1)};
+    const int32_t dim[] = {outputs, type_channels(case_type(c, x)), kernel, kernel};
+    return chain_bias(c, case_op2(c, OP_conv, x, case_param(c, "", PARAM_WEIGHT, 4, dim), &attr));
+}
+
+static Ref build_bands(Case *c, int i) {
+    const struct BandShape *s = &band_shapes[i];
+    Attr attr = {.conv = s->window};
+    c->n = s->n;
+    Ref x = case_stored(c, case_image(c, s->c, s->h, s->w)), y = x;
+    if (s->begin) y = chain_relu(c, band_point(c, x, s->hidden, s->begin));
+    attr.conv.groups = type_channels(case_type(c, y));
+    const int32_t dim[] = {attr.conv.groups, 1, s->window.kernel[0], s->window.kernel[1]};
+    y = chain_relu(c, chain_bias(c, case_op2(c, OP_conv, y, case_param(c, "", PARAM_WEIGHT, 4, dim), &attr)));
+    if (s->end) y = band_point(c, y, s->end, 1);
+    return s->residual ? case_op2(c, OP_add, y, x, NULL) : y;
+}
+
 static const struct Chain {
     const char *name;
     Build *build;
@@ -334,6 +372,7 @@ static const struct Chain {
     {"shared memory", build_shared_memory, N_CHAIN_SHAPES},
     {"winograd", build_winograd, 4 * N_WINOGRADS},
     {"clipped", build_clipped, N_CHAIN_SHAPES},
+    {"bands", build_bands, N_BAND_SHAPES},
     {"not numbers", build_not_numbers, ARRAY_LEN(pools)},
     {"random", build_random, 12},
 };

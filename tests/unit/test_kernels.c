@@ -24,11 +24,11 @@ enum { N_TARGETS = ARRAY_LEN(targets) };
 static const int opt_levels[] = {0, 2, 3};
 enum { N_LEVELS = ARRAY_LEN(opt_levels) };
 
-/* The same processor with hardly a cache: everything streams. */
-static const Machine *without_cache(Arena *a, const Machine *m) {
+/* The same processor with another second-level cache: with hardly any everything streams. */
+static const Machine *with_cache(Arena *a, const Machine *m, int64_t bytes) {
     Machine *small = NEW(a, Machine);
     *small = *m;
-    small->cache_bytes[1] = 64;
+    small->cache_bytes[1] = bytes;
     return small;
 }
 
@@ -45,7 +45,7 @@ static void find_targets(Arena *a) {
         else
             printf("%s: %d lanes\n", targets[i].name, targets[i].machine->vector_lanes);
     }
-    if (targets[1].machine) targets[1].machine = without_cache(a, targets[1].machine);
+    if (targets[1].machine) targets[1].machine = with_cache(a, targets[1].machine, 64);
 }
 
 static bool chosen(const char *what) { return strncmp(what, only, strlen(only)) == 0; }
@@ -144,6 +144,18 @@ static void test_chains(void) {
             CU_ASSERT(check_case(chains[k].name, chains[k].build, i, false));
 }
 
+/* What is too large for the cache goes through several convolutions band by band. */
+static void test_bands(void) {
+    Arena *a = arena_new();
+    Target kept[N_TARGETS];
+    memcpy(kept, targets, sizeof kept);
+    for (int k = 0; k < N_TARGETS; k++)
+        if (kept[k].machine) targets[k].machine = with_cache(a, kept[k].machine, BAND_CACHE);
+    for (int i = 0; i < N_BAND_SHAPES && chosen("bands"); i++) CU_ASSERT(check_case("bands", build_bands, i, false));
+    memcpy(targets, kept, sizeof kept);
+    arena_free(a);
+}
+
 /* ---- nets through the whole pipeline ---------------------------------------------------------------------------- */
 
 static Unit *net_unit(Arena *a, const struct Net *net, const Machine *m) {
@@ -226,6 +238,7 @@ int main(int argc, char **argv) {
     CU_pSuite suite = CU_add_suite("kernels", NULL, NULL);
     CU_add_test(suite, "every operator", test_operators);
     CU_add_test(suite, "fused chains", test_chains);
+    CU_add_test(suite, "bands of several convolutions", test_bands);
     CU_add_test(suite, "nets: inference, three steps of training", test_nets);
     CU_basic_run_tests();
     int failed = (int)CU_get_number_of_failures();

@@ -1,0 +1,26 @@
+/* Convolutions of which one kernel takes a band of rows through several: the tensors between them stay in scratch memory
+ * that fits in the second-level cache. */
+#ifndef CNNC_PASSES_CHAIN_H
+#define CNNC_PASSES_CHAIN_H
+
+#include "../ir/graph.h"
+#include "../ir/machine.h"
+
+/* before, window, after: a dense convolution, a depthwise one that reads it, a pointwise one that reads that, each through
+ * element-wise nodes. Either of the outer two may be missing (0). */
+typedef struct Chain {
+    Ref before, window, after;
+} Chain;
+
+bool chain_is_window(const Graph *g, Ref conv);      /* may it be in the middle of a chain? */
+bool chain_may_begin(const Graph *g, Ref conv);
+bool chain_may_end(const Graph *g, Ref conv);
+
+/* Rows of the window's result that a kernel takes at a time: they divide its height. 0 if the chain is not worth it: what
+ * lies between the convolutions fits in the cache anyway, or no band of it does. */
+int64_t chain_rows(const Graph *g, const Chain *c, const Machine *m);
+
+/* Rows of its operand that `rows` rows of a convolution's result read. */
+int64_t chain_reads(const ConvAttr *a, int64_t rows);
+
+#endif
