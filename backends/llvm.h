@@ -162,6 +162,7 @@ bool loads_from(const Expr *e, int32_t buf);
 LLVMValueRef llvm_kernel(Module *m, const Kernel *k, const char *name);
 
 /* ---- llvm_math.c: float functions, on scalars and vectors alike ---- */
+LLVMValueRef math_rsqrt(const Gen *g, LLVMValueRef x);
 LLVMValueRef math_exp(const Gen *g, LLVMValueRef x);
 LLVMValueRef math_log(const Gen *g, LLVMValueRef x);
 /* Philox: index is i64 or a vector of i64. */

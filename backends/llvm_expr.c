@@ -62,8 +62,28 @@ static LLVMValueRef load_scalar(Gen *g, int32_t buf, const Lin *at) {
     return widen(g, buf, load_typed(g, buf, address_of(g, buf, at), llvm_dtype(g->m, g->k->buf[buf].dtype)));
 }
 
+/* Does the vector lie across two of the vectors that a REG buffer is made of? */
+static bool across(const Gen *g, int32_t buf, const Lin *at) {
+    const Buf *b = &g->k->buf[buf];
+    return b->cls == BUF_REG && at->n == 0 && at->constant % g->lanes &&
+           at->constant + 2 * g->lanes - at->constant % g->lanes <= b->elements;
+}
+
+/* One vector out of two neighbours: a single load would keep the buffer from being registers. */
+static LLVMValueRef load_across(Gen *g, int32_t buf, const Lin *at, LLVMTypeRef type) {
+    LLVMValueRef part[2], lane[LANES_MAX];
+    int64_t shift = at->constant % g->lanes;
+    for (int i = 0; i < 2; i++) {
+        Lin from = lin_const(at->constant - shift + i * g->lanes);
+        part[i] = load_typed(g, buf, address_of(g, buf, &from), type);
+    }
+    for (int32_t i = 0; i < g->lanes; i++) lane[i] = llvm_whole(g->m->i32, shift + i);
+    return LLVMBuildShuffleVector(g->b, part[0], part[1], LLVMConstVector(lane, (unsigned)g->lanes), "");
+}
+
 static LLVMValueRef load_vector(Gen *g, int32_t buf, const Lin *at) {
     LLVMTypeRef type = LLVMVectorType(llvm_dtype(g->m, g->k->buf[buf].dtype), (unsigned)g->lanes);
+    if (across(g, buf, at)) return widen(g, buf, load_across(g, buf, at, type));
     return widen(g, buf, load_typed(g, buf, address_of(g, buf, at), type));
 }
 
@@ -256,6 +276,7 @@ static Val gen_function(Gen *g, const Expr *e) {
     LLVMTypeRef type = LLVMTypeOf(x.v);
     switch (e->kind) {
     case EX_sqrt: x.v = llvm_intrinsic(g, "llvm.sqrt", &type, 1, &x.v, 1); break;
+    case EX_rsqrt: x.v = math_rsqrt(g, x.v); break;
     case EX_exp: x.v = math_exp(g, x.v); break;
     case EX_log: x.v = math_log(g, x.v); break;
     case EX_tofloat: x.v = LLVMBuildSIToFP(g->b, x.v, llvm_like(type, g->m->f32), ""); break;
@@ -269,7 +290,7 @@ typedef Val ValueRule(Gen *g, const Expr *e);
 static ValueRule *const value_rule[EX_COUNT] = {
     [EX_int] = gen_literal,  [EX_float] = gen_literal,  [EX_load] = gen_load,    [EX_add] = gen_binary,
     [EX_sub] = gen_binary,   [EX_mul] = gen_binary,     [EX_div] = gen_binary,   [EX_mod] = gen_binary,
-    [EX_min] = gen_binary,   [EX_max] = gen_binary,     [EX_fma] = gen_fma,      [EX_sqrt] = gen_function,
+    [EX_min] = gen_binary,   [EX_max] = gen_binary,     [EX_fma] = gen_fma,      [EX_sqrt] = gen_function, [EX_rsqrt] = gen_function,
     [EX_exp] = gen_function, [EX_log] = gen_function,   [EX_lt] = gen_compare,   [EX_le] = gen_compare,
     [EX_eq] = gen_compare,   [EX_and] = gen_binary,     [EX_select] = gen_select, [EX_tofloat] = gen_function,
     [EX_random] = gen_function,

@@ -1,9 +1,21 @@
-/* exp, log and Philox as straight-line code on floats or vectors of floats.
+/* exp, log, reciprocal roots and Philox as straight-line code on floats or vectors of floats.
  *
  * exp and log follow the single-precision routines of Cephes (S. L. Moshier, netlib.org/cephes, expf.c and logf.c: range
  * reduction and coefficients), with the branches replaced by selects. Worst errors against double precision over all
  * floats of the normal range are checked by tests/unit/test_codegen.c: at most 2 units in the last place. */
 #include "llvm.h"
+
+/* A division and a root that need not be rounded correctly: LLVM makes of them the processor's estimate and a step of
+ * Newton's method, if there is an estimate. */
+LLVMValueRef math_rsqrt(const Gen *g, LLVMValueRef x) {
+    static const LLVMFastMathFlags nearly = LLVMFastMathAllowReciprocal | LLVMFastMathApproxFunc;
+    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMValueRef root = llvm_intrinsic(g, "llvm.sqrt", &type, 1, &x, 1);
+    LLVMSetFastMathFlags(root, nearly);
+    LLVMValueRef r = LLVMBuildFDiv(g->b, llvm_real(type, 1.0), root, "");
+    LLVMSetFastMathFlags(r, nearly);
+    return r;
+}
 
 /* c[0] x^(n-1) + ... + c[n-1], by Horner's rule. */
 static LLVMValueRef polynomial(const Gen *g, LLVMValueRef x, const double *c, int n) {

@@ -106,6 +106,7 @@ FLOAT_OP(mul, (X) * (Y))
 FLOAT_OP(div, X / Y)
 FLOAT_OP(fma, fmaf(X, Y, Z))
 FLOAT_OP(sqrt, sqrtf(X))
+FLOAT_OP(rsqrt, 1 / sqrtf(X))
 FLOAT_OP(exp, expf(X))
 FLOAT_OP(log, logf(X))
 FLOAT_OP(tofloat, (float)A)
@@ -170,7 +171,7 @@ static IntFn *const compare_float_fn[EX_COUNT] = {
 static FloatFn *const float_fn[EX_COUNT] = {
     [EX_float] = float_constant, [EX_load] = float_load,       [EX_add] = float_add,       [EX_sub] = float_sub,
     [EX_mul] = float_mul,        [EX_div] = float_div,         [EX_min] = float_min,       [EX_max] = float_max,
-    [EX_fma] = float_fma,        [EX_sqrt] = float_sqrt,       [EX_exp] = float_exp,       [EX_log] = float_log,
+    [EX_fma] = float_fma,        [EX_sqrt] = float_sqrt, [EX_rsqrt] = float_rsqrt,       [EX_exp] = float_exp,       [EX_log] = float_log,
     [EX_select] = float_select,  [EX_tofloat] = float_tofloat, [EX_random] = float_random,
 };
 

@@ -1,12 +1,90 @@
 /* Normalisations and reductions to channels: local response normalisation, mean, variance, sums. */
+#include <float.h>
+#include <math.h>
+
 #include "lower.h"
 
 static const Type *operand_type(Lower *l, const Node *n, int i) { return &graph_node(l->g, n->in[i])->type; }
 
 /* ---- local response normalisation: windows of channels ------------------------------------------------------- */
 
-/* One pixel at a time: its channels lie blocks apart in memory, so they are gathered into a line with room for the
- * window on both sides; on the line a window is an unaligned vector. */
+/* Sum of a line from `first` to `last` channels away. */
+static const Expr *line_sum(Lower *l, int32_t buf, const Expr *at, int32_t first, int32_t last) {
+    const Expr *sum = ex_load(l->k, buf, add_i(l, at, first));
+    for (int32_t j = first + 1; j <= last; j++) sum = add_e(l, sum, ex_load(l->k, buf, add_i(l, at, j)));
+    return sum;
+}
+
+/* x^exponent of a number that is >= 0, or not a number. Powers by quarters, which all published nets have, are products
+ * of reciprocal roots: x^(-3/4) = r sqrt(r) = r (r rsqrt(r)) with r = rsqrt(x). r is kept in a register, which seq sets.
+ * The largest float has a root, infinity none. */
+static const Expr *power(Lower *l, Stmt *seq, const Expr *lane, int64_t lanes, const Expr *x, double exponent) {
+    double quarters = -4 * exponent;
+    if (!(quarters >= 1 && quarters <= 16 && quarters == floor(quarters)))
+        return ex1(l->k, EX_exp, ex2(l->k, EX_mul, num(l, exponent), ex1(l->k, EX_log, x)));
+    int32_t reg = lower_reg(l, "root", DT_F32, lanes), n = (int32_t)quarters;
+    const Expr *r = ex_load(l->k, reg, lane);
+    st_append(l->k, seq, st_store(l->k, reg, lane, ex1(l->k, EX_rsqrt, ex2(l->k, EX_min, num(l, FLT_MAX), x))));
+    const Expr *y = n % 2 ? mul_e(l, r, ex1(l->k, EX_rsqrt, r)) : r;
+    for (int32_t i = n % 2 ? 1 : 2; i < n; i += 2) y = mul_e(l, y, r);
+    return y;
+}
+
+/* t = k + alpha/size * sum of squares in the window of channel c: c - size/2 .. c + (size-1)/2, as PyTorch. `line` is the
+ * place of channel c's square in buf. */
+static const Expr *lrn_scale(Lower *l, const LrnAttr *a, int32_t buf, const Expr *line) {
+    const Expr *sum = line_sum(l, buf, line, -(a->size / 2), (a->size - 1) / 2);
+    return ex3(l->k, EX_fma, num(l, a->alpha / a->size), sum, num(l, a->k));
+}
+
+/* Row by row and block by block: the windows of a block's channels reach into the blocks before and after, whose squares
+ * are in registers beside its own. */
+static Stmt *lrn_block(Lower *l, Ref node, const Coord *row, const Expr *cb, bool first, bool last) {
+    Kernel *k = l->k;
+    const Node *n = graph_node(l->g, node);
+    int64_t lanes = n->type.layout.b1;
+    int32_t squares = lower_reg(l, "squares", DT_F32, 3 * lanes);
+    Nest pixel = {0}, square = {0}, lane = {0};
+    Coord c = *row;
+    c.outer[1] = cb;
+    c.outer[3] = nest_loop(l, &pixel, "w", n->type.dim[3], ROLE_NONE);
+    c.lane[1] = nest_loop(l, &square, "i", lanes, ROLE_LANE);
+    Stmt *body = st_seq(k), *all = st_seq(k), *one = st_seq(k);
+    for (int i = 0; i < 3; i++) {
+        Coord at = c;
+        at.outer[1] = add_i(l, cb, i - 1);
+        bool outside = (i == 0 && first) || (i == 2 && last);
+        const Expr *x = outside ? num(l, 0) : load_at(l, n->in[0], &at);
+        st_append(k, all, st_store(k, squares, add_i(l, c.lane[1], i * lanes), outside ? x : mul_e(l, x, x)));
+    }
+    st_append(k, body, nest_wrap(l, &square, all));
+    c.lane[1] = nest_loop(l, &lane, "i", lanes, ROLE_LANE);
+    const Expr *t = lrn_scale(l, &n->attr.lrn, squares, add_i(l, c.lane[1], lanes));
+    const Expr *factor = power(l, one, c.lane[1], lanes, t, -n->attr.lrn.beta);
+    const Expr *y = zero_pads(l, &n->type, &c, mul_e(l, load_at(l, n->in[0], &c), factor));
+    st_append(k, one, lower_finish(l, &c, y));
+    st_append(k, body, nest_wrap(l, &lane, one));
+    return nest_wrap(l, &pixel, body);
+}
+
+static void lrn_by_blocks(Lower *l, Ref node) {
+    const Type *t = &graph_node(l->g, node)->type;
+    int64_t blocks = div_up(t->dim[1], t->layout.b1);
+    Nest rows = {0}, middle = {0};
+    Coord row = {{nest_loop(l, &rows, "n", BATCH, ROLE_TASK)}, {ex_int(l->k, 0)}};
+    row.outer[2] = nest_loop(l, &rows, "h", t->dim[2], ROLE_TASK);
+    Stmt *body = st_seq(l->k);
+    st_append(l->k, body, lrn_block(l, node, &row, ex_int(l->k, 0), true, blocks == 1));
+    if (blocks > 2) {
+        const Expr *cb = nest_range(l, &middle, "cb", ex_int(l->k, 1), ex_int(l->k, blocks - 1), ROLE_NONE);
+        st_append(l->k, body, nest_wrap(l, &middle, lrn_block(l, node, &row, cb, false, false)));
+    }
+    if (blocks > 1) st_append(l->k, body, lrn_block(l, node, &row, ex_int(l->k, blocks - 1), false, true));
+    lower_end(l, nest_wrap(l, &rows, body));
+}
+
+/* Wider windows, and gradients: one pixel at a time. Its channels lie blocks apart in memory, so they are gathered into a
+ * line with room for the window on both sides; on the line a window is an unaligned vector. */
 typedef struct Lrn {
     Nest pixel;
     Coord at;                            /* the pixel; channel block and lane are filled in by each loop */
@@ -45,24 +123,6 @@ static Stmt *zero_ends(Lower *l, const Lrn *p, int32_t buf) {
     return seq;
 }
 
-/* Sum of the line from `first` to `last` channels away. */
-static const Expr *line_sum(Lower *l, int32_t buf, const Expr *at, int32_t first, int32_t last) {
-    const Expr *sum = ex_load(l->k, buf, add_i(l, at, first));
-    for (int32_t j = first + 1; j <= last; j++) sum = add_e(l, sum, ex_load(l->k, buf, add_i(l, at, j)));
-    return sum;
-}
-
-static const Expr *power(Lower *l, const Expr *x, double exponent) { /* x > 0 */
-    return ex1(l->k, EX_exp, ex2(l->k, EX_mul, num(l, exponent), ex1(l->k, EX_log, x)));
-}
-
-/* t = k + alpha/size * sum of squares in the window of channel c: c - size/2 .. c + (size-1)/2, as PyTorch. */
-static const Expr *lrn_scale(Lower *l, const Lrn *p, int32_t squares, const Expr *line) {
-    const LrnAttr *a = p->attr;
-    const Expr *sum = line_sum(l, squares, line, -(a->size / 2), (a->size - 1) / 2);
-    return ex3(l->k, EX_fma, num(l, a->alpha / a->size), sum, num(l, a->k));
-}
-
 /* Puts the squares of the node's channels on a line. */
 static Stmt *fill_squares(Lower *l, const Lrn *p, Ref x, int32_t squares) {
     Coord c;
@@ -78,15 +138,21 @@ const Expr *lower_lrn(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
     lower_begin(l);
+    if (n->attr.lrn.size / 2 <= n->type.layout.b1) {
+        lrn_by_blocks(l, node);
+        return NULL;
+    }
     Lrn p = lrn_pixel(l, &n->type, &n->attr.lrn);
     int32_t squares = lower_local(l, "squares", p.line);
     Coord c;
     const Expr *line;
     Stmt *body = fill_squares(l, &p, n->in[0], squares);
     Nest nest = lrn_channels(l, &p, &c, &line);
-    const Expr *factor = power(l, lrn_scale(l, &p, squares, line), -n->attr.lrn.beta);
-    const Expr *y = mul_e(l, load_at(l, n->in[0], &c), factor);
-    st_append(l->k, body, nest_wrap(l, &nest, lower_finish(l, &c, y)));
+    Stmt *one = st_seq(l->k);
+    const Expr *factor = power(l, one, c.lane[1], p.lanes, lrn_scale(l, p.attr, squares, line), -p.attr->beta);
+    const Expr *y = zero_pads(l, &n->type, &c, mul_e(l, load_at(l, n->in[0], &c), factor));
+    st_append(l->k, one, lower_finish(l, &c, y));
+    st_append(l->k, body, nest_wrap(l, &nest, one));
     lower_end(l, nest_wrap(l, &p.pixel, body));
     return NULL;
 }
@@ -106,13 +172,18 @@ const Expr *lower_lrn_grad(Lower *l, Ref node, const Expr *const *operand) {
     st_append(k, body, zero_ends(l, &p, share));
     Nest nest = lrn_channels(l, &p, &c, &line);
     const Expr *product = mul_e(l, load_at(l, n->in[0], &c), load_at(l, n->in[1], &c));
-    const Expr *s = mul_e(l, product, power(l, lrn_scale(l, &p, squares, line), -a->beta - 1));
-    st_append(k, body, nest_wrap(l, &nest, st_store(k, share, line, s)));
+    Stmt *one = st_seq(k), *last = st_seq(k);
+    const Expr *t = lrn_scale(l, a, squares, line);
+    const Expr *s = mul_e(l, product, power(l, one, c.lane[1], p.lanes, t, -a->beta - 1));
+    st_append(k, one, st_store(k, share, line, s));
+    st_append(k, body, nest_wrap(l, &nest, one));
     nest = lrn_channels(l, &p, &c, &line);
     const Expr *sum = line_sum(l, share, line, -((a->size - 1) / 2), a->size / 2);
-    const Expr *direct = mul_e(l, load_at(l, n->in[0], &c), power(l, lrn_scale(l, &p, squares, line), -a->beta));
+    t = lrn_scale(l, a, squares, line);
+    const Expr *direct = mul_e(l, load_at(l, n->in[0], &c), power(l, last, c.lane[1], p.lanes, t, -a->beta));
     const Expr *back = mul_e(l, num(l, -2 * a->beta * a->alpha / a->size), load_at(l, n->in[1], &c));
-    st_append(k, body, nest_wrap(l, &nest, lower_finish(l, &c, ex3(k, EX_fma, back, sum, direct))));
+    st_append(k, last, lower_finish(l, &c, zero_pads(l, &n->type, &c, ex3(k, EX_fma, back, sum, direct))));
+    st_append(k, body, nest_wrap(l, &nest, last));
     lower_end(l, nest_wrap(l, &p.pixel, body));
     return NULL;
 }

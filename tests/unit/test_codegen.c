@@ -215,6 +215,8 @@ static void test_float_expressions(void) {
         "random(5, i)", "random(9, 4)", "random(2, 4294967290 + i)", "random(1, mul(i, i))", "x[i + 64*select(lt(t[0], 9), 1, 0)]",
     };
     for (int i = 0; i < ARRAY_LEN(expr); i++) check_expression(expr[i], false, 0);
+    check_expression("rsqrt(fma(x[i], x[i], 0.001))", false, 3e-7f);
+    check_expression("rsqrt(fma(x[1], x[1], z[i]))", false, 3e-7f);
     check_expression("exp(x[i])", false, 3e-7f);
     check_expression("exp(x[1])", false, 3e-7f);
     check_expression("log(mul(x[i], x[i]))", false, 3e-7f);
@@ -252,6 +254,18 @@ static void test_register_tile(void) {
             56 * e, 18 * e * e, 2 * e, 60 * e, 6 * e, e, 2 * e, e, e, e, e, 2 * e, e, 56 * e, 8 * e, 8 * e, 3 * e, e, e,
             9 * e * e, 3 * e * e, e * e, e, 2 * e, e, e, 60 * e, 30 * e, 6 * e, 3 * e, e, 2 * e, e));
     }
+}
+
+/* Vectors that lie across two vectors of a REG buffer. */
+static void test_shifted_registers(void) {
+    static const int lanes[] = {2, 4, 7, 16};
+    for (int i = 0; i < ARRAY_LEN(lanes); i++)
+        for (int shift = 0; shift <= 2 * lanes[i]; shift++)
+            check(arena_printf(arena,
+                "kernel shift {\n  arg x f32 48\n  arg y f32 16 written\n  reg r f32 %d\n"
+                "  for k in 0..3 unroll { for i in 0..%d vector lane { r[%d*k + i] = x[%d*k + i] } }\n"
+                "  for i in 0..%d vector lane { y[i] = add(r[%d + i], r[i]) }\n}\n",
+                3 * lanes[i], lanes[i], lanes[i], lanes[i], lanes[i], shift));
 }
 
 static void test_parallel_nests(void) {
@@ -529,6 +543,7 @@ static void test_small_processors(void) {
         machine = target_machine(arena, march[i], &error);
         CU_ASSERT_PTR_NOT_NULL_FATAL(machine);
         test_register_tile();
+        test_shifted_registers();
         test_windows();
         test_philox();
         test_halves();

@@ -129,6 +129,7 @@ static void operations(void) {
         {"max(x[0], x[1])", 1.5f},
         {"fma(x[0], x[1], -1.875)", 0},
         {"sqrt(2.25)", 1.5f},
+        {"rsqrt(0.25)", 2},
         {"exp(0.0)", 1},
         {"log(1.0)", 0},
         {"select(lt(x[1], x[0]), 1.0, 2.0)", 1},
