@@ -135,14 +135,22 @@ static inline void bound_nearer(Bound *b, const BoundNode *x) {
     memcpy(x->err, x->e[0], (size_t)x->count * sizeof *x->err);
 }
 
-/* Folded into what made x, or not: at most 8 roundings of the factor or the summand, each relative to what is summed. */
+/* A flat tensor is what it was before: what follows is folded into what made it. */
+static inline void bound_flatten(Bound *b, const BoundNode *x) {
+    bound_nearer(b, x);
+    memcpy(x->size, x->s[0], (size_t)x->count * sizeof *x->size);
+    b->growth[x->ref] = b->growth[x->n->in[0]];
+}
+
+/* Folded into what made x, or not: at most 8 roundings of the factor or the summand, each relative to what is summed. A
+ * sum of whole numbers that was exact is not so any more. */
 static inline void bound_bn(Bound *b, const BoundNode *x) {
-    double growth = fmax(1, b->growth[x->n->in[0]]) + 8;
+    double growth = fmax(1, b->growth[x->n->in[0]]) + 8, inner = b->unit[x->n->in[0]] > 0 ? growth : 8;
     for (int64_t i = 0; i < x->count; i++) {
         int64_t c = bound_at(b, x, 1, i);
         double scale = fabs(x->v[3][c]) / sqrt(x->v[2][c] + x->n->attr.norm.eps);
         double shift = fabs(x->v[1][c]) * scale + fabs(x->v[4][c]);
-        x->err[i] = scale * x->e[0][i] + BOUND_ROUND * (8 * scale * x->s[0][i] + growth * shift);
+        x->err[i] = scale * x->e[0][i] + BOUND_ROUND * (inner * scale * x->s[0][i] + growth * shift);
     }
     b->unit[x->ref] = 0;
 }
@@ -255,7 +263,7 @@ static BoundRule *const bound_rules[OP_COUNT] = {
     [OP_conv] = bound_conv,       [OP_fc] = bound_fc,           [OP_add] = bound_add,
     [OP_mul] = bound_mul,         [OP_relu] = bound_nearer,     [OP_bn] = bound_bn,
     [OP_lrn] = bound_lrn,         [OP_maxpool] = bound_maxpool, [OP_avgpool] = bound_avgpool,
-    [OP_softmax] = bound_softmax, [OP_concat] = bound_concat,   [OP_flatten] = bound_nearer,
+    [OP_softmax] = bound_softmax, [OP_concat] = bound_concat,   [OP_flatten] = bound_flatten,
     [OP_clip] = bound_nearer,
 };
 
