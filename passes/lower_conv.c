@@ -35,25 +35,42 @@ const Expr *conv_row(Lower *l, Sum *s, const Node *n, const ConvRows *r) {
     return ex2(l->k, EX_min, ex2(l->k, EX_max, row, ex_int(l->k, 0)), ex_int(l->k, r->height - 1));
 }
 
-Stmt *conv_dense_nest(Lower *l, const Node *n, const ConvRows *r) {
+/* Reduction over `blocks` blocks of input channels from block `from` on, the first `lanes` channels of each. */
+static void dense_products(Lower *l, Sum *s, const Node *n, const Expr *g, int64_t from, int64_t blocks, int64_t lanes) {
     const ConvAttr *a = &n->attr.conv;
-    const Type *x = type_of(l, n->in[0]), *w = type_of(l, n->in[1]);
-    int64_t ob_group = div_up(w->dim[0] / a->groups, w->layout.b0), ib_group = div_up(w->dim[1], w->layout.b1);
-    Sum s = {0};
+    const Type *w = type_of(l, n->in[1]);
+    const Coord *y = &s->result;
+    const Expr *ib = add_i(l, nest_loop(l, &s->red, "ib", blocks, ROLE_REDUCE), from);
+    s->a = (Coord){{y->outer[1], ib}, {s->lane}};
+    s->b = (Coord){{y->outer[0], in_group(l, g, div_up(w->dim[1], w->layout.b1), ib)}, {0}};
+    conv_taps(l, s, &s->b, &s->a, a, 0, y->outer[2], ROLE_REDUCE);
+    conv_taps(l, s, &s->b, &s->a, a, 1, y->outer[3], ROLE_REDUCE);
+    s->a.lane[1] = s->b.lane[1] = nest_loop(l, &s->red, "i", lanes, ROLE_REDUCE);
+}
+
+/* The last block of input channels is a reduction by itself if it is not full: its pads are left out. */
+Stmt *conv_dense_nest(Lower *l, const Node *n, const ConvRows *r) {
+    const Type *w = type_of(l, n->in[1]);
+    int64_t ob_group = div_up(w->dim[0] / n->attr.conv.groups, w->layout.b0);
+    int64_t lanes = w->layout.b1, whole = w->dim[1] / lanes, rest = w->dim[1] % lanes;
+    Sum s = {0}, last = {0};
     const Expr *pic = conv_picture(l, &s, r);
-    const Expr *g = nest_loop(l, &s.out, "g", a->groups, ROLE_TASK);
+    const Expr *g = nest_loop(l, &s.out, "g", n->attr.conv.groups, ROLE_TASK);
     const Expr *ob = in_group(l, g, ob_group, nest_loop(l, &s.out, "ob", ob_group, ROLE_BLOCK));
     const Expr *oh = conv_row(l, &s, n, r);
     const Expr *ow = nest_loop(l, &s.out, "ow", n->type.dim[3], ROLE_POINT);
     sum_lane(l, &s, w->layout.b0);
-    const Expr *ib = nest_loop(l, &s.red, "ib", ib_group, ROLE_REDUCE);
-    s.a = (Coord){{ob, ib}, {s.lane}};
-    s.b = (Coord){{pic, in_group(l, g, ib_group, ib)}, {0}};
-    conv_taps(l, &s, &s.b, &s.a, a, 0, oh, ROLE_REDUCE);
-    conv_taps(l, &s, &s.b, &s.a, a, 1, ow, ROLE_REDUCE);
-    s.a.lane[1] = s.b.lane[1] = nest_loop(l, &s.red, "i", x->layout.b1, ROLE_REDUCE);
-    s.result = (Coord){{pic, ob, oh, ow}, {ex_int(l->k, 0), s.lane}};
-    return sum_stmt(l, &s, n->in[1], n->in[0], NULL);
+    last.result = s.result = (Coord){{pic, ob, oh, ow}, {ex_int(l->k, 0), s.lane}};
+    last.lane = s.lane;
+    dense_products(l, &s, n, g, 0, whole ? whole : 1, whole ? lanes : rest);
+    if (whole && rest) dense_products(l, &last, n, g, whole, 1, rest);
+    const Expr *sum = sum_value(l, &s);
+    last.acc = s.acc;
+    Stmt *end = st_seq(l->k);
+    if (whole && rest)
+        st_append(l->k, end, sum_products(l, &last, load_at(l, n->in[1], &last.a), load_at(l, n->in[0], &last.b)));
+    st_append(l->k, end, lower_finish(l, &s.result, sum));
+    return sum_nest(l, &s, load_at(l, n->in[1], &s.a), load_at(l, n->in[0], &s.b), NULL, end);
 }
 
 const Expr *lower_conv(Lower *l, Ref node, const Expr *const *operand) {

@@ -13,12 +13,16 @@ const Expr *sum_value(Lower *l, Sum *s) {
     return ex_load(l->k, s->acc, s->lane);
 }
 
+Stmt *sum_products(Lower *l, const Sum *s, const Expr *a, const Expr *b) {
+    const Expr *product = ex3(l->k, EX_fma, a, b, ex_load(l->k, s->acc, s->lane));
+    return nest_wrap(l, &s->red, st_store(l->k, s->acc, s->lane, product));
+}
+
 Stmt *sum_nest(Lower *l, const Sum *s, const Expr *a, const Expr *b, const Expr *init, Stmt *finish) {
     Kernel *k = l->k;
     Stmt *body = st_seq(k);
     st_append(k, body, st_store(k, s->acc, s->lane, init ? init : num(l, 0)));
-    const Expr *product = ex3(k, EX_fma, a, b, ex_load(k, s->acc, s->lane));
-    if (!never_runs(&s->red)) st_append(k, body, nest_wrap(l, &s->red, st_store(k, s->acc, s->lane, product)));
+    if (!never_runs(&s->red)) st_append(k, body, sum_products(l, s, a, b));
     st_append(k, body, finish);
     return nest_wrap(l, &s->out, body);
 }

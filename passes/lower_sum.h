@@ -18,6 +18,8 @@ typedef struct Sum {    /* being built */
 void sum_lane(Lower *l, Sum *s, int64_t lanes);
 /* The accumulator, for the finish. Once, after the loops. */
 const Expr *sum_value(Lower *l, Sum *s);
+/* Only the reduction: acc += a * b. Another one may so follow the first, before the finish. */
+Stmt *sum_products(Lower *l, const Sum *s, const Expr *a, const Expr *b);
 /* The loops: acc = init; acc += a * b over the reduction; then the finish. init NULL: zero. */
 Stmt *sum_nest(Lower *l, const Sum *s, const Expr *a, const Expr *b, const Expr *init, Stmt *finish);
 /* Such loops over elements of two nodes, s->a and s->b, finished at s->result. */
