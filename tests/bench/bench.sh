@@ -10,12 +10,17 @@
 # is absent is left out. CNNC is the compiler (build/release/cnnc), CNNC_BUILD the build folder, where all output goes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
 what=nets
 case ${1:-} in
 nets | layers | cost) what=$1 && shift ;;
 esac
 if ! command -v python3 >/dev/null; then
     echo 'bench: nothing measured: there is no python3'
+    exit 0
+fi
+if [ ! -x "${CNNC:-${CNNC_BUILD:-$root/build}/release/cnnc}" ]; then
+    echo 'bench: nothing measured: cnnc is not built; sh tests/run.sh style builds it'
     exit 0
 fi
 exec env PYTHONDONTWRITEBYTECODE=1 python3 "$here/$what.py" "$@"

@@ -18,7 +18,7 @@ PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 NETS = {
     "alexnet": (["alexnet.net", "-Dvariant=torchvision"], 61_100_840),
     "vgg16": (["vgg.net", "-Ddepth=16"], 138_357_544),
-    "googlenet": (["googlenet.net", "-Dvariant=torchvision"], 13_004_888),    # with the two heads of training,
+    "googlenet": (["googlenet.net", "-Dvariant=torchvision"], 6_624_904),
     "resnet18": (["resnet.net", "-Ddepth=18"], 11_689_512),
     "resnet50": (["resnet.net", "-Ddepth=50"], 25_557_032),
     "squeezenet1_1": (["squeezenet.net", "-Dversion=1.1"], 1_235_496),
@@ -95,8 +95,10 @@ def machine():
     """Model of the processor and how many there are."""
     lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+    commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, text=True, check=False).stdout.strip()
     return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "kernel": os.uname().release,
-            "commit": run(["git", "-C", ROOT, "describe", "--always", "--dirty"]).strip()}
+            "commit": commit or "unknown"}
 
 
 def describe(facts):

@@ -219,7 +219,7 @@ def main():
     peers = start_onednn(a, env), start_openblas(env)
     facts, before, memory = machine(), fma_peak(a.avx2), bandwidth(a.threads)
     facts["with"] = peers[0].name if peers[0] else "no oneDNN"
-    facts["memory GB/s"] = memory
+    facts["memory"] = f"{memory} GB/s"
     peak = before * a.threads
     show_head(["net", "layer", "layers", "batch", "method", "cnnc GFLOP/s", "of the FMA loop", "oneDNN GFLOP/s", "by",
                "time to oneDNN", "OpenBLAS GFLOP/s", "GB/s of weights"])

@@ -1,5 +1,6 @@
 """Whole nets, cnnc against its peers on the same machine in the same run: see bench.sh."""
 import argparse
+import math
 import os
 import sys
 import time
@@ -93,7 +94,8 @@ def title(name):
 
 
 def cell(value):
-    return "" if value is None else f"{value:.2f}"
+    """Blank where nobody measured."""
+    return "" if value is None or math.isnan(value) else f"{value:.2f}"
 
 
 def print_head(a):
@@ -139,7 +141,7 @@ def main():
     if a.avx2:
         env = {"cnnc": {**os.environ, "CNNC_ISA": "v3"}, "peers": programs.masked_environment()}
     begin, facts, before = time.time(), machine(), fma_peak(a.avx2)
-    facts["GB/s of memory, 1 thread"], facts["2"] = bandwidth(1), bandwidth(2)
+    facts["memory"] = f"{bandwidth(1)} GB/s by 1 thread, {bandwidth(2)} by 2"
     rows = []
     print_head(a)
     for net in a.nets:

@@ -5,6 +5,7 @@ script (chosen once, by a few runs of each); training is SGD with momentum and w
 would pick."""
 import sys
 import time
+import warnings
 
 import torch
 import torchvision.models as models
@@ -55,6 +56,7 @@ def training(net, images):
 
 
 def main(mode, name, batch, threads):
+    warnings.simplefilter("ignore")
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     net = getattr(models, name)(weights=None, **EXTRA.get(name, {})).to(memory_format=torch.channels_last)
