@@ -1,6 +1,6 @@
 /* Windows: pooling and its gradients. A window is cut to the picture by the bounds of its loops, so padding is never
  * read. */
-#include "lower.h"
+#include "lower_maxpool.h"
 
 typedef struct Window {
     const Expr *lo[2], *hi[2]; /* taps inside the picture: rows, columns */
@@ -57,8 +57,8 @@ static Pool pool_begin(Lower *l, Ref node, bool gradient) {
     return p;
 }
 
-const Expr *lower_maxpool(Lower *l, Ref node, const Expr *const *operand) {
-    (void)operand;
+/* Of a window of any size. */
+static void maxpool_by_taps(Lower *l, Ref node) {
     const Node *n = graph_node(l->g, node);
     Pool p = pool_begin(l, node, false);
     int32_t best = lower_reg(l, "best", DT_F32, p.lanes);
@@ -70,6 +70,16 @@ const Expr *lower_maxpool(Lower *l, Ref node, const Expr *const *operand) {
     st_append(l->k, body, nest_wrap(l, &p.red, st_store(l->k, best, p.lane, more)));
     st_append(l->k, body, lower_finish(l, &p.y, now));
     lower_end(l, nest_wrap(l, &p.out, body));
+}
+
+const Expr *lower_maxpool(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    if (maxpool_is_small(&graph_node(l->g, node)->attr.pool)) {
+        lower_begin(l);
+        maxpool_rows(l, node);
+    } else {
+        maxpool_by_taps(l, node);
+    }
     return NULL;
 }
 

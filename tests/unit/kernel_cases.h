@@ -359,6 +359,10 @@ static const struct PoolShape {
     {{2, 5, 6, 6}, {{3, 3}, {4, 4}, {0, 1, 1, 0}, false, true, 0, 0}},
     {{1, 17, 3, 9}, {{3, 4}, {4, 4}, {2, 2, 1, 1}, false, true, 0, 0}}, /* a step of rows is longer than the plane */
     {{1, 17, 20, 18}, {{17, 16}, {2, 1}, {3, 0, 0, 5}, false, false, 0, 0}}, /* an index needs more than a byte */
+    {{1, 17, 5, 83}, {{3, 3}, {2, 2}, {1, 1, 1, 1}, true, false, 0, 0}}, /* several tiles a row */
+    {{2, 3, 4, 61}, {{2, 2}, {3, 2}, {0, 0, 0, 0}, false, true, 0, 0}},
+    {{1, 5, 3, 60}, {{3, 5}, {1, 1}, {1, 1, 2, 2}, false, true, 0, 0}},
+    {{1, 4, 3, 90}, {{2, 2}, {1, 5}, {0, 1, 1, 1}, false, false, 0, 0}},
 };
 
 static Ref pool_x(Case *c, int i) {

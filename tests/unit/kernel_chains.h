@@ -300,10 +300,11 @@ static Ref build_clipped(Case *c, int i) {
     return case_op2(c, OP_clip_grad, chain_conv(c, x, 32, 1), x, &narrow);
 }
 
-/* Roots of numbers a fifth of which are negative: a window that holds something that is not a number gives just that. */
+/* Roots of numbers a fifth of which are negative: a window that holds something that is not a number gives just that. (Of
+ * numbers near zero they would be inexact.) */
 static Ref build_not_numbers(Case *c, int i) {
-    Attr shift = {.scale = {.alpha = 1, .beta = 0.6}}, pool = {.pool = pools[i].a};
-    Ref roots = case_op1(c, OP_rsqrt, case_op1(c, OP_scale, pool_x(c, i), &shift), NULL);
+    Attr shift = {.scale = {.alpha = 1, .beta = 0.6}}, pool = {.pool = pools[i].a}, low = {.clip = {0, 5}};
+    Ref roots = case_op1(c, OP_clip, case_op1(c, OP_rsqrt, case_op1(c, OP_scale, pool_x(c, i), &shift), NULL), &low);
     return case_op1(c, OP_maxpool, case_stored(c, roots), &pool);
 }
 

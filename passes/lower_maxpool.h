@@ -1,0 +1,12 @@
+/* Maximum pooling by rows: passes/lower_maxpool.c. */
+#ifndef CNNC_PASSES_LOWER_MAXPOOL_H
+#define CNNC_PASSES_LOWER_MAXPOOL_H
+
+#include "lower.h"
+
+/* Whether the window is small enough for all of it to be written out. */
+bool maxpool_is_small(const PoolAttr *a);
+/* The kernel of such a node; its group is being lowered. */
+void maxpool_rows(Lower *l, Ref node);
+
+#endif
