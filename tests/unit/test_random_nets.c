@@ -20,6 +20,7 @@
 #include "kernel_lab.h"
 #include "net_bound.h"
 #include "net_gen.h"
+#include "net_known.h"
 #include "net_shrink.h"
 #include "runtime/pool.h"
 
@@ -199,6 +200,17 @@ static void set_leaves(const Config *c, const ProgramRun *run, Op op) {
     }
 }
 
+/* Inputs or parameters in their region of `bytes`; made once, then copied. */
+static void load_leaves(Arena *a, const Config *c, const ProgramRun *run, Op op, int64_t bytes, char **copy) {
+    char *base = run->base[op == OP_param ? REGION_PARAM : REGION_IMAGE];
+    if (*copy) {
+        memcpy(base, *copy, (size_t)bytes);
+        return;
+    }
+    set_leaves(c, run, op);
+    *copy = memcpy(arena_alloc(a, (size_t)bytes), base, (size_t)bytes);
+}
+
 /* Pool NULL: tasks one by one, the last first. */
 static void run_steps(const Memory *m, Jit *jit, Pool *pool, int32_t from, int32_t end) {
     const ProgramRun *r = &m->run;
@@ -238,6 +250,7 @@ typedef struct Check {
     Graph *written;
     Jit *jit;
     const Bound *bound[RUNS];
+    char *leaves[RUNS + 1]; /* the pictures of each run, then the parameters, as they are stored */
 } Check;
 
 static Pool *pools[N_THREAD_COUNTS];
@@ -330,15 +343,15 @@ static bool right_outputs(const Check *c, const ProgramRun *run, const Bound *b)
 }
 
 /* Both numbers of pictures in the same memory, which holds NaN before. sums: of the first number of threads. */
-static bool run_with(const Check *c, Pool *pool, bool compare, uint64_t *sums) {
+static bool run_with(Check *c, Pool *pool, bool compare, uint64_t *sums) {
     const int64_t *n = c->config->n;
     Program *p = c->unit->program[ENTRY_INFER];
     Memory m = memory_new(p, max_i64(n[0], n[1]), pool ? pool_size(pool) : 1);
     bool good = true;
-    set_leaves(c->config, &m.run, OP_param);
+    load_leaves(c->arena, c->config, &m.run, OP_param, p->region_bytes[REGION_PARAM], &c->leaves[RUNS]);
     for (int i = 0; i < RUNS && good; i++) {
         m.run.n = n[i];
-        set_leaves(c->config, &m.run, OP_input);
+        load_leaves(c->arena, c->config, &m.run, OP_input, lab_place_inputs(p, REGION_IMAGE, n[i]), &c->leaves[i]);
         run_steps(&m, c->jit, pool, i == 0 ? 0 : p->n_once, p->n_step);
         uint64_t sum = digest(&m.run);
         if (compare) good = right_outputs(c, &m.run, c->bound[i]);
@@ -351,7 +364,7 @@ static bool run_with(const Check *c, Pool *pool, bool compare, uint64_t *sums) {
     return good;
 }
 
-static bool run_all(const Check *c) {
+static bool run_all(Check *c) {
     uint64_t sums[RUNS] = {0};
     bool good = true;
     for (int t = 0; t < N_THREAD_COUNTS && good; t++) good = run_with(c, pools[t], t == 0, sums);
@@ -377,14 +390,22 @@ static void print_net(const GenNet *net) {
 }
 
 /* A file without a name goes with its process, even one that crashes. */
+static Verdict check_text(const GenNet *net, const char *text, const Config *config) {
+    Arena *a = arena_new();
+    size_t n = strlen(text);
+    int fd = memfd_create("random.net", MFD_CLOEXEC);
+    if (fd < 0 || write(fd, text, n) != (ssize_t)n) ice("no memory for a net");
+    Verdict v = check_file(net, config, arena_printf(a, "/proc/self/fd/%d", fd), NULL);
+    close(fd);
+    arena_free(a);
+    return v;
+}
+
 static Verdict check_net(const GenNet *net, const Config *config) {
     Arena *a = arena_new();
     Str text = STR(a);
     gen_print(&text, net);
-    int fd = memfd_create("random.net", MFD_CLOEXEC);
-    if (fd < 0 || write(fd, str_text(&text), text.n) != (ssize_t)text.n) ice("no memory for a net");
-    Verdict v = check_file(net, config, arena_printf(a, "/proc/self/fd/%d", fd), NULL);
-    close(fd);
+    Verdict v = check_text(net, str_text(&text), config);
     arena_free(a);
     return v;
 }
@@ -396,19 +417,46 @@ static void open_pools(void) {
 
 /* ---- what fails ------------------------------------------------------------------------------------------------- */
 
-/* In a process of its own, silent. Being refused is no failure: most changes make no net. */
-static bool still_fails(const GenNet *net, const Config *c) {
+/* In a process of its own. */
+static Verdict check_apart(const GenNet *net, const char *text, const Config *c, bool silent) {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         alarm(SECONDS);
-        if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)) _exit(NET_REFUSED);
+        if (silent && (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))) _exit(NET_REFUSED);
         open_pools();
-        _exit((int)check_net(net, c));
+        Verdict v = net ? check_net(net, c) : check_text(NULL, text, c);
+        fflush(NULL);
+        _exit((int)v);
     }
     int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child) return false;
-    return !WIFEXITED(status) || (WEXITSTATUS(status) != NET_GOOD && WEXITSTATUS(status) != NET_REFUSED);
+    if (child < 0 || waitpid(child, &status, 0) != child) return NET_REFUSED;
+    if (!WIFEXITED(status)) return NET_WRONG;
+    return WEXITSTATUS(status) == NET_GOOD ? NET_GOOD : WEXITSTATUS(status) == NET_REFUSED ? NET_REFUSED : NET_WRONG;
+}
+
+/* Being refused is no failure: most changes make no net. */
+static bool still_fails(const GenNet *net, const Config *c) { return check_apart(net, NULL, c, true) == NET_WRONG; }
+
+/* All targets, all levels, whole numbers and others. */
+static bool check_known(void) {
+    enum { CONFIGS = 12 };
+    bool good = true;
+    for (int i = 0; i < ARRAY_LEN(known_nets); i++) {
+        Arena *a = arena_new();
+        const char *text = arena_printf(a, "cnnc 1\ninput x {\n    size = %s\n}\nnet known(x) {\n    %s\n}\n",
+                                        known_nets[i].size, known_nets[i].body);
+        for (int seed = 0; seed < CONFIGS; seed++) {
+            Config c;
+            draw_config(&c, (uint64_t)seed);
+            if (check_apart(NULL, text, &c, false) == NET_GOOD) continue;
+            printf("FAIL known net: %s, as ", known_nets[i].what);
+            print_config(&c);
+            good = false;
+        }
+        arena_free(a);
+    }
+    return good;
 }
 
 static void shrink(GenNet *net, Config *c) {
@@ -585,6 +633,7 @@ int main(int argc, char **argv) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     shared->next = first;
     bool good = has_all_layers();
+    good = check_known() && good;
     good = covers_pairs(first, end, count >= ALL_NETS ? PAIRS_EACH : 0) && good;
     run_workers((int)min_i64(max_i64(cores, 1), MAX_WORKERS), end);
     printf("%d nets, %d failed; %ld outputs, %ld of them whole numbers that must be equal, %ld layers by Winograd; "
