@@ -37,8 +37,8 @@ def arguments():
 
 
 def usage(command, runs, cwd=None):
-    """Median seconds and largest resident bytes of a command."""
-    seconds, most = [], 0
+    """Median seconds, median seconds of processors and largest resident bytes of a command."""
+    seconds, busy, most = [], [], 0
     for _ in range(runs):
         start = time.perf_counter()
         child = subprocess.Popen([str(c) for c in command], cwd=cwd, stdin=subprocess.DEVNULL,
@@ -48,19 +48,22 @@ def usage(command, runs, cwd=None):
         if status:
             fail(70, f"status {status}: {' '.join(map(str, command))}")
         seconds.append(time.perf_counter() - start)
+        busy.append(used.ru_utime + used.ru_stime)
         most = max(most, used.ru_maxrss * 1024)
-    return median(seconds), most
+    return median(seconds), median(busy), most
 
 
 def compiling(a):
-    show_head(["net", "options of cnnc", "seconds", "peak MiB", "program MiB"])
+    show_head(["net", "options of cnnc", "seconds", "CPU seconds", "peak MiB", "program MiB"])
     rows = []
     for net in a.nets:
         for flags in a.flags:
             out = WORK / f"{net}-cost"
-            seconds, memory = usage([CNNC, *NETS[net][0], *flags.split(), "-o", out], a.runs, ROOT / "examples")
-            rows.append({"net": net, "flags": flags, "seconds": seconds, "bytes": memory, "size": out.stat().st_size})
-            show_row([net, flags or "none", f"{seconds:.2f}", f"{memory / MIB:.0f}", f"{rows[-1]['size'] / MIB:.2f}"])
+            seconds, busy, memory = usage([CNNC, *NETS[net][0], *flags.split(), "-o", out], a.runs, ROOT / "examples")
+            rows.append({"net": net, "flags": flags, "seconds": seconds, "cpu_seconds": busy, "bytes": memory,
+                         "size": out.stat().st_size})
+            show_row([net, flags or "none", f"{seconds:.2f}", f"{busy:.2f}", f"{memory / MIB:.0f}",
+                      f"{rows[-1]['size'] / MIB:.2f}"])
             out.unlink()
     return rows
 
@@ -85,7 +88,7 @@ def ort_memory(net, a):
     """Of onnxruntime's process after one picture, and of node without it; None where it is absent."""
     try:
         command = ["node", HERE / "peer_ort.js", model(net, 1), 1, a.threads]
-        return usage(command, a.runs, folder())[1], usage(["node", "-e", "0"], a.runs)[1]
+        return usage(command, a.runs, folder())[-1], usage(["node", "-e", "0"], a.runs)[-1]
     except (Failed, OSError) as error:
         print(f"bench: onnxruntime left out: {error}")
         return None, None
@@ -102,7 +105,7 @@ def predicting(a):
         if not program:
             continue
         run([program, "export", "--init", "--output", weights])
-        ours = usage([program, "predict", "--weights", weights, "--threads", a.threads, picture], a.runs)[1]
+        ours = usage([program, "predict", "--weights", weights, "--threads", a.threads, picture], a.runs)[-1]
         named, (theirs, node) = promised(program), ort_memory(net, a)
         weights.unlink()
         rows.append({"net": net, "cnnc": ours, "named": named, "ort": theirs, "node": node})
@@ -115,7 +118,8 @@ def main():
     a = arguments()
     WORK.mkdir(parents=True, exist_ok=True)
     facts = machine()
-    result = {"machine": facts, "options": vars(a), "compile": compiling(a), "predict": predicting(a) if a.predict else []}
+    result = {"machine": facts, "options": vars(a), "compile": compiling(a)}
+    result["predict"] = predicting(a) if a.predict else []
     show("\n" + describe(facts))
     save(a, "cost", result)
 
