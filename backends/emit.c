@@ -23,7 +23,7 @@ const char *const emit_kind_name[EMIT_COUNT] = {
 
 /* A program is compiled as PARTS objects for each processor by as many threads as there are cores; the number of parts
  * does not depend on the machine, so that the same file gives the same program everywhere. Everything else is one. */
-enum { PARTS = 4 };
+enum { PARTS = 8 };
 
 typedef struct Emission {
     Unit *const *unit; /* one for each processor, the most able first */
