@@ -433,6 +433,25 @@ static bool *find_constant(Lower *l) {
     return constant;
 }
 
+/* The plain copy of the picture, which is the only kernel on plain pictures that is not a sum. */
+static bool copies_picture(const Lower *l, const Node *root) {
+    const Layout *y = &root->type.layout;
+    return l->n_member == 1 && root->n_in == 1 && graph_node(l->g, root->in[0])->op == OP_input &&
+           root->type.rank == 4 && type_batched(&root->type) && y->b0 == 1 && y->b1 == 1;
+}
+
+/* Its loops: a row's columns by vectors, of which the last begins where it ends with the row. */
+static Coord nest_rows(Lower *l, Nest *nest, const Type *t) {
+    static const char *const name[] = {"n", "c", "h"};
+    int64_t lanes = min_i64(l->u->machine->vector_lanes, t->dim[3]);
+    Coord c = {{0}, {ex_int(l->k, 0), ex_int(l->k, 0)}};
+    for (int d = 0; d < 3; d++) c.outer[d] = nest_loop(l, nest, name[d], t->dim[d], ROLE_TASK);
+    const Expr *w = mul_i(l, nest_loop(l, nest, "w", div_up(t->dim[3], lanes), ROLE_NONE), lanes);
+    w = ex2(l->k, EX_min, w, ex_int(l->k, t->dim[3] - lanes));
+    c.outer[3] = add_e(l, w, nest_loop(l, nest, "i", lanes, ROLE_LANE));
+    return c;
+}
+
 /* A group with an element-wise root. Operands in other blocks than the result are met element by logical element. */
 static void lower_chain(Lower *l, const Node *root) {
     bool alike = true;
@@ -444,7 +463,9 @@ static void lower_chain(Lower *l, const Node *root) {
     Coord c;
     const Expr *index[MAX_RANK];
     lower_begin(l);
-    if (alike) {
+    if (alike && copies_picture(l, root)) {
+        c = nest_rows(l, &nest, &root->type);
+    } else if (alike) {
         c = nest_tensor(l, &nest, &root->type);
     } else {
         nest_logical(l, &nest, &root->type, index);
