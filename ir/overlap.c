@@ -171,9 +171,15 @@ static bool within(const Access *a, const Sum *s, const Access *b, const Sum *t,
     return low > -FAR && high < FAR && high - low < most;
 }
 
+/* x without multiples of g, the nearest to 0. */
+static int64_t remainder_near(int64_t x, int64_t g) {
+    int64_t rest = x % g;
+    return rest > g / 2 ? rest - g : rest < -(g / 2) ? rest + g : rest;
+}
+
 /* The plain case: the terms keep both indices within a span shorter than the loop's own step c, so that different
  * iterations differ by something other than 0. With without_far only the near terms need do so, and far ones must be
- * multiples of more than all that; but a far term may be what keeps a near one in its span, as in the rows
+ * multiples of more than all that (so may be a part of the constant); but a far term may be what keeps a near one in its span, as in the rows
  * 4*oh + kh of a window with kh < 5 - 4*oh. */
 static bool within_step(const Access *a, Sum s, const Access *b, Sum t, int32_t at, int64_t c,
                         bool without_far) {
@@ -184,6 +190,7 @@ static bool within_step(const Access *a, Sum s, const Access *b, Sum t, int32_t 
         drop_far(&s, c, &g);
         drop_far(&t, c, &g);
     }
+    if (g && !add_ok(t.constant, remainder_near(s.constant - t.constant, g), &s.constant)) return false;
     if (!within(a, &s, b, &t, llabs(c))) return false;
     return g == 0 || (sum_add(&s, &self, c) && sum_add(&t, &self, c) && within(a, &s, b, &t, g));
 }

@@ -211,6 +211,10 @@ static void overlap(void) {
         /* different loops over the same blocks */
         "for h in 0..4 parallel { for b in 0..4 serial { y[256*b + 64*h] = 0.0 }"
         " for d in 0..4 serial { for i in 0..64 serial { y[256*d + 64*h + i] = add(y[256*d + 64*h], 1.0) } } }",
+        /* tiles and what they leave over */
+        "for h in 0..4 parallel { for n in 0..N serial { for b in 0..12 serial { for j in 0..2 serial {"
+        " for i in 0..5 serial { y[1024*n + 64*b + 16*h + 5*j + i] = 0.0 } } }"
+        " for i in 0..5 serial { y[1024*n + 16*h + i + 778] = 0.0 } } }",
         "for i in 0..1 parallel { y[0] = 0.0 }", "for i in 0..4 parallel { y[1023 - 16*i] = x[0] }",
         "for h in 0..8 parallel { for r in max(0, 1 - 2*h)..min(2, 9 - 2*h) serial { y[64*h + 32*r] = 0.0 } }",
         "for p in 0..64 parallel { y[32*mod(p, 32) + div(p, 32)] = 0.0 }", /* not affine: not judged */
