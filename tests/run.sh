@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/setup.sh
 . "$root/tests/setup.sh"
 
-default_labels='style unit grad kernels sanitize parse errors roundtrip e2e badinput torch readme'
+default_labels='style unit grad kernels nets sanitize parse errors roundtrip e2e badinput torch readme'
 if [ "${1:-}" = --labels ]; then
     echo "$default_labels"
     exit 0
@@ -26,6 +26,7 @@ programs_of() {
         case $name in
         test_kernel*) label=kernels ;;
         test_grad*) label=grad ;;
+        test_random_nets) label=nets ;;
         *) label=unit ;;
         esac
         [ "$label" != "$1" ] || echo "$name"
@@ -81,7 +82,7 @@ run_script() {
 
 run_label() {
     case $1 in
-    unit | grad | kernels) run_programs "$1" ;;
+    unit | grad | kernels | nets) run_programs "$1" ;;
     sanitize) run_sanitize ;;
     *) run_script "$1" "$bin/cnnc" ;;
     esac

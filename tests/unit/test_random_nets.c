@@ -3,7 +3,7 @@
  * out exactly; 1, 2, 3, 4 and 7 threads, and single tasks from the last to the first, must give the same bits; memory
  * beyond a region must not be touched, and what an earlier call with another number of pictures left must not matter.
  *
- *     test_random_nets [COUNT [FIRST]]      that many nets from number FIRST on; COUNT is else CNNC_TEST_NETS, or 300
+ *     test_random_nets [COUNT [FIRST]]      that many nets from number FIRST on; COUNT is else CNNC_TEST_NETS, or 2000
  *     test_random_nets one NUMBER [FILE [PASS]]    one net, or the net in FILE with that one's target and numbers, and what
  *                                                  pass PASS makes of it
  *
@@ -24,7 +24,7 @@
 #include "net_shrink.h"
 #include "runtime/pool.h"
 
-enum { DEFAULT_NETS = 300, ALL_NETS = 2000, MAX_WORKERS = 16, MAX_FAILED = 1000, SHOWN = 3, SECONDS = 120, RUNS = 2 };
+enum { ALL_NETS = 2000, MAX_WORKERS = 16, MAX_FAILED = 1000, SHOWN = 3, SECONDS = 120, RUNS = 2 };
 enum { PAIRS_EACH = 5 };
 static const int thread_counts[] = {1, 2, 3, 4, 7};
 enum { N_THREAD_COUNTS = ARRAY_LEN(thread_counts) };
@@ -628,7 +628,7 @@ int main(int argc, char **argv) {
     if (shared == MAP_FAILED) return 1;
     find_targets(a);
     if (argc > 2 && !strcmp(argv[1], "one")) return run_one(argc, argv);
-    int count = number(argc > 1 ? argv[1] : getenv("CNNC_TEST_NETS"), DEFAULT_NETS);
+    int count = number(argc > 1 ? argv[1] : getenv("CNNC_TEST_NETS"), ALL_NETS);
     int first = argc > 2 ? number(argv[2], 0) : 0, end = first + count;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     shared->next = first;
