@@ -107,6 +107,10 @@ static const struct Vectors *set_vectors(Arena *a, Machine *m) {
     m->vector_lanes = vectors[i].lanes;
     m->vector_registers = vectors[i].registers;
     m->fma = !is_x86 || strstr(text, "vfmadd");
+    m->fma_units = m->load_units = 2; /* of all big cores of the last ten years, of some of which more */
+    m->fma_latency = 4;
+    m->line_cycles[0] = 1.4;
+    m->line_cycles[1] = 8;
     return &vectors[i];
 }
 

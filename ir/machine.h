@@ -13,6 +13,10 @@ typedef struct Machine {
     int32_t vector_registers; /* 32 or 16 */
     bool fma;                 /* multiplies and adds in one instruction, with one rounding */
     int64_t cache_bytes[3];   /* L1 data, L2, L3 share of one core */
+    int32_t fma_units;        /* vector FMAs that begin in a cycle */
+    int32_t load_units;       /* vector loads, likewise */
+    int32_t fma_latency;      /* cycles until an FMA's result can be added to */
+    double line_cycles[2];    /* cycles in which one core gets 64 bytes of a stream: from L2, from L3 */
 } Machine;
 
 #endif

@@ -189,6 +189,8 @@ static bool within_step(const Access *a, Sum s, const Access *b, Sum t, int32_t 
     if (without_far) {
         drop_far(&s, c, &g);
         drop_far(&t, c, &g);
+        if (g) s.constant = floor_mod(s.constant, g); /* a constant has a far part, too */
+        if (g) t.constant = floor_mod(t.constant, g);
     }
     if (g && !add_ok(t.constant, remainder_near(s.constant - t.constant, g), &s.constant)) return false;
     if (!within(a, &s, b, &t, llabs(c))) return false;

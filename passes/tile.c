@@ -10,14 +10,12 @@
  *   unroll  tile loops and short inner reductions are expanded, so that all indices of acc are constants
  * These three make every register-tiled kernel: convolutions, fully connected layers, their gradients, depthwise ones. */
 #include "pass.h"
+#include "tile_problem.h"
 #include "tile_window.h"
 
 /* Bodies of at most UNROLL_WORK vector operations, but no further loop around UNROLL_ENOUGH: the next loop out moves
  * the picture by a pixel, LLVM would keep what both positions read in registers, and spill. */
 enum { PATH_MAX_LOOPS = 20, UNROLL_WORK = 480, UNROLL_ENOUGH = 64, UNROLL_ALONE = 16 };
-
-/* Where a product is an instruction of its own, it needs registers that the sum does not: with one, 2x6 still spills. */
-enum { PRODUCT_REGISTERS = 2 };
 
 typedef struct Tiler {
     Kernel *k;
@@ -66,28 +64,42 @@ static bool extent_of(const Stmt *loop, int64_t *extent) {
 
 /* ---- choosing ------------------------------------------------------------------------------------------------- */
 
+/* Cuts the outer point loop into bands of `band` iterations, and puts the loop over the bands around the block loop. */
+static void split_band(Tiler *t, TileLoops *at, int64_t band) {
+    Kernel *k = t->k;
+    if (!band || at->block < 0 || at->block > at->point[1] || t->n_path == PATH_MAX_LOOPS) return;
+    const Stmt *rows = t->path[at->point[1]];
+    int64_t extent;
+    if (!extent_of(rows, &extent)) return;
+    int32_t outer = kernel_add_var(k, "band"), inner = kernel_add_var(k, k->var[rows->u.loop.var]);
+    const Expr *row = ex2(k, EX_add, ex2(k, EX_mul, ex_var(k, outer), ex_int(k, band)), ex_var(k, inner));
+    const Expr **map = NEW_ARRAY(k->arena, const Expr *, k->n_var);
+    map[rows->u.loop.var] = row;
+    t->sum = st_subst(k, t->sum, map);
+    t->path[at->point[1]] = st_for(k, inner, ex_int(k, 0), ex_int(k, band), LOOP_SERIAL, ROLE_POINT, rows->u.loop.body);
+    for (int32_t i = t->n_path++; i > at->block; i--) t->path[i] = t->path[i - 1];
+    t->path[at->block] =
+        st_for(k, outer, ex_int(k, 0), ex_int(k, extent / band), LOOP_SERIAL, ROLE_TASK, rows->u.loop.body);
+    at->block++;
+    for (int i = 0; i < 2; i++) at->point[i]++;
+}
+
 static void choose_factors(Tiler *t, const Machine *m) {
-    TileProblem p = {.blocks = 1, .points = {1, 1}, .registers = m->vector_registers - (m->fma ? 0 : PRODUCT_REGISTERS)};
+    TileLoops at;
+    TileProblem p = tile_problem(t->path, t->n_path, t->sum, m, &at);
     WindowProblem w = {.registers = m->vector_registers};
-    int32_t block = -1, point[2] = {-1, -1}, n_point = 0;
-    for (int32_t i = t->n_path - 1; i >= 0; i--) {
-        int64_t extent = TILE_UNKNOWN;
-        extent_of(t->path[i], &extent);
-        if (t->path[i]->u.loop.role == ROLE_BLOCK && block < 0) {
-            block = i;
-            p.blocks = extent;
-        } else if (t->path[i]->u.loop.role == ROLE_POINT && n_point < 2) {
-            point[n_point] = i;
-            p.points[n_point++] = extent;
-        }
+    int32_t var[2], n_point = 0;
+    while (n_point < 2 && at.point[n_point] >= 0) {
+        var[n_point] = t->path[at.point[n_point]]->u.loop.var;
+        n_point++;
     }
-    int32_t var[2];
-    for (int32_t i = 0; i < n_point; i++) var[i] = t->path[point[i]]->u.loop.var;
     for (int32_t i = 0; i < 2; i++) w.points[i] = p.points[i];
     bool slides = window_find(t->sum, var, n_point, &w);
     Tile best = slides ? tile_window(&w) : tile_choose(&p);
-    if (block >= 0) t->factor[block] = best.blocks;
-    for (int32_t i = 0; i < n_point; i++) t->factor[point[i]] = best.points[i];
+    split_band(t, &at, best.band);
+    for (int32_t i = 0; i < t->n_path; i++) t->factor[i] = 1;
+    if (at.block >= 0) t->factor[at.block] = best.blocks;
+    for (int32_t i = 0; i < n_point; i++) t->factor[at.point[i]] = best.points[i];
 }
 
 /* ---- sinking -------------------------------------------------------------------------------------------------- */
@@ -349,6 +361,7 @@ static int64_t unroll(Kernel *k, Stmt *s) {
 /* The sum at the end of the present path, with tiles. */
 static Stmt *tile_sum(Tiler *t, const Machine *m) {
     Kernel *k = t->k;
+    choose_factors(t, m);
     t->map_cap = 4 * k->n_var + 64;
     t->map = NEW_ARRAY(k->arena, const Expr *, t->map_cap);
     t->unit = NEW_ARRAY(k->arena, int32_t, k->n_buf);
@@ -358,7 +371,6 @@ static Stmt *tile_sum(Tiler *t, const Machine *m) {
         t->unit[i] = -1;
         t->elements[i] = k->buf[i].elements;
     }
-    choose_factors(t, m);
     int64_t tile = 1;
     for (int32_t i = 0; i < t->n_path; i++) tile *= t->factor[i];
     int32_t unit = 0;

@@ -2,34 +2,90 @@
 
 #include <stdbool.h>
 
-/* Each accumulator is one FMA (two a cycle, four cycles of latency); each vector and broadcast one load (two a cycle).
- * Loads do not hide behind FMAs entirely (misses, split lines), so a part of them is charged: among tiles that keep
- * both FMA ports busy the one with fewer loads per FMA wins, 4x6 (0.42) before 2x14 (0.57) before 2x4 (0.75). */
-double tile_cycles(int64_t b, int64_t p) {
-    double fma = (double)(b * p) / 2, load = (double)(b + p) / 2, latency = 4;
-    double cycles = fma > load ? fma : load;
-    return (cycles > latency ? cycles : latency) + 0.24 * load;
+/* Costs are cycles of one core. Everything is added up, since nothing hides behind the FMAs entirely: of what should go on
+ * beside them a share shows. Measured with 4x4 to 3x9 tiles, each of 4 to 29 loads a step, weights in either cache. */
+static const double load_share = 0.12; /* of a load */
+static const double l2_share = 0.15;   /* of a line that comes from the second-level cache */
+static const double l3_share = 0.75;   /* of a line from beyond, where nothing says beforehand that it will be needed */
+enum { LINE = 64, TILE_START = 8, PRODUCT_REGISTERS = 2 };
+
+static double at_least(double a, double b) { return a > b ? a : b; }
+static double lines(double bytes) { return bytes / LINE; }
+
+static double fma_cycles(const Machine *m, double n) { return n * (m->fma ? 1 : 2) / m->fma_units; }
+
+/* One term of b x p sums: b vectors and p broadcasts are loaded. */
+static double step_cycles(const Machine *m, int64_t b, int64_t p) {
+    double fma = fma_cycles(m, (double)(b * p)), load = (double)(b + p) / m->load_units;
+    return at_least(at_least(fma, load), m->fma_latency) + load_share * (double)(b + p);
 }
 
 static bool fits(int64_t b, int64_t p, int32_t registers) { return b * p + (b < p ? b : p) + 1 <= registers; }
 
-/* All tiles of one size along a loop of `extent`: full ones, and a smaller one at the end, which costs a body of its
- * own. */
-static double along(int64_t extent, int64_t size, int64_t other, bool points) {
-    int64_t full = extent / size, rest = extent == TILE_UNKNOWN ? 0 : extent % size;
-    double c = (double)full * (points ? tile_cycles(other, size) : tile_cycles(size, other));
-    if (rest) c += points ? tile_cycles(other, rest) : tile_cycles(rest, other);
-    return rest ? c * 1.02 : c;
+/* One tile, with what finishing it costs: about two operations a sum. The panel of weights that all tiles of these blocks
+ * read stays in the first-level cache if it takes at most half of it, in the second-level cache likewise. */
+static double tile_cycles(const TileProblem *q, int64_t b, int64_t p) {
+    const Machine *m = q->machine;
+    double bytes = (double)(b * q->vector_bytes), steps = (double)q->steps * step_cycles(m, b, p);
+    if (bytes > (double)m->cache_bytes[0] / 2) steps += lines(bytes) * l2_share * m->line_cycles[0];
+    if (bytes > (double)m->cache_bytes[1] / 2) steps = at_least(steps, lines(bytes) * m->line_cycles[1]);
+    return steps + 2.0 * (double)(b * p) / m->fma_units + TILE_START;
 }
 
-/* Cost of the whole problem: tails in one direction are charged at the full size of the other. */
-static double cost(const TileProblem *p, const Tile *t) {
-    int64_t points = (int64_t)t->points[0] * t->points[1];
-    double per_row = along(p->points[0], t->points[0], (int64_t)t->blocks * t->points[1], true);
-    int64_t extent = p->points[0] * (t->points[1] > 1 ? p->points[1] : 1);
-    double c = t->points[1] > 1 ? along(extent, points, t->blocks, true) : per_row;
-    double blocks = along(p->blocks, t->blocks, points, false) / tile_cycles(t->blocks, points);
-    return c * blocks * (t->points[1] > 1 ? 1 : (double)p->points[1]);
+/* Of a panel that comes from beyond the second-level cache as fast as it can: what its first tile waits for it. */
+static double first_touch(const TileProblem *q, int64_t b, int64_t p) {
+    double fma = fma_cycles(q->machine, (double)(q->steps * b * p));
+    return at_least(0, lines((double)(b * q->vector_bytes)) * q->machine->line_cycles[1] - fma);
+}
+
+static double band_bytes(const TileProblem *q, int64_t band) {
+    double one = (double)q->point_bytes[0], all = (double)q->point_bytes[1];
+    return q->points[1] > 1 ? one + (all - one) * (double)(band - 1) / (double)(q->points[1] - 1) : all;
+}
+
+/* What the points read for the first time comes from beyond the second-level cache, if it is large, plane by plane and so
+ * with little help from prefetchers. It shows where few blocks use a line before the next one is due. */
+static double points_first(const TileProblem *q, int64_t b) {
+    const Machine *m = q->machine;
+    double bytes = band_bytes(q, q->points[1]), n = lines(bytes);
+    if (bytes <= (double)m->cache_bytes[1] / 4) return 0;
+    double fma = fma_cycles(m, (double)b * (double)q->steps * (double)q->points[0] * (double)q->points[1]);
+    return at_least(0, 2.5 * n * m->line_cycles[1] - fma);
+}
+
+/* The same, once more for each tile of blocks after the first. */
+static double points_again(const TileProblem *q, double bytes) {
+    const Machine *m = q->machine;
+    if (bytes <= (double)m->cache_bytes[0] / 2) return 0;
+    if (bytes <= (double)m->cache_bytes[1] / 2) return lines(bytes) * l2_share * m->line_cycles[0];
+    return lines(bytes) * l3_share * m->line_cycles[1];
+}
+
+/* Sizes of the tiles along a loop and how many there are of each; the rest is one more. */
+typedef struct Along {
+    int64_t size[2], n[2];
+} Along;
+
+static Along along(int64_t extent, int64_t size) {
+    int64_t rest = extent == TILE_UNKNOWN ? 0 : extent % size;
+    return (Along){{size, rest}, {extent / size, rest > 0}};
+}
+
+double tile_cost(const TileProblem *q, const Tile *t) {
+    bool rows = t->points[1] > 1;
+    int64_t band = t->band ? t->band : q->points[1], bands = q->points[1] / band;
+    Along b = along(q->blocks, t->blocks), p = along(rows ? q->points[1] : q->points[0], rows ? t->points[1] : t->points[0]);
+    int64_t across = rows ? q->points[0] : 1, times = rows ? 1 : q->points[1];
+    bool stays = (double)(q->blocks * q->vector_bytes) <= (double)q->machine->cache_bytes[1] / 2;
+    double cost = points_first(q, t->blocks);
+    cost += (double)((b.n[0] + b.n[1] - 1) * bands) * points_again(q, band_bytes(q, band));
+    for (int i = 0; i < 2; i++) {
+        if (!b.n[i]) continue;
+        cost += (double)(b.n[i] * (stays ? 1 : bands)) * first_touch(q, b.size[i], p.size[0] * across);
+        for (int j = 0; j < 2; j++)
+            if (p.n[j]) cost += (double)(b.n[i] * p.n[j] * times) * tile_cycles(q, b.size[i], p.size[j] * across);
+    }
+    return b.n[1] ? cost * 1.02 : cost; /* a kernel of its own, for which the points are read once more */
 }
 
 /* ---- windows -------------------------------------------------------------------------------------------------- */
@@ -77,13 +133,13 @@ static double window_cost(const WindowProblem *p, int64_t c, int64_t r) {
 }
 
 Tile tile_window(const WindowProblem *p) {
-    Tile best = {1, {1, 1}};
+    Tile best = {1, {1, 1}, 0};
     double least = window_cost(p, 1, 1);
     for (int64_t r = 1; r <= p->points[1] && r <= p->registers; r++)
         for (int64_t c = 1; c <= p->points[0] && window_fits(p, c, r); c++) {
             double cost = window_cost(p, c, r);
             if (cost >= least * 0.999) continue;
-            best = (Tile){1, {(int32_t)c, (int32_t)r}};
+            best = (Tile){1, {(int32_t)c, (int32_t)r}, 0};
             least = cost;
         }
     return best;
@@ -93,22 +149,34 @@ Tile tile_window(const WindowProblem *p) {
 
 static int32_t at_most(int64_t a, int32_t b) { return a < b ? (int32_t)a : b; }
 
+typedef struct Best {
+    Tile tile;
+    double cost;
+} Best;
+
+/* Bands make more and shorter loops: they have to gain something. */
+static void consider(const TileProblem *p, Tile t, Best *best) {
+    double cost = tile_cost(p, &t) * (t.band ? 1.01 : 1);
+    if (cost < best->cost * 0.999) *best = (Best){t, cost};
+}
+
+/* The tile with each band. */
+static void consider_bands(const TileProblem *p, Tile t, Best *best) {
+    consider(p, t, best);
+    if (p->points[1] == TILE_UNKNOWN || t.blocks >= p->blocks || p->points[1] % t.points[1]) return;
+    for (t.band = at_most(p->points[1] / 2, INT32_MAX); t.band >= 1; t.band--)
+        if (p->points[1] % t.band == 0 && t.band % t.points[1] == 0) consider(p, t, best);
+}
+
 Tile tile_choose(const TileProblem *p) {
-    Tile best = {1, {1, 1}};
-    double least = cost(p, &best);
-    for (int32_t b = 1; b <= at_most(p->blocks, 8); b++) {
-        for (int32_t i = 1; i <= at_most(p->points[0], p->registers) && fits(b, i, p->registers); i++) {
-            for (int32_t j = 1; j <= at_most(p->points[1], p->registers) && fits(b, (int64_t)i * j, p->registers);
-                 j++) {
-                if (j > 1 && i != p->points[0]) break;
-                Tile t = {b, {i, j}};
-                double c = cost(p, &t);
-                if (c < least * 0.999) {
-                    best = t;
-                    least = c;
-                }
-            }
+    int32_t registers = p->machine->vector_registers - (p->machine->fma ? 0 : PRODUCT_REGISTERS);
+    Best best = {.tile = {1, {1, 1}, 0}};
+    best.cost = tile_cost(p, &best.tile);
+    for (int32_t b = 1; b <= at_most(p->blocks, 8); b++)
+        for (int32_t i = 1; i <= at_most(p->points[0], registers) && fits(b, i, registers); i++) {
+            int32_t rows = i == p->points[0] ? at_most(p->points[1], registers) : 1;
+            for (int32_t j = 1; j <= rows && fits(b, (int64_t)i * j, registers); j++)
+                consider_bands(p, (Tile){b, {i, j}, 0}, &best);
         }
-    }
-    return best;
+    return best.tile;
 }

@@ -1,25 +1,35 @@
-/* The tile model: how many accumulators a sum of products keeps in registers, from plain numbers. A pure function. */
+/* The tile model: how a sum of products is cut into register tiles, and in which order these come, from plain numbers.
+ * A pure function. */
 #ifndef CNNC_PASSES_TILE_MODEL_H
 #define CNNC_PASSES_TILE_MODEL_H
 
-#include <stdint.h>
+#include "../ir/machine.h"
 
 enum { TILE_UNKNOWN = 1 << 20 };   /* an extent not known at compile time: large, and its tail does not count */
 
 typedef struct TileProblem {
-    int64_t blocks;        /* extent of the loop whose iterations each need a vector of their own; 1 if there is none */
-    int64_t points[2];     /* extents of the loops whose iterations each need a broadcast; innermost first; 1 if none */
-    int32_t registers;     /* vector registers that it may take */
+    int64_t blocks;          /* extent of the loop whose iterations each need a vector of their own; 1 if there is none */
+    int64_t points[2];       /* extents of the loops whose iterations each need a broadcast; innermost first; 1 if none */
+    int64_t steps;           /* products in each sum */
+    int64_t vector_bytes;    /* what one block reads in all */
+    int64_t point_bytes[2];  /* what the points of one iteration of the outer loop read, and those of all */
+    const Machine *machine;
 } TileProblem;
 
 typedef struct Tile {
     int32_t blocks, points[2];
+    int32_t band;            /* iterations of the outer point loop that all blocks go through before the next; 0: all */
 } Tile;
 
-/* The tile with the least estimated cycles for the whole problem. blocks * points accumulators, the smaller of the two
- * factors' vectors and one broadcast fit in the registers: with 16 of them 3x4 takes all and is faster than 2x6 by a tenth
- * on rows of 28. A second point loop is tiled only where the first fits whole. */
+/* The tile and band with the least estimated cycles for the whole problem. blocks * points accumulators, the smaller of
+ * the two factors' vectors and one broadcast fit in the registers: with 16 of them 3x4 takes all and is faster than 2x6 by a
+ * tenth on rows of 28. Where a product is an instruction of its own, it needs two registers more: with one, 2x6 still
+ * spills. A second point loop is tiled only where the first fits whole; a band divides the outer point loop into equal parts
+ * of whole tiles. */
 Tile tile_choose(const TileProblem *p);
+
+/* Estimated cycles of the whole problem with that tile and band. */
+double tile_cost(const TileProblem *p, const Tile *t);
 
 /* Point i reads at stride * i + dilation * tap, for each of its taps; 1 tap: points have nothing in common. */
 typedef struct Window {
@@ -36,8 +46,5 @@ typedef struct WindowProblem {
 /* The same for a sliding window of vectors, with one block. The columns slide: what neighbours read is loaded once, one
  * window row's weights stay in registers. With several rows all slide and all weights stay in registers. */
 Tile tile_window(const WindowProblem *p);
-
-/* Estimated cycles per reduction step for one b x p tile, two FMA and two load ports. */
-double tile_cycles(int64_t b, int64_t p);
 
 #endif
