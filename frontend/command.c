@@ -55,13 +55,15 @@ static bool set_level(CommandLine *c, const char *value) {
     return value[0] >= '0' && value[0] <= '3' && !value[1];
 }
 
-static bool set_max_batch(CommandLine *c, const char *value) {
+/* 1 to 65536 pictures. */
+static bool read_pictures(const char *value, int32_t *n) {
     enum { MOST = 65536 };
-    int32_t n = 0;
-    for (; *value >= '0' && *value <= '9' && n <= MOST; value++) n = 10 * n + (*value - '0');
-    c->options.max_batch = n;
-    return !*value && n >= 1 && n <= MOST;
+    for (*n = 0; *value >= '0' && *value <= '9' && *n <= MOST; value++) *n = 10 * *n + (*value - '0');
+    return !*value && *n >= 1 && *n <= MOST;
 }
+
+static bool set_max_batch(CommandLine *c, const char *value) { return read_pictures(value, &c->options.max_batch); }
+static bool set_batch(CommandLine *c, const char *value) { return read_pictures(value, &c->options.batch); }
 
 static const struct OptionRow {
     const char *text, *argument;

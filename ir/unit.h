@@ -32,6 +32,7 @@ typedef struct Options {       /* of the command line, as far as passes and back
     int opt_level;             /* 0..3 */
     bool verbose;
     int32_t max_batch;         /* largest batch for inference */
+    int32_t batch;             /* pictures in a call that the code is made for; 0: 1. Any other number runs too */
     WinogradUse winograd;
 } Options;
 

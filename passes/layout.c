@@ -60,7 +60,6 @@ static void set_weights(const Layouts *l) {
         Node *n = node_of(l, (Ref)i);
         int32_t groups = op_info[n->op].attr == ATTR_CONV ? n->attr.conv.groups : 1;
         Layout blocks = {.b0 = l->lanes, .b1 = l->lanes};
-        if (n->op == OP_winograd_input) n->type.layout.b1 = (int32_t)round_up(n->type.dim[1], l->lanes);
         if (n->op == OP_winograd_product) node_of(l, n->in[1])->type.layout = blocks;
         if (n->op == OP_winograd_weight) {
             n->type.layout = blocks;
