@@ -35,16 +35,22 @@ const Expr *conv_row(Lower *l, Sum *s, const Node *n, const ConvRows *r) {
     return ex2(l->k, EX_min, ex2(l->k, EX_max, row, ex_int(l->k, 0)), ex_int(l->k, r->height - 1));
 }
 
-/* Reduction over `blocks` blocks of input channels from block `from` on, the first `lanes` channels of each. */
-static void dense_products(Lower *l, Sum *s, const Node *n, const Expr *g, int64_t from, int64_t blocks, int64_t lanes) {
+/* Reduction over `blocks` blocks of input channels from block `from` on, the first `lanes` channels of each. The channels
+ * of a plain picture are innermost: what is unrolled then has no loads in common, for which there are no registers. */
+static void dense_products(Lower *l, Sum *s, const Node *n, const Expr *g, int64_t from, int64_t blocks,
+                           int64_t lanes) {
     const ConvAttr *a = &n->attr.conv;
     const Type *w = type_of(l, n->in[1]);
     const Coord *y = &s->result;
-    const Expr *ib = add_i(l, nest_loop(l, &s->red, "ib", blocks, ROLE_REDUCE), from);
-    s->a = (Coord){{y->outer[1], ib}, {s->lane}};
-    s->b = (Coord){{y->outer[0], in_group(l, g, div_up(w->dim[1], w->layout.b1), ib)}, {0}};
+    bool plain = w->layout.b1 == 1;
+    const Expr *ib = plain ? NULL : add_i(l, nest_loop(l, &s->red, "ib", blocks, ROLE_REDUCE), from);
+    s->a = (Coord){{0}, {s->lane}};
+    s->b = (Coord){{0}, {0}};
     conv_taps(l, s, &s->b, &s->a, a, 0, y->outer[2], ROLE_REDUCE);
     conv_taps(l, s, &s->b, &s->a, a, 1, y->outer[3], ROLE_REDUCE);
+    if (plain) ib = nest_loop(l, &s->red, "ic", blocks, ROLE_REDUCE);
+    s->a.outer[0] = y->outer[1], s->a.outer[1] = ib;
+    s->b.outer[0] = y->outer[0], s->b.outer[1] = in_group(l, g, div_up(w->dim[1], w->layout.b1), ib);
     s->a.lane[1] = s->b.lane[1] = nest_loop(l, &s->red, "i", lanes, ROLE_REDUCE);
 }
 
