@@ -132,6 +132,27 @@ static void test_busy(void) {
     CU_ASSERT(o.blocks == 1 && o.points[0] == 1 && o.points[1] == 1);
 }
 
+/* Sliding windows: accumulators, weights, one vector and a free register; and where registers suffice, what is loaded is
+ * used twice at least. */
+static void test_windows(void) {
+    static const int64_t taps[] = {1, 2, 3, 5, 7}, extents[] = {1, 2, 7, 14, 56, TILE_UNKNOWN};
+    for (int i = 0; i < 5 * 5 * 6 * 6 * 2 * 3; i++) {
+        WindowProblem p = {.window = {{taps[i % 5], 1 + i / 900 % 2, 1}, {taps[i / 5 % 5], 1 + i / 900 % 2, 1}},
+                           .points = {extents[i / 25 % 6], extents[i / 150 % 6]},
+                           .channels = 1 << (2 * (i / 1800)),
+                           .registers = 32};
+        Tile t = tile_window(&p);
+        int64_t weights = p.window[0].taps * (t.points[1] > 1 ? p.window[1].taps : 1);
+        CU_ASSERT(t.blocks == 1 && t.points[0] <= p.points[0] && t.points[1] <= p.points[1]);
+        CU_ASSERT(t.points[0] * t.points[1] + weights + 2 < p.registers || t.points[0] * t.points[1] == 1);
+    }
+    for (int32_t size = 7; size <= 112; size *= 2) {
+        WindowProblem p = {.points = {size, size}, .window = {{3, 1, 1}, {3, 1, 1}}, .channels = 1, .registers = 32};
+        Tile t = tile_window(&p);
+        CU_ASSERT(2 * ((t.points[0] + 2) * (t.points[1] + 2) + 9) <= 9 * t.points[0] * t.points[1]);
+    }
+}
+
 /* ---- sharing out ------------------------------------------------------------------------------------------------ */
 
 static Unit *new_unit(Arena *a, int32_t lanes) {
