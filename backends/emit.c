@@ -95,8 +95,9 @@ static LLVMMemoryBufferRef generate(const Emission *e, int i) {
     Module *m = llvm_compile(a, u->machine, tm, level, t->kernel, t->n, first, e->parts);
     for (int k = first; k < t->n; k += e->parts) function_of(m, llvm_kernel_name(a, u->machine, k));
     if (i == 0) add_exports(m, a, e);
-    LLVMMemoryBufferRef bytes =
-        e->kind == EMIT_LLVM_IR ? text_of(m) : llvm_code(m, tm, e->kind == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile);
+    LLVMMemoryBufferRef bytes = e->kind == EMIT_LLVM_IR
+                                    ? text_of(m)
+                                    : llvm_code(m, tm, e->kind == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile);
     llvm_module_free(m);
     LLVMDisposeTargetMachine(tm);
     arena_free(a);

@@ -7,9 +7,9 @@
 /* The features that the code generator makes use of: LLVM and the C compiler have the same names for them. */
 #define FEATURES(X)                                                                                                    \
     X("sse3")                                                                                                          \
-    X("ssse3") X("sse4.1") X("sse4.2") X("popcnt") X("avx") X("avx2") X("fma") X("f16c") X("bmi") X("bmi2") X("lzcnt") \
-        X("movbe") X("avx512f") X("avx512bw") X("avx512cd") X("avx512dq") X("avx512vl") X("avx512vbmi") X("fma4")      \
-            X("xop")
+    X("ssse3")                                                                                                         \
+    X("sse4.1") X("sse4.2") X("popcnt") X("avx") X("avx2") X("fma") X("f16c") X("bmi") X("bmi2") X("lzcnt") X("movbe") \
+        X("avx512f") X("avx512bw") X("avx512cd") X("avx512dq") X("avx512vl") X("avx512vbmi") X("fma4") X("xop")
 
 static bool has(const char *name, size_t length) {
 #define ROW(feature)                                                                                                   \

@@ -105,7 +105,7 @@ check_usage() {
 mkdir -p out
 "$make_shapes" good --train 4 --test 2 || exit 1
 check 'badinput/compile' "$cnnc" "$root/examples/shapes.net" -o shapes || { finish; exit; }
-check 'badinput/compile another net' "$cnnc" -O0 "$root/examples/cifar.net" -o cifar
+check 'badinput/compile another net' "$cnnc" -O0 -march=native "$root/examples/cifar.net" -o cifar
 check 'badinput/weights' ./shapes export --init -o w.safetensors
 check 'badinput/weights of another net' ./cifar export --init -o other.safetensors
 check_data
