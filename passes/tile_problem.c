@@ -24,6 +24,8 @@ static void add_range(Ranges *r, const Stmt *loop) {
     if (r->n < RANGES_MAX) r->at[r->n++] = (Range){loop->u.loop.var, extent_of(loop)};
 }
 
+enum { ELEMENT = 4, GRANULE = 128 / ELEMENT }; /* lines come in pairs: the neighbour of one that is read comes, too */
+
 /* Elements of a buffer that an index meets while the loops run: from the smallest step up, loops either go on in what is
  * met already or repeat it elsewhere. 0 if the index is not affine. */
 typedef struct Term {
@@ -47,7 +49,7 @@ static int64_t met(const Expr *index, const Ranges *r) {
     }
     qsort(term, (size_t)n, sizeof *term, by_step);
     for (int32_t i = 0; i < n; i++) {
-        if (term[i].step > run || term[i].extent == TILE_UNKNOWN)
+        if (term[i].step > max_i64(run, GRANULE) || term[i].extent == TILE_UNKNOWN)
             times *= term[i].extent;
         else
             run += term[i].step * (term[i].extent - 1);
@@ -83,7 +85,6 @@ static bool moves(const Expr *load, const Stmt *loop) {
 
 static void operand_bytes(TileProblem *p, const Stmt *const *path, int32_t n, const TileLoops *at, const Expr *load,
                           Ranges red) {
-    enum { ELEMENT = 4 };
     if (load->kind != EX_load) return;
     bool vector = at->block >= 0 ? moves(load, path[at->block]) : moves(load, path[n - 1]);
     if (vector) {
