@@ -427,6 +427,7 @@ int main(void) {
     CU_add_test(suite, "tiles that were measured", test_measured);
     CU_add_test(suite, "bands of what exceeds a cache", test_bands);
     CU_add_test(suite, "tiles keep the units busy", test_busy);
+    CU_add_test(suite, "sliding windows", test_windows);
     CU_add_test(suite, "task loops are shared out", test_tasks);
     CU_add_test(suite, "task loops are distributed", test_distribution);
     CU_add_test(suite, "plans of chains", test_plans_of_chains);
