@@ -217,11 +217,13 @@ static Stmt *input_nest(Wino *w, Nest *nest, LoopRole role, Ref x, const Taps *v
 }
 
 /* Blocks of input channels at a time, so that the weights of a register tile (four vectors wide at most) stay in
- * two thirds of the first-level cache from one tile to the next; in between the sums lie in M. */
+ * two thirds of the first-level cache from one tile to the next; in between the sums lie in M. All of them where no
+ * such number divides them. */
 static int64_t input_blocks(const Lower *l, int64_t blocks, int64_t lanes) {
     enum { TILE_WIDTH = 4 };
-    int64_t most = max_i64(1, l->u->machine->cache_bytes[0] * 2 / 3 / (TILE_WIDTH * lanes * lanes * 4));
-    return div_up(blocks, div_up(blocks, most));
+    int64_t most = min_i64(blocks, l->u->machine->cache_bytes[0] * 2 / 3 / (TILE_WIDTH * lanes * lanes * 4));
+    while (most > 1 && blocks % most) most--;
+    return most > 2 ? most : blocks;
 }
 
 /* M from V and u for `blocks` blocks of output channels from block `from` on. Small products go tap by tap with all
@@ -239,11 +241,10 @@ static Stmt *product_nest(Wino *w, bool stored, Ref u, const Taps *v, const Taps
     const Expr *ob = nest_loop(l, &s.out, "ob", blocks, ROLE_BLOCK);
     if (stored && tiles < TILES_ENOUGH) x.pic = y.pic = nest_loop(l, &s.out, "n", BATCH, ROLE_POINT);
     int64_t all = div_up(t->dim[1], t->layout.b1), some = input_blocks(l, all, lanes);
-    const Expr *part = nest_loop(l, &s.out, "part", div_up(all, some), ROLE_NONE), *first = mul_i(l, part, some);
+    const Expr *part = nest_loop(l, &s.out, "part", all / some, ROLE_NONE), *first = mul_i(l, part, some);
     const Expr *tile = nest_loop(l, &s.out, "t", tiles, ROLE_POINT);
     sum_lane(l, &s, lanes);
-    const Expr *end = ex2(k, EX_min, add_i(l, first, some), ex_int(k, all));
-    const Expr *ib = nest_range(l, &s.red, "ib", first, all % some ? end : add_i(l, first, some), ROLE_REDUCE);
+    const Expr *ib = add_e(l, first, nest_loop(l, &s.red, "ib", some, ROLE_REDUCE));
     const Expr *i = nest_loop(l, &s.red, "i", t->layout.b1, ROLE_REDUCE);
     Coord weight = {{add_e(l, mul_i(l, tap, rows), add_e(l, from, ob)), ib}, {s.lane, i}};
     const Expr *a = load_at(l, u, &weight), *b = ex_load(k, x.buf, taps_at(l, &x, ib, i, tap, tile));
