@@ -28,12 +28,25 @@ typedef struct TrainConfig {
 
 typedef enum WinogradUse { WINOGRAD_AUTO, WINOGRAD_NEVER, WINOGRAD_ALWAYS } WinogradUse;   /* always: where it applies */
 
+/* A convolution that was measured, and what was fastest; see passes/algorithm_model.h. */
+typedef struct TunedConv {
+    Name shape;
+    int32_t tile, band;
+    double microseconds;
+} TunedConv;
+
+typedef struct TunedConvs {
+    TunedConv *conv;
+    int32_t n, cap;
+} TunedConvs;
+
 typedef struct Options {       /* of the command line, as far as passes and back ends care */
     int opt_level;             /* 0..3 */
     bool verbose;
     int32_t max_batch;         /* largest batch for inference */
     int32_t batch;             /* pictures in a call that the code is made for; 0: 1. Any other number runs too */
     WinogradUse winograd;
+    const TunedConvs *tuned;   /* comes before any model; NULL: nothing was measured */
 } Options;
 
 typedef enum Entry { ENTRY_INFER, ENTRY_TRAIN, ENTRY_COUNT } Entry;

@@ -1,0 +1,104 @@
+/* The cost of a layer is cycles of one core for one call: vector FMAs at the rate that register tiles reach, transforms by
+ * the tile, weights that come from memory (in a whole net they have left the caches since the last call), and transformed
+ * tensors that come from the third-level cache. Fetching and computing overlap in part. */
+#include "algorithm_model.h"
+
+#include "../ir/winograd.h"
+
+/* Cycles of a vector FMA (two a cycle, at the share of the peak that tiles reach), of a byte from memory and from the
+ * third-level cache, of a step with its barrier; measured on a Xeon of 3.7 GHz: 16 and 29 GB/s a core. */
+static const double fma_cycles = 0.5 / 0.85, memory_cycles = 0.23, far_cycles = 0.125, step_cycles = 4000;
+static const double never = 1e30;
+
+/* The longer of the two and half of the shorter. */
+static double overlapped(double a, double b) { return a > b ? a + b / 2 : b + a / 2; }
+
+static double blocks_of(const ConvProblem *p, const Type *t) {
+    return (double)div_up(t->dim[1], p->machine->vector_lanes);
+}
+
+static double direct_cycles(const ConvProblem *p) {
+    double taps = (double)p->conv->kernel[0] * p->conv->kernel[1], pixels = (double)p->y->dim[2] * p->y->dim[3];
+    double lanes = p->machine->vector_lanes,
+           weights = blocks_of(p, p->y) * blocks_of(p, p->x) * lanes * taps; /* vectors */
+    weights /= p->conv->groups;
+    return overlapped(weights * pixels * p->pictures * fma_cycles, weights * lanes * 4 * memory_cycles) + step_cycles;
+}
+
+/* Transforms of one tile and block of channels: vector operations, of which two run in a cycle, loads and stores
+ * likewise. */
+static double transform_cycles(double side, double results) {
+    return (side * (side + results) * side * 0.5 + side * side + results * results) / 1.6;
+}
+
+static double winograd_cycles(const ConvProblem *p, int32_t tile, int32_t band) {
+    double lanes = p->machine->vector_lanes, side = tile + p->conv->kernel[0] - 1, taps = side * side;
+    double rows = (double)div_up(p->y->dim[2], tile), across = (double)div_up(p->y->dim[3], tile);
+    double in_blocks = blocks_of(p, p->x), out_blocks = blocks_of(p, p->y), tiles = rows * across * p->pictures;
+    double weights = taps * out_blocks * in_blocks * lanes; /* vectors */
+    double bytes = weights * lanes * 4, tile_bytes = taps * lanes * 4;
+    double in = tiles * in_blocks, out = tiles * out_blocks, product = weights * tiles * fma_cycles;
+    double transforms = in * transform_cycles(side, side) + out * transform_cycles(side, tile);
+    double fetch = bytes * memory_cycles, l2 = (double)p->machine->cache_bytes[1];
+    if (!band)
+        return overlapped(product, fetch + 2 * (in + out) * tile_bytes * far_cycles) + transforms + 3 * step_cycles;
+    double bands = rows / band, held = band * across * in_blocks * tile_bytes;
+    if (held > 0.5 * l2) return never;
+    if (bytes > 0.5 * l2) fetch += bytes * (bands * p->pictures - 1) * far_cycles;
+    double tasks = bands * p->pictures, uneven = (double)div_up((int64_t)tasks, 2) * 2 / tasks; /* two threads */
+    return (overlapped(product, fetch) + transforms) * uneven + step_cycles;
+}
+
+double conv_cycles(const ConvProblem *p, int32_t tile, int32_t band) {
+    return tile ? winograd_cycles(p, tile, band) : direct_cycles(p);
+}
+
+static bool may_transform(const ConvProblem *p) {
+    const ConvAttr *a = p->conv;
+    bool square = a->kernel[0] == a->kernel[1] && a->stride[0] == 1 && a->stride[1] == 1 && a->dilation[0] == 1 &&
+                  a->dilation[1] == 1 && a->groups == 1;
+    for (int i = 0; i < 4; i++) square = square && a->pad[i] < a->kernel[0];
+    return square && !p->plain && p->x->dim[1] >= 8 && p->y->dim[1] >= 8;
+}
+
+/* Keeps the list sorted; of equals the first stays first. */
+static void consider(const ConvProblem *p, int32_t tile, int32_t band, ConvChoice *out, int *n) {
+    ConvChoice c = {tile, band, conv_cycles(p, tile, band)};
+    if (c.cycles >= never || (*n == CONV_CHOICES && c.cycles >= out[*n - 1].cycles)) return;
+    int at = *n < CONV_CHOICES ? (*n)++ : *n - 1;
+    for (; at > 0 && out[at - 1].cycles > c.cycles; at--) out[at] = out[at - 1];
+    out[at] = c;
+}
+
+int conv_choices(const ConvProblem *p, WinogradUse use, ConvChoice *out) {
+    int n = 0;
+    bool transform = use != WINOGRAD_NEVER && may_transform(p);
+    if (use != WINOGRAD_ALWAYS || !transform) consider(p, 0, 0, out, &n);
+    for (int32_t tile = 2; transform && tile <= 4; tile++) {
+        WinogradMatrices ignored;
+        if (!winograd_matrices(tile, p->conv->kernel[0], &ignored)) continue;
+        int64_t rows = div_up(p->y->dim[2], tile);
+        consider(p, tile, 0, out, &n);
+        for (int32_t band = 1; band <= rows; band++)
+            if (rows % band == 0) consider(p, tile, band, out, &n);
+    }
+    if (!n) out[n++] = (ConvChoice){0, 0, direct_cycles(p)}; /* there are no points for this kernel */
+    return n;
+}
+
+ConvProblem conv_problem(const Unit *u, const Graph *g, Ref conv) {
+    const Node *n = graph_node(g, conv), *x = graph_node(g, n->in[0]);
+    return (ConvProblem){.conv = &n->attr.conv,
+                         .x = &x->type,
+                         .y = &n->type,
+                         .plain = x->op == OP_input,
+                         .pictures = u->opt->batch > 0 ? u->opt->batch : 1,
+                         .machine = u->machine};
+}
+
+Name conv_shape(const ConvProblem *p) {
+    const ConvAttr *a = p->conv;
+    return name_format("%dx%dx%d,%d,%dx%d,s%dx%d,d%dx%d,p%d.%d.%d.%d,g%d,n%d", p->x->dim[1], p->x->dim[2], p->x->dim[3],
+                       p->y->dim[1], a->kernel[0], a->kernel[1], a->stride[0], a->stride[1], a->dilation[0],
+                       a->dilation[1], a->pad[0], a->pad[1], a->pad[2], a->pad[3], a->groups, p->pictures);
+}
