@@ -29,6 +29,8 @@ typedef struct Nesting {
     int32_t n;
     const Expr *stream[STREAMS_MAX];
     int32_t n_stream;
+    const Stmt *seq[DEPTH_MAX]; /* open sequences, outermost first, and the present place in each */
+    int32_t item[DEPTH_MAX], n_seq;
 } Nesting;
 
 static bool runs(const Stmt *loop) { return loop->u.loop.mode == LOOP_SERIAL || loop->u.loop.mode == LOOP_PARALLEL; }
@@ -62,6 +64,30 @@ static bool read_again(const Nesting *t, const Affine *at, int32_t sum) {
     return false;
 }
 
+static bool loads(const Expr *e, int32_t buf) {
+    if (e->kind == EX_load && e->buf == buf) return true;
+    for (int32_t i = 0; i < expr_info[e->kind].n; i++)
+        if (loads(e->a[i], buf)) return true;
+    return false;
+}
+
+static bool reads(const Stmt *s, int32_t buf) {
+    if (s->kind == ST_FOR) return reads(s->u.loop.body, buf);
+    if (s->kind == ST_GUARD) return reads(s->u.guard.body, buf);
+    if (s->kind == ST_STORE) return loads(s->u.store.value, buf);
+    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++)
+        if (reads(s->u.seq.item[i], buf)) return true;
+    return false;
+}
+
+/* Read by a statement before: by the tiles that this one is the rest of. */
+static bool read_before(const Nesting *t, int32_t buf) {
+    for (int32_t i = 0; i < t->n_seq; i++)
+        for (int32_t j = 0; j < t->item[i]; j++)
+            if (reads(t->seq[i]->u.seq.item[j], buf)) return true;
+    return false;
+}
+
 /* loop[sum]: the innermost run-time loop. The innermost of all is the vector's. */
 static bool is_stream(const Nesting *t, const Expr *load, int32_t sum) {
     const Buf *b = &t->k->buf[load->buf];
@@ -71,7 +97,7 @@ static bool is_stream(const Nesting *t, const Expr *load, int32_t sum) {
         return false;
     if (!affine_of(load->a[0], &at) || lane->u.loop.mode != LOOP_VECTOR) return false;
     return affine_coef(&at, lane->u.loop.var) == 1 && stride(t, load, &at, t->loop[sum]) > 0 &&
-           !read_again(t, &at, sum);
+           !read_again(t, &at, sum) && !read_before(t, load->buf);
 }
 
 /* Weights that several tiles of pixels read one after the other come from the cache for all but the first tile: while one
@@ -111,12 +137,63 @@ static bool is_panel(const Nesting *t, const Expr *load, int32_t sum) {
            find_panel(t, load, &at, sum, &p);
 }
 
+/* A panel that lies in one piece, read by a body of unrolled steps at a time. */
+typedef struct Spread {
+    int64_t steps, vector, body; /* steps of a body; elements of a vector, and of what a body reads of one block */
+    int64_t fetches, bodies;     /* vectors that each body fetches; bodies of a tile */
+} Spread;
+
+/* Each body of a tile fetches the same number of vectors, so that memory is never asked for more than it can give. */
+static bool find_spread(const Nesting *t, const Affine *at, int32_t sum, int32_t step, const Panel *p, Spread *s) {
+    int64_t extent, step_by = affine_coef(at, t->loop[step]->u.loop.var);
+    *s = (Spread){.bodies = 1};
+    if (step <= sum || runs(t->loop[step]) || !constant_extent(t->loop[step], &s->steps)) return false;
+    if (!constant_extent(t->loop[t->n - 1], &s->vector) || step_by != s->vector) return false;
+    s->body = s->steps * s->vector;
+    s->fetches = div_up(s->steps * p->blocks, p->tiles);
+    for (int32_t i = p->next + 1; i < step; i++) {
+        int64_t by = affine_coef(at, t->loop[i]->u.loop.var);
+        if (by == 0) continue;
+        if (!runs(t->loop[i]) || by % s->body || !constant_extent(t->loop[i], &extent)) return false;
+        s->bodies *= extent;
+    }
+    return affine_coef(at, t->loop[p->block]->u.loop.var) == s->bodies * s->body;
+}
+
+static Stmt *fetch_spread(const Nesting *t, const Expr *load, const Affine *at, int32_t step, const Panel *p,
+                          const Spread *s) {
+    Kernel *k = t->k;
+    const Expr **map = NEW_ARRAY(k->arena, const Expr *, k->n_var);
+    const Expr *from = ex2(k, EX_mul, p->tile, ex_int(k, s->bodies * s->fetches * s->vector));
+    for (int32_t i = p->next + 1; i < t->n; i++) {
+        int32_t var = t->loop[i]->u.loop.var;
+        int64_t by = affine_coef(at, var);
+        if (by == 0) continue;
+        map[var] = ex_int(k, 0);
+        if (i >= step || i == p->block) continue;
+        by = by / s->body * s->fetches * s->vector;
+        from = ex2(k, EX_add, from, ex2(k, EX_mul, ex_var(k, var), ex_int(k, by)));
+    }
+    int32_t next = t->loop[p->next]->u.loop.var;
+    map[next] = ex2(k, EX_add, ex_var(k, next), ex_int(k, 1));
+    from = ex2(k, EX_add, ex_subst(k, load->a[0], map), from);
+    Stmt *seq = st_seq(k);
+    for (int64_t i = 0; i < s->fetches; i++) {
+        const Expr *now = ex2(k, EX_eq, ex_var(k, t->loop[step]->u.loop.var), ex_int(k, i * s->steps / s->fetches));
+        const Expr *place = ex2(k, EX_add, from, ex_int(k, i * s->vector));
+        st_append(k, seq, st_guard(k, now, st_prefetch(k, load->buf, place)));
+    }
+    return seq;
+}
+
 /* Statements for one step of the reduction: a vector of each block that this tile fetches. */
-static Stmt *fetch_panel(const Nesting *t, const Expr *load, int32_t sum) {
+static Stmt *fetch_panel(const Nesting *t, const Expr *load, int32_t sum, int32_t step) {
     Affine at;
     Panel p;
+    Spread s;
     affine_of(load->a[0], &at);
     find_panel(t, load, &at, sum, &p);
+    if (find_spread(t, &at, sum, step, &p, &s)) return fetch_spread(t, load, &at, step, &p, &s);
     int64_t share = div_up(p.blocks, p.tiles);
     int32_t next = t->loop[p.next]->u.loop.var;
     const Expr **map = NEW_ARRAY(t->k->arena, const Expr *, t->k->n_var), *blocks = ex_int(t->k, p.blocks);
@@ -179,7 +256,7 @@ static void add_fetches(Nesting *t, const Stmt *store) {
     for (int32_t i = 0; i < t->n_stream; i++) {
         Stmt *seq = st_seq(t->k);
         bool once = is_stream(t, t->stream[i], sum);
-        st_append(t->k, seq, once ? fetch(t, t->stream[i], sum, at) : fetch_panel(t, t->stream[i], sum));
+        st_append(t->k, seq, once ? fetch(t, t->stream[i], sum, at) : fetch_panel(t, t->stream[i], sum, at));
         st_append(t->k, seq, t->loop[at]->u.loop.body);
         t->loop[at]->u.loop.body = seq;
     }
@@ -194,8 +271,11 @@ static void walk(Nesting *t, Stmt *s) {
         t->loop[t->n++] = s;
         walk(t, s->u.loop.body);
         t->n--;
-    } else if (s->kind == ST_SEQ) {
-        for (int32_t i = 0; i < s->u.seq.n; i++) walk(t, s->u.seq.item[i]);
+    } else if (s->kind == ST_SEQ && t->n_seq < DEPTH_MAX) {
+        int32_t at = t->n_seq++;
+        t->seq[at] = s;
+        for (t->item[at] = 0; t->item[at] < s->u.seq.n; t->item[at]++) walk(t, s->u.seq.item[t->item[at]]);
+        t->n_seq--;
     }
 }
 
