@@ -16,11 +16,14 @@
 
 #define BOUND_ROUND 0x1p-24
 #define BOUND_WINOGRAD 2e-5
+#define BOUND_HALF 0x1p-11 /* what a 16-bit weight is rounded by */
+#define BOUND_HALF_LEAST 0x1p-25
 
 typedef struct Bound {
     const RefRun *run; /* done */
     Arena *arena;
     const bool *winograd; /* by node; NULL: none */
+    bool half;            /* weights of fc are 16-bit numbers */
     double **err, **size; /* by node and element; size: of what is summed up in it, at least its absolute value */
     double *unit;         /* by node; 0: not whole */
     double *growth;       /* by node: of its sums, the largest min(K + 2, 8 sqrt K) */
@@ -102,9 +105,15 @@ static inline void bound_conv(Bound *b, const BoundNode *x) {
 static inline void bound_fc(Bound *b, const BoundNode *x) {
     int64_t length = type_elements(bound_type(b, x, 0)), rows = type_channels(&x->n->type);
     for (int64_t to = 0; to < x->count; to++) {
-        for (int64_t k = 0; k < length; k++) bound_product(x, to, to / rows * length + k, to % rows * length + k);
+        double inputs = 0;
+        for (int64_t k = 0; k < length; k++) {
+            bound_product(x, to, to / rows * length + k, to % rows * length + k);
+            inputs += fabs(x->v[0][to / rows * length + k]);
+        }
+        if (b->half) x->err[to] += BOUND_HALF * x->size[to] + BOUND_HALF_LEAST * inputs;
         bound_sum(b, x, to, length);
     }
+    if (b->half) b->growth[x->ref] += BOUND_HALF / BOUND_ROUND; /* whole weights are fractions once bn is folded in */
 }
 
 /* ---- element-wise ----------------------------------------------------------------------------------------------- */
@@ -306,10 +315,10 @@ static inline bool bound_node(Bound *b, Ref ref) {
 
 /* The bounds of all nodes of a run in double. `whole`: the leaves hold whole numbers. *missing: an operator without a
  * rule, or OP_none. */
-static inline Bound *bound_new(Arena *a, const RefRun *run, const bool *winograd, bool whole, Op *missing) {
+static inline Bound *bound_new(Arena *a, const RefRun *run, const bool *winograd, bool whole, bool half, Op *missing) {
     Bound *b = NEW(a, Bound);
     int32_t n = run->graph->n_node;
-    *b = (Bound){.run = run, .arena = a, .winograd = winograd};
+    *b = (Bound){.run = run, .arena = a, .winograd = winograd, .half = half};
     b->err = NEW_ARRAY(a, double *, n);
     b->size = NEW_ARRAY(a, double *, n);
     b->unit = NEW_ARRAY(a, double, n);

@@ -30,6 +30,7 @@ typedef struct GenValue {
 typedef struct GenNet {
     GenValue value[GEN_VALUES];
     int32_t n;
+    bool half; /* weights of fc in 16 bits */
 } GenNet;
 
 typedef struct Gen {
@@ -118,7 +119,7 @@ static inline void gen_print(Str *s, const GenNet *net) {
     for (int i = 1; i < net->n; i++) gen_print_value(s, &net->value[i], i);
     for (int i = 0; i < net->n; i++)
         if (net->value[i].output) str_addf(s, "    output o%d = v%d\n", i, i);
-    str_add(s, "}\n");
+    str_addf(s, "}\n%s", net->half ? "deploy {\n    weights = fp16\n}\n" : "");
 }
 
 /* ---- windows ---------------------------------------------------------------------------------------------------- */
@@ -379,7 +380,7 @@ static inline void gen_feed(Gen *g, const GenRule *a, const GenRule *b) {
 /* Net number `seed`. Numbers that follow each other have all pairs of layers. */
 static inline void gen_net(GenNet *net, uint64_t seed, bool whole) {
     Gen g = {.net = net, .state = seed * 0xd1342543de82ef95u + 1, .whole = whole};
-    *net = (GenNet){.n = 1};
+    *net = (GenNet){.n = 1, .half = gen_chance(&g, 15)};
     GenShape *p = &net->value[0].shape;
     *p = (GenShape){4, gen_chance(&g, 25) ? 1 : 3, gen_size(&g, 65), 0};
     p->w = gen_chance(&g, 30) ? p->h : gen_size(&g, 65);

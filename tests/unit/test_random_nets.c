@@ -77,6 +77,7 @@ static void draw_config(Config *c, uint64_t seed) {
     c->machine = *targets[c->target];
     int32_t direct = gen_below(&g, 100) - (c->whole ? 60 : 0);
     c->options = (Options){.opt_level = gen_below(&g, 4), .max_batch = 32};
+    c->options.batch = gen_chance(&g, 50) ? 0 : gen_from(&g, 1, 20);
     c->options.winograd = direct < 20 ? WINOGRAD_NEVER : direct < 65 ? WINOGRAD_ALWAYS : WINOGRAD_AUTO;
     for (int i = 0; i < 3; i++)
         if (gen_chance(&g, 50)) c->machine.cache_bytes[i] = cache[i][gen_below(&g, 3)];
@@ -89,10 +90,11 @@ static void print_config(const Config *c) {
     static const char *const winograd_use[] = {
         [WINOGRAD_AUTO] = "auto", [WINOGRAD_NEVER] = "never", [WINOGRAD_ALWAYS] = "always"};
     const int64_t *cache = c->machine.cache_bytes;
-    printf("# net %llu: %s, -O%d, Winograd %s, caches %lld %lld %lld, %d registers, %lld then %lld pictures%s\n",
-           (unsigned long long)c->seed, target_names[c->target], c->options.opt_level,
-           winograd_use[c->options.winograd], (long long)cache[0], (long long)cache[1], (long long)cache[2],
-           c->machine.vector_registers, (long long)c->n[0], (long long)c->n[1], c->whole ? ", whole numbers" : "");
+    printf(
+        "# net %llu: %s, -O%d, Winograd %s, caches %lld %lld %lld, %d registers, for %d, %lld then %lld pictures%s\n",
+        (unsigned long long)c->seed, target_names[c->target], c->options.opt_level, winograd_use[c->options.winograd],
+        (long long)cache[0], (long long)cache[1], (long long)cache[2], c->machine.vector_registers, c->options.batch,
+        (long long)c->n[0], (long long)c->n[1], c->whole ? ", whole numbers" : "");
 }
 
 /* ---- the reference ---------------------------------------------------------------------------------------------- */
@@ -110,6 +112,8 @@ static double leaf(const Config *c, const Node *n, int64_t i) {
     if (n->op == OP_param && n->type.rank > 1) fan_in = (double)type_elements(&n->type) / n->type.dim[0];
     if (c->whole && fan_in > 0) return lab_uniform(seed + 1, (uint64_t)i) < 12 / fan_in ? floor(5 * u) - 2 : 0;
     if (n->name && ends_with(n->name, "running_var")) return (double)(float)(0.5 + u);
+    if (n->op == OP_param && n->attr.param.init == INIT_CONSTANT && n->attr.param.a == 1)
+        u = u < 0.5 ? u / 2 : (1 + u) / 2; /* far from 0 */
     if (c->whole) return floor(7 * u) - 3;
     return (double)(float)((2 * u - 1) * (fan_in > 0 ? sqrt(6 / fan_in) : 1));
 }
@@ -299,7 +303,7 @@ static bool find_bounds(Check *c) {
     for (int i = 0; i < RUNS; i++) {
         Op missing;
         const RefRun *r = reference(c->arena, c->config, c->written, c->config->n[i]);
-        c->bound[i] = bound_new(c->arena, r, winograd, c->config->whole, &missing);
+        c->bound[i] = bound_new(c->arena, r, winograd, c->config->whole, c->unit->half_weights, &missing);
         if (missing == OP_none) continue;
         printf("net_bound.h has no rule for `%s`\n", op_info[missing].name);
         return false;
@@ -312,12 +316,13 @@ static void note_worst(double x) {
     while (x > old && !atomic_compare_exchange_weak(&shared->worst, &old, x)) continue;
 }
 
-/* Whole nets come within 1e-5 + 1e-4 of their largest number, whatever roundings could do. */
+/* Nets come within 1e-5 + 1e-4 of their largest number, whatever roundings could do, unless weights are rounded. */
 static bool right_output(const Check *c, const ProgramRun *run, const Bound *b, int32_t output) {
     const Output *o = &run->p->graph->output[output];
     Ref ref = graph_find_output(c->written, o->name);
     int32_t storage = run->p->storage_of[o->ref];
-    double most = 1e-5 + 1e-4 * bound_largest(b->run->value[ref], ref_count(b->run, ref));
+    double most =
+        c->unit->half_weights ? INFINITY : 1e-5 + 1e-4 * bound_largest(b->run->value[ref], ref_count(b->run, ref));
     for (int64_t i = 0; i < ref_count(b->run, ref); i++) {
         double want = ref_get(b->run, ref, i), got = lab_element(run, storage, i, NULL);
         double limit = fmin(b->err[ref][i], most), off = fabs(want - got);
