@@ -205,6 +205,10 @@ static void step(Writer *w, int entry, const Step *s) {
     key_text(w, "layer", s->layer);
     str_add(w->s, ", ");
     key_text(w, "what", s->what);
+    if (s->how && *s->how) {
+        str_add(w->s, ", ");
+        key_text(w, "how", s->how);
+    }
     str_addf(w->s, ", \"macs\": %lld, \"line\": %u", (long long)s->macs, s->span.line);
     releases(w, p, s);
     str_add(w->s, "}");

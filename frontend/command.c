@@ -37,6 +37,13 @@ static bool set_emit(CommandLine *c, const char *value) {
     return false;
 }
 
+static bool set_report(CommandLine *c, const char *value) {
+    static const char *const name[REPORT_COUNT] = {"schedule", "memory"};
+    for (int i = 0; i < REPORT_COUNT; i++)
+        if (!strcmp(value, name[i])) return c->report[i] = true;
+    return false;
+}
+
 static bool set_dump(CommandLine *c, const char *value) {
     PUSH(c->arena, c->dump_after, c->n_dump_after, c->cap_dump_after, value);
     return *value != 0;

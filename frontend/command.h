@@ -8,6 +8,8 @@
 
 typedef enum Product { OUT_AST, OUT_GRAPH, OUT_LOOPS, OUT_LLVM_IR, OUT_ASM, OUT_OBJ, OUT_EXE, OUT_COUNT } Product;
 
+typedef enum Report { REPORT_SCHEDULE, REPORT_MEMORY, REPORT_COUNT } Report;
+
 typedef struct CommandLine {
     Arena *arena;
     const char *input, *output;      /* output NULL: a name made from the input's */
@@ -19,6 +21,7 @@ typedef struct CommandLine {
     const char *linker, *stop_after;
     const char **dump_after;
     int32_t n_dump_after, cap_dump_after;
+    bool report[REPORT_COUNT];
     bool check_roundtrip, time_report, list_passes, version, help;
 } CommandLine;
 

@@ -12,6 +12,7 @@
 #include "../backends/emit.h"
 #include "../backends/target.h"
 #include "../passes/pass.h"
+#include "../passes/report.h"
 #include "command.h"
 
 /* ---- exit codes ---- */
@@ -144,6 +145,14 @@ static int print_unit(const CommandLine *c, const Unit *u, Level level) {
     return write_text(c, &s);
 }
 
+/* What the command line asks to know about a compiled unit. */
+static void print_reports(const CommandLine *c, const Unit *u) {
+    Str s = STR(c->arena);
+    if (c->report[REPORT_SCHEDULE]) report_schedule(&s, u);
+    if (c->report[REPORT_MEMORY]) report_memory(&s, u);
+    fputs(str_text(&s), stderr);
+}
+
 /* The same net for a processor of its own: passes change the net, and the loss terms point into it. */
 static Unit *unit_for(const Unit *u, const Machine *m) {
     Unit *copy = NEW(u->arena, Unit);
@@ -165,6 +174,7 @@ static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
         unit[i] = unit_for(u, t->machine[i]);
         if (t->n > 1 && (c->options.verbose || c->time_report)) fprintf(stderr, "for %s:\n", t->machine[i]->cpu);
         if (!pipeline_run(unit[i], &o)) return exit_code(u->diags);
+        if (!c->stop_after) print_reports(c, unit[i]);
     }
     fflush(stdout);
     if (c->stop_after) return print_unit(c, unit[0], find_pass(c->stop_after)->level);

@@ -96,6 +96,8 @@ typedef struct Kernel {
     Name *var;            /* variable names; an index is a variable; names are unique in the kernel */
     int32_t n_var, cap_var;
     Stmt *body;
+    Name tiles;           /* of the sums in it, blocks x points: "4x6"; NULL: it has none. For reports, as is the next */
+    double cycles;        /* of one core for one picture, by the model of tiles; 0: it has no opinion */
 } Kernel;
 
 Kernel *kernel_new(Arena *a, Name name);

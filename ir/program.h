@@ -36,6 +36,8 @@ typedef struct Step {
     const char *what;         /* "conv+add+relu" */
     Span span;
     int64_t macs;             /* per picture */
+    Name how;                 /* "F(4,3) band 1, 4x6": algorithm and register tiles; "" where there is nothing to say */
+    double cycles;            /* of one core for a call, as the models say; 0: they say nothing */
 } Step;
 
 typedef struct Program {

@@ -58,7 +58,10 @@ static Pieces cut(Arena *a, Kernel *k) {
         Kernel *piece = NEW(a, Kernel);
         *piece = *k;
         piece->body = many ? body->u.seq.item[i] : body;
-        if (i) piece->name = name_format("%s_%d", k->name, i);
+        if (i) {
+            piece->name = name_format("%s_%d", k->name, i);
+            piece->cycles = 0; /* counted with the first piece */
+        }
         PUSH(a, p.kernel, p.n, p.cap, piece);
     }
     return p;

@@ -13,6 +13,8 @@
 #include "tile_problem.h"
 #include "tile_window.h"
 
+#include <string.h>
+
 /* Bodies of at most UNROLL_WORK vector operations, but no further loop around UNROLL_ENOUGH: the next loop out moves
  * the picture by a pixel, LLVM would keep what both positions read in registers, and spill. */
 enum { PATH_MAX_LOOPS = 20, UNROLL_WORK = 480, UNROLL_ENOUGH = 64, UNROLL_ALONE = 16 };
@@ -29,6 +31,7 @@ typedef struct Tiler {
         LoopRole role;
     } inner[PATH_MAX_LOOPS]; /* loops to sink, outermost first */
     int32_t n_inner;
+    double times;     /* iterations of the loops around the path */
     const Expr **map; /* of the variant being built: old variable -> its value */
     int32_t map_cap;
     int32_t *unit;     /* buffer -> part of the sum that uses it; -1 unseen, -2 several */
@@ -84,6 +87,25 @@ static void split_band(Tiler *t, TileLoops *at, int64_t band) {
     for (int i = 0; i < 2; i++) at->point[i]++;
 }
 
+/* For reports. A window's model compares but does not count all. */
+static void note_choice(const Tiler *t, const TileLoops *at, TileProblem p, Tile tile, bool slides) {
+    Kernel *k = t->k;
+    double times = t->times;
+    int64_t extent;
+    Name text = name_format("%dx%d", tile.blocks, tile.points[0] * tile.points[1]);
+    if (!k->tiles || !strstr(k->tiles, text)) k->tiles = k->tiles ? name_format("%s,%s", k->tiles, text) : text;
+    for (int32_t i = 0; i < t->n_path; i++)
+        if (i != at->block && i != at->point[0] && i != at->point[1] && t->path[i]->u.loop.role != ROLE_LANE &&
+            extent_of(t->path[i], &extent))
+            times *= (double)extent;
+    for (int i = 0; i < 2; i++)
+        if (p.points[i] == TILE_UNKNOWN) { /* pictures */
+            p.points[i] = tile.points[i] = 1;
+            p.point_bytes[0] = p.point_bytes[1] = 0;
+        }
+    if (!slides) k->cycles += times * tile_cost(&p, &tile);
+}
+
 static void choose_factors(Tiler *t, const Machine *m) {
     TileLoops at;
     TileProblem p = tile_problem(t->path, t->n_path, t->sum, m, &at);
@@ -96,6 +118,7 @@ static void choose_factors(Tiler *t, const Machine *m) {
     for (int32_t i = 0; i < 2; i++) w.points[i] = p.points[i];
     bool slides = window_find(t->sum, var, n_point, &w);
     Tile best = slides ? tile_window(&w) : tile_choose(&p);
+    note_choice(t, &at, p, best, slides);
     split_band(t, &at, best.band);
     for (int32_t i = 0; i < t->n_path; i++) t->factor[i] = 1;
     if (at.block >= 0) t->factor[at.block] = best.blocks;
@@ -384,14 +407,20 @@ static Stmt *tile_sum(Tiler *t, const Machine *m) {
  * of its own. */
 static Stmt *tile_stmt(Tiler *t, Stmt *s, const Machine *m) {
     if (find_sum(t, s)) return tile_sum(t, m);
-    if (s->kind == ST_FOR) s->u.loop.body = tile_stmt(t, s->u.loop.body, m);
+    double times = t->times;
+    int64_t extent;
+    if (s->kind == ST_FOR) {
+        if (extent_of(s, &extent)) t->times *= (double)extent;
+        s->u.loop.body = tile_stmt(t, s->u.loop.body, m);
+        t->times = times;
+    }
     for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++)
         s->u.seq.item[i] = tile_stmt(t, s->u.seq.item[i], m);
     return s;
 }
 
 static void tile_kernel(Kernel *k, const Machine *m) {
-    Tiler t = {.k = k};
+    Tiler t = {.k = k, .times = 1};
     k->body = tile_stmt(&t, k->body, m);
     unroll(k, k->body);
 }

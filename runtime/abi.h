@@ -39,7 +39,8 @@
  *   order above with its blocked extents rounded up. Scores are probabilities if the last layer is a softmax.
  *
  * STEP = {"kernel": i, "args": [["batch", offset], ...], "tasks": t, "per_picture": bool, "layer": "conv1",
- *         "what": "conv+add+relu", "macs": per picture, "line": 22, "release": [[offset, bytes], ...] or absent}
+ *         "what": "conv+add+relu", "how": "direct, 4x6" or absent, "macs": per picture, "line": 22, "release": [[offset, bytes], ...] or absent}
+ *   how, for people: the algorithm and the register tiles, blocks of channels x points.
  *   release, in once-steps: whole pages of region "param" (from a huge page's start) that no later step reads. Argument address: region base + offset, but in region "batch" base + offset * n. Number of tasks: t, or t * n.
  *   "image" is f32 [n][channels][height][width], plain; "label" is i32 [n]; "scalar" holds floats: [0] the learning rate.
  *   All region bases are aligned to 64 bytes. A step's tasks may be shared out among threads in any way; the next step

@@ -116,8 +116,8 @@ static json_t *steps_json(const Bench *b, const Timing *t) {
     for (int i = b->program->n_once; i < b->program->n_step; i++) {
         const ModelStep *s = &b->program->step[i];
         json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:i, s:f, s:f}", "layer", s->layer, "what", s->what, "line",
-                                        s->line, "ms", 1e3 * t->step[i], "gflops", gflops(s->macs, t->n, t->step[i])));
+                              json_pack("{s:s, s:s, s:s, s:i, s:f, s:f}", "layer", s->layer, "what", s->what, "how",
+                                        s->how, "line", s->line, "ms", 1e3 * t->step[i], "gflops", gflops(s->macs, t->n, t->step[i])));
     }
     return list;
 }
@@ -131,11 +131,11 @@ static void add_json(const Bench *b, const Timing *t) {
 }
 
 static void print_steps(const Bench *b, const Timing *t) {
-    printf("\n  %-24s %-28s %5s %9s %6s %9s\n", "layer", "what", "line", "ms", "%", "GFLOP/s");
+    printf("\n  %-24s %-28s %5s %9s %6s %9s  %s\n", "layer", "what", "line", "ms", "%", "GFLOP/s", "how");
     for (int i = b->program->n_once; i < b->program->n_step; i++) {
         const ModelStep *s = &b->program->step[i];
-        printf("  %-24.24s %-28.28s %5d %9.3f %6.1f %9.1f\n", s->layer, s->what, s->line, 1e3 * t->step[i],
-               100 * t->step[i] / t->median, gflops(s->macs, t->n, t->step[i]));
+        printf("  %-24.24s %-28.28s %5d %9.3f %6.1f %9.1f  %s\n", s->layer, s->what, s->line, 1e3 * t->step[i],
+               100 * t->step[i] / t->median, gflops(s->macs, t->n, t->step[i]), s->how);
     }
     printf("\n");
 }

@@ -191,6 +191,7 @@ static void parse_releases(ModelProgram *p, ModelStep *s, const json_t *j, const
 static void parse_step(ModelStep *s, const json_t *j, const Limits *limits, RtError *err) {
     s->layer = json_object_get(j, "layer") ? field_text(j, "layer", "a step", err) : "";
     s->what = json_object_get(j, "what") ? field_text(j, "what", "a step", err) : "";
+    s->how = json_object_get(j, "how") ? field_text(j, "how", "a step", err) : "";
     s->kernel = (int32_t)field_int(j, "kernel", 0, (int64_t)limits->n_kernel - 1, "a step", err);
     s->tasks = field_int(j, "tasks", 0, max_bytes, "a step", err);
     s->per_picture = field_bool_or(j, "per_picture", false, "a step", err);

@@ -47,7 +47,7 @@ typedef struct ModelStep {
     ModelArg *arg;
     int64_t tasks;
     bool per_picture; /* tasks * n in all */
-    const char *layer, *what;
+    const char *layer, *what, *how; /* "" where the plan says nothing */
     int64_t macs; /* per picture */
     int line;
     int32_t n_release;

@@ -1,0 +1,67 @@
+/* explain: what was chosen for each step, for people.
+ *
+ * Needs the final steps; sets how and cycles of each and changes nothing else. Late, because every choice before it shows.
+ * Predictions are those of the algorithm model for convolutions of inference, else of the tile model. */
+#include "algorithm_model.h"
+#include "pass.h"
+
+#include <string.h>
+
+/* Convolutions in the step's kernel. */
+static int32_t convolutions(const Graph *g, const Node *root) {
+    int32_t n = root->op == OP_conv;
+    for (int32_t i = 1; root->group && i < g->n_node; i++) {
+        const Node *member = graph_node(g, (Ref)i);
+        n += member != root && member->group == root->group && member->op == OP_conv;
+    }
+    return n;
+}
+
+static Name algorithm_of(const Graph *g, const Node *root) {
+    const WinogradAttr *w = &root->attr.winograd;
+    if (root->op == OP_winograd_weight) return name_format("F(%d,%d)", w->tile, w->kernel);
+    if (op_info[root->op].attr == ATTR_WINOGRAD)
+        return w->band ? name_format("F(%d,%d) band %d", w->tile, w->kernel, w->band)
+                       : name_format("F(%d,%d) phases", w->tile, w->kernel);
+    if (op_info[root->op].attr != ATTR_CONV) return name_of("");
+    int32_t n = convolutions(g, root);
+    return n > 1 ? name_format("chain of %d", n) : name_of(root->attr.conv.groups > 1 ? "grouped" : "direct");
+}
+
+/* Of the whole convolution, for the step that holds its products. */
+static double winograd_prediction(const Unit *u, const Graph *g, const Node *root) {
+    const WinogradAttr *w = &root->attr.winograd;
+    bool whole = root->op == OP_winograd_input && w->band;
+    if (!whole && root->op != OP_winograd_product) return 0;
+    const Node *input = whole ? root : graph_node(g, root->in[0]);
+    Type y = type_make(DT_F32, 4, (const int32_t[]){BATCH, w->out[0], w->out[1], w->out[2]});
+    ConvAttr conv = {.kernel = {w->kernel, w->kernel}, .stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
+    ConvProblem p = {.conv = &conv, .x = &graph_node(g, input->in[0])->type, .y = &y, .machine = u->machine};
+    p.pictures = u->opt->batch > 0 ? u->opt->batch : 1;
+    return conv_cycles(&p, w->tile, w->band);
+}
+
+static double prediction(const Unit *u, const Graph *g, Entry entry, const Step *s, const Kernel *k) {
+    const Node *root = graph_node(g, s->root);
+    double pictures = entry == ENTRY_TRAIN ? u->train.batch : u->opt->batch > 0 ? u->opt->batch : 1;
+    if (op_info[root->op].attr == ATTR_WINOGRAD) return winograd_prediction(u, g, root);
+    if (entry == ENTRY_INFER && root->op == OP_conv && s->macs && convolutions(g, root) == 1) {
+        ConvProblem p = conv_problem(u, g, s->root);
+        if (!p.plain && p.conv->groups == 1 && p.x->dim[1] >= u->machine->vector_lanes) return conv_cycles(&p, 0, 0);
+    }
+    return k->cycles * (type_batched(&root->type) ? pictures : 1);
+}
+
+void pass_explain(Unit *u, Entry entry) {
+    Program *p = u->program[entry];
+    for (int32_t i = 0; i < p->n_step; i++) {
+        Step *s = &p->step[i];
+        const Kernel *k = p->kernel[s->kernel];
+        const Node *root = graph_node(p->graph, s->root);
+        const char *op = op_info[root->op].name;
+        bool helps = strncmp(s->what, op, strlen(op)) != 0; /* a halo, pads */
+        Name algorithm = helps ? name_of("") : algorithm_of(p->graph, root);
+        s->how = k->tiles ? name_format("%s%s%s", algorithm, *algorithm ? ", " : "", k->tiles) : algorithm;
+        s->cycles = helps ? 0 : prediction(u, p->graph, entry, s, k);
+    }
+}
