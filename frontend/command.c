@@ -62,15 +62,19 @@ static bool set_level(CommandLine *c, const char *value) {
     return value[0] >= '0' && value[0] <= '3' && !value[1];
 }
 
-/* 1 to 65536 pictures. */
-static bool read_pictures(const char *value, int32_t *n) {
-    enum { MOST = 65536 };
-    for (*n = 0; *value >= '0' && *value <= '9' && *n <= MOST; value++) *n = 10 * *n + (*value - '0');
-    return !*value && *n >= 1 && *n <= MOST;
+/* 1 to most. */
+static bool read_number(const char *value, int32_t most, int32_t *n) {
+    for (*n = 0; *value >= '0' && *value <= '9' && *n <= most; value++) *n = 10 * *n + (*value - '0');
+    return !*value && *n >= 1 && *n <= most;
 }
 
-static bool set_max_batch(CommandLine *c, const char *value) { return read_pictures(value, &c->options.max_batch); }
-static bool set_batch(CommandLine *c, const char *value) { return read_pictures(value, &c->options.batch); }
+enum { PICTURES_MOST = 65536 };
+
+static bool set_max_batch(CommandLine *c, const char *value) { return read_number(value, PICTURES_MOST, &c->options.max_batch); }
+static bool set_batch(CommandLine *c, const char *value) { return read_number(value, PICTURES_MOST, &c->options.batch); }
+
+static bool set_tune_seconds(CommandLine *c, const char *value) { return read_number(value, 3600, &c->tune_seconds); }
+static bool set_tune(CommandLine *c, const char *value) { return !*value && set_tune_seconds(c, "10"); }
 
 static const struct OptionRow {
     const char *text, *argument;

@@ -14,6 +14,7 @@
 #include "../passes/pass.h"
 #include "../passes/report.h"
 #include "command.h"
+#include "tune.h"
 
 /* ---- exit codes ---- */
 
@@ -181,10 +182,24 @@ static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
     return c->product == OUT_LOOPS ? print_unit(c, unit[0], LEVEL_LOOPS) : emit(c, unit, t->n);
 }
 
+/* Options with what was measured. */
+static const Options *tuned_options(const CommandLine *c, const Unit *u) {
+    Options *o = NEW(c->arena, Options);
+    double start = now_ms();
+    *o = c->options;
+    o->tuned = tune(u, c->tune_seconds);
+    report_time(c, "tune", start);
+    return o;
+}
+
 /* Only programs have code for several processors. */
 static bool find_targets(const CommandLine *c, Targets *t) {
     bool program = c->product == OUT_EXE && !c->stop_after;
-    const char *march = c->march ? c->march : program ? target_default : "native", *error;
+    const char *march = c->march ? c->march : program && !c->tune_seconds ? target_default : "native", *error;
+    if (c->tune_seconds && strcmp(march, "native") != 0) {
+        fprintf(stderr, "cnnc: error: --tune measures on this processor: it goes with -march=native only\n");
+        return false;
+    }
     if (!target_list(c->arena, march, t, &error)) fprintf(stderr, "cnnc: error: -march=%.120s: %s\n", march, error);
     else if (t->n > 1 && !program) fprintf(stderr, "cnnc: error: -march=%.120s: only a program is for several\n", march);
     else return true;
@@ -209,6 +224,7 @@ static int run_file(const CommandLine *c) {
     bool good = frontend_build(u, c->input, c->definition, c->n_definition);
     report_time(c, "front end", start);
     if (good && c->options.verbose) report_costs(u);
+    if (good && c->tune_seconds) u->opt = tuned_options(c, u);
     code = good ? compile(c, u, &targets) : exit_code(d);
     diag_print(d);
     return code;
