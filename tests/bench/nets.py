@@ -124,8 +124,9 @@ def print_means(a, rows):
     return means
 
 
-def build(a, net):
-    flags = a.flags.split()
+def build(a, net, batch):
+    """Made for that batch, as the peers' files are."""
+    flags = [*a.flags.split(), f"--batch={batch}"]
     built = {"cnnc": compile_net(net, flags)}
     if not built["cnnc"]:
         return None
@@ -145,9 +146,9 @@ def main():
     rows = []
     print_head(a)
     for net in a.nets:
-        built = build(a, net)
-        for batch in a.batch if built else []:
-            for threads in a.threads:
+        for batch in a.batch:
+            built = build(a, net, batch)
+            for threads in a.threads if built else []:
                 row = Row(a, net, batch, threads)
                 row.start(built, env)
                 row.measure()
