@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "exec.h"
 #include "settings.h"
@@ -12,8 +13,14 @@ static int usual_threads(void) {
     return n ? n : 1;
 }
 
+/* The program as it stands, with its code, its model and its libraries, before it takes blocks. */
+static int64_t own_bytes(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+}
+
 int64_t memory_infer(const Model *m, int64_t n) {
-    return exec_bytes(m, &m->infer, n, true, usual_threads()) + n * model_image_bytes(m);
+    return own_bytes() + exec_bytes(m, &m->infer, n, true, usual_threads()) + n * model_image_bytes(m);
 }
 
 /* Pictures, labels and sample numbers of the batches that a loader holds, each with room for a multiple of 16 pictures.
@@ -26,9 +33,9 @@ int64_t memory_train(const Model *m, int64_t batch, RtError *err) {
     DataSettings data;
     EvalSettings eval;
     if (!data_settings(m, &data, err) || !eval_settings(m, &eval, err)) return 0;
-    return block_bytes(m->param_bytes) + block_bytes(m->state_bytes) + exec_bytes(m, &m->train, batch, false, usual_threads()) +
-           loader_bytes(m, batch, data.prefetch) + exec_bytes(m, &m->infer, eval.batch, true, usual_threads()) +
-           loader_bytes(m, eval.batch, data.prefetch);
+    return own_bytes() + block_bytes(m->param_bytes) + block_bytes(m->state_bytes) +
+           exec_bytes(m, &m->train, batch, false, usual_threads()) + loader_bytes(m, batch, data.prefetch) +
+           exec_bytes(m, &m->infer, eval.batch, true, usual_threads()) + loader_bytes(m, eval.batch, data.prefetch);
 }
 
 void memory_text(int64_t bytes, char text[24]) {

@@ -1,6 +1,6 @@
 /* How much memory the commands take, worked out from the same numbers that they allocate by: regions as exec.c takes
- * them, and batches of pictures as loader.c holds them. What a process has besides (its code, thread stacks, one
- * picture being decoded a thread) is a few MiB and not counted. */
+ * them, and batches of pictures as loader.c holds them, on top of what the process has already. What it takes later
+ * (thread stacks, one picture being decoded a thread) is a MiB or two and not counted. */
 #ifndef CNNC_RUNTIME_MEMORY_H
 #define CNNC_RUNTIME_MEMORY_H
 
