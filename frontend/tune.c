@@ -280,6 +280,16 @@ static bool measure(const Tuner *t, const Subject *s, TunedConv *best) {
     return best->microseconds < 1e9;
 }
 
+/* From an earlier run, if it is a choice there is. */
+static const TunedConv *find_known(const Tuner *t, const TuneCache *cache, const Subject *s) {
+    const TunedConv *known = tune_cache_find(cache, s->shape);
+    ConvChoice choice[CONV_CHOICES];
+    int n = conv_choices(&s->problem, t->u->opt->winograd, choice);
+    for (int i = 0; known && i < n; i++)
+        if (choice[i].tile == known->tile && choice[i].band == known->band) return known;
+    return NULL;
+}
+
 /* What a measurement holds for. */
 static Name cache_key(const Tuner *t) {
     const Machine *m = t->u->machine;
@@ -304,7 +314,7 @@ const TunedConvs *tune(const Unit *u, double seconds) {
     int n_known = 0, n_measured = 0;
     for (int32_t i = 0; i < t.n; i++) {
         TunedConv conv;
-        const TunedConv *known = tune_cache_find(cache, t.subject[i].shape);
+        const TunedConv *known = find_known(&t, cache, &t.subject[i]);
         if (!known && !measure(&t, &t.subject[i], &conv)) continue;
         if (!known) tune_cache_add(cache, &conv);
         n_known += known != NULL;

@@ -162,6 +162,45 @@ check_commands() {
     check 'e2e/bench --layers' ./shapes bench --layers --batch 1
 }
 
+# tuned OPTION...: compiles shapes.net with algorithms that are measured here; results are kept in the test's own folder.
+tuned() { check "e2e/$*" env XDG_CACHE_HOME="$work/cache" "$cnnc" -v "$@" "$root/examples/shapes.net" -o tuned; }
+
+# What the tuner measures is used again, is not trusted blindly, and does not change what a program computes.
+check_tuner() {
+    rm -rf cache
+    tuned --tune=1 || return
+    says 'e2e/tune: shapes are measured' 'tune: 3 shapes: [1-3] measured, 0 known'
+    tuned --tune=1
+    says 'e2e/tune: what was measured is known' 'tune: 3 shapes: [0-2] measured, [1-3] known'
+    answer '' whole >best.json
+    ./tuned predict --weights whole/shapes.safetensors -k 1 --json data/unseen/*.jpg >tuned.json
+    near 'e2e/tune: the same scores' best.json tuned.json
+    awk '{ print $1, $2, 7, 3, 0.01 }' cache/cnnc/tune >lies
+    cp lies cache/cnnc/tune
+    tuned --tune=1
+    says 'e2e/tune: a lie is not known' 'tune: 3 shapes: [1-3] measured, 0 known'
+    ./tuned predict --weights whole/shapes.safetensors -k 1 --json data/unseen/*.jpg >tuned.json
+    near 'e2e/tune: the same scores with a cache that lies' best.json tuned.json
+    { head -c 5000 "$cnnc"; printf '\n%0400d\nx y 1 1 nan\nx y 1\n' 0; } >cache/cnnc/tune
+    tuned --tune=1
+    says 'e2e/tune: a broken cache is empty' 'tune: 3 shapes: [1-3] measured, 0 known'
+    rm -f cache/cnnc/tune
+    mkdir cache/cnnc/tune
+    tuned --tune=1
+    says 'e2e/tune: no file can be written' 'could not be written'
+    refuses 'e2e/tune: for another processor' 64 'march=native only' "$cnnc" --tune -march=x86-64-v2 "$root/examples/shapes.net"
+    refuses 'e2e/tune: no such time' 64 'SECONDS' "$cnnc" --tune=0 "$root/examples/shapes.net"
+}
+
+check_reports() {
+    check 'e2e/reports' "$cnnc" -march=native --report=schedule --report=memory "$root/examples/shapes.net" -o reported || return
+    says 'e2e/report: the schedule of training' '^train on '
+    says 'e2e/report: algorithm and register tile' '(direct|F\([2-4],3\) (phases|band [0-9]+)), [0-9]+x[0-9]+'
+    says 'e2e/report: the memory plan' 'times what any plan needs'
+    ./reported bench --layers --batch 1 --seconds 0 >"$log" 2>&1
+    says 'e2e/report: bench says how' '(direct|F\([2-4],3\) (phases|band [0-9]+)), [0-9]+x[0-9]+'
+}
+
 # A program must run where neither the compiler nor LLVM is: it needs the C library only.
 check_libraries() {
     ldd ./shapes | awk '{ print $1 }' | grep -vE '^(linux-vdso|libc\.|libm\.|/lib)' >"$log"
@@ -174,6 +213,8 @@ check_libraries
 check_same_weights
 check_interrupt
 check_commands
+check_tuner
+check_reports
 check_instruction_sets
 check_alexnet
 check_parameter_counts

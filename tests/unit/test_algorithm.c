@@ -1,0 +1,175 @@
+/* The algorithm model by itself: what it chooses for convolutions of well-known shapes, how it orders choices, that what was
+ * measured comes before it; and how long it takes. */
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "frontend/frontend.h"
+#include "ir/winograd.h"
+#include "passes/algorithm_model.h"
+#include "passes/pass.h"
+
+/* A server of 2023. */
+static const Machine machine = {.isa = "v4",
+                                .cpu = "x86-64-v4",
+                                .features = "",
+                                .vector_lanes = 16,
+                                .vector_registers = 32,
+                                .fma = true,
+                                .cache_bytes = {48 << 10, 2 << 20, 2 << 20},
+                                .fma_units = 2,
+                                .load_units = 2,
+                                .fma_latency = 4,
+                                .line_cycles = {1.4, 8}};
+
+typedef struct Shape {
+    int32_t in, size, out, kernel, stride, groups, pictures;
+    bool plain;
+} Shape;
+
+static Type x_type, y_type;
+static ConvAttr attr;
+
+static ConvProblem problem(const Shape *s) {
+    int32_t pad = s->kernel / 2, side = (s->size + 2 * pad - s->kernel) / s->stride + 1;
+    x_type = type_make(DT_F32, 4, (const int32_t[]){BATCH, s->in, s->size, s->size});
+    y_type = type_make(DT_F32, 4, (const int32_t[]){BATCH, s->out, side, side});
+    attr = (ConvAttr){{s->kernel, s->kernel}, {s->stride, s->stride}, {1, 1}, {pad, pad, pad, pad}, s->groups, 0, 0, 0};
+    return (ConvProblem){&attr, &x_type, &y_type, s->plain, s->pictures, &machine};
+}
+
+static ConvChoice best(const Shape *s) {
+    ConvChoice choice[CONV_CHOICES];
+    ConvProblem p = problem(s);
+    CU_ASSERT_FATAL(conv_choices(&p, WINOGRAD_AUTO, choice) > 0);
+    return choice[0];
+}
+
+static void test_best(void) {
+    ConvChoice c = best(&(Shape){64, 56, 64, 3, 1, 1, 1, false});
+    CU_ASSERT(c.tile == 4 && c.band > 0);
+    c = best(&(Shape){512, 7, 512, 3, 1, 1, 1, false}); /* weights from memory decide */
+    CU_ASSERT(c.tile == 0 || c.tile == 2);
+    c = best(&(Shape){512, 28, 512, 3, 1, 1, 1, false});
+    CU_ASSERT_EQUAL(c.tile, 4);
+    c = best(&(Shape){512, 7, 512, 3, 1, 1, 64, false}); /* many pictures share them */
+    CU_ASSERT(c.tile >= 3);
+    c = best(&(Shape){64, 28, 96, 5, 1, 1, 1, false});
+    CU_ASSERT_EQUAL(c.tile, 2);
+}
+
+static void test_direct(void) {
+    static const Shape shape[] = {
+        {64, 56, 256, 1, 1, 1, 1, false},  {128, 56, 128, 3, 2, 1, 1, false}, {96, 27, 256, 5, 1, 2, 1, false},
+        {64, 224, 64, 3, 1, 1, 1, true},   {3, 224, 64, 3, 1, 1, 1, false},   {64, 56, 64, 7, 1, 1, 1, false},
+        {32, 112, 32, 3, 1, 32, 1, false},
+    };
+    for (int i = 0; i < ARRAY_LEN(shape); i++) CU_ASSERT_EQUAL(best(&shape[i]).tile, 0);
+}
+
+/* Sorted, all different, all possible. */
+static void test_order(void) {
+    ConvChoice choice[CONV_CHOICES];
+    ConvProblem p = problem(&(Shape){64, 56, 64, 3, 1, 1, 1, false});
+    int n = conv_choices(&p, WINOGRAD_AUTO, choice);
+    CU_ASSERT(n > 5 && n <= CONV_CHOICES);
+    for (int i = 0; i < n; i++) {
+        WinogradMatrices ignored;
+        const ConvChoice *c = &choice[i];
+        CU_ASSERT(i == 0 || c->cycles >= c[-1].cycles);
+        CU_ASSERT_EQUAL(c->cycles, conv_cycles(&p, c->tile, c->band));
+        CU_ASSERT(!c->tile || winograd_matrices(c->tile, 3, &ignored));
+        CU_ASSERT(!c->band || div_up(56, c->tile) % c->band == 0);
+        for (int k = 0; k < i; k++) CU_ASSERT(choice[k].tile != c->tile || choice[k].band != c->band);
+    }
+    CU_ASSERT(conv_choices(&p, WINOGRAD_NEVER, choice) == 1 && choice[0].tile == 0);
+    n = conv_choices(&p, WINOGRAD_ALWAYS, choice);
+    for (int i = 0; i < n; i++) CU_ASSERT(choice[i].tile > 0);
+}
+
+/* ---- whole nets ----------------------------------------------------------------------------------------------- */
+
+static double spent[2]; /* CPU seconds of algorithm and tile */
+
+static double cpu_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void timed_algorithm(Unit *u, Entry entry) {
+    double start = cpu_seconds();
+    pass_algorithm(u, entry);
+    spent[0] += entry == ENTRY_INFER ? cpu_seconds() - start : 0;
+}
+
+static void timed_tile(Unit *u, Entry entry) {
+    double start = cpu_seconds();
+    pass_tile(u, entry);
+    spent[1] += entry == ENTRY_INFER ? cpu_seconds() - start : 0;
+}
+
+/* ResNet-50 through the passes up to tile. */
+static Unit *resnet(Arena *a, const Options *options) {
+    static const Definition depth = {.name = "depth", .value = "50"};
+    Unit *u = NEW(a, Unit);
+    *u = (Unit){.arena = a, .diags = diag_new(a), .opt = options, .machine = &machine};
+    CU_ASSERT_FATAL(frontend_build(u, "examples/resnet.net", &depth, 1));
+    Pass *table = NEW_ARRAY(a, Pass, n_passes);
+    int n = 0;
+    do {
+        table[n] = pass_table[n];
+        if (table[n].run == pass_algorithm) table[n].run = timed_algorithm;
+        if (table[n].run == pass_tile) table[n].run = timed_tile;
+    } while (table[n++].run != timed_tile);
+    CU_ASSERT_FATAL(pipeline_run_table(u, &(PassOptions){.dump = stdout}, table, n));
+    return u;
+}
+
+static int32_t count_winograd(const Unit *u, int32_t tile, int32_t band) {
+    const Graph *g = u->graph[ENTRY_INFER];
+    int32_t n = 0;
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *node = graph_node(g, (Ref)i);
+        n += node->op == OP_winograd_product && node->attr.winograd.tile == tile && node->attr.winograd.band == band;
+    }
+    return n;
+}
+
+static void test_time(void) {
+    Arena *a = arena_new();
+    static const Options options = {.opt_level = 2, .max_batch = 256};
+    spent[0] = spent[1] = 0;
+    resnet(a, &options);
+    printf("\n  ResNet-50: algorithm %.2f ms, tile %.2f ms of CPU ", 1e3 * spent[0], 1e3 * spent[1]);
+    arena_free(a);
+}
+
+/* What was measured is taken if it is possible, and for its shape alone. */
+static void test_measured(void) {
+    Arena *a = arena_new();
+    ConvProblem p = problem(&(Shape){64, 56, 64, 3, 1, 1, 1, false});
+    TunedConv measured[] = {{conv_shape(&p), 3, 1, 100}, {name_of("nonsense"), 4, 1, 1}};
+    TunedConvs tuned = {measured, ARRAY_LEN(measured), 0};
+    Options options = {.opt_level = 2, .max_batch = 256, .tuned = &tuned};
+    CU_ASSERT_EQUAL(count_winograd(resnet(a, &options), 3, 1), 3);
+    measured[0].band = 5; /* does not divide 19 rows of tiles */
+    const Unit *u = resnet(a, &options);
+    CU_ASSERT_EQUAL(count_winograd(u, 3, 5), 0);
+    CU_ASSERT_EQUAL(count_winograd(u, 4, 1), 3);
+    arena_free(a);
+}
+
+int main(void) {
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("algorithm", NULL, NULL);
+    CU_add_test(suite, "choices for known shapes", test_best);
+    CU_add_test(suite, "what is computed directly", test_direct);
+    CU_add_test(suite, "choices in order", test_order);
+    CU_add_test(suite, "what was measured", test_measured);
+    CU_add_test(suite, "time for a whole net", test_time);
+    CU_basic_run_tests();
+    int failed = (int)CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failed > 0;
+}
