@@ -1,10 +1,12 @@
 /* The command `bench`: milliseconds of inference or of a training step on made-up pictures, and where they go. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "exec.h"
 #include "init.h"
 #include "params.h"
+#include "peak.h"
 #include "rng.h"
 #include "settings.h"
 
@@ -21,6 +23,7 @@ typedef struct Bench {
     float *images;
     int32_t *labels;
     double *step; /* [n_step] seconds of the present run, for --layers */
+    double peak;  /* GFLOP/s, for --layers; Winograd's convolutions exceed it, since they have fewer products than count */
     json_t *results;
 } Bench;
 
@@ -131,11 +134,12 @@ static void add_json(const Bench *b, const Timing *t) {
 }
 
 static void print_steps(const Bench *b, const Timing *t) {
-    printf("\n  %-24s %-28s %5s %9s %6s %9s  %s\n", "layer", "what", "line", "ms", "%", "GFLOP/s", "how");
+    printf("\n  %-24s %-28s %5s %9s %6s %9s %7s  %s\n", "layer", "what", "line", "ms", "%", "GFLOP/s", "of peak", "how");
     for (int i = b->program->n_once; i < b->program->n_step; i++) {
         const ModelStep *s = &b->program->step[i];
-        printf("  %-24.24s %-28.28s %5d %9.3f %6.1f %9.1f  %s\n", s->layer, s->what, s->line, 1e3 * t->step[i],
-               100 * t->step[i] / t->median, gflops(s->macs, t->n, t->step[i]), s->how);
+        printf("  %-24.24s %-28.28s %5d %9.3f %6.1f %9.1f %7.2f  %s\n", s->layer, s->what, s->line, 1e3 * t->step[i],
+               100 * t->step[i] / t->median, gflops(s->macs, t->n, t->step[i]),
+               gflops(s->macs, t->n, t->step[i]) / b->peak, s->how);
     }
     printf("\n");
 }
@@ -211,6 +215,14 @@ static void bench_close(Bench *b) {
     json_decref(b->results);
 }
 
+/* Of the vectors that this program's code has. */
+static double find_peak(const Bench *b) {
+    const json_t *target = b->context->model->target;
+    const char *features = json_string_value(json_object_get(target, "features"));
+    int lanes = (int)json_integer_value(json_object_get(target, "lanes"));
+    return peak_gflops(b->pool, lanes, features && strstr(features, "+fma"));
+}
+
 static int64_t largest_of(const int64_t *size, int n) {
     int64_t most = 1;
     for (int i = 0; i < n; i++) most = size[i] > most ? size[i] : most;
@@ -220,6 +232,7 @@ static int64_t largest_of(const int64_t *size, int n) {
 static void print_results(const Bench *b) {
     json_t *j = json_pack("{s:s, s:s, s:i, s:O}", "net", b->context->model->name, "program", b->program->name,
                           "threads", pool_size(b->pool), "results", b->results);
+    if (b->options->layers) json_object_set_new(j, "peak_gflops", json_real(b->peak));
     json_dumpf(j, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(j);
@@ -230,7 +243,9 @@ int bench_command(const Context *c, const Options *o, RtError *err) {
     int64_t size[MAX_SIZES];
     int n = choose_sizes(&b, size, err);
     if (n && bench_open(&b, largest_of(size, n), err)) {
-        if (!o->json) printf("net %s, %s, %d threads\n", c->model->name, b.program->name, pool_size(b.pool));
+        if (o->layers) b.peak = find_peak(&b);
+        if (!o->json) printf("net %s, %s, %d threads", c->model->name, b.program->name, pool_size(b.pool));
+        if (!o->json) printf(o->layers ? ", peak %.1f GFLOP/s\n" : "\n", b.peak);
         for (int i = 0; i < n && !err->code; i++) bench_size(&b, size[i], err);
         if (!err->code && b.results) print_results(&b);
     }

@@ -198,6 +198,7 @@ check_reports() {
     says 'e2e/report: algorithm and register tile' '(direct|F\([2-4],3\) (phases|band [0-9]+)), [0-9]+x[0-9]+'
     says 'e2e/report: the memory plan' 'times what any plan needs'
     ./reported bench --layers --batch 1 --seconds 0 >"$log" 2>&1
+    says 'e2e/report: bench says the peak' 'peak [0-9.]+ GFLOP/s'
     says 'e2e/report: bench says how' '(direct|F\([2-4],3\) (phases|band [0-9]+)), [0-9]+x[0-9]+'
 }
 
