@@ -80,11 +80,17 @@ static bool reads(const Stmt *s, int32_t buf) {
     return false;
 }
 
+/* One of several ways, chosen by the number of pictures: only one of them runs. */
+static bool is_way(const Stmt *s) {
+    if (s->kind != ST_GUARD || !expr_info[s->u.guard.cond->kind].n) return false;
+    return s->u.guard.cond->a[0]->kind == EX_batch || s->u.guard.cond->a[1]->kind == EX_batch;
+}
+
 /* Read by a statement before: by the tiles that this one is the rest of. */
 static bool read_before(const Nesting *t, int32_t buf) {
     for (int32_t i = 0; i < t->n_seq; i++)
         for (int32_t j = 0; j < t->item[i]; j++)
-            if (reads(t->seq[i]->u.seq.item[j], buf)) return true;
+            if (!is_way(t->seq[i]->u.seq.item[j]) && reads(t->seq[i]->u.seq.item[j], buf)) return true;
     return false;
 }
 

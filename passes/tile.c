@@ -106,6 +106,9 @@ static void note_choice(const Tiler *t, const TileLoops *at, TileProblem p, Tile
     if (!slides) k->cycles += times * tile_cost(&p, &tile);
 }
 
+/* Without points nothing is used twice and memory decides: four rows keep it busy, one does not; more are no faster. */
+static Tile tile_rows(const TileProblem *p) { return (Tile){(int32_t)min_i64(p->blocks, 4), {1, 1}, 0}; }
+
 static void choose_factors(Tiler *t, const Machine *m) {
     TileLoops at;
     TileProblem p = tile_problem(t->path, t->n_path, t->sum, m, &at);
@@ -117,7 +120,7 @@ static void choose_factors(Tiler *t, const Machine *m) {
     }
     for (int32_t i = 0; i < 2; i++) w.points[i] = p.points[i];
     bool slides = window_find(t->sum, var, n_point, &w);
-    Tile best = slides ? tile_window(&w) : tile_choose(&p);
+    Tile best = slides ? tile_window(&w) : n_point ? tile_choose(&p) : tile_rows(&p);
     note_choice(t, &at, p, best, slides);
     split_band(t, &at, best.band);
     for (int32_t i = 0; i < t->n_path; i++) t->factor[i] = 1;
@@ -299,8 +302,20 @@ static Stmt *build_tiles(Tiler *t, int32_t at, const Expr *tiles, int64_t size) 
     return st_for(t->k, var, ex_int(t->k, 0), tiles, LOOP_SERIAL, ROLE_TASK, body);
 }
 
-/* Splits loop `at` by its factor: whole tiles, then the rest; where the extent is N, the rest is a loop of single
- * points. */
+/* The last hi mod f iterations, where hi is known at run time only: tiles of the powers of two that they are made of. */
+static void build_rest(Tiler *t, int32_t at, Stmt *seq, const Expr *hi, int64_t f) {
+    Kernel *k = t->k;
+    int64_t power = 1;
+    while (2 * power < f) power *= 2;
+    const Expr *rest = ex2(k, EX_mod, hi, ex_int(k, f)), *base = ex2(k, EX_sub, hi, rest);
+    for (; power > 0; power /= 2) {
+        const Expr *bit = ex2(k, EX_mod, ex2(k, EX_div, rest, ex_int(k, power)), ex_int(k, 2));
+        st_append(k, seq, st_guard(k, ex2(k, EX_eq, bit, ex_int(k, 1)), build_inner(t, at, base, power)));
+        base = ex2(k, EX_add, base, ex2(k, EX_mul, bit, ex_int(k, power)));
+    }
+}
+
+/* Splits loop `at` by its factor: whole tiles, then the rest, in one tile where the extent is known. */
 static Stmt *build_split(Tiler *t, int32_t at) {
     const Stmt *loop = t->path[at];
     int64_t f = t->factor[at], extent;
@@ -312,10 +327,7 @@ static Stmt *build_split(Tiler *t, int32_t at) {
     } else {
         const Expr *tiles = ex2(t->k, EX_div, loop->u.loop.hi, size);
         st_append(t->k, seq, build_tiles(t, at, tiles, f));
-        int32_t var = fresh(t, loop->u.loop.var);
-        Stmt *body = build_inner(t, at, ex_var(t->k, var), 1);
-        st_append(t->k, seq,
-                  st_for(t->k, var, ex2(t->k, EX_mul, tiles, size), loop->u.loop.hi, LOOP_SERIAL, ROLE_NONE, body));
+        build_rest(t, at, seq, loop->u.loop.hi, f);
     }
     return seq->u.seq.n == 1 ? seq->u.seq.item[0] : seq;
 }
@@ -413,6 +425,12 @@ static Stmt *tile_stmt(Tiler *t, Stmt *s, const Machine *m) {
         if (extent_of(s, &extent)) t->times *= (double)extent;
         s->u.loop.body = tile_stmt(t, s->u.loop.body, m);
         t->times = times;
+    }
+    if (s->kind == ST_GUARD) {
+        double cycles = t->k->cycles;
+        bool several = s->u.guard.cond->kind == EX_lt && s->u.guard.cond->a[1]->kind == EX_batch;
+        s->u.guard.body = tile_stmt(t, s->u.guard.body, m);
+        if (several) t->k->cycles = cycles; /* the estimate is for one picture */
     }
     for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++)
         s->u.seq.item[i] = tile_stmt(t, s->u.seq.item[i], m);
