@@ -23,7 +23,8 @@ typedef struct Bench {
     float *images;
     int32_t *labels;
     double *step; /* [n_step] seconds of the present run, for --layers */
-    double peak;  /* GFLOP/s, for --layers; Winograd's convolutions exceed it, since they have fewer products than count */
+    double
+        peak; /* GFLOP/s, for --layers; Winograd's convolutions exceed it, since they have fewer products than count */
     json_t *results;
 } Bench;
 
@@ -118,9 +119,9 @@ static json_t *steps_json(const Bench *b, const Timing *t) {
     json_t *list = json_array();
     for (int i = b->program->n_once; i < b->program->n_step; i++) {
         const ModelStep *s = &b->program->step[i];
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:i, s:f, s:f}", "layer", s->layer, "what", s->what, "how",
-                                        s->how, "line", s->line, "ms", 1e3 * t->step[i], "gflops", gflops(s->macs, t->n, t->step[i])));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:f, s:f}", "layer", s->layer, "what", s->what,
+                                              "how", s->how, "line", s->line, "ms", 1e3 * t->step[i], "gflops",
+                                              gflops(s->macs, t->n, t->step[i])));
     }
     return list;
 }
@@ -134,7 +135,8 @@ static void add_json(const Bench *b, const Timing *t) {
 }
 
 static void print_steps(const Bench *b, const Timing *t) {
-    printf("\n  %-24s %-28s %5s %9s %6s %9s %7s  %s\n", "layer", "what", "line", "ms", "%", "GFLOP/s", "of peak", "how");
+    printf("\n  %-24s %-28s %5s %9s %6s %9s %7s  %s\n", "layer", "what", "line", "ms", "%", "GFLOP/s", "of peak",
+           "how");
     for (int i = b->program->n_once; i < b->program->n_step; i++) {
         const ModelStep *s = &b->program->step[i];
         printf("  %-24.24s %-28.28s %5d %9.3f %6.1f %9.1f %7.2f  %s\n", s->layer, s->what, s->line, 1e3 * t->step[i],
