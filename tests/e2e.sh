@@ -99,13 +99,13 @@ check_interrupt() {
 # answer ISA FOLDER: the best class of each unseen picture, with the code for that instruction set and the weights of FOLDER.
 answer() { CNNC_ISA=$1 ./shapes predict --weights "$2/shapes.safetensors" -k 1 --json data/unseen/*.jpg; }
 
-# near NAME A B: two outputs of predict --json name the same classes with nearly the same scores.
+# near NAME A B [ERROR]: two outputs of predict --json name the same classes with nearly the same scores.
 near() {
     tr -s '[]{},: \n' '\n' <"$2" >near.a
     tr -s '[]{},: \n' '\n' <"$3" >near.b
-    if paste near.a near.b | awk '
+    if paste near.a near.b | awk -v most="${4:-1e-4}" '
         $1 == $2 { next }
-        $1 !~ /^[0-9.e-]+$/ || $2 !~ /^[0-9.e-]+$/ || $1 - $2 > 1e-4 || $2 - $1 > 1e-4 { print; bad = 1 }
+        $1 !~ /^[0-9.e-]+$/ || $2 !~ /^[0-9.e-]+$/ || $1 - $2 > most || $2 - $1 > most { print; bad = 1 }
         END { exit bad }' >"$log" 2>&1; then ok "$1"; else fail "$1" "$log"; fi
 }
 
@@ -162,6 +162,19 @@ check_commands() {
     check 'e2e/bench --layers' ./shapes bench --layers --batch 1
 }
 
+# Weights of fully connected layers in half precision: nearly the same scores, different ones, by every instruction set.
+check_halves() {
+    { cat "$root/examples/shapes.net"; printf 'deploy {\n    weights = fp16\n}\n'; } >halves.net
+    check 'e2e/fp16: compile' "$cnnc" --check-roundtrip -march=x86-64-v2,x86-64-v3 halves.net -o halves || return
+    answer '' whole >best.json
+    for isa in v2 v3; do
+        CNNC_ISA=$isa ./halves info >"$log" 2>&1 || continue
+        CNNC_ISA=$isa ./halves predict --weights whole/shapes.safetensors -k 1 --json data/unseen/*.jpg >$isa.json
+        near "e2e/fp16: nearly the same scores by $isa" best.json $isa.json 1e-3
+        if cmp -s best.json $isa.json; then fail "e2e/fp16: $isa rounds" $isa.json; else ok "e2e/fp16: $isa rounds"; fi
+    done
+}
+
 # tuned OPTION...: compiles shapes.net with algorithms that are measured here; results are kept in the test's own folder.
 tuned() { check "e2e/$*" env XDG_CACHE_HOME="$work/cache" "$cnnc" -v "$@" "$root/examples/shapes.net" -o tuned; }
 
@@ -214,6 +227,7 @@ check_libraries
 check_same_weights
 check_interrupt
 check_commands
+check_halves
 check_tuner
 check_reports
 check_instruction_sets
