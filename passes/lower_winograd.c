@@ -51,13 +51,20 @@ typedef struct Block {
     const Expr *at[WINOGRAD_MAX][WINOGRAD_MAX];
 } Block;
 
+/* Where vectors of values are computed: statements inside a lane loop. */
+typedef struct Line {
+    Stmt *seq;
+    const Expr *lane;
+    int64_t lanes;
+} Line;
+
 /* Puts a value in a register of its own. */
-static const Expr *hold(Wino *w, Stmt *seq, const Expr *lane, int64_t lanes, const Expr *value) {
+static const Expr *hold(Wino *w, const Line *line, const Expr *value) {
     char name[16];
     snprintf(name, sizeof name, "w%d", w->temps++);
-    int32_t reg = lower_reg(w->l, name, DT_F32, lanes);
-    st_append(w->l->k, seq, st_store(w->l->k, reg, lane, value));
-    return ex_load(w->l->k, reg, lane);
+    int32_t reg = lower_reg(w->l, name, DT_F32, line->lanes);
+    st_append(w->l->k, line->seq, st_store(w->l->k, reg, line->lane, value));
+    return ex_load(w->l->k, reg, line->lane);
 }
 
 /* The sum of c[i] * x[i]; NULL if all c are 0. */
@@ -87,12 +94,6 @@ static bool mirrored(const Matrix *m, int32_t i, int32_t j) {
     return differ;
 }
 
-typedef struct Line { /* one vector of values on its way through a matrix */
-    Stmt *seq;
-    const Expr *lane;
-    int64_t lanes;
-} Line;
-
 /* y = m x for one column. Points come in pairs +p and -p, so rows do: they share the sum of the terms on which they
  * agree and that of the others. */
 static void times_column(Wino *w, const Line *line, const Matrix *m, const Expr *const *x, const Expr **y) {
@@ -107,13 +108,13 @@ static void times_column(Wino *w, const Line *line, const Matrix *m, const Expr 
             *(pair == m->rows || m->at[i][k] == m->at[pair][k] ? &same[k] : &other[k]) = m->at[i][k];
         const Expr *s = combine(l, m->cols, same, x);
         if (pair == m->rows) {
-            y[i] = hold(w, line->seq, line->lane, line->lanes, s);
+            y[i] = hold(w, line, s);
             continue;
         }
-        s = hold(w, line->seq, line->lane, line->lanes, s);
-        const Expr *o = hold(w, line->seq, line->lane, line->lanes, combine(l, m->cols, other, x));
-        y[i] = hold(w, line->seq, line->lane, line->lanes, ex2(l->k, EX_add, s, o));
-        y[pair] = hold(w, line->seq, line->lane, line->lanes, ex2(l->k, EX_sub, s, o));
+        s = hold(w, line, s);
+        const Expr *o = hold(w, line, combine(l, m->cols, other, x));
+        y[i] = hold(w, line, ex2(l->k, EX_add, s, o));
+        y[pair] = hold(w, line, ex2(l->k, EX_sub, s, o));
     }
 }
 
@@ -136,8 +137,8 @@ static void times_paired(Wino *w, const Line *line, const Matrix *m, const Expr 
                 gone[j] = true;
             }
         if (partner[i] == i) continue;
-        sum[i] = hold(w, line->seq, line->lane, line->lanes, ex2(l->k, EX_add, x[i], x[partner[i]]));
-        difference[i] = hold(w, line->seq, line->lane, line->lanes, ex2(l->k, EX_sub, x[i], x[partner[i]]));
+        sum[i] = hold(w, line, ex2(l->k, EX_add, x[i], x[partner[i]]));
+        difference[i] = hold(w, line, ex2(l->k, EX_sub, x[i], x[partner[i]]));
     }
     for (int32_t r = 0; r < m->rows; r++) {
         double c[WINOGRAD_MAX] = {0};
@@ -148,7 +149,7 @@ static void times_paired(Wino *w, const Line *line, const Matrix *m, const Expr 
             c[i] = m->at[r][i];
             term[i] = agree ? sum[i] : difference[i];
         }
-        y[r] = hold(w, line->seq, line->lane, line->lanes, combine(l, t.rows, c, term));
+        y[r] = hold(w, line, combine(l, t.rows, c, term));
     }
 }
 
