@@ -268,13 +268,17 @@ static void gen_entry(Gen *g) {
     for (int i = 0; i < 2; i++) g->key[i] = load_word(g, g->m->i32, run, 8 + 4 * i);
 }
 
-/* The perfectly nested PARALLEL loops at the top, outermost first; *body is what they hold. */
+static const Stmt *unwrapped(const Stmt *s) {
+    while (s->kind == ST_SEQ && s->u.seq.n == 1) s = s->u.seq.item[0];
+    return s;
+}
+
+/* The perfectly nested PARALLEL loops at the top of s, outermost first; *body is what they hold. */
 enum { TASK_LOOPS_MAX = 16 };
-static int32_t peel_tasks(const Kernel *k, const Stmt **loop, const Stmt **body) {
+static int32_t peel_tasks(const Kernel *k, const Stmt *s, const Stmt **loop, const Stmt **body) {
     int32_t n = 0;
-    const Stmt *s = k->body;
     for (;;) {
-        while (s->kind == ST_SEQ && s->u.seq.n == 1) s = s->u.seq.item[0];
+        s = unwrapped(s);
         if (s->kind != ST_FOR || s->u.loop.mode != LOOP_PARALLEL) break;
         ICE_UNLESS(n < TASK_LOOPS_MAX, "kernel %s: more than %d parallel loops", k->name, TASK_LOOPS_MAX);
         loop[n++] = s;
@@ -314,13 +318,63 @@ static void bind_tasks(Gen *g, LLVMValueRef task, const Stmt *const *loop, int32
     }
 }
 
-static void gen_body(Gen *g) {
+/* Tasks begin <= t < end of one nest. */
+static void gen_nest(Gen *g, const Stmt *nest, LLVMValueRef begin, LLVMValueRef end) {
     const Stmt *loop[TASK_LOOPS_MAX], *body;
-    int32_t n = peel_tasks(g->k, loop, &body);
-    Running tasks = loop_begin(g, LLVMGetParam(g->fn, 2), LLVMGetParam(g->fn, 3), false);
+    int32_t n = peel_tasks(g->k, nest, loop, &body);
+    Running tasks = loop_begin(g, begin, end, false);
     bind_tasks(g, tasks.v, loop, n);
     gen_stmt(g, body);
     loop_end(g, &tasks);
+}
+
+/* How many tasks a nest has: a number, or one times N. */
+static Lin count_tasks(Gen *g, const Stmt *nest) {
+    const Stmt *loop[TASK_LOOPS_MAX], *body;
+    int32_t n = peel_tasks(g->k, nest, loop, &body);
+    Lin count = lin_const(1);
+    for (int32_t i = 0; i < n; i++) {
+        Lin lo, hi;
+        int64_t c;
+        lin_of(g, loop[i]->u.loop.lo, &lo);
+        lin_of(g, loop[i]->u.loop.hi, &hi);
+        Lin extent = lin_add(g, &hi, &lo, -1);
+        if (lin_is_const(&extent, &c)) count = lin_scale(&count, c);
+        else {
+            ICE_UNLESS(lin_is_const(&count, &c), "kernel %s: two parallel loops over pictures", g->k->name);
+            count = lin_scale(&extent, c);
+        }
+    }
+    return count;
+}
+
+static bool many_nests(const Stmt *s) {
+    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++) {
+        const Stmt *nest = unwrapped(s->u.seq.item[i]);
+        if (nest->kind == ST_FOR && nest->u.loop.mode == LOOP_PARALLEL) return true;
+    }
+    return false;
+}
+
+/* x - before, but not below 0 and not above count. */
+static LLVMValueRef within(Gen *g, LLVMValueRef x, LLVMValueRef before, LLVMValueRef count) {
+    LLVMValueRef i = LLVMBuildSub(g->b, x, before, ""), zero = llvm_i64(g, 0);
+    i = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, i, zero, ""), zero, i, "");
+    return LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, count, i, ""), count, i, "");
+}
+
+/* The tasks of several nests are numbered through. */
+static void gen_body(Gen *g) {
+    const Stmt *s = unwrapped(g->k->body);
+    LLVMValueRef begin = LLVMGetParam(g->fn, 2), end = LLVMGetParam(g->fn, 3);
+    if (!many_nests(s)) gen_nest(g, s, begin, end);
+    Lin before = lin_const(0);
+    for (int32_t i = 0; many_nests(s) && i < s->u.seq.n; i++) {
+        Lin count = count_tasks(g, s->u.seq.item[i]);
+        LLVMValueRef first = lin_value(g, &before), tasks = lin_value(g, &count);
+        gen_nest(g, s->u.seq.item[i], within(g, begin, first, tasks), within(g, end, first, tasks));
+        before = lin_add(g, &before, &count, 1);
+    }
     LLVMBuildRetVoid(g->b);
 }
 

@@ -3,7 +3,8 @@
  * Semantics. A kernel runs its body; a FOR runs its body for lo <= v < hi in order; a STORE evaluates the value, then
  * writes it; a PREFETCH does nothing but hint that an element will be read soon, and that one may be beyond the end.
  * `mode` never changes what is computed, only how: PARALLEL iterations may run in any order on any thread
- * (so they must not write what another iteration reads or writes); UNROLL is expanded by the code generator; VECTOR
+ * (so they must not write what another iteration reads or writes); if the body is a sequence with such loops at the top
+ * of its statements, all their iterations are tasks alike, and a statement without one is one task; UNROLL is expanded by the code generator; VECTOR
  * runs its iterations as lanes of one vector. A VECTOR loop whose store index does not move with the lane, of the form
  * b[i] = b[i] + x, sums the lanes (in tree order in generated code, in sequence in the interpreter: the only place
  * where rounding may differ). Float arithmetic is IEEE single, never reassociated or contracted; `fma` is explicit, and

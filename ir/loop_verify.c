@@ -87,7 +87,7 @@ static void visit_guard(Walk *w, const Stmt *s) {
 
 static void visit_seq(Walk *w, const Stmt *s) {
     bool top = w->top;
-    w->top = top && s->u.seq.n == 1;
+    w->top = top && (s->u.seq.n == 1 || w->n_loop == 0);
     for (int32_t i = 0; i < s->u.seq.n; i++) visit_stmt(w, s->u.seq.item[i]);
     w->top = top;
 }
@@ -222,8 +222,8 @@ static void rule_vector(Walk *w, const Stmt *s) {
                    loop_name(w, s));
 }
 
-/* tasks: PARALLEL loops are the perfect nest at the top of the kernel, and how many iterations they have depends on N
- * only. So a step's tasks can be counted before it runs. */
+/* tasks: PARALLEL loops are the perfect nest at the top of the kernel, or of each statement of a sequence there, and how
+ * many iterations they have depends on N only. So a step's tasks can be counted before it runs. */
 static bool mentions_var(const Expr *e) {
     if (e->kind == EX_var || e->kind == EX_load) return true;
     for (int32_t i = 0; i < expr_info[e->kind].n; i++)

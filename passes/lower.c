@@ -1,7 +1,7 @@
 /* Graph to loops. Walks the groups in order and calls the rule of each root.
  *
  * Needs groups and layouts. A node's tensor gets storage if a node outside its group, an output or a halo asks for it.
- * Stored tensors with a halo get a kernel that zeroes the halo, since planning lets other tensors use the same memory. */
+ * The kernel that writes a tensor zeroes its halo, too, since planning lets other tensors use the same memory. */
 #include "lower.h"
 
 #include <string.h>
@@ -162,15 +162,67 @@ static int32_t share_kernel(Lower *l, Kernel *k) {
     return l->p->n_kernel - 1;
 }
 
+/* ---- halos ---------------------------------------------------------------------------------------------------- */
+
+/* Zero rows [r0, r1) x columns [c0, c1) of a stored plane, counted from the plane's first stored element. */
+static void zero_box(Lower *l, Stmt *seq, Ref node, const Coord *c, int32_t r0, int32_t r1, int32_t c0, int32_t c1) {
+    if (r0 >= r1 || c0 >= c1) return;
+    const Type *t = &graph_node(l->g, node)->type;
+    Nest nest = {0};
+    Coord at = *c;
+    at.outer[2] =
+        add_i(l, nest_range(l, &nest, "r", ex_int(l->k, r0), ex_int(l->k, r1), ROLE_NONE), -t->layout.halo.top);
+    at.outer[3] =
+        add_i(l, nest_range(l, &nest, "s", ex_int(l->k, c0), ex_int(l->k, c1), ROLE_NONE), -t->layout.halo.left);
+    at.lane[1] = nest_loop(l, &nest, "i", t->layout.b1, ROLE_LANE);
+    st_append(l->k, seq, nest_wrap(l, &nest, st_store(l->k, lower_arg(l, node), index_at(l, t, &at), num(l, 0))));
+}
+
+/* The halo of a tensor that the present kernel writes: one task a picture, beside those of the kernel. */
+static Stmt *zero_halo(Lower *l, Ref node) {
+    const Type *t = &graph_node(l->g, node)->type;
+    Halo h = t->layout.halo;
+    int32_t rows = t->dim[2] + h.top + h.bottom, columns = t->dim[3] + h.left + h.right;
+    Nest nest = {0};
+    Coord c = {.outer[0] = nest_loop(l, &nest, "n", BATCH, ROLE_TASK),
+               .outer[1] = nest_loop(l, &nest, "cb", div_up(t->dim[1], t->layout.b1), ROLE_NONE)};
+    Stmt *seq = st_seq(l->k);
+    zero_box(l, seq, node, &c, 0, h.top, 0, columns);
+    zero_box(l, seq, node, &c, rows - h.bottom, rows, 0, columns);
+    zero_box(l, seq, node, &c, h.top, rows - h.bottom, 0, h.left);
+    zero_box(l, seq, node, &c, h.top, rows - h.bottom, columns - h.right, columns);
+    return nest_wrap(l, &nest, seq);
+}
+
+static bool has_halo(const Type *t) {
+    return t->layout.halo.top || t->layout.halo.bottom || t->layout.halo.left || t->layout.halo.right;
+}
+
+/* Whether the present kernel is the first to write the node's tensor. What a chain keeps in scratch memory is none. */
+static bool written_first(const Lower *l, Ref node) {
+    int32_t buf = l->arg_of[node];
+    return buf >= 0 && l->k->buf[buf].cls == BUF_ARG && l->k->buf[buf].written && !l->zeroed[node];
+}
+
+/* `body` and, before it, the halos of what it writes. */
+static Stmt *with_halos(Lower *l, Stmt *body) {
+    Stmt *all = st_seq(l->k);
+    for (int32_t m = 0; m < l->n_member; m++) {
+        Ref ref = l->member[m];
+        if (!written_first(l, ref) || !has_halo(&graph_node(l->g, ref)->type)) continue;
+        l->zeroed[ref] = true;
+        st_append(l->k, all, zero_halo(l, ref));
+    }
+    if (all->u.seq.n == 0) return body;
+    st_append(l->k, all, body);
+    return all;
+}
+
 void lower_end(Lower *l, Stmt *body) {
     const Node *root = graph_node(l->g, l->member[0]);
     Kernel *k = l->k;
-    k->body = body;
-    Step s = {.root = l->member[0],
-              .layer = root->name,
-              .what = group_text(l),
-              .span = root->span,
-              .tasks = 1};
+    k->body = with_halos(l, body);
+    Step s = {.root = l->member[0], .layer = root->name, .what = group_text(l), .span = root->span, .tasks = 1};
     s.n_arg = k->n_arg;
     s.arg = NEW_ARRAY(l->arena, int32_t, k->n_arg);
     memcpy(s.arg, l->arg_storage, (size_t)k->n_arg * sizeof(int32_t));
@@ -352,39 +404,6 @@ void lower_zero_pads(Lower *l, Ref node) {
     for (int d = 0; d < 2 && d < graph_node(l->g, node)->type.rank; d++) zero_pad_of(l, node, d);
 }
 
-/* Zero rows [r0, r1) x columns [c0, c1) of a stored plane, counted from the plane's first stored element. */
-static void zero_box(Lower *l, Stmt *seq, Ref node, const Coord *c, int32_t r0, int32_t r1, int32_t c0, int32_t c1) {
-    if (r0 >= r1 || c0 >= c1) return;
-    const Type *t = &graph_node(l->g, node)->type;
-    Nest nest = {0};
-    Coord at = *c;
-    at.outer[2] =
-        add_i(l, nest_range(l, &nest, "r", ex_int(l->k, r0), ex_int(l->k, r1), ROLE_NONE), -t->layout.halo.top);
-    at.outer[3] =
-        add_i(l, nest_range(l, &nest, "s", ex_int(l->k, c0), ex_int(l->k, c1), ROLE_NONE), -t->layout.halo.left);
-    at.lane[1] = nest_loop(l, &nest, "i", t->layout.b1, ROLE_LANE);
-    st_append(l->k, seq, nest_wrap(l, &nest, st_store(l->k, lower_arg(l, node), index_at(l, t, &at), num(l, 0))));
-}
-
-static void lower_halo(Lower *l, Ref node) {
-    const Type *t = &graph_node(l->g, node)->type;
-    Halo h = t->layout.halo;
-    if (t->rank != 4 || !(h.top | h.bottom | h.left | h.right)) return;
-    int32_t rows = t->dim[2] + h.top + h.bottom, columns = t->dim[3] + h.left + h.right;
-    Nest nest = {0};
-    lower_begin(l);
-    Coord c = {.outer[0] = nest_loop(l, &nest, "n", BATCH, ROLE_TASK),
-               .outer[1] = nest_loop(l, &nest, "cb", div_up(t->dim[1], t->layout.b1), ROLE_TASK)};
-    Stmt *seq = st_seq(l->k);
-    zero_box(l, seq, node, &c, 0, h.top, 0, columns);
-    zero_box(l, seq, node, &c, rows - h.bottom, rows, 0, columns);
-    zero_box(l, seq, node, &c, h.top, rows - h.bottom, 0, h.left);
-    zero_box(l, seq, node, &c, h.top, rows - h.bottom, columns - h.right, columns);
-    lower_end(l, nest_wrap(l, &nest, seq));
-    l->p->step[l->p->n_step - 1].what = "halo";
-    l->p->step[l->p->n_step - 1].macs = 0;
-}
-
 /* ---- groups --------------------------------------------------------------------------------------------------- */
 
 /* A node needs storage if somebody outside its group reads it. A fill read by element-wise nodes only is a constant
@@ -484,18 +503,6 @@ bool lower_in_place(const Lower *l, Ref part, Ref whole, int32_t from) {
            type_is_part(&graph_node(l->g, part)->type, &graph_node(l->g, whole)->type, from);
 }
 
-/* A join or a slice of which nothing is copied: whoever wrote its parts, or what it is a part of, wrote it. */
-static bool comes_written(const Lower *l, Ref r) {
-    const Node *n = graph_node(l->g, r);
-    int32_t from = 0;
-    if (n->op == OP_slice) return lower_in_place(l, r, n->in[0], n->attr.slice.from);
-    for (int32_t i = 0; n->op == OP_concat && i < n->n_in; i++) {
-        if (!lower_in_place(l, n->in[i], r, from)) return false;
-        from += graph_node(l->g, n->in[i])->type.dim[1];
-    }
-    return n->op == OP_concat;
-}
-
 static void lower_groups(Lower *l, const bool *constant, bool once) {
     bool *done = NEW_ARRAY(l->arena, bool, l->g->n_node); /* groups, by their number */
     for (int32_t i = 1; i < l->g->n_node; i++) {
@@ -505,8 +512,6 @@ static void lower_groups(Lower *l, const bool *constant, bool once) {
         if (n->group && done[n->group]) continue;
         if (n->group) done[n->group] = true;
         collect_group(l, (Ref)i);
-        for (int32_t m = 0; m < l->n_member; m++)
-            if (l->stored[l->member[m]] && !comes_written(l, l->member[m])) lower_halo(l, l->member[m]);
         if (op_info[n->op].elementwise || n->op == OP_fill) {
             lower_chain(l, n);
         } else {
@@ -529,6 +534,7 @@ void pass_lower(Unit *u, Entry entry) {
     l.member = NEW_ARRAY(u->arena, Ref, g->n_node);
     l.uses_inside = NEW_ARRAY(u->arena, int32_t, g->n_node);
     l.stored = NEW_ARRAY(u->arena, bool, g->n_node);
+    l.zeroed = NEW_ARRAY(u->arena, bool, g->n_node);
     l.value = NEW_ARRAY(u->arena, const Expr *, g->n_node);
     l.band = NEW_ARRAY(u->arena, Band *, g->n_node);
     l.home = NEW_ARRAY(u->arena, Ref, g->n_node);

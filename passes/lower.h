@@ -39,6 +39,7 @@ typedef struct Lower {
     Band **band;              /* node -> its rows that the kernel holds, mostly NULL; arg_of then says where */
     int32_t *uses_inside;     /* node -> uses by members of its own group */
     bool *stored;             /* node -> some other kernel or an output needs it */
+    bool *zeroed;             /* node -> a kernel zeroes its halo */
     Ref *home;                /* node -> in whose memory it lies: its own, or another node's */
     const Expr **value;       /* member -> its value at the element being finished */
     const Coord *at;          /* that element */

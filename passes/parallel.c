@@ -5,13 +5,21 @@
  *
  * The TASK loops at the top of a kernel become parallel, from the outside in, until there are tasks enough for any
  * number of threads. Where tiling left a loop and its tail side by side under TASK loops, these are distributed over
- * the two, each a kernel of its own: otherwise a batch of one could not be shared out. */
+ * the two: otherwise a batch of one could not be shared out. The pieces stay in one kernel, whose tasks are those of all
+ * of them, if none reads what another one writes (what none of them reads is not written twice: a tile and its tail, an
+ * inside and its halo); else each is a kernel of its own. */
 #include "pass.h"
 
 enum { TASKS_ENOUGH = 128 };
 
+typedef struct Piece {
+    Kernel *kernel;
+    int64_t tasks;
+    bool batched; /* ...times N */
+} Piece;
+
 typedef struct Pieces {
-    Kernel **kernel;
+    Piece *piece;
     int32_t n, cap;
 } Pieces;
 
@@ -50,28 +58,11 @@ static Stmt *distribute(Kernel *k, Stmt *s) {
     return seq;
 }
 
-static Pieces cut(Arena *a, Kernel *k) {
-    Pieces p = {0};
-    Stmt *body = has_scratch(k) ? k->body : distribute(k, k->body);
-    bool many = !has_scratch(k) && body->kind == ST_SEQ && all_tasks(body);
-    for (int32_t i = 0; i < (many ? body->u.seq.n : 1); i++) {
-        Kernel *piece = NEW(a, Kernel);
-        *piece = *k;
-        piece->body = many ? body->u.seq.item[i] : body;
-        if (i) {
-            piece->name = name_format("%s_%d", k->name, i);
-            piece->cycles = 0; /* counted with the first piece */
-        }
-        PUSH(a, p.kernel, p.n, p.cap, piece);
-    }
-    return p;
-}
-
 /* Marks loops; *tasks counts their iterations, *batched tells whether times N. */
-static void mark(Kernel *k, int64_t *tasks, bool *batched) {
+static void mark(Stmt *body, int64_t *tasks, bool *batched) {
     *tasks = 1;
     *batched = false;
-    for (Stmt *s = k->body; is_task(s) && *tasks < TASKS_ENOUGH; s = s->u.loop.body) {
+    for (Stmt *s = body; is_task(s) && *tasks < TASKS_ENOUGH; s = s->u.loop.body) {
         int64_t lo, hi;
         if (!ex_is_int(s->u.loop.lo, &lo) || lo != 0) return;
         if (ex_is_int(s->u.loop.hi, &hi))
@@ -84,6 +75,87 @@ static void mark(Kernel *k, int64_t *tasks, bool *batched) {
     }
 }
 
+/* ---- pieces of one kernel ------------------------------------------------------------------------------------- */
+
+enum { LOADED = 1, STORED = 2 };
+
+static void note_loads(const Expr *e, uint8_t *use) {
+    if (e->kind == EX_load) use[e->buf] |= LOADED;
+    for (int32_t i = 0; i < expr_info[e->kind].n; i++) note_loads(e->a[i], use);
+}
+
+static void note_uses(const Stmt *s, uint8_t *use) {
+    switch (s->kind) {
+    case ST_FOR: note_uses(s->u.loop.body, use); break;
+    case ST_GUARD: note_uses(s->u.guard.body, use); break;
+    case ST_SEQ:
+        for (int32_t i = 0; i < s->u.seq.n; i++) note_uses(s->u.seq.item[i], use);
+        break;
+    case ST_STORE:
+        note_loads(s->u.store.index, use);
+        note_loads(s->u.store.value, use);
+        use[s->u.store.buf] |= STORED;
+        break;
+    case ST_PREFETCH: break;
+    }
+}
+
+/* May all pieces run at the same time? */
+static bool independent(Arena *a, const Kernel *k, const Stmt *seq) {
+    uint8_t *all = NEW_ARRAY(a, uint8_t, k->n_buf);
+    for (int32_t i = 0; i < seq->u.seq.n; i++) {
+        uint8_t *use = NEW_ARRAY(a, uint8_t, k->n_buf);
+        note_uses(seq->u.seq.item[i], use);
+        for (int32_t b = 0; b < k->n_buf; b++) {
+            bool reads = (use[b] | all[b]) & LOADED, writes = (use[b] | all[b]) & STORED;
+            if (k->buf[b].cls != BUF_REG && use[b] && all[b] && reads && writes) return false;
+            all[b] |= use[b];
+        }
+    }
+    return true;
+}
+
+/* All of body's pieces as one, if they can be. */
+static bool join(Arena *a, const Kernel *k, const Stmt *body, Piece *whole) {
+    if (!independent(a, k, body)) return false;
+    bool parallel = false, batched;
+    int64_t tasks;
+    whole->tasks = 0;
+    for (int32_t i = 0; i < body->u.seq.n; i++) {
+        mark(body->u.seq.item[i], &tasks, &batched);
+        if (i && batched != whole->batched) return false;
+        whole->batched = batched;
+        whole->tasks += tasks;
+        parallel = parallel || (is_task(body->u.seq.item[i]) && body->u.seq.item[i]->u.loop.mode == LOOP_PARALLEL);
+    }
+    return parallel;
+}
+
+static Pieces cut(Arena *a, Kernel *k) {
+    Pieces p = {0};
+    Stmt *body = has_scratch(k) ? k->body : distribute(k, k->body);
+    bool many = body->kind == ST_SEQ && all_tasks(body) && (!has_scratch(k) || independent(a, k, body));
+    Piece whole = {.kernel = k};
+    if (many && join(a, k, body, &whole))
+        many = false;
+    else
+        mark(body, &whole.tasks, &whole.batched);
+    if (!many) k->body = body;
+    for (int32_t i = 0; many && i < body->u.seq.n; i++) {
+        Piece piece = {.kernel = NEW(a, Kernel)};
+        *piece.kernel = *k;
+        piece.kernel->body = body->u.seq.item[i];
+        if (i) {
+            piece.kernel->name = name_format("%s_%d", k->name, i);
+            piece.kernel->cycles = 0; /* counted with the first piece */
+        }
+        mark(piece.kernel->body, &piece.tasks, &piece.batched);
+        PUSH(a, p.piece, p.n, p.cap, piece);
+    }
+    if (!many) PUSH(a, p.piece, p.n, p.cap, whole);
+    return p;
+}
+
 void pass_parallel(Unit *u, Entry entry) {
     Program *p = u->program[entry];
     Pieces *pieces = NEW_ARRAY(u->arena, Pieces, p->n_kernel);
@@ -94,17 +166,16 @@ void pass_parallel(Unit *u, Entry entry) {
     for (int32_t i = 0; i < p->n_kernel; i++) {
         pieces[i] = cut(u->arena, p->kernel[i]);
         first[i] = n_kernel;
-        for (int32_t j = 0; j < pieces[i].n; j++) PUSH(u->arena, kernel, n_kernel, cap_kernel, pieces[i].kernel[j]);
+        for (int32_t j = 0; j < pieces[i].n; j++)
+            PUSH(u->arena, kernel, n_kernel, cap_kernel, pieces[i].piece[j].kernel);
     }
-    int64_t *tasks = NEW_ARRAY(u->arena, int64_t, n_kernel);
-    bool *batched = NEW_ARRAY(u->arena, bool, n_kernel);
-    for (int32_t i = 0; i < n_kernel; i++) mark(kernel[i], &tasks[i], &batched[i]);
     for (int32_t i = 0; i < p->n_step; i++) {
-        for (int32_t j = 0; j < pieces[p->step[i].kernel].n; j++) {
+        const Pieces *of = &pieces[p->step[i].kernel];
+        for (int32_t j = 0; j < of->n; j++) {
             Step s = p->step[i];
             s.kernel = first[s.kernel] + j;
-            s.tasks = tasks[s.kernel];
-            s.tasks_batched = batched[s.kernel];
+            s.tasks = of->piece[j].tasks;
+            s.tasks_batched = of->piece[j].batched;
             if (j) s.macs = 0; /* counted with the first piece */
             PUSH(u->arena, step, n_step, cap_step, s);
         }

@@ -87,10 +87,9 @@ static void args_free(Args *a) {
     for (int i = 0; i < a->n; i++) free(a->p[i]);
 }
 
-/* Extents of the parallel loops at the top, multiplied. */
-static int64_t tasks_of(const Kernel *k) {
+/* Extents of the parallel loops at the top, multiplied; of several nests added. */
+static int64_t tasks_at(const Stmt *s) {
     int64_t tasks = 1, lo = 0, hi = 0;
-    const Stmt *s = k->body;
     for (;;) {
         while (s->kind == ST_SEQ && s->u.seq.n == 1) s = s->u.seq.item[0];
         if (s->kind != ST_FOR || s->u.loop.mode != LOOP_PARALLEL) return tasks;
@@ -98,6 +97,18 @@ static int64_t tasks_of(const Kernel *k) {
         tasks *= ex_is_int(s->u.loop.hi, &hi) ? hi - lo : run3.n;
         s = s->u.loop.body;
     }
+}
+
+static int64_t tasks_of(const Kernel *k) {
+    const Stmt *s = k->body;
+    int64_t tasks = 0;
+    bool parallel = false;
+    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++) {
+        const Stmt *nest = s->u.seq.item[i];
+        parallel = parallel || (nest->kind == ST_FOR && nest->u.loop.mode == LOOP_PARALLEL);
+        tasks += tasks_at(nest);
+    }
+    return parallel ? tasks : tasks_at(s);
 }
 
 static bool near_enough(const Kernel *k, const Args *a, const Args *b, float tolerance) {
@@ -266,6 +277,14 @@ static void test_shifted_registers(void) {
                 "  for k in 0..3 unroll { for i in 0..%d vector lane { r[%d*k + i] = x[%d*k + i] } }\n"
                 "  for i in 0..%d vector lane { y[i] = add(r[%d + i], r[i]) }\n}\n",
                 3 * lanes[i], lanes[i], lanes[i], lanes[i], lanes[i], shift));
+}
+
+/* Their tasks are numbered through; one statement has no loop for threads, two nests count per picture. */
+static void test_nests_side_by_side(void) {
+    check("kernel three { arg x f32 8 arg y f32 24 written\n for a in 0..2 parallel { for b in 0..3 parallel {\n"
+          " y[3*a + b] = x[a + b] } }\n for c in 6..7 serial { y[c] = 1.0 }\n for d in 7..24 parallel { y[d] = x[0] } }");
+    check("kernel two { arg y f32 24 batched written\n for n in 0..N parallel { y[24*n] = 1.0 }\n"
+          " for n_1 in 0..N parallel { for b in 1..24 parallel { y[24*n_1 + b] = tofloat(b) } } }");
 }
 
 static void test_parallel_nests(void) {
@@ -557,7 +576,8 @@ static void test_small_processors(void) {
 int main(void) {
     static const struct { const char *name; CU_TestFunc test; } tests[] = {
         {"float expressions", test_float_expressions}, {"whole expressions", test_whole_expressions},
-        {"register tiles", test_register_tile}, {"parallel nests", test_parallel_nests}, {"windows", test_windows},
+        {"register tiles", test_register_tile}, {"shifted registers", test_shifted_registers},
+        {"parallel nests", test_parallel_nests}, {"nests side by side", test_nests_side_by_side}, {"windows", test_windows},
         {"lane sums", test_lane_sums}, {"lane by lane", test_lane_by_lane}, {"scratch", test_scratch},
         {"many terms", test_many_terms}, {"exp and log", test_exp_and_log}, {"special values", test_special_values},
         {"max of NaN", test_max_of_nan}, {"philox", test_philox}, {"halves", test_halves},
