@@ -235,21 +235,23 @@ static inline void bound_lrn(Bound *b, const BoundNode *x) {
     b->unit[x->ref] = 0;
 }
 
-/* Every exponential is off by what its argument is off by, by the rounding of the difference, and by a few roundings. */
+/* One line of channels, `inner` apart. Every exponential is off by what its argument is off by, by the rounding of the
+ * difference, and by a few roundings. */
+static inline void bound_softmax_line(const BoundNode *x, int64_t first, int64_t channels, int64_t inner) {
+    double largest = -INFINITY, moved = 0, mean = 0, terms = (double)channels;
+    for (int64_t i = first; i < first + channels * inner; i += inner) {
+        largest = fmax(largest, x->v[0][i]);
+        moved = fmax(moved, x->e[0][i]);
+    }
+    for (int64_t i = first; i < first + channels * inner; i += inner) mean += x->y[i] * (largest - x->v[0][i]);
+    for (int64_t i = first; i < first + channels * inner; i += inner)
+        x->err[i] = x->y[i] * expm1(2 * moved + (largest - x->v[0][i] + mean + 2 * terms + 16) * BOUND_ROUND);
+}
+
 static inline void bound_softmax(Bound *b, const BoundNode *x) {
     int64_t channels = type_channels(&x->n->type), inner = (int64_t)type_height(&x->n->type) * type_width(&x->n->type);
-    for (int64_t i = 0; i < x->count; i++) {
-        int64_t first = i - i / inner % channels * inner;
-        double largest = -INFINITY, moved = 0;
-        for (int64_t c = 0; c < channels; c++) {
-            largest = fmax(largest, x->v[0][first + c * inner]);
-            moved = fmax(moved, x->e[0][first + c * inner]);
-        }
-        double mean = 0;
-        for (int64_t c = 0; c < channels; c++) mean += x->y[first + c * inner] * (largest - x->v[0][first + c * inner]);
-        double own = largest - x->v[0][i], terms = (double)channels;
-        x->err[i] = x->y[i] * expm1(2 * moved + (own + mean + 2 * terms + 16) * BOUND_ROUND);
-    }
+    for (int64_t i = 0; i < x->count; i++)
+        if (i / inner % channels == 0) bound_softmax_line(x, i, channels, inner);
     b->unit[x->ref] = 0;
 }
 

@@ -36,9 +36,9 @@ typedef struct GenNet {
 typedef struct Gen {
     GenNet *net;
     uint64_t state;
-    bool whole; /* only layers that whole numbers go through unrounded, where there is a choice */
-    int64_t macs;
-    int32_t products; /* of two values: each doubles exponents */
+    bool whole;          /* only layers that whole numbers go through unrounded, where there is a choice */
+    int64_t macs, scale; /* made so far; how many times the usual sizes this net may have */
+    int32_t products;    /* of two values: each doubles exponents */
 } Gen;
 
 /* ---- numbers ---------------------------------------------------------------------------------------------------- */
@@ -158,9 +158,9 @@ static inline const GenShape *gen_shape(const Gen *g, const GenValue *v) { retur
 
 static inline bool gen_conv_fits(Gen *g, const GenWindow *w, const GenShape *x, int32_t groups, GenShape *y) {
     *y = (GenShape){4, y->c, gen_windows(w, 0, x->h), gen_windows(w, 1, x->w)};
-    if (y->h == 0 || y->w == 0 || (int64_t)y->c * y->h * y->w > GEN_ELEMENTS) return false;
+    if (y->h == 0 || y->w == 0 || (int64_t)y->c * y->h * y->w > g->scale * GEN_ELEMENTS) return false;
     int64_t macs = (int64_t)y->c * y->h * y->w * (x->c / groups) * w->kernel[0] * w->kernel[1];
-    if (macs > GEN_LAYER_MACS || g->macs + macs > GEN_MACS) return false;
+    if (macs > g->scale * GEN_LAYER_MACS || g->macs + macs > g->scale * GEN_MACS) return false;
     g->macs += macs;
     return true;
 }
@@ -199,7 +199,7 @@ static inline bool gen_fc(Gen *g, GenValue *v) {
     const GenShape *x = gen_shape(g, v);
     v->shape = (GenShape){2, gen_size(g, 65), 1, 1};
     int64_t macs = (int64_t)x->c * v->shape.c;
-    if (macs > GEN_LAYER_MACS || g->macs + macs > GEN_MACS) return false;
+    if (macs > g->scale * GEN_LAYER_MACS || g->macs + macs > g->scale * GEN_MACS) return false;
     g->macs += macs;
     gen_arg(v, "%d", v->shape.c);
     if (gen_chance(g, 40)) gen_arg(v, "bias=false");
@@ -224,7 +224,7 @@ static inline bool gen_pool(Gen *g, GenValue *v, bool exact) {
     bool global = gen_chance(g, 15);
     if (!global) gen_pool_window(g, &w, exact);
     v->shape = (GenShape){4, x->c, gen_windows(&w, 0, x->h), gen_windows(&w, 1, x->w)};
-    if (v->shape.h == 0 || v->shape.w == 0 || (int64_t)v->shape.c * v->shape.h * v->shape.w > GEN_ELEMENTS)
+    if (v->shape.h == 0 || v->shape.w == 0 || (int64_t)v->shape.c * v->shape.h * v->shape.w > g->scale * GEN_ELEMENTS)
         return false;
     if (global)
         gen_arg(v, "global=true");
@@ -297,7 +297,7 @@ static inline bool gen_concat(Gen *g, GenValue *v) {
     int32_t first = gen_below(g, n), swapped = v->in[first]; /* in[0] in any place */
     v->in[first] = v->in[0];
     v->in[0] = swapped;
-    return (int64_t)v->shape.c * v->shape.h * v->shape.w <= GEN_ELEMENTS;
+    return (int64_t)v->shape.c * v->shape.h * v->shape.w <= g->scale * GEN_ELEMENTS;
 }
 
 static inline bool gen_join(Gen *g, GenValue *v) {
@@ -380,11 +380,12 @@ static inline void gen_feed(Gen *g, const GenRule *a, const GenRule *b) {
 /* Net number `seed`. Numbers that follow each other have all pairs of layers. */
 static inline void gen_net(GenNet *net, uint64_t seed, bool whole) {
     Gen g = {.net = net, .state = seed * 0xd1342543de82ef95u + 1, .whole = whole};
+    g.scale = gen_chance(&g, 3) ? 4 : 1;
     *net = (GenNet){.n = 1, .half = gen_chance(&g, 15)};
     GenShape *p = &net->value[0].shape;
     *p = (GenShape){4, gen_chance(&g, 25) ? 1 : 3, gen_size(&g, 65), 0};
     p->w = gen_chance(&g, 30) ? p->h : gen_size(&g, 65);
-    while (p->h * p->w > GEN_PLANE) p->h = gen_size(&g, 33), p->w = gen_size(&g, 33);
+    while (p->h * p->w > g.scale * GEN_PLANE) p->h = gen_size(&g, 65), p->w = gen_size(&g, 65);
     int32_t layers = gen_chance(&g, 40) ? gen_from(&g, 1, 4) : gen_from(&g, 3, 11), forced = gen_below(&g, layers);
     for (int32_t i = 0; i < layers; i++) {
         const GenRule *rule = gen_pick(&g);

@@ -3,7 +3,7 @@
  * out exactly; 1, 2, 3, 4 and 7 threads, and single tasks from the last to the first, must give the same bits; memory
  * beyond a region must not be touched, and what an earlier call with another number of pictures left must not matter.
  *
- *     test_random_nets [COUNT [FIRST]]      that many nets from number FIRST on; COUNT is else CNNC_TEST_NETS, or 2000
+ *     test_random_nets [COUNT [FIRST]]      that many nets from number FIRST on; COUNT is else CNNC_TEST_NETS, or CI_NETS
  *     test_random_nets one NUMBER [FILE [PASS]]    one net, or the net in FILE with that one's target and numbers, and what
  *                                                  pass PASS makes of it
  *
@@ -22,9 +22,10 @@
 #include "net_gen.h"
 #include "net_known.h"
 #include "net_shrink.h"
+#include "passes/algorithm_model.h"
 #include "runtime/pool.h"
 
-enum { ALL_NETS = 2000, MAX_WORKERS = 16, MAX_FAILED = 1000, SHOWN = 3, SECONDS = 120, RUNS = 2 };
+enum { CI_NETS = 1500, MAX_WORKERS = 16, MAX_FAILED = 1000, SHOWN = 3, SECONDS = 120, RUNS = 2 };
 enum { PAIRS_EACH = 5 };
 static const int thread_counts[] = {1, 2, 3, 4, 7};
 enum { N_THREAD_COUNTS = ARRAY_LEN(thread_counts) };
@@ -44,7 +45,7 @@ typedef struct Config {
     Machine machine;
     Options options;
     int64_t n[RUNS];
-    bool whole;
+    bool whole, any_algorithm; /* any that can do a convolution, not the best one */
 } Config;
 
 typedef enum Verdict { NET_GOOD, NET_WRONG, NET_REFUSED } Verdict;
@@ -82,6 +83,7 @@ static void draw_config(Config *c, uint64_t seed) {
     for (int i = 0; i < 3; i++)
         if (gen_chance(&g, 50)) c->machine.cache_bytes[i] = cache[i][gen_below(&g, 3)];
     if (gen_chance(&g, 20)) c->machine.vector_registers = 16;
+    c->any_algorithm = gen_chance(&g, c->whole ? 20 : 60);
     c->n[0] = gen_from(&g, 1, 5);
     c->n[1] = gen_from(&g, 1, 5);
 }
@@ -250,6 +252,7 @@ typedef struct Check {
     const Config *config;
     const GenNet *net; /* NULL: from a file */
     const char *dump_after;
+    Options options;
     Unit *unit;
     Graph *written;
     Jit *jit;
@@ -259,15 +262,30 @@ typedef struct Check {
 
 static Pool *pools[N_THREAD_COUNTS];
 
+/* As if that had been measured. */
+static const TunedConvs *any_algorithms(const Check *c) {
+    Gen g = {.state = c->config->seed};
+    TunedConvs *t = NEW(c->arena, TunedConvs);
+    for (Ref r = 1; r < (Ref)c->written->n_node; r++) {
+        if (graph_node(c->written, r)->op != OP_conv) continue;
+        ConvChoice choice[CONV_CHOICES];
+        ConvProblem p = conv_problem(c->unit, c->written, r);
+        int n = conv_choices(&p, c->options.winograd, choice), i = gen_below(&g, n);
+        TunedConv conv = {.shape = conv_shape(&p), .tile = choice[i].tile, .band = choice[i].band};
+        if (choice[i].cycles < 1e30) PUSH(c->arena, t->conv, t->n, t->cap, conv);
+    }
+    return t;
+}
+
 static bool build(Check *c, const char *path) {
     Unit *u = c->unit = NEW(c->arena, Unit);
-    *u = (Unit){
-        .arena = c->arena, .diags = diag_new(c->arena), .opt = &c->config->options, .machine = &c->config->machine};
+    *u = (Unit){.arena = c->arena, .diags = diag_new(c->arena), .opt = &c->options, .machine = &c->config->machine};
     if (!frontend_build(u, path, NULL, 0)) {
         diag_print(u->diags);
         return false;
     }
     c->written = written(c->arena, u->net);
+    if (c->config->any_algorithm) c->options.tuned = any_algorithms(c);
     return true;
 }
 
@@ -377,7 +395,8 @@ static bool run_all(Check *c) {
 }
 
 static Verdict check_file(const GenNet *net, const Config *config, const char *path, const char *dump_after) {
-    Check c = {.arena = arena_new(), .config = config, .net = net, .dump_after = dump_after};
+    Check c = {
+        .arena = arena_new(), .config = config, .options = config->options, .net = net, .dump_after = dump_after};
     Verdict v = NET_REFUSED;
     ice_context("net", arena_printf(c.arena, "%llu", (unsigned long long)config->seed));
     if (build(&c, path)) v = same_shapes(&c) && compile(&c) && find_bounds(&c) && run_all(&c) ? NET_GOOD : NET_WRONG;
@@ -633,13 +652,13 @@ int main(int argc, char **argv) {
     if (shared == MAP_FAILED) return 1;
     find_targets(a);
     if (argc > 2 && !strcmp(argv[1], "one")) return run_one(argc, argv);
-    int count = number(argc > 1 ? argv[1] : getenv("CNNC_TEST_NETS"), ALL_NETS);
+    int count = number(argc > 1 ? argv[1] : getenv("CNNC_TEST_NETS"), CI_NETS);
     int first = argc > 2 ? number(argv[2], 0) : 0, end = first + count;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     shared->next = first;
     bool good = has_all_layers();
     good = check_known() && good;
-    good = covers_pairs(first, end, count >= ALL_NETS ? PAIRS_EACH : 0) && good;
+    good = covers_pairs(first, end, count >= CI_NETS ? PAIRS_EACH : 0) && good;
     run_workers((int)min_i64(max_i64(cores, 1), MAX_WORKERS), end);
     printf("%d nets, %d failed; %ld outputs, %ld of them whole numbers that must be equal, %ld layers by Winograd; "
            "largest error "
