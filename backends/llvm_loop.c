@@ -101,13 +101,14 @@ static void gen_store(Gen *g, const Stmt *s) {
     else gen_store_scattered(g, s);
 }
 
-/* Into the first level of the cache, to be read. The address may be beyond the buffer: that is no fault. */
+/* Into the second level of the cache, to be read: the first is too small for a panel of weights. The address may be
+ * beyond the buffer: that is no fault. */
 static void gen_prefetch(Gen *g, const Stmt *s) {
-    enum { TO_READ = 0, ALL_LEVELS = 3, DATA = 1 };
+    enum { TO_READ = 0, SECOND_LEVEL = 2, DATA = 1 };
     Lin at;
     lin_of(g, s->u.prefetch.index, &at);
     LLVMValueRef arg[4] = {address_of(g, s->u.prefetch.buf, &at), LLVMConstInt(g->m->i32, TO_READ, 0),
-                           LLVMConstInt(g->m->i32, ALL_LEVELS, 0), LLVMConstInt(g->m->i32, DATA, 0)};
+                           LLVMConstInt(g->m->i32, SECOND_LEVEL, 0), LLVMConstInt(g->m->i32, DATA, 0)};
     llvm_intrinsic(g, "llvm.prefetch", &g->m->ptr, 1, arg, 4);
 }
 
