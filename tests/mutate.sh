@@ -15,13 +15,13 @@ faults() {
 kernels;passes/tile.c;s#extent - extent % f), extent % f#extent - extent % f - 1), extent % f#;the rest of a split loop starts one too early
 kernels;passes/tile.c;s#ex_int(t->k, size)), size)#ex_int(t->k, size - 1)), size)#;tiles overlap by one
 kernels;passes/tile.c;s#EX_mul, i, ex_int(t->k, t->inner\[j\].extent)#EX_mul, i, ex_int(t->k, t->inner[j].extent - 1)#;two register accumulators share a place
-kernels;passes/tile.c;s#EX_mul, tiles, size), loop->u.loop.hi#EX_mul, tiles, ex_int(t->k, f + 1)), loop->u.loop.hi#;the rest of a batch is left out
+kernels;passes/tile.c;s#EX_add, base, ex2(k, EX_mul, bit#EX_add, base, ex2(k, EX_mul, ex_int(k, 0)#;the tiles of the rest of a batch all start at the same picture
 kernels;passes/tile.c;s#ex_var(k, s->u.loop.var), ex_int(k, by)#ex_var(k, s->u.loop.var), ex_int(k, by - 1)#;an unrolled reduction counts terms twice
 nets;passes/canon.c;s#inner == OP_relu \&\& n->op == OP_maxpool#inner == OP_relu \&\& (n->op == OP_maxpool || n->op == OP_avgpool)#;relu changes places with an average
 nets;passes/lower_norm.c;s#-(a->size / 2), (a->size - 1) / 2)#-((a->size - 1) / 2), a->size / 2)#;an even window across channels is a channel too far up
 nets;passes/specialise.c;s#g, OP_sub, beta#g, OP_add, beta#;the mean of a folded normalisation is added
 nets;passes/lower_pool.c;s#kernel\[d\] <= in\[d\];#kernel[d] <= in[d] + 1;#;a window hangs over the edge and is not cut
-nets;passes/lower.c;s#if (l->stored\[l->member\[m\]\] \&\& !comes_written#if (0 \&\& !comes_written#;halos are not zeroed
+nets;passes/lower.c;s#if (!written_first(l, ref) || !has_halo#if (has_halo#;halos are not zeroed
 unit;runtime/step.c;s#(frame_width(f) - s->width) / 2.0)#(frame_width(f) - s->width) / 2.0 + 1)#;the central crop is a pixel too far right
 unit;runtime/step.c;s#(frame_height(f) - height) + 1)#(frame_height(f) - height))#;a random crop never reaches the lower edge
 unit;runtime/step.c;s#(frame_width(f) - width) + 1)#(frame_width(f) - width)) + 1#;the offset of a random crop is one too large
