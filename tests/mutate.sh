@@ -21,7 +21,7 @@ nets;passes/canon.c;s#inner == OP_relu \&\& n->op == OP_maxpool#inner == OP_relu
 nets;passes/lower_norm.c;s#-(a->size / 2), (a->size - 1) / 2)#-((a->size - 1) / 2), a->size / 2)#;an even window across channels is a channel too far up
 nets;passes/specialise.c;s#g, OP_sub, beta#g, OP_add, beta#;the mean of a folded normalisation is added
 nets;passes/lower_pool.c;s#kernel\[d\] <= in\[d\];#kernel[d] <= in[d] + 1;#;a window hangs over the edge and is not cut
-nets;passes/lower.c;s#if (!written_first(l, ref) || !has_halo#if (has_halo#;halos are not zeroed
+nets;passes/lower.c;s#if (!written_first(l, ref) || !has_halo#if (written_first(l, ref) || !has_halo#;halos are not zeroed by who writes first
 unit;runtime/step.c;s#(frame_width(f) - s->width) / 2.0)#(frame_width(f) - s->width) / 2.0 + 1)#;the central crop is a pixel too far right
 unit;runtime/step.c;s#(frame_height(f) - height) + 1)#(frame_height(f) - height))#;a random crop never reaches the lower edge
 unit;runtime/step.c;s#(frame_width(f) - width) + 1)#(frame_width(f) - width)) + 1#;the offset of a random crop is one too large
