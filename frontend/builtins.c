@@ -1,4 +1,4 @@
-/* Functions of compile-time values, and initialisers. One row per function at the end. */
+/* Functions of compile-time values, and initialisers. The rows are in builtins.def. */
 #include <math.h>
 #include <string.h>
 
@@ -102,24 +102,11 @@ static Value run_he(Elab *e, const Bound *b) { (void)e, (void)b; return init_val
 static Value run_xavier(Elab *e, const Bound *b) { (void)e, (void)b; return init_value(INIT_XAVIER, 0, 0); }
 static Value run_torch(Elab *e, const Bound *b) { (void)e, (void)b; return init_value(INIT_TORCH, 0, 0); }
 
-/* ONE ROW PER FUNCTION. */
-#define ROW(id, text) {.kind = FN_BUILTIN, .name = #id, .signature = text, .run = run_##id}
 static const Function builtin_table[] = {
-    ROW(min, "values...: list"),
-    ROW(max, "values...: list"),
-    ROW(enumerate, "list: list"),
-    ROW(len, "list: list"),
-    ROW(abs, "x: number"),
-    ROW(floor, "x: number"),
-    ROW(ceil, "x: number"),
-    ROW(normal, "mean: real, std?: real"),
-    ROW(uniform, "low: real, high: real"),
-    ROW(constant, "value: real"),
-    ROW(he, ""),
-    ROW(xavier, ""),
-    ROW(torch, ""),
+#define FUNCTION(id, text) {.kind = FN_BUILTIN, .name = #id, .signature = text, .run = run_##id},
+#include "builtins.def"
+#undef FUNCTION
 };
-#undef ROW
 
 const Function *builtin_find(Name name) {
     for (int i = 0; i < ARRAY_LEN(builtin_table); i++)

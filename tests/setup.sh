@@ -23,6 +23,7 @@ libpng-dev           pictures
 zlib1g-dev           pictures
 libxxhash-dev        checksums of weight files
 librandom123-dev     random numbers (Philox)
+mandoc               checks the manuals
 '
 
 missing_packages() {
