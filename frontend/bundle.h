@@ -36,7 +36,8 @@ typedef struct Bundle {
 void bundle_load(Bundle *p, const char *path);
 /* {"name": value, ...} of all options. */
 const char *bundle_options_json(const Bundle *p);
-/* Reports what is assigned or offered and never used: variables of blocks and the net, options. */
+/* Reports what is assigned or offered and never used: variables of blocks and the net, options.
+ * Nothing if there are errors already. */
 void bundle_check_unused(Bundle *p);
 
 #endif

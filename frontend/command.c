@@ -25,6 +25,10 @@ static bool set_no_winograd(CommandLine *c, const char *value) {
     c->options.winograd = WINOGRAD_NEVER;
     return true;
 }
+static bool set_explain(CommandLine *c, const char *value) {
+    c->explain = value + (*value == '=');
+    return *c->explain != 0;
+}
 static bool set_version(CommandLine *c, const char *value) { (void)value; return c->version = true; }
 static bool set_help(CommandLine *c, const char *value) { (void)value; return c->help = true; }
 
@@ -150,7 +154,7 @@ CommandLine *command_read(Arena *a, int argc, char **argv) {
             c->input = argv[i];
         }
     }
-    if (c->input || c->help || c->version || c->list_passes) return c;
+    if (c->input || c->explain || c->help || c->version || c->list_passes) return c;
     fputs("cnnc: error: no input file; cnnc --help lists the options\n", stderr);
     return NULL;
 }

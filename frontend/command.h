@@ -19,7 +19,7 @@ typedef struct CommandLine {
     Options options;
     const char *march;               /* NULL: as the product asks for */
     int32_t tune_seconds;            /* 0: the models decide */
-    const char *linker, *stop_after;
+    const char *linker, *stop_after, *explain;
     const char **dump_after;
     int32_t n_dump_after, cap_dump_after;
     bool report[REPORT_COUNT];

@@ -13,6 +13,7 @@
 #include "../backends/target.h"
 #include "../passes/pass.h"
 #include "../passes/report.h"
+#include "codes.h"
 #include "command.h"
 #include "tune.h"
 
@@ -230,6 +231,12 @@ static int run_file(const CommandLine *c) {
     return code;
 }
 
+static int print_explanation(const CommandLine *c) {
+    Str s = STR(c->arena);
+    int code = explain(c->arena, c->explain, &s);
+    return code == EX_OK ? write_text(c, &s) : code;
+}
+
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     Arena *arena = arena_new();
@@ -239,6 +246,7 @@ int main(int argc, char **argv) {
     else if (c->help) command_print_help(stdout);
     else if (c->version) printf("cnnc %s\n", CNNC_VERSION);
     else if (c->list_passes) list_passes();
+    else if (c->explain) code = print_explanation(c);
     else code = run_file(c);
     arena_free(arena);
     if (fflush(stdout) && code == EX_OK) code = complain(EX_IOERR, "cannot write", "standard output");

@@ -111,6 +111,7 @@ static void read_program(Bundle *p, Table *t) {
 
 void bundle_check_unused(Bundle *p) {
     Elab *e = p->elab;
+    if (e->diags->n_error) return;   /* what should have used it may be what is wrong */
     Table read = {0};
     read_program(p, &read);
     for (int32_t i = 0; i < p->options.n; i++)
