@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <string.h>
+#include <unistd.h>
 
 typedef enum Joining { ALONE, JOINED, NEXT } Joining;
 
@@ -25,6 +26,8 @@ static bool set_no_winograd(CommandLine *c, const char *value) {
     c->options.winograd = WINOGRAD_NEVER;
     return true;
 }
+static bool set_check(CommandLine *c, const char *value) { (void)value; return c->check = true; }
+static bool set_in_place(CommandLine *c, const char *value) { (void)value; return c->in_place = true; }
 static bool set_explain(CommandLine *c, const char *value) {
     c->explain = value + (*value == '=');
     return *c->explain != 0;
@@ -85,46 +88,88 @@ static const struct OptionRow {
     Joining joining;
     SetOption *set;
     const char *help;
+    bool verbs_only;
 } option_table[] = {
-#define OPTION(text, argument, joining, set, help) {text, argument, joining, set, help},
+#define OPTION(text, argument, joining, set, help) {text, argument, joining, set, help, false},
+#define VERB_OPTION(text, argument, joining, set, help) {text, argument, joining, set, help, true},
 #include "options.def"
 #undef OPTION
+#undef VERB_OPTION
 };
 
-void command_print_help(FILE *to) {
-    fputs("usage: cnnc [options] FILE.net\n"
-          "Compiles a description of a convolutional network to a program that trains it and predicts with it.\n\n",
-          to);
-    for (int i = 0; i < ARRAY_LEN(option_table); i++) {
-        const struct OptionRow *o = &option_table[i];
+enum { MANY = INT32_MAX };
+static const Verb verb_table[] = {
+#define VERB(id, ...) {.name = #id, .run = verb_##id, __VA_ARGS__},
+#include "verbs.def"
+#undef VERB
+};
+
+/* ---- help ---- */
+
+/* Is the option's text in the verb's list, or does the compiler take it? */
+static bool takes(const Verb *v, const struct OptionRow *o) {
+    size_t n = strlen(o->text);
+    if (!v) return !o->verbs_only;
+    for (const char *at = v->options; (at = strstr(at, o->text)); at += n)
+        if ((at == v->options || at[-1] == ' ') && at[n] == ' ') return true;
+    return !strcmp(o->text, "--help");
+}
+
+static void help_of_verbs(FILE *to) {
+    fputs("\nVerbs; cnnc VERB --help says more:\n", to);
+    for (int i = 0; i < ARRAY_LEN(verb_table); i++) {
         char left[64];
-        snprintf(left, sizeof left, "%s%s%s", o->text, o->joining == NEXT ? " " : "", o->argument ? o->argument : "");
-        fprintf(to, "  %-22s %s\n", left, o->help);
+        snprintf(left, sizeof left, "%s %s", verb_table[i].name, verb_table[i].arguments);
+        fprintf(to, "  %-22s %s\n", left, verb_table[i].help);
     }
 }
 
-static const struct OptionRow *find_row(const char *word) {
+void command_print_help(FILE *to, const CommandLine *c) {
+    const Verb *v = c->verb;
+    if (v)
+        fprintf(to, "usage: cnnc %s [options] %s\n%c%s.\n\n", v->name, v->arguments, v->help[0] - 'a' + 'A',
+                v->help + 1);
+    else
+        fputs("usage: cnnc [options] FILE.net\n       cnnc VERB [options] ...\n"
+              "Compiles a description of a convolutional network to a program that trains it and predicts with it.\n\n",
+              to);
     for (int i = 0; i < ARRAY_LEN(option_table); i++) {
         const struct OptionRow *o = &option_table[i];
-        if (o->joining == ALONE ? !strcmp(word, o->text) : !strncmp(word, o->text, strlen(o->text))) return o;
+        char left[64];
+        if (!takes(v, o)) continue;
+        snprintf(left, sizeof left, "%s%s%s", o->text, o->joining == NEXT ? " " : "", o->argument ? o->argument : "");
+        fprintf(to, "  %-22s %s\n", left, o->help);
+    }
+    if (!v) help_of_verbs(to);
+}
+
+/* ---- reading ---- */
+
+static const struct OptionRow *find_row(const Verb *v, const char *word) {
+    for (int i = 0; i < ARRAY_LEN(option_table); i++) {
+        const struct OptionRow *o = &option_table[i];
+        bool same = o->joining == ALONE ? !strcmp(word, o->text) : !strncmp(word, o->text, strlen(o->text));
+        if (same && takes(v, o)) return o;
     }
     return NULL;
 }
 
-static const char *nearest_option(const char *word) {
+static const char *nearest_option(const Verb *v, const char *word) {
     const char *known[ARRAY_LEN(option_table)];
-    for (int i = 0; i < ARRAY_LEN(option_table); i++) known[i] = option_table[i].text;
-    char start[64];   /* up to the value, which would only add distance */
+    int n = 0;
+    for (int i = 0; i < ARRAY_LEN(option_table); i++)
+        if (takes(v, &option_table[i])) known[n++] = option_table[i].text;
+    char start[64]; /* up to the value, which would only add distance */
     snprintf(start, sizeof start, "%.*s", (int)min_i64((int64_t)strcspn(word, "=") + 1, 60), word);
-    return did_you_mean(start, known, ARRAY_LEN(option_table));
+    return did_you_mean(start, known, n);
 }
 
 static bool read_option(CommandLine *c, const char *word, const char *next, bool *used_next) {
-    const struct OptionRow *o = find_row(word);
+    const struct OptionRow *o = find_row(c->verb, word);
     if (!o) {
-        const char *near = nearest_option(word);
-        fprintf(stderr, "cnnc: error: there is no option %.120s%s%s%s\n", word, near ? "; did you mean " : "",
-                near ? near : "", near ? "?" : "");
+        const char *near = nearest_option(c->verb, word);
+        fprintf(stderr, "cnnc: error: %s%sthere is no option %.120s%s%s%s\n", c->verb ? c->verb->name : "",
+                c->verb ? ": " : "", word, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
         return false;
     }
     const char *value = word + strlen(o->text);
@@ -135,26 +180,58 @@ static bool read_option(CommandLine *c, const char *word, const char *next, bool
     return false;
 }
 
+static const Verb *find_verb(const char *word) {
+    for (int i = 0; i < ARRAY_LEN(verb_table); i++)
+        if (!strcmp(word, verb_table[i].name)) return &verb_table[i];
+    return NULL;
+}
+
+/* The verb that a word without dot and slash was perhaps meant to be, if there is no file of that name. */
+static const char *nearest_verb(const char *word) {
+    const char *known[ARRAY_LEN(verb_table)];
+    for (int i = 0; i < ARRAY_LEN(verb_table); i++) known[i] = verb_table[i].name;
+    return strpbrk(word, "./") || !access(word, F_OK) ? NULL : did_you_mean(word, known, ARRAY_LEN(verb_table));
+}
+
+static bool check_words(const CommandLine *c) {
+    const Verb *v = c->verb;
+    const char *near = !v && c->input ? nearest_verb(c->input) : NULL;
+    if (c->help || (!v && (c->explain || c->version || c->list_passes))) return true;
+    if (near)
+        fprintf(stderr, "cnnc: error: there is no verb or file %.120s; did you mean %s?\n", c->input, near);
+    else if (v && c->n_word < v->least)
+        fprintf(stderr, "cnnc: error: usage: cnnc %s [options] %s\n", v->name, v->arguments);
+    else if (v && c->n_word > v->most)
+        fprintf(stderr, "cnnc: error: %.120s is one too many: cnnc %s [options] %s\n", c->word[v->most].text, v->name,
+                v->arguments);
+    else if (!v && c->n_word > 1)
+        fprintf(stderr, "cnnc: error: one .net file at a time: %.120s and %.120s\n", c->input, c->word[1].text);
+    else if (!c->input)
+        fputs("cnnc: error: no input file; cnnc --help lists the options\n", stderr);
+    else
+        return true;
+    return false;
+}
+
 CommandLine *command_read(Arena *a, int argc, char **argv) {
     CommandLine *c = NEW(a, CommandLine);
-    *c =
-        (CommandLine){.arena = a, .product = OUT_EXE, .options = {.opt_level = 2, .max_batch = 256}};
+    *c = (CommandLine){.arena = a,
+                       .product = OUT_EXE,
+                       .options = {.opt_level = 2, .max_batch = 256},
+                       .verb = argc > 1 ? find_verb(argv[1]) : NULL};
     bool only_files = false;
-    for (int i = 1; i < argc; i++) {
+    for (int i = c->verb ? 2 : 1; i < argc; i++) {
         bool used_next = false;
         if (!only_files && !strcmp(argv[i], "--")) {
             only_files = true;
         } else if (!only_files && argv[i][0] == '-' && argv[i][1]) {
             if (!read_option(c, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used_next)) return NULL;
             i += used_next;
-        } else if (c->input) {
-            fprintf(stderr, "cnnc: error: one .net file at a time: %.120s and %.120s\n", c->input, argv[i]);
-            return NULL;
         } else {
-            c->input = argv[i];
+            Word w = {argv[i], c->n_definition};
+            PUSH(a, c->word, c->n_word, c->cap_word, w);
         }
     }
-    if (c->input || c->explain || c->help || c->version || c->list_passes) return c;
-    fputs("cnnc: error: no input file; cnnc --help lists the options\n", stderr);
-    return NULL;
+    c->input = c->n_word ? c->word[0].text : NULL;
+    return check_words(c) ? c : NULL;
 }

@@ -1,4 +1,4 @@
-/* The command line of cnnc, as data: options.def is the only list of options. */
+/* The command line of cnnc, as data: options.def is the only list of options, verbs.def the only list of verbs. */
 #ifndef CNNC_FRONTEND_COMMAND_H
 #define CNNC_FRONTEND_COMMAND_H
 
@@ -10,9 +10,32 @@ typedef enum Product { OUT_AST, OUT_GRAPH, OUT_LOOPS, OUT_LLVM_IR, OUT_ASM, OUT_
 
 typedef enum Report { REPORT_SCHEDULE, REPORT_MEMORY, REPORT_COUNT } Report;
 
-typedef struct CommandLine {
+typedef struct CommandLine CommandLine;
+
+/* `cnnc VERB ...` instead of compiling: the first argument, where it is in verbs.def. */
+typedef struct Verb {
+    const char *name, *arguments;    /* "fmt", "FILE.net..." */
+    const char *options;             /* the texts of the rows of options.def that it takes, each followed by a blank */
+    int32_t least, most;             /* how many words it takes that are no options */
+    int (*run)(const CommandLine *c);   /* returns the exit status */
+    const char *help;
+} Verb;
+
+#define VERB(id, ...) int verb_##id(const CommandLine *c);
+#include "verbs.def"
+#undef VERB
+
+typedef struct Word {                /* an argument that is no option */
+    const char *text;
+    int32_t n_definition;            /* -D before it */
+} Word;
+
+struct CommandLine {
     Arena *arena;
-    const char *input, *output;      /* output NULL: a name made from the input's */
+    const Verb *verb;                /* NULL: compile `input` */
+    Word *word;
+    int32_t n_word, cap_word;
+    const char *input, *output;      /* input: the first word; output NULL: a name made from the input's */
     Product product;
     Definition *definition;
     int32_t n_definition, cap_definition;
@@ -24,10 +47,12 @@ typedef struct CommandLine {
     int32_t n_dump_after, cap_dump_after;
     bool report[REPORT_COUNT];
     bool check_roundtrip, time_report, list_passes, version, help;
-} CommandLine;
+    bool check, in_place;            /* of fmt */
+};
 
 /* Reads the command line. NULL, after a message to stderr, if it is wrong (exit EX_USAGE). */
 CommandLine *command_read(Arena *a, int argc, char **argv);
-void command_print_help(FILE *to);
+/* Of the compiler, or of the verb of the command line. */
+void command_print_help(FILE *to, const CommandLine *c);
 
 #endif

@@ -1,7 +1,5 @@
 /* cnnc: the driver. The only file that sees front end, passes and back ends: it runs them one after the other and turns
  * their results into exit codes (ir/diag.h). */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,57 +13,8 @@
 #include "../passes/report.h"
 #include "codes.h"
 #include "command.h"
+#include "driver.h"
 #include "tune.h"
-
-/* ---- exit codes ---- */
-
-/* The messages decide, the gravest first: a limit, then a missing file, then a wrong command line, then bad data. */
-static int exit_code(const Diags *d) {
-    static const struct { const char *prefix; int code; } rank[] = {
-        {"E09", EX_CONFIG}, {"E0601", EX_NOINPUT}, {"E0130", EX_USAGE},
-    };
-    for (int i = 0; i < ARRAY_LEN(rank); i++)
-        for (int k = 0; k < d->n_message; k++)
-            if (d->message[k].code && !strncmp(d->message[k].code, rank[i].prefix, strlen(rank[i].prefix)))
-                return rank[i].code;
-    return EX_DATAERR;
-}
-
-/* ---- text output ---- */
-
-static int complain(int code, const char *what, const char *path) {
-    fprintf(stderr, "cnnc: error: %s %s: %s\n", what, path, strerror(errno));
-    return code;
-}
-
-static bool write_all(int fd, const char *text, size_t n) {
-    while (n > 0) {
-        ssize_t w = write(fd, text, n);
-        if (w < 0 && errno == EINTR) continue;
-        if (w < 0) return false;
-        text += w;
-        n -= (size_t)w;
-    }
-    return true;
-}
-
-/* By way of a temporary file beside it, so that a failure leaves what was there. */
-static int write_file(Arena *a, const char *path, const Str *s) {
-    const char *temporary = arena_printf(a, "%s.tmp%ld", path, (long)getpid());
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (fd < 0) return complain(EX_CANTCREAT, "cannot create", path);
-    bool good = write_all(fd, str_text(s), s->n);
-    good = !close(fd) && good;
-    if (good && !rename(temporary, path)) return EX_OK;
-    int code = complain(good ? EX_CANTCREAT : EX_IOERR, "cannot write", path);
-    unlink(temporary);
-    return code;
-}
-
-static int write_text(const CommandLine *c, const Str *s) {
-    if (c->output && strcmp(c->output, "-") != 0) return write_file(c->arena, c->output, s);
-    return write_all(STDOUT_FILENO, str_text(s), s->n) ? EX_OK : complain(EX_IOERR, "cannot write", "standard output");
-}
 
 /* ---- steps ---- */
 
@@ -144,7 +93,7 @@ static int emit(const CommandLine *c, Unit *const *unit, int n) {
 static int print_unit(const CommandLine *c, const Unit *u, Level level) {
     Str s = STR(c->arena);
     unit_print(&s, u, level);
-    return write_text(c, &s);
+    return driver_write(c->arena, c->output, &s);
 }
 
 /* What the command line asks to know about a compiled unit. */
@@ -175,7 +124,7 @@ static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
     for (int i = 0; i < t->n; i++) {
         unit[i] = unit_for(u, t->machine[i]);
         if (t->n > 1 && (c->options.verbose || c->time_report)) fprintf(stderr, "for %s:\n", t->machine[i]->cpu);
-        if (!pipeline_run(unit[i], &o)) return exit_code(u->diags);
+        if (!pipeline_run(unit[i], &o)) return driver_exit_code(u->diags);
         if (!c->stop_after) print_reports(c, unit[i]);
     }
     fflush(stdout);
@@ -213,7 +162,7 @@ static int run_file(const CommandLine *c) {
     ice_context("reading", c->input);
     int code = EX_OK;
     if (c->product == OUT_AST) {
-        code = frontend_print_ast(c->arena, d, c->input, &text) ? write_text(c, &text) : exit_code(d);
+        code = frontend_print_ast(c->arena, d, c->input, &text) ? driver_write(c->arena, c->output, &text) : driver_exit_code(d);
         diag_print(d);
         return code;
     }
@@ -226,7 +175,7 @@ static int run_file(const CommandLine *c) {
     report_time(c, "front end", start);
     if (good && c->options.verbose) report_costs(u);
     if (good && c->tune_seconds) u->opt = tuned_options(c, u);
-    code = good ? compile(c, u, &targets) : exit_code(d);
+    code = good ? compile(c, u, &targets) : driver_exit_code(d);
     diag_print(d);
     return code;
 }
@@ -243,12 +192,13 @@ int main(int argc, char **argv) {
     const CommandLine *c = command_read(arena, argc, argv);
     int code = EX_OK;
     if (!c || !check_passes(c)) code = EX_USAGE;
-    else if (c->help) command_print_help(stdout);
+    else if (c->help) command_print_help(stdout, c);
+    else if (c->verb) code = c->verb->run(c);
     else if (c->version) printf("cnnc %s\n", CNNC_VERSION);
     else if (c->list_passes) list_passes();
     else if (c->explain) code = print_explanation(c);
     else code = run_file(c);
     arena_free(arena);
-    if (fflush(stdout) && code == EX_OK) code = complain(EX_IOERR, "cannot write", "standard output");
+    if (fflush(stdout) && code == EX_OK) code = driver_complain(EX_IOERR, "cannot write", "standard output");
     return code;
 }

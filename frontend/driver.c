@@ -1,0 +1,101 @@
+/* See driver.h. */
+#include "driver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* ---- exit codes ---- */
+
+/* The messages decide, the gravest first: a limit, then a missing file, then a wrong command line, then bad data. */
+int driver_exit_code(const Diags *d) {
+    static const struct {
+        const char *prefix;
+        int code;
+    } rank[] = {
+        {"E09", EX_CONFIG},
+        {"E0601", EX_NOINPUT},
+        {"E0130", EX_USAGE},
+    };
+    for (int i = 0; i < ARRAY_LEN(rank); i++)
+        for (int k = 0; k < d->n_message; k++)
+            if (d->message[k].code && !strncmp(d->message[k].code, rank[i].prefix, strlen(rank[i].prefix)))
+                return rank[i].code;
+    return EX_DATAERR;
+}
+
+/* ---- text output ---- */
+
+int driver_complain(int code, const char *what, const char *path) {
+    fprintf(stderr, "cnnc: error: %s %s: %s\n", what, path, strerror(errno));
+    return code;
+}
+
+static bool write_all(int fd, const char *text, size_t n) {
+    while (n > 0) {
+        ssize_t w = write(fd, text, n);
+        if (w < 0 && errno == EINTR) continue;
+        if (w < 0) return false;
+        text += w;
+        n -= (size_t)w;
+    }
+    return true;
+}
+
+/* By way of a temporary file beside it, so that a failure leaves what was there. */
+static int write_file(Arena *a, const char *path, const Str *s) {
+    const char *temporary = arena_printf(a, "%s.tmp%ld", path, (long)getpid());
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0) return driver_complain(EX_CANTCREAT, "cannot create", path);
+    bool good = write_all(fd, str_text(s), s->n);
+    good = !close(fd) && good;
+    if (good && !rename(temporary, path)) return EX_OK;
+    int code = driver_complain(good ? EX_CANTCREAT : EX_IOERR, "cannot write", path);
+    unlink(temporary);
+    return code;
+}
+
+int driver_write(Arena *a, const char *path, const Str *s) {
+    if (path && strcmp(path, "-") != 0) return write_file(a, path, s);
+    return write_all(STDOUT_FILENO, str_text(s), s->n) ? EX_OK
+                                                       : driver_complain(EX_IOERR, "cannot write", "standard output");
+}
+
+Unit *driver_unit(Arena *a, Diags *d, const CommandLine *c, const char *path, const Definition *definition, int n) {
+    Unit *u = NEW(a, Unit);
+    *u = (Unit){.arena = a, .diags = d, .opt = &c->options};
+    ice_context("reading", path);
+    return frontend_build(u, path, definition, n) ? u : NULL;
+}
+
+const char *driver_thousands(Arena *a, int64_t n) {
+    char digits[24];
+    Str s = STR(a);
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)n);
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-') str_add(&s, ",");
+        str_addn(&s, digits + i, 1);
+    }
+    return str_text(&s);
+}
+
+const char *driver_scaled(Arena *a, int64_t n) {
+    static const struct {
+        double least;
+        const char *unit;
+    } row[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}};
+    for (int i = 0; i < ARRAY_LEN(row); i++)
+        if ((double)n >= row[i].least)
+            return arena_printf(a, "%.*f %s", i < 2 ? 2 : 1, (double)n / row[i].least, row[i].unit);
+    return driver_thousands(a, n);
+}
+
+const char *driver_bytes(Arena *a, int64_t bytes) {
+    static const char *const unit[] = {"KiB", "MiB", "GiB", "TiB"};
+    double x = (double)bytes / 1024;
+    int i = 0;
+    for (; x >= 1000 && i < ARRAY_LEN(unit) - 1; i++) x /= 1024;
+    return arena_printf(a, "%.1f %s", x, unit[i]);
+}
