@@ -183,7 +183,7 @@ static int run_file(const CommandLine *c) {
 static int print_explanation(const CommandLine *c) {
     Str s = STR(c->arena);
     int code = explain(c->arena, c->explain, &s);
-    return code == EX_OK ? write_text(c, &s) : code;
+    return code == EX_OK ? driver_write(c->arena, c->output, &s) : code;
 }
 
 int main(int argc, char **argv) {
