@@ -141,6 +141,13 @@ static void REF(pad_channels)(const RefRun *r, const Node *n, REAL *y) {
     REF(copy_channels)(y, view_of(r, &n->type), n->attr.slice.from, REF(operand)(r, n, 0), v, 0, v.channels);
 }
 
+static void REF(channel_shuffle)(const RefRun *r, const Node *n, REAL *y) {
+    View v = view_of(r, &n->type);
+    int64_t groups = n->attr.shuffle.groups;
+    for (int64_t c = 0; c < v.channels; c++)
+        REF(copy_channels)(y, v, c, REF(operand)(r, n, 0), v, c % groups * (v.channels / groups) + c / groups, 1);
+}
+
 static void REF(spread)(const RefRun *r, const Node *n, REAL *y) {
     REF(Operand) x = REF(spread_operand)(r, n, 0);
     for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = REF(at)(x, i);

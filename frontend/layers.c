@@ -3,22 +3,21 @@
 #include <math.h>
 #include <string.h>
 
-#include "eval.h"
+#include "layers.h"
 
-static Value tensor(Ref r) { return r ? (Value){.kind = V_TENSOR, .tensor = r} : v_error; }
+Value layer_value(Ref r) { return r ? (Value){.kind = V_TENSOR, .tensor = r} : v_error; }
 
 const Type *tensor_type(const Elab *e, const Value *v) { return &graph_node(e->graph, v->tensor)->type; }
 
-static Ref add_node(Elab *e, const Bound *b, Op op, int n_in, const Ref *in, const Attr *attr) {
+Ref layer_node(Elab *e, const Bound *b, Op op, int n_in, const Ref *in, const Attr *attr) {
     return graph_add(e->graph, op, n_in, in, attr, b->name, b->at, e->diags);
 }
 
-static Value unary(Elab *e, const Bound *b, Op op, const Attr *attr) {
-    return tensor(add_node(e, b, op, 1, &bound(b, "x")->tensor, attr));
+Value layer_unary(Elab *e, const Bound *b, Op op, const Attr *attr) {
+    return layer_value(layer_node(e, b, op, 1, &bound(b, "x")->tensor, attr));
 }
 
-/* A parameter of the layer, "conv1.weight"; 0 if its size was reported. */
-static Ref add_param(Elab *e, const Bound *b, const char *what, ParamRole role, Value init, int rank,
+Ref layer_param(Elab *e, const Bound *b, const char *what, ParamRole role, Value init, int rank,
                      const int32_t *dim) {
     Attr attr = {.param = {.role = role, .init = init.init.kind, .a = init.init.a, .b = init.init.b, .lr_scale = 1,
                            .type = type_make(DT_F32, rank, dim)}};
@@ -31,48 +30,46 @@ static Ref add_param(Elab *e, const Bound *b, const char *what, ParamRole role, 
     return 0;
 }
 
-static Value constant(double x) { return (Value){.kind = V_INIT, .init = {INIT_CONSTANT, x, 0}}; }
+Value layer_constant(double x) { return (Value){.kind = V_INIT, .init = {INIT_CONSTANT, x, 0}}; }
 
-/* y + bias, if the layer has one. Its first values: the number given; PyTorch's default, which needs the weight's
- * fan-in, where the weight has PyTorch's default too; 0 otherwise. */
-static Ref add_bias(Elab *e, const Bound *b, Ref y, int32_t out, double fan_in) {
+Ref layer_bias(Elab *e, const Bound *b, Ref y, int32_t out, double fan_in) {
     const Value *bias = bound(b, "bias");
     if (!y || (bias->kind == V_BOOL && !bias->flag)) return y;
     const Value *init = bound(b, "init");
     bool torch = init->kind == V_NONE || init->init.kind == INIT_TORCH;
-    Value first = constant(bias->kind == V_BOOL ? 0 : value_double(bias));
+    Value first = layer_constant(bias->kind == V_BOOL ? 0 : value_double(bias));
     if (bias->kind == V_BOOL && torch) first.init.kind = INIT_TORCH, first.init.a = fan_in;
-    Ref in[] = {y, add_param(e, b, "bias", PARAM_WEIGHT, first, 1, &out)};
-    return in[1] ? add_node(e, b, OP_add, 2, in, NULL) : 0;
+    Ref in[] = {y, layer_param(e, b, "bias", PARAM_WEIGHT, first, 1, &out)};
+    return in[1] ? layer_node(e, b, OP_add, 2, in, NULL) : 0;
 }
 
-static Value weight_init(const Bound *b) {
+Value layer_weight_init(const Bound *b) {
     const Value *init = bound(b, "init");
     return init->kind == V_NONE ? (Value){.kind = V_INIT, .init = {INIT_TORCH, 0, 0}} : *init;
 }
 
-static void set_pair(int32_t *two, const Value *v) {
+void layer_pair(int32_t *two, const Value *v) {
     two[0] = v->dim.h;
     two[1] = v->dim.w;
 }
 
-static Value build_conv(Elab *e, const Bound *b) {
+Value build_conv(Elab *e, const Bound *b) {
     const Type x = *tensor_type(e, bound(b, "x"));
     int32_t out = (int32_t)bound_int(b, "out");
     Attr attr = {.conv = {.groups = (int32_t)bound_int(b, "groups")}};
     ConvAttr *c = &attr.conv;
-    set_pair(c->kernel, bound(b, "kernel"));
-    set_pair(c->stride, bound(b, "stride"));
-    set_pair(c->dilation, bound(b, "dilation"));
+    layer_pair(c->kernel, bound(b, "kernel"));
+    layer_pair(c->stride, bound(b, "stride"));
+    layer_pair(c->dilation, bound(b, "dilation"));
     memcpy(c->pad, bound(b, "pad")->pad, sizeof c->pad);
     int32_t in_c = (int32_t)max_i64(type_channels(&x) / c->groups, 1);   /* the shape rule says what does not divide */
     int32_t dim[] = {out, in_c, c->kernel[0], c->kernel[1]};
-    Ref in[] = {bound(b, "x")->tensor, add_param(e, b, "weight", PARAM_WEIGHT, weight_init(b), 4, dim)};
-    Ref y = in[1] ? add_node(e, b, OP_conv, 2, in, &attr) : 0;
-    return tensor(add_bias(e, b, y, out, (double)in_c * c->kernel[0] * c->kernel[1]));
+    Ref in[] = {bound(b, "x")->tensor, layer_param(e, b, "weight", PARAM_WEIGHT, layer_weight_init(b), 4, dim)};
+    Ref y = in[1] ? layer_node(e, b, OP_conv, 2, in, &attr) : 0;
+    return layer_value(layer_bias(e, b, y, out, (double)in_c * c->kernel[0] * c->kernel[1]));
 }
 
-static Value build_fc(Elab *e, const Bound *b) {
+Value build_fc(Elab *e, const Bound *b) {
     const Type x = *tensor_type(e, bound(b, "x"));
     if (x.rank == 4) {
         diag_error(e->diags, b->at, "E0313", "`fc` takes a flat tensor; this is %s", type_shape_text(e->arena, &x));
@@ -80,29 +77,29 @@ static Value build_fc(Elab *e, const Bound *b) {
         return v_error;
     }
     int32_t dim[] = {(int32_t)bound_int(b, "out"), type_channels(&x)};
-    Ref in[] = {bound(b, "x")->tensor, add_param(e, b, "weight", PARAM_WEIGHT, weight_init(b), 2, dim)};
-    Ref y = in[1] ? add_node(e, b, OP_fc, 2, in, NULL) : 0;
-    return tensor(add_bias(e, b, y, dim[0], dim[1]));
+    Ref in[] = {bound(b, "x")->tensor, layer_param(e, b, "weight", PARAM_WEIGHT, layer_weight_init(b), 2, dim)};
+    Ref y = in[1] ? layer_node(e, b, OP_fc, 2, in, NULL) : 0;
+    return layer_value(layer_bias(e, b, y, dim[0], dim[1]));
 }
 
-static Value build_bn(Elab *e, const Bound *b) {
+Value build_bn(Elab *e, const Bound *b) {
     int32_t channels = type_channels(tensor_type(e, bound(b, "x")));
     Attr attr = {.norm = {.eps = bound_real(b, "eps"), .momentum = bound_real(b, "momentum")}};
-    Ref gamma = add_param(e, b, "weight", PARAM_WEIGHT, constant(bound_real(b, "gamma")), 1, &channels);
-    Ref beta = add_param(e, b, "bias", PARAM_WEIGHT, constant(bound_real(b, "beta")), 1, &channels);
-    Ref mean = add_param(e, b, "running_mean", PARAM_BUFFER, constant(0), 1, &channels);
-    Ref var = add_param(e, b, "running_var", PARAM_BUFFER, constant(1), 1, &channels);
+    Ref gamma = layer_param(e, b, "weight", PARAM_WEIGHT, layer_constant(bound_real(b, "gamma")), 1, &channels);
+    Ref beta = layer_param(e, b, "bias", PARAM_WEIGHT, layer_constant(bound_real(b, "beta")), 1, &channels);
+    Ref mean = layer_param(e, b, "running_mean", PARAM_BUFFER, layer_constant(0), 1, &channels);
+    Ref var = layer_param(e, b, "running_var", PARAM_BUFFER, layer_constant(1), 1, &channels);
     if (!gamma || !beta || !mean || !var) return v_error;
     Ref in[] = {bound(b, "x")->tensor, mean, var, gamma, beta};
-    return tensor(add_node(e, b, OP_bn, 5, in, &attr));
+    return layer_value(layer_node(e, b, OP_bn, 5, in, &attr));
 }
 
-static Value build_relu(Elab *e, const Bound *b) { return unary(e, b, OP_relu, NULL); }
-static Value build_relu6(Elab *e, const Bound *b) { return unary(e, b, OP_clip, &(Attr){.clip = {0, 6}}); }
-static Value build_flatten(Elab *e, const Bound *b) { return unary(e, b, OP_flatten, NULL); }
-static Value build_softmax(Elab *e, const Bound *b) { return unary(e, b, OP_softmax, NULL); }
+Value build_relu(Elab *e, const Bound *b) { return layer_unary(e, b, OP_relu, NULL); }
+Value build_relu6(Elab *e, const Bound *b) { return layer_unary(e, b, OP_clip, &(Attr){.clip = {0, 6}}); }
+Value build_flatten(Elab *e, const Bound *b) { return layer_unary(e, b, OP_flatten, NULL); }
+Value build_softmax(Elab *e, const Bound *b) { return layer_unary(e, b, OP_softmax, NULL); }
 
-static Value build_identity(Elab *e, const Bound *b) {
+Value build_identity(Elab *e, const Bound *b) {
     (void)e;
     return *bound(b, "x");
 }
@@ -116,35 +113,35 @@ static bool pool_window(Elab *e, const Bound *b, PoolAttr *p) {
         return false;
     }
     Value whole = value_dim(type_height(x), type_width(x));
-    set_pair(p->kernel, global ? &whole : bound(b, "kernel"));
-    set_pair(p->stride, stride ? bound(b, "stride") : global ? &whole : bound(b, "kernel"));
+    layer_pair(p->kernel, global ? &whole : bound(b, "kernel"));
+    layer_pair(p->stride, stride ? bound(b, "stride") : global ? &whole : bound(b, "kernel"));
     memcpy(p->pad, bound(b, "pad")->pad, sizeof p->pad);
     p->ceil = bound(b, "round")->flag;
     return true;
 }
 
-static Value build_maxpool(Elab *e, const Bound *b) {
+Value build_maxpool(Elab *e, const Bound *b) {
     Attr attr = {.pool = {.count_pad = false}};
-    return pool_window(e, b, &attr.pool) ? unary(e, b, OP_maxpool, &attr) : v_error;
+    return pool_window(e, b, &attr.pool) ? layer_unary(e, b, OP_maxpool, &attr) : v_error;
 }
 
-static Value build_avgpool(Elab *e, const Bound *b) {
+Value build_avgpool(Elab *e, const Bound *b) {
     Attr attr = {.pool = {.count_pad = bound(b, "count_include_pad")->flag}};
-    return pool_window(e, b, &attr.pool) ? unary(e, b, OP_avgpool, &attr) : v_error;
+    return pool_window(e, b, &attr.pool) ? layer_unary(e, b, OP_avgpool, &attr) : v_error;
 }
 
-static Value build_lrn(Elab *e, const Bound *b) {
+Value build_lrn(Elab *e, const Bound *b) {
     Attr attr = {.lrn = {.size = (int32_t)bound_int(b, "size"), .alpha = bound_real(b, "alpha"),
                          .beta = bound_real(b, "beta"), .k = bound_real(b, "k")}};
-    return unary(e, b, OP_lrn, &attr);
+    return layer_unary(e, b, OP_lrn, &attr);
 }
 
-static Value build_dropout(Elab *e, const Bound *b) {
+Value build_dropout(Elab *e, const Bound *b) {
     Attr attr = {.dropout = {.p = bound_real(b, "p"), .site = e->n_dropout++}};
-    return unary(e, b, OP_dropout, &attr);
+    return layer_unary(e, b, OP_dropout, &attr);
 }
 
-static Value build_concat(Elab *e, const Bound *b) {
+Value build_concat(Elab *e, const Bound *b) {
     const Value *xs = bound(b, "xs");
     if (xs->n > op_info[OP_concat].max_in) {
         exceed(e, b->at, "E0908", "this list is too long to join", op_info[OP_concat].max_in);
@@ -152,7 +149,7 @@ static Value build_concat(Elab *e, const Bound *b) {
     }
     Ref *in = NEW_ARRAY(e->arena, Ref, xs->n);
     for (int32_t i = 0; i < xs->n; i++) in[i] = xs->item[i].tensor;
-    return tensor(add_node(e, b, OP_concat, xs->n, in, NULL));
+    return layer_value(layer_node(e, b, OP_concat, xs->n, in, NULL));
 }
 
 /* x0 op x1 op x2 ... from the left. */
@@ -161,19 +158,19 @@ static Value fold(Elab *e, const Bound *b, Op op) {
     Ref sum = xs->item[0].tensor;
     for (int32_t i = 1; sum && i < xs->n; i++) {
         Ref in[] = {sum, xs->item[i].tensor};
-        sum = add_node(e, b, op, 2, in, NULL);
+        sum = layer_node(e, b, op, 2, in, NULL);
     }
-    return tensor(sum);
+    return layer_value(sum);
 }
 
-static Value build_add(Elab *e, const Bound *b) { return fold(e, b, OP_add); }
-static Value build_mul(Elab *e, const Bound *b) { return fold(e, b, OP_mul); }
+Value build_add(Elab *e, const Bound *b) { return fold(e, b, OP_add); }
+Value build_mul(Elab *e, const Bound *b) { return fold(e, b, OP_mul); }
 
 Value layer_add(Elab *e, Span at, Value a, Value b) {
     Name name = layer_name(e, "add", &(Notes){0}, at);
     if (!name) return v_error;
     Ref in[] = {a.tensor, b.tensor};
-    Value v = tensor(graph_add(e->graph, OP_add, 2, in, NULL, name, at, e->diags));
+    Value v = layer_value(graph_add(e->graph, OP_add, 2, in, NULL, name, at, e->diags));
     if (v.kind == V_ERROR) note_uses(e);
     return v;
 }

@@ -138,6 +138,15 @@ static bool to_pad(Elab *e, Value *v, Span at, const char *label) {
     return true;
 }
 
+/* A count, or a list of counts. */
+static bool to_parts(Elab *e, Value *v, Span at, const char *label) {
+    if (v->kind != V_LIST) return whole_from(e, v, at, label, "parts", 1);
+    bool good = v->n > 0;
+    for (int32_t i = 0; i < v->n && good; i++)
+        good = value_is_whole(&v->item[i]) && value_whole(&v->item[i]) >= 1 && value_whole(&v->item[i]) <= INT32_MAX;
+    return good || wants(e, at, label, "parts", v);
+}
+
 /* HxW or [h, w], nothing shorter: a size of pictures. */
 static bool to_dim(Elab *e, Value *v, Span at, const char *label) {
     int32_t hw[2];
@@ -188,6 +197,7 @@ static const ParamType type_table[] = {
     {.name = "pad",
      .wants = "a whole number of at least 0, [height, width] or [top, bottom, left, right]",
      .convert = to_pad},
+    {.name = "parts", .wants = "how many equal parts, or a list of their channels", .convert = to_parts},
     {.name = "dim", .wants = "a size like 224x224", .convert = to_dim},
     {.name = "init",
      .wants = "an initialiser: normal(std), uniform(a, b), constant(c), he, xavier or torch",

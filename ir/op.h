@@ -18,7 +18,8 @@ typedef enum Op {
 
 typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_NORM, ATTR_DROPOUT, ATTR_POOL,
-    ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_COUNT
+    ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE,
+    ATTR_COUNT
 } AttrKind;
 
 /* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N], the learning rate f32 scalar. */
@@ -66,6 +67,8 @@ typedef struct PoolAttr {
 typedef struct LrnAttr { int32_t size; double alpha, beta, k; } LrnAttr;
 typedef struct ShapeAttr { Type type; } ShapeAttr;                              /* the result's logical type */
 typedef struct SliceAttr { int32_t from, count; } SliceAttr;   /* pad_channels: operand goes to from.., result has count */
+/* Channel c of the result is channel c % groups * (C / groups) + c / groups: the first of each group, then the second, ... */
+typedef struct ShuffleAttr { int32_t groups; } ShuffleAttr;
 typedef struct LossAttr { double smoothing; } LossAttr;
 typedef struct SgdAttr { double momentum, weight_decay, lr_scale; bool nesterov; } SgdAttr;
 typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels; } EmaAttr;  /* unbias: value * M/(M-1), M = N*pixels */
@@ -78,7 +81,7 @@ typedef struct WinogradAttr { int32_t tile, kernel, pad[2], out[3], band; } Wino
 typedef union Attr {
     InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; NormAttr norm;
     DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd;
-    EmaAttr ema; WinogradAttr winograd;
+    EmaAttr ema; WinogradAttr winograd; ShuffleAttr shuffle;
 } Attr;
 
 struct Node;

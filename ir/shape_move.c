@@ -1,4 +1,4 @@
-/* Operators that only move numbers: flatten, reshape, concat, slice, pad_channels, spread. */
+/* Operators that only move numbers: flatten, reshape, concat, slice, pad_channels, channel_shuffle, spread. */
 #include "shape.h"
 
 bool shape_flatten(const Graph *g, const Node *n, Type *result, Diags *d) {
@@ -65,6 +65,16 @@ bool shape_pad_channels(const Graph *g, const Node *n, Type *result, Diags *d) {
         return rule_misfit(n, d, E_RANGE, "a tensor of %s does not fit at channel %d of %d", rule_text(d, x), a->from,
                            a->count);
     return rule_like(g, n, d, result, a->count);
+}
+
+bool shape_channel_shuffle(const Graph *g, const Node *n, Type *result, Diags *d) {
+    int32_t groups = n->attr.shuffle.groups;
+    if (!rule_channels(g, n, 0, d)) return false;
+    if (groups < 1) return rule_misfit(n, d, E_WINDOW, "groups must be at least 1, but is %d", groups);
+    if (type_channels(rule_in(g, n, 0)) % groups != 0)
+        return rule_misfit(n, d, E_GROUPS, "groups = %d does not divide the input's %d channels", groups,
+                           type_channels(rule_in(g, n, 0)));
+    return rule_like(g, n, d, result, 0);
 }
 
 bool shape_spread(const Graph *g, const Node *n, Type *result, Diags *d) {

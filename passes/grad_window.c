@@ -54,6 +54,11 @@ void grad_pad_channels(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[0] = graph_op1(g, OP_slice, dy, &attr, node);
 }
 
+void grad_channel_shuffle(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr attr = {.shuffle = {type_channels(&graph_node(g, node)->type) / graph_node(g, node)->attr.shuffle.groups}};
+    dx[0] = graph_op1(g, OP_channel_shuffle, dy, &attr, node);
+}
+
 void grad_softmax(Graph *g, Ref node, Ref dy, Ref *dx) { dx[0] = graph_op2(g, OP_softmax_grad, dy, node, NULL, node); }
 
 /* Labels have no gradient. */

@@ -463,6 +463,22 @@ static Ref build_pad_channels(Case *c, int i) {
     return case_op1(c, OP_pad_channels, x, &attr);
 }
 
+/* Channels, groups: of shapes with a block and a half, many blocks, blocks that come from as many, more than can be
+ * written out; a follower in the same kernel. */
+static Ref build_channel_shuffle(Case *c, int i) {
+    static const int32_t table[][2] = {{1, 1},   {4, 2},   {6, 3},    {16, 2},  {32, 2},   {58, 2},   {116, 2}, {24, 3},
+                                       {48, 16}, {64, 32}, {232, 2},  {33, 11}, {17, 17},  {10, 5},   {8, 4},   {240, 3},
+                                       {96, 8},  {20, 2},  {8192, 2}, {272, 2}, {2088, 4}, {16, 4}};
+    int32_t channels = table[i][0], small = channels > 300;
+    Attr attr = {.shuffle = {table[i][1]}};
+    c->n = 1 + i % 3;
+    Ref x = i % 4 == 3 ? case_features(c, channels) : case_pictures(c, i, channels, small ? 1 : 3, small ? 2 : 1 + i % 5);
+    Ref y = case_op1(c, OP_channel_shuffle, x, &attr);
+    if (i % 3 != 1) return y;
+    if (i % 2) case_output(c, y);
+    return case_op1(c, OP_relu, case_op2(c, OP_add, y, case_vector(c, channels), NULL), NULL);
+}
+
 /* ---- reductions ------------------------------------------------------------------------------------------------- */
 
 static Ref build_mean(Case *c, int i) { return case_op1(c, OP_mean, case_any_rank(c, i), NULL); }
@@ -606,6 +622,7 @@ static const struct OpCases {
     [OP_concat] = {build_concat, N_SHAPES + 1, false},
     [OP_slice] = {build_slice, N_SHAPES, false},
     [OP_pad_channels] = {build_pad_channels, N_SHAPES, false},
+    [OP_channel_shuffle] = {build_channel_shuffle, 22, false},
     [OP_mean] = {build_mean, N_SHAPES, false},
     [OP_var] = {build_var, N_SHAPES, false},
     [OP_channel_sum] = {build_channel_sum, N_SHAPES, false},

@@ -266,6 +266,38 @@ static inline void bound_concat(Bound *b, const BoundNode *x) {
         }
 }
 
+/* Operators that move elements: what belongs to an element of the result belonged to one of x. `from` gives its number, or -1
+ * where the result has a constant. */
+typedef int64_t BoundFrom(const Bound *b, const BoundNode *x, int64_t e);
+static inline void bound_move(const Bound *b, const BoundNode *x, BoundFrom *from) {
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t k = from(b, x, i);
+        if (k >= 0) x->err[i] = x->e[0][k];
+    }
+}
+
+/* Element e of the result, in channel `channel` of an operand with `channels` channels. */
+static inline int64_t bound_channel(const BoundNode *x, int64_t e, int64_t channel, int64_t channels) {
+    int64_t inner = (int64_t)type_height(&x->n->type) * type_width(&x->n->type);
+    return (e / type_elements(&x->n->type) * channels + channel) * inner + e % inner;
+}
+
+static inline int64_t bound_here(const BoundNode *x, int64_t e) {
+    return e / ((int64_t)type_height(&x->n->type) * type_width(&x->n->type)) % type_channels(&x->n->type);
+}
+
+static inline int64_t bound_from_slice(const Bound *b, const BoundNode *x, int64_t e) {
+    return bound_channel(x, e, bound_here(x, e) + x->n->attr.slice.from, type_channels(bound_type(b, x, 0)));
+}
+
+static inline int64_t bound_from_shuffle(const Bound *b, const BoundNode *x, int64_t e) {
+    int64_t c = bound_here(x, e), groups = x->n->attr.shuffle.groups, channels = type_channels(bound_type(b, x, 0));
+    return bound_channel(x, e, c % groups * (channels / groups) + c / groups, channels);
+}
+
+static inline void bound_slice(Bound *b, const BoundNode *x) { bound_move(b, x, bound_from_slice); }
+static inline void bound_shuffle(Bound *b, const BoundNode *x) { bound_move(b, x, bound_from_shuffle); }
+
 /* ---- all nodes -------------------------------------------------------------------------------------------------- */
 
 typedef void BoundRule(Bound *b, const BoundNode *x);
@@ -275,7 +307,7 @@ static BoundRule *const bound_rules[OP_COUNT] = {
     [OP_mul] = bound_mul,         [OP_relu] = bound_nearer,     [OP_bn] = bound_bn,
     [OP_lrn] = bound_lrn,         [OP_maxpool] = bound_maxpool, [OP_avgpool] = bound_avgpool,
     [OP_softmax] = bound_softmax, [OP_concat] = bound_concat,   [OP_flatten] = bound_flatten,
-    [OP_clip] = bound_nearer,
+    [OP_clip] = bound_nearer,     [OP_slice] = bound_slice,     [OP_channel_shuffle] = bound_shuffle,
 };
 
 static inline bool bound_leaf(Op op) { return op == OP_input || op == OP_param; }

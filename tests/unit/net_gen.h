@@ -23,6 +23,7 @@ typedef struct GenValue {
     const char *layer; /* NULL for the picture */
     int32_t n_in, in[GEN_IN];
     char args[GEN_ARGS]; /* ", 17, stride=2" */
+    int32_t item;        /* of the list that the layer gives; 0: it gives a tensor. Counted from 1 */
     GenShape shape;
     bool arrow, output;
 } GenValue;
@@ -103,13 +104,15 @@ static inline void gen_print_value(Str *s, const GenValue *v, int32_t number) {
         str_addf(s, "v%d + v%d\n", v->in[0], v->in[1]);
         return;
     }
-    bool arrow = v->n_in == 1 && v->arrow;
+    bool arrow = v->n_in == 1 && v->arrow && !v->item;
     if (arrow)
         str_addf(s, "v%d -> %s(%s", v->in[0], v->layer, v->args[0] ? v->args + 2 : "");
     else
         str_addf(s, "%s(", v->layer);
     for (int i = 0; i < v->n_in && !arrow; i++) str_addf(s, "%sv%d", i ? ", " : "", v->in[i]);
-    str_addf(s, "%s)\n", arrow ? "" : v->args);
+    str_addf(s, "%s)", arrow ? "" : v->args);
+    if (v->item) str_addf(s, "[%d]", v->item - 1);
+    str_add(s, "\n");
 }
 
 static inline void gen_print(Str *s, const GenNet *net) {
@@ -309,6 +312,29 @@ static inline bool gen_join(Gen *g, GenValue *v) {
 
 static inline bool gen_mul(Gen *g, GenValue *v) { return ++g->products <= 2 && gen_join(g, v); }
 
+/* Equal parts, or two of any size. */
+static inline bool gen_split(Gen *g, GenValue *v) {
+    GenShape x = *gen_shape(g, v);
+    v->shape = x;
+    if (x.c > 1 && gen_chance(g, 50)) {
+        int32_t first = gen_from(g, 1, x.c - 1);
+        v->item = gen_from(g, 1, 2);
+        v->shape.c = v->item == 1 ? first : x.c - first;
+        gen_arg(v, "[%d, %d]", first, x.c - first);
+    } else {
+        int32_t parts = gen_divisor(g, x.c);
+        v->item = gen_from(g, 1, parts);
+        v->shape.c = x.c / parts;
+        gen_arg(v, "%d", parts);
+    }
+    return true;
+}
+
+static inline bool gen_channel_shuffle(Gen *g, GenValue *v) {
+    gen_arg(v, "%d", gen_divisor(g, gen_shape(g, v)->c));
+    return gen_plain(g, v);
+}
+
 /* ONE ROW PER LAYER of frontend/layers.def. rank: of the operands, 0 for any. exact: whole numbers stay exact. */
 typedef struct GenRule {
     const char *layer;
@@ -323,6 +349,7 @@ static const GenRule gen_rules[] = {
     {"lrn", 5, 4, false, gen_lrn},       {"dropout", 3, 0, true, gen_dropout}, {"flatten", 4, 0, true, gen_flatten},
     {"concat", 8, 0, true, gen_concat},  {"add", 9, 0, true, gen_join},        {"mul", 3, 0, true, gen_mul},
     {"softmax", 3, 0, false, gen_plain}, {"identity", 1, 0, true, gen_plain},  {"relu6", 4, 0, true, gen_plain},
+    {"split", 4, 0, true, gen_split},    {"channel_shuffle", 4, 0, true, gen_channel_shuffle},
 };
 enum { N_GEN_RULES = ARRAY_LEN(gen_rules) };
 

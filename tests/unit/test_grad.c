@@ -216,6 +216,12 @@ static Ref build_pad_channels(Lab *l, int i) {
     return op1(l, OP_pad_channels, any_pictures(l, i, FILL_SIGNED), &attr);
 }
 
+static Ref build_channel_shuffle(Lab *l, int i) {
+    static const int32_t groups[N_SHAPES] = {1, 3, 7, 17, 3, 1, 1, 17, 3, 11, 1, 3};
+    Attr attr = {.shuffle = {groups[i]}};
+    return op1(l, OP_channel_shuffle, any_pictures(l, i, FILL_SIGNED), &attr);
+}
+
 /* Reductions take pictures, or in every fourth case an unbatched weight. */
 static Ref build_reduction(Lab *l, Op op, int i) {
     Shape s = shapes[i];
@@ -275,6 +281,7 @@ static const struct {
     [OP_concat] = {build_concat, N_SHAPES},
     [OP_slice] = {build_slice, N_SHAPES},
     [OP_pad_channels] = {build_pad_channels, N_SHAPES},
+    [OP_channel_shuffle] = {build_channel_shuffle, N_SHAPES},
     [OP_mean] = {build_mean, N_SHAPES},
     [OP_var] = {build_var, N_SHAPES},
     [OP_channel_sum] = {build_channel_sum, N_SHAPES},

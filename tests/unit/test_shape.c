@@ -203,6 +203,10 @@ static const Case table[] = {
      "E0300 `spread` needs one number for each of 8 channels, but operand 1 is 9"},
     {OP_spread, "f32[8]", "{type=f32[N]}", "E0300 cannot spread channels to one number"},
 
+    {OP_channel_shuffle, "f32[N,12,5,5]", "{groups=3}", "f32[N,12,5,5]"},
+    {OP_channel_shuffle, "f32[N,12]", "{groups=12}", "f32[N,12]"},
+    {OP_channel_shuffle, "f32[N,12,5,5]", "{groups=5}", "E0306 groups = 5 does not divide the input's 12 channels"},
+    {OP_channel_shuffle, "f32[N,12,5,5]", "{groups=0}", "E0303 groups must be at least 1, but is 0"},
     {OP_softmax, "f32[N,10]", NULL, "f32[N,10]"},
     {OP_softmax, "f32[N,10,2,2]", NULL, "f32[N,10,2,2]"},
     {OP_softmax, "f32[10]", NULL, "E0302 `softmax` needs scores per picture, but its input is 10"},
