@@ -35,9 +35,9 @@ static bool check_set(Elab *e, const Item *item, const Value *v, Span at) {
 
 static const Definition *definition_of(Bundle *p, Name name) {
     const Definition *found = NULL;
-    for (int i = 0; i < p->n_definition; i++)
-        if (!strcmp(p->definition[i].name, name)) {
-            found = &p->definition[i];
+    for (int i = 0; i < p->options->n_definition; i++)
+        if (!strcmp(p->options->definition[i].name, name)) {
+            found = &p->options->definition[i];
             p->defined[i] = true;
         }
     return found;   /* the last one, as with cc */
@@ -104,7 +104,7 @@ static void add_global(Bundle *p, const Item *item) {
         g->fn = (Function){.kind = FN_BLOCK, .name = item->name, .block = item};
         check_params(e, item);
     } else if (item->kind == I_OPTION) {
-        PUSH(e->arena, p->options.item, p->options.n, p->options.cap, item);
+        PUSH(e->arena, p->option.item, p->option.n, p->option.cap, item);
         g->value = option_value(p, item);
     } else {
         g->value = eval(e, item->value);
@@ -152,9 +152,20 @@ static const char *relative_path(Bundle *p, const Item *item, const char *path) 
     return arena_printf(p->elab->arena, "%.*s/%s", (int)(slash - from), from, path);
 }
 
+/* The path in the folder of the file that uses it, or else in the first folder of the command line that has it. */
+static const char *search(Bundle *p, const Item *item, const char *path) {
+    const char *first = relative_path(p, item, path);
+    if (path[0] == '/' || source_exists(first)) return first;
+    for (int32_t i = 0; i < p->options->n_include; i++) {
+        const char *there = arena_printf(p->elab->arena, "%s/%s", p->options->include[i], path);
+        if (source_exists(there)) return there;
+    }
+    return first;
+}
+
 static void add_use(Bundle *p, const Item *item, const Loaded *by) {
     Value path = eval(p->elab, item->value);
-    if (path.kind == V_TEXT) load(p, relative_path(p, item, path.text), by, item->value->span);
+    if (path.kind == V_TEXT) load(p, search(p, item, path.text), by, item->value->span);
 }
 
 static void add_item(Bundle *p, const Item *item, const Loaded *by) {
@@ -211,11 +222,11 @@ static void load(Bundle *p, const char *path, const Loaded *by, Span use) {
 static void check_definitions(Bundle *p) {
     enum { MOST = 256 };
     const char *known[MOST];
-    int n = p->options.n < MOST ? p->options.n : MOST;
-    for (int i = 0; i < n; i++) known[i] = p->options.item[i]->name;
-    for (int i = 0; i < p->n_definition; i++) {
+    int n = p->option.n < MOST ? p->option.n : MOST;
+    for (int i = 0; i < n; i++) known[i] = p->option.item[i]->name;
+    for (int i = 0; i < p->options->n_definition; i++) {
         if (p->defined[i]) continue;
-        const char *name = p->definition[i].name, *near = did_you_mean(name, known, n);
+        const char *name = p->options->definition[i].name, *near = did_you_mean(name, known, n);
         diag_error(p->elab->diags, (Span){0}, "E0130",
                    near ? "-D%s: there is no option `%s`; did you mean `%s`?" : "-D%s: there is no option `%s`", name,
                    name, near);
@@ -223,7 +234,7 @@ static void check_definitions(Bundle *p) {
 }
 
 void bundle_load(Bundle *p, const char *path) {
-    p->defined = NEW_ARRAY(p->elab->arena, bool, p->n_definition);
+    p->defined = NEW_ARRAY(p->elab->arena, bool, p->options->n_definition);
     load(p, path, NULL, (Span){0});
     if (p->n_loaded > 0) check_definitions(p);
 }
@@ -231,10 +242,10 @@ void bundle_load(Bundle *p, const char *path) {
 const char *bundle_options_json(const Bundle *p) {
     Str s = STR(p->elab->arena);
     str_add(&s, "{");
-    for (int32_t i = 0; i < p->options.n; i++) {
-        const Global *g = table_get(&p->elab->globals, p->options.item[i]->name);
+    for (int32_t i = 0; i < p->option.n; i++) {
+        const Global *g = table_get(&p->elab->globals, p->option.item[i]->name);
         if (i) str_add(&s, ", ");
-        str_add_json(&s, p->options.item[i]->name);
+        str_add_json(&s, p->option.item[i]->name);
         str_add(&s, ": ");
         value_json(&s, &g->value);
     }

@@ -21,15 +21,14 @@ typedef struct Loaded {          /* a file, and how we came to it */
 
 typedef struct Bundle {
     Elab *elab;
-    const Definition *definition;
-    int n_definition;
+    const FrontendOptions *options;
     bool *defined;               /* for each definition: its option exists */
     Loaded *loaded[MAX_SOURCES];
     int n_loaded;
     int64_t bytes;
     const Item *net;
     ItemList inputs, sections;   /* of equal kind and name only the last */
-    ItemList options;
+    ItemList option;             /* all `option` items, in order */
 } Bundle;
 
 /* Reads the file and what it uses. Errors are in the Diags. */

@@ -60,9 +60,19 @@ static bool set_definition(CommandLine *c, const char *value) {
     const char *equals = strchr(value, '=');
     if (!equals || equals == value || !equals[1]) return false;
     Definition d = {.name = arena_strndup(c->arena, value, (size_t)(equals - value)), .value = equals + 1};
-    PUSH(c->arena, c->definition, c->n_definition, c->cap_definition, d);
+    FrontendOptions *f = &c->frontend;
+    PUSH(c->arena, f->definition, f->n_definition, f->cap_definition, d);
     return true;
 }
+
+static bool set_include(CommandLine *c, const char *value) {
+    FrontendOptions *f = &c->frontend;
+    PUSH(c->arena, f->include, f->n_include, f->cap_include, value);
+    return *value != 0;
+}
+
+static bool set_train(CommandLine *c, const char *value) { c->frontend.train = value; return *value != 0; }
+static bool set_deploy(CommandLine *c, const char *value) { c->frontend.deploy = value; return *value != 0; }
 
 static bool set_level(CommandLine *c, const char *value) {
     c->options.opt_level = value[0] - '0';

@@ -6,6 +6,7 @@
 #include "net_input.h"
 #include "parse.h"
 #include "bundle.h"
+#include "sections.h"
 #include "train.h"
 
 bool frontend_print_ast(Arena *a, Diags *d, const char *path, Str *out) {
@@ -68,75 +69,21 @@ static Scope *build_net(Bundle *p, Unit *u, Value *input) {
     return scope;
 }
 
-/* ---- sections ---- */
-
-static void report_section(Elab *e, const Item *item) {
-    static const char *const known[] = {"data", "augment", "train", "eval", "deploy"};
-    diag_error(e->diags, item->span, "E0401",
-               "section `%s` is not part of this version; it knows input, %s, %s, %s, %s and %s", item->section,
-               known[0], known[1], known[2], known[3], known[4]);
-}
-
-/* One section of the program; its value is V_ERROR if it was reported. */
-static Value build_section(Bundle *p, Unit *u, const Item *item, Scope *net, const Value *input) {
-    Elab *e = p->elab;
-    const SectionKind *kind = section_find(item->section);
-    if (!kind) {
-        report_section(e, item);
-        return v_error;
-    }
-    bool train = kind->groups, deploy = !strcmp(kind->name, "deploy");
-    if ((train || deploy) && item->name) {
-        diag_error(e->diags, item->span, "E0401", "named `%s` sections are not part of this version", kind->name);
-        return v_error;
-    }
-    Value v = section_eval(e, kind, item->settings, item->span);
-    if (v.kind == V_LIST && input->kind == V_RECORD) check_augment(e, item->settings, &v, input->record);
-    if (train && v.kind == V_RECORD && net) train_build(e, u, net, item, v.record);
-    if (deploy && v.kind == V_RECORD) u->half_weights = !strcmp(record_field(v.record, "weights")->value.text, "fp16");
-    return v;
-}
-
-/* {"input": {...}, "data": {"": {...}, "cats": {...}}, ...}: sections of one kind together. */
-static const char *settings_json(const Bundle *p, const Value *section, const Value *input) {
-    Str s = STR(p->elab->arena);
-    str_add(&s, "{\"input\": ");
-    value_json(&s, input);
-    for (int32_t i = 0; i < p->sections.n; i++) {
-        const char *kind = p->sections.item[i]->section;
-        bool first = true;
-        for (int32_t k = 0; first && k < i; k++) first = p->sections.item[k]->section != kind;
-        if (!first) continue;
-        str_addf(&s, ", \"%s\": {", kind);
-        for (int32_t k = i; k < p->sections.n; k++) {
-            if (p->sections.item[k]->section != kind) continue;
-            if (k > i) str_add(&s, ", ");
-            str_add_json(&s, p->sections.item[k]->name ? p->sections.item[k]->name : "");
-            str_add(&s, ": ");
-            value_json(&s, &section[k]);
-        }
-        str_add(&s, "}");
-    }
-    str_add(&s, "}");
-    return str_text(&s);
-}
-
-bool frontend_build(Unit *u, const char *path, const Definition *definition, int n_definition) {
+bool frontend_build(Unit *u, const char *path, const FrontendOptions *options) {
+    static const FrontendOptions usual;
     Elab *e = NEW(u->arena, Elab);
     *e = (Elab){.arena = u->arena, .diags = u->diags};
     Bundle *p = NEW(u->arena, Bundle);
-    *p = (Bundle){.elab = e, .definition = definition, .n_definition = n_definition};
+    *p = (Bundle){.elab = e, .options = options ? options : &usual};
     bundle_load(p, path);
     if (p->n_loaded == 0 || e->stopped) return false;
     Value input = v_error;
     Scope *net = build_net(p, u, &input);
-    Value *section = NEW_ARRAY(u->arena, Value, p->sections.n);
-    for (int32_t i = 0; i < p->sections.n && !e->stopped; i++)
-        section[i] = build_section(p, u, p->sections.item[i], net, &input);
+    const Value *section = sections_build(p, u, net, &input);
     bundle_check_unused(p);
     if (u->diags->n_error) return false;
     train_mark_frozen(u->net);
-    u->settings_json = settings_json(p, section, &input);
+    u->settings_json = sections_json(p, section, &input);
     u->options_json = bundle_options_json(p);
     return true;
 }

@@ -8,11 +8,19 @@ typedef struct Definition {      /* -Dname=value */
     const char *name, *value;
 } Definition;
 
+typedef struct FrontendOptions { /* of the command line */
+    Definition *definition;
+    int32_t n_definition, cap_definition;
+    const char **include;        /* -I: folders where `use` looks after the one of the file that says so */
+    int32_t n_include, cap_include;
+    const char *train, *deploy;  /* --train=, --deploy=: the section of that name; NULL: the one without a name */
+} FrontendOptions;
+
 /* Prints the file itself (not what it uses) as source in the house form. False if there were errors. */
 bool frontend_print_ast(Arena *a, Diags *d, const char *path, Str *out);
 /* Reads the file and all it uses and elaborates the net: fills name, net, image, train, settings_json and options_json
- * of `u`, whose arena and diags must be set. False if there were errors; some may be of limits (E09xx) or missing
+ * of `u`, whose arena and diags must be set. `options` may be NULL. False if there were errors; some may be of limits (E09xx) or missing
  * files (E0601). */
-bool frontend_build(Unit *u, const char *path, const Definition *definition, int n_definition);
+bool frontend_build(Unit *u, const char *path, const FrontendOptions *options);
 
 #endif

@@ -171,7 +171,7 @@ static int run_file(const CommandLine *c) {
     Unit *u = NEW(c->arena, Unit);
     *u = (Unit){.arena = c->arena, .diags = d, .opt = &c->options, .machine = targets.machine[0]};
     double start = now_ms();
-    bool good = frontend_build(u, c->input, c->definition, c->n_definition);
+    bool good = frontend_build(u, c->input, &c->frontend);
     report_time(c, "front end", start);
     if (good && c->options.verbose) report_costs(u);
     if (good && c->tune_seconds) u->opt = tuned_options(c, u);

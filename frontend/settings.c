@@ -34,6 +34,8 @@ const SectionKind *section_find(const char *name) {
     return NULL;
 }
 
+const SectionKind *section_at(int i) { return i < ARRAY_LEN(section_table) ? &section_table[i] : NULL; }
+
 const Function *settings_call_find(const char *group, const char *name) {
     for (int i = 0; i < ARRAY_LEN(call_table); i++)
         if (!strcmp(call_table[i].group, group) && !strcmp(call_table[i].fn.name, name)) return &call_table[i].fn;
@@ -96,7 +98,7 @@ static Value eval_keys(Elab *e, const Function *fn, bool groups, const SettingLi
 Value section_eval(Elab *e, const SectionKind *kind, const SettingList *list, Span at) {
     if (!kind->keys) return eval_steps(e, kind, list);
     const Function fn = {.kind = FN_BUILTIN, .name = kind->name, .signature = kind->keys};
-    return eval_keys(e, &fn, kind->groups, list, at);
+    return eval_keys(e, &fn, kind->train, list, at);
 }
 
 Value group_eval(Elab *e, const SettingList *list, Span at) {

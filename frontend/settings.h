@@ -1,4 +1,4 @@
-/* Sections (input, data, augment, train, eval): checked against tables, defaults filled in, printed as the JSON that
+/* Sections (input, data, augment, train, eval, deploy): checked against tables, defaults filled in, printed as the JSON that
  * runtime/abi.h documents. The keys of a section and the parameters of a call in one are signatures, the same as those
  * of layers, so unknown names, missing and repeated arguments are found by the same code (bind.c). */
 #ifndef CNNC_FRONTEND_SETTINGS_H
@@ -9,11 +9,15 @@
 typedef struct SectionKind {
     const char *name;
     const char *keys;            /* signature; NULL: a list of steps instead, calls of the group of the same name */
-    bool groups;                 /* may hold group PATTERN { } */
+    bool train;                  /* says how the net is trained; may hold group PATTERN { } */
+    bool deploy;                 /* says how the net is deployed */
+    bool compiled;               /* decides what is compiled: one section of the kind holds, chosen by cnnc */
 } SectionKind;
 
 /* NULL: this version has no such section. */
 const SectionKind *section_find(const char *name);
+/* The i-th kind of section, NULL behind the last. */
+const SectionKind *section_at(int i);
 
 /* The section as V_RECORD, or V_LIST of V_RECORDs for steps; V_ERROR if anything was reported. */
 Value section_eval(Elab *e, const SectionKind *kind, const SettingList *list, Span at);

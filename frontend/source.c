@@ -110,6 +110,8 @@ static bool is_net(const char *p) {
     return !strncmp(p, "cnnc", 4) && strspn(p + 4, " \t") > 0;
 }
 
+bool source_exists(const char *path) { return !access(path, F_OK); }
+
 bool source_read(Arena *a, Diags *d, const char *path, Span at, bool used, int64_t *total, Source *out) {
     int fd;
     struct stat st;

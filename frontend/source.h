@@ -15,6 +15,8 @@ typedef struct Source {
     ino_t inode;
 } Source;
 
+/* Is there anything of that name? */
+bool source_exists(const char *path);
 /* Reads and registers a file; line ends become \n, a byte order mark is dropped. Reports at `at` (line 0: the command
  * line named it) and returns false if it cannot be read or is not clean text. A used file must start with `cnnc`, so
  * that nothing of another kind of file is ever shown. `total` counts bytes over all files. */

@@ -114,10 +114,10 @@ void bundle_check_unused(Bundle *p) {
     if (e->diags->n_error) return;   /* what should have used it may be what is wrong */
     Table read = {0};
     read_program(p, &read);
-    for (int32_t i = 0; i < p->options.n; i++)
-        if (!table_get(&read, p->options.item[i]->name))
-            diag_warning(e->diags, p->options.item[i]->span, "W0131", "option `%s` is never used",
-                         p->options.item[i]->name);
+    for (int32_t i = 0; i < p->option.n; i++)
+        if (!table_get(&read, p->option.item[i]->name))
+            diag_warning(e->diags, p->option.item[i]->span, "W0131", "option `%s` is never used",
+                         p->option.item[i]->name);
     for (int32_t i = 0; i < e->n_global; i++) {
         const Item *item = ((const Global *)table_get(&e->globals, e->global_name[i]))->item;
         if (item->kind == I_BLOCK) check_block(p, item);

@@ -14,7 +14,7 @@
  *   "params_total": 60965224, "macs_total": 724406816,       of inference: heads for training alone do not count
  *   "layers": [{"name": "conv1", "op": "conv", "shape": [96,55,55], "params": 34944, "macs": 105415200, "line": 22}, ...],
  *   "settings": {"input": {...}, "data": {"": {...}, "cats": {...}}, "augment": {"": [...]}, "train": {"": {...}},
- *                "eval": {"": {...}}, "deploy": {"": {...}}} }    see below; "" is the unnamed section; a section kind may be absent
+ *                "eval": {"": {...}}, "deploy": {"": {...}}} }    see below; "" is the unnamed section, of train and deploy the one that cnnc took; a kind may be absent
  *
  * CnncVariant.plan:
  * { "target": {"isa": "v4", "cpu": "x86-64-v4", "features": "+avx2,...", "lanes": 16},

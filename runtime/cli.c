@@ -23,7 +23,10 @@ typedef struct OptionRow {
 #define AT(field) offsetof(Options, field)
 
 static const OptionRow rows[] = {
-    {"data", 0, KIND_TEXT, AT(data), 0, 0, "DIR", "pictures: DIR/train, DIR/val or DIR/test", "train eval"},
+    {"data", 0, KIND_TEXT, AT(data), 0, 0, "DIR|NAME", "pictures: DIR/train, DIR/val or DIR/test; or the section `data NAME`",
+     "train eval"},
+    {"augment", 0, KIND_TEXT, AT(augment), 0, 0, "NAME", "augment as the section `augment NAME` says", "train"},
+    {"eval", 0, KIND_TEXT, AT(eval), 0, 0, "NAME", "evaluate as the section `eval NAME` says", "train eval"},
     {"weights", 'w', KIND_TEXT, AT(weights), 0, 0, "FILE", "start from these weights", "train"},
     {"weights", 'w', KIND_TEXT, AT(weights), 0, 0, "FILE", "use these weights", "eval predict export"},
     {"init", 0, KIND_TEXT, AT(weights), 0, 0, "FILE", "the same as --weights", "train"},
@@ -204,6 +207,27 @@ static void parse(const CommandRow *command, int argc, char **argv, Options *o, 
         rt_fail(err, RT_USAGE, "%s takes no argument \"%.80s\"", command->name, o->operand[0]);
 }
 
+/* ---- sections with names ---- */
+
+/* The section of that name takes the place of the one without. */
+static void choose(const Model *m, const char *kind, const char *name, RtError *err) {
+    const json_t *known = model_sections(m, kind);
+    if (!name || model_choose(m, kind, name)) return;
+    Guess g = {.word = name};
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)known, key, value) guess(&g, key);
+    rt_fail(err, RT_USAGE, "--%s: %s has no section `%s %.60s`%s%s%s", kind, m->file, kind, name,
+            g.best ? "; did you mean " : "", g.best ? g.best : "", g.best ? "?" : "");
+}
+
+/* --data names a section if there is one of that name, else a folder. */
+static void choose_sections(const Model *m, Options *o, RtError *err) {
+    choose(m, "augment", o->augment, err);
+    choose(m, "eval", o->eval, err);
+    if (o->data && model_choose(m, "data", o->data)) o->data = NULL;
+}
+
 /* ---- help ---- */
 
 static void print_command_help(const Context *c, const CommandRow *command) {
@@ -214,7 +238,7 @@ static void print_command_help(const Context *c, const CommandRow *command) {
         if (!takes(r, command)) continue;
         char letter[] = {r->letter ? '-' : ' ', r->letter ? r->letter : ' ', r->letter ? ',' : ' ', 0}, name[32];
         snprintf(name, sizeof name, "--%s%s%s", r->name, r->value ? "=" : "", r->value ? r->value : "");
-        printf("  %s %-16s %s\n", letter, name, r->help);
+        printf("  %s %-17s %s\n", letter, name, r->help);
     }
 }
 
@@ -257,6 +281,7 @@ int cli_main(const Context *c, int argc, char **argv, RtError *err) {
     if (!command) return err->code;
     Options o = {.seed = -1, .lr = -1, .seconds = -1};
     parse(command, argc - 2, argv + 2, &o, err);
+    choose_sections(c->model, &o, err);
     if (err->code) return err->code;
     if (o.help) {
         print_command_help(c, command);

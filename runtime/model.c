@@ -369,8 +369,14 @@ int64_t model_weights(const Model *m) {
 
 int64_t model_image_bytes(const Model *m) { return (int64_t)m->channels * m->height * m->width * 4; }
 
-const json_t *model_section(const Model *m, const char *kind) {
-    return json_object_get(json_object_get(m->settings, kind), "");
+const json_t *model_sections(const Model *m, const char *kind) { return json_object_get(m->settings, kind); }
+
+const json_t *model_section(const Model *m, const char *kind) { return json_object_get(model_sections(m, kind), ""); }
+
+bool model_choose(const Model *m, const char *kind, const char *name) {
+    json_t *sections = json_object_get(json_object_get(m->json, "settings"), kind);
+    json_t *section = *name ? json_object_get(sections, name) : NULL;
+    return section && json_object_set(sections, "", section) == 0;
 }
 
 const json_t *model_input_settings(const Model *m) { return json_object_get(m->settings, "input"); }

@@ -115,6 +115,10 @@ int64_t model_image_bytes(const Model *m);
 int64_t model_weights(const Model *m);
 /* The unnamed section of a kind ("data", "augment", "train", "eval"), or NULL. */
 const json_t *model_section(const Model *m, const char *kind);
+/* All sections of a kind by name, or NULL. */
+const json_t *model_sections(const Model *m, const char *kind);
+/* From now on the section of that name is the one without a name; false if there is none. */
+bool model_choose(const Model *m, const char *kind, const char *name);
 /* settings.input: there is only one input, so it has no name. */
 const json_t *model_input_settings(const Model *m);
 /* Whether the scores of the net are probabilities: its last layer is a softmax. */

@@ -175,6 +175,36 @@ check_halves() {
     done
 }
 
+# Sections with names: of training one is compiled, of the others the program takes the one that it is told.
+check_sections() {
+    cat >variants.net <<'NET'
+cnnc 1
+use "shapes.net"
+data shapes {
+    train = folder("data/train")
+    test  = folder("data/test")
+}
+augment still {
+    resize(48x48)
+}
+train short {
+    loss   = cross_entropy(logits)
+    freeze = ["conv1", "bn1"]
+    batch  = 16
+    lr     = 0.01
+    stop   = 3 steps
+}
+NET
+    check 'e2e/sections: compile' "$cnnc" -march=native -I "$root/examples" --train=short variants.net -o variants || return
+    check 'e2e/sections: train' ./variants train --data shapes --augment still --out short
+    says 'e2e/sections: the batch and the data of the named ones' '144 pictures, 12 classes, batch 16, '
+    check 'e2e/sections: eval' ./variants eval --data shapes --weights short/variants.safetensors
+    refuses 'e2e/sections: no such section' 64 'no section .augment stil.; did you mean still' ./variants train --augment stil
+    "$cnnc" -march=native -I "$root/examples" variants.net -o variants >"$log" 2>&1
+    ./variants info --json >"$log"
+    says 'e2e/sections: the one without a name by default' '"batch": 32'
+}
+
 # tuned OPTION...: compiles shapes.net with algorithms that are measured here; results are kept in the test's own folder.
 tuned() { check "e2e/$*" env XDG_CACHE_HOME="$work/cache" "$cnnc" -v "$@" "$root/examples/shapes.net" -o tuned; }
 
@@ -228,6 +258,7 @@ check_same_weights
 check_interrupt
 check_commands
 check_halves
+check_sections
 check_tuner
 check_reports
 check_instruction_sets

@@ -20,7 +20,9 @@ static Unit *build(Arena *a, const char *text, const Definition *d, int n) {
     write_net(text);
     Unit *u = NEW(a, Unit);
     *u = (Unit){.arena = a, .diags = diag_new(a)};
-    if (frontend_build(u, path, d, n)) return u;
+    Definition copy[8];
+    for (int i = 0; i < n; i++) copy[i] = d[i];
+    if (frontend_build(u, path, &(FrontendOptions){.definition = copy, .n_definition = n})) return u;
     diag_print(u->diags);
     return NULL;
 }
@@ -117,8 +119,40 @@ static const char train[] = INPUT
     "    stop = 9 epochs\n"
     "}\n";
 
+static const char variants[] = INPUT
+    "net n(image) {\n"
+    "    logits = image -> flatten -> fc(3)\n"
+    "    output scores = softmax(logits)\n"
+    "}\n"
+    "data cats { workers = 3 }\n"
+    "train { loss = cross_entropy(logits)\nlr = 0.1\nstop = 1 epochs\n}\n"
+    "train slow { loss = cross_entropy(logits)\nlr = 0.01\nstop = 1 epochs\nbatch = 8\nfreeze = \"fc1.bias\"\n}\n"
+    "deploy half { weights = fp16 }\n"
+    "deploy { }\n";
+
 static const ParamAttr *param(const Unit *u, const char *name) {
     return &graph_node(u->net, graph_find_param(u->net, name_of(name)))->attr.param;
+}
+
+/* The section that is chosen holds, and the others leave no trace. */
+static void test_named_sections(void) {
+    for (int named = 0; named < 2; named++) {
+        Arena *a = arena_new();
+        Unit *u = NEW(a, Unit);
+        const FrontendOptions o = {.train = named ? "slow" : NULL, .deploy = named ? "half" : NULL};
+        write_net(variants);
+        *u = (Unit){.arena = a, .diags = diag_new(a)};
+        CU_ASSERT_FATAL(frontend_build(u, path, &o));
+        CU_ASSERT(u->train.present && u->train.n_loss == 1 && u->train.batch == (named ? 8 : 32));
+        CU_ASSERT_EQUAL(param(u, "fc1.bias")->frozen, named);
+        CU_ASSERT_EQUAL(u->half_weights, named);
+        CU_ASSERT_PTR_NOT_NULL(strstr(u->settings_json, named ? "\"base\": 0.01}" : "\"base\": 0.1}"));
+        CU_ASSERT_PTR_NULL(strstr(u->settings_json, named ? "\"base\": 0.1}" : "\"base\": 0.01}"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(u->settings_json, "\"data\": {\"cats\": {\"workers\": 3"));
+        CU_ASSERT_PTR_NULL(strstr(u->settings_json, "slow"));
+        CU_ASSERT_EQUAL(u->diags->n_message, 0);
+        arena_free(a);
+    }
 }
 
 static void test_train(void) {
@@ -149,7 +183,7 @@ static void test_many_errors(void) {
                     "    y = image -> nothing\n    output z = image -> relu(q=1) -> conv()\n}\n");
     Unit *u = NEW(a, Unit);
     *u = (Unit){.arena = a, .diags = diag_new(a)};
-    CU_ASSERT(!frontend_build(u, path, NULL, 0));
+    CU_ASSERT(!frontend_build(u, path, NULL));
     int n[4] = {0};
     static const char *const code[] = {"E0010", "E0304", "E0101", "E0107"};
     for (int i = 0; i < u->diags->n_message; i++)
@@ -167,6 +201,7 @@ int main(void) {
     CU_add_test(suite, "definitions on the command line", test_definitions);
     CU_add_test(suite, "blocks, names, pipelines", test_blocks);
     CU_add_test(suite, "train section", test_train);
+    CU_add_test(suite, "sections with names", test_named_sections);
     CU_add_test(suite, "several mistakes in one run", test_many_errors);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();

@@ -280,7 +280,7 @@ static const TunedConvs *any_algorithms(const Check *c) {
 static bool build(Check *c, const char *path) {
     Unit *u = c->unit = NEW(c->arena, Unit);
     *u = (Unit){.arena = c->arena, .diags = diag_new(c->arena), .opt = &c->options, .machine = &c->config->machine};
-    if (!frontend_build(u, path, NULL, 0)) {
+    if (!frontend_build(u, path, NULL)) {
         diag_print(u->diags);
         return false;
     }

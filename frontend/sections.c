@@ -1,0 +1,142 @@
+/* See sections.h. */
+#include "sections.h"
+
+#include <string.h>
+
+#include "net_input.h"
+#include "train.h"
+
+/* ---- which section of its kind ---- */
+
+/* The name that the command line gives for this kind; NULL: none. */
+static const char *chosen_name(const Bundle *p, const SectionKind *kind) {
+    return kind->train ? p->options->train : kind->deploy ? p->options->deploy : NULL;
+}
+
+static bool is_chosen(const Bundle *p, const SectionKind *kind, const Item *item) {
+    const char *name = chosen_name(p, kind);
+    return name ? item->name && !strcmp(item->name, name) : !item->name;
+}
+
+/* The names of the sections of a kind; returns how many, *chosen is set if one of them holds. */
+static int section_names(const Bundle *p, const SectionKind *kind, const char **out, int most, bool *chosen) {
+    int n = 0;
+    *chosen = false;
+    for (int32_t i = 0; i < p->sections.n; i++) {
+        const Item *item = p->sections.item[i];
+        if (section_find(item->section) != kind) continue;
+        *chosen = *chosen || is_chosen(p, kind, item);
+        if (item->name && n < most) out[n++] = item->name;
+    }
+    return n;
+}
+
+/* A name on the command line that no section has is an error; only named ones, and none chosen, is worth a warning. */
+static void check_choice(const Bundle *p, const SectionKind *kind) {
+    enum { MOST = 64 };
+    const char *known[MOST], *name = chosen_name(p, kind);
+    bool chosen;
+    int n = section_names(p, kind, known, MOST, &chosen);
+    if (chosen) return;
+    Diags *d = p->elab->diags;
+    if (name) {
+        const char *near = did_you_mean(name, known, n);
+        diag_error(d, (Span){0}, "E0130",
+                   near ? "--%s=%s: there is no section `%s %s`; did you mean `%s`?"
+                        : "--%s=%s: there is no section `%s %s`",
+                   kind->name, name, kind->name, name, near);
+    } else if (n > 0 && d->n_error == 0) {
+        const Item *item = NULL;
+        for (int32_t i = 0; !item; i++)
+            if (section_find(p->sections.item[i]->section) == kind) item = p->sections.item[i];
+        diag_warning(d, item->span, "W0133", "no `%s` section holds: all have names", kind->name);
+        diag_help(d, (Span){0}, "choose one when compiling: --%s=%s", kind->name, item->name);
+    }
+}
+
+/* ---- one section ---- */
+
+static void report_section(Elab *e, const Item *item) {
+    Str s = STR(e->arena);
+    const SectionKind *kind;
+    str_add(&s, "input");
+    for (int i = 1; (kind = section_at(i)); i++) str_addf(&s, "%s%s", section_at(i + 1) ? ", " : " and ", kind->name);
+    diag_error(e->diags, item->span, "E0401", "section `%s` is not part of this version; it knows %s", item->section,
+               str_text(&s));
+}
+
+/* What a section says to the compiler, written to `u` and the parameters of e->graph. */
+static void apply(Elab *e, Unit *u, const SectionKind *kind, const Item *item, const Record *r, Scope *net) {
+    if (kind->train && net) train_build(e, u, net, item, r);
+    if (kind->deploy) u->half_weights = !strcmp(record_field(r, "weights")->value.text, "fp16");
+}
+
+/* A section that does not hold: its mistakes are reported, what it says goes to copies. */
+static void try_out(Elab *e, const Unit *u, const SectionKind *kind, const Item *item, const Record *r, Scope *net) {
+    Unit copy = *u;
+    Graph *graph = e->graph;
+    if (graph) e->graph = graph_clone(e->arena, graph);
+    apply(e, &copy, kind, item, r, net);
+    e->graph = graph;
+}
+
+static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value *input) {
+    Elab *e = p->elab;
+    const SectionKind *kind = section_find(item->section);
+    if (!kind) {
+        report_section(e, item);
+        return v_error;
+    }
+    Value v = section_eval(e, kind, item->settings, item->span);
+    if (v.kind == V_LIST && input->kind == V_RECORD) check_augment(e, item->settings, &v, input->record);
+    if (v.kind != V_RECORD || !kind->compiled) return v;
+    if (is_chosen(p, kind, item)) {
+        apply(e, u, kind, item, v.record, net);
+        return v;
+    }
+    try_out(e, u, kind, item, v.record, net);
+    return v_none;
+}
+
+const Value *sections_build(Bundle *p, Unit *u, Scope *net, const Value *input) {
+    Value *section = NEW_ARRAY(u->arena, Value, p->sections.n);
+    for (int32_t i = 0; i < p->sections.n && !p->elab->stopped; i++)
+        section[i] = build(p, u, p->sections.item[i], net, input);
+    const SectionKind *kind;
+    for (int i = 0; (kind = section_at(i)); i++)
+        if (kind->compiled) check_choice(p, kind);
+    return section;
+}
+
+/* ---- for the program ---- */
+
+/* The sections of one kind; where the compiler chose, that one is the one without a name. */
+static void kind_json(Str *s, const Bundle *p, const Value *section, const char *kind) {
+    const char *separator = "";
+    str_addf(s, ", \"%s\": {", kind);
+    for (int32_t i = 0; i < p->sections.n; i++) {
+        const Item *item = p->sections.item[i];
+        if (item->section != kind || section[i].kind == V_NONE) continue;
+        str_add(s, separator);
+        str_add_json(s, item->name && !section_find(kind)->compiled ? item->name : "");
+        str_add(s, ": ");
+        value_json(s, &section[i]);
+        separator = ", ";
+    }
+    str_add(s, "}");
+}
+
+const char *sections_json(const Bundle *p, const Value *section, const Value *input) {
+    Str s = STR(p->elab->arena);
+    str_add(&s, "{\"input\": ");
+    value_json(&s, input);
+    for (int32_t i = 0; i < p->sections.n; i++) {
+        const char *kind = p->sections.item[i]->section;
+        bool first = section[i].kind != V_NONE;
+        for (int32_t k = 0; first && k < i; k++)
+            first = p->sections.item[k]->section != kind || section[k].kind == V_NONE;
+        if (first) kind_json(&s, p, section, kind);
+    }
+    str_add(&s, "}");
+    return str_text(&s);
+}
