@@ -60,8 +60,7 @@ static bool set_definition(CommandLine *c, const char *value) {
     const char *equals = strchr(value, '=');
     if (!equals || equals == value || !equals[1]) return false;
     Definition d = {.name = arena_strndup(c->arena, value, (size_t)(equals - value)), .value = equals + 1};
-    FrontendOptions *f = &c->frontend;
-    PUSH(c->arena, f->definition, f->n_definition, f->cap_definition, d);
+    PUSH(c->arena, c->definition, c->n_definition, c->cap_definition, d);
     return true;
 }
 

@@ -37,7 +37,9 @@ struct CommandLine {
     int32_t n_word, cap_word;
     const char *input, *output;      /* input: the first word; output NULL: a name made from the input's */
     Product product;
-    FrontendOptions frontend;
+    Definition *definition;
+    int32_t n_definition, cap_definition;
+    FrontendOptions frontend;        /* without definitions */
     Options options;
     const char *march;               /* NULL: as the product asks for */
     int32_t tune_seconds;            /* 0: the models decide */

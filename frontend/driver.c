@@ -67,7 +67,10 @@ Unit *driver_unit(Arena *a, Diags *d, const CommandLine *c, const char *path, co
     Unit *u = NEW(a, Unit);
     *u = (Unit){.arena = a, .diags = d, .opt = &c->options};
     ice_context("reading", path);
-    return frontend_build(u, path, definition, n) ? u : NULL;
+    FrontendOptions o = c->frontend;
+    o.definition = definition;
+    o.n_definition = n;
+    return frontend_build(u, path, &o) ? u : NULL;
 }
 
 const char *driver_thousands(Arena *a, int64_t n) {

@@ -9,8 +9,8 @@ typedef struct Definition {      /* -Dname=value */
 } Definition;
 
 typedef struct FrontendOptions { /* of the command line */
-    Definition *definition;
-    int32_t n_definition, cap_definition;
+    const Definition *definition;
+    int32_t n_definition;
     const char **include;        /* -I: folders where `use` looks after the one of the file that says so */
     int32_t n_include, cap_include;
     const char *train, *deploy;  /* --train=, --deploy=: the section of that name; NULL: the one without a name */

@@ -159,7 +159,6 @@ static bool find_targets(const CommandLine *c, Targets *t) {
 static int run_file(const CommandLine *c) {
     Diags *d = diag_new(c->arena);
     Str text = STR(c->arena);
-    ice_context("reading", c->input);
     int code = EX_OK;
     if (c->product == OUT_AST) {
         code = frontend_print_ast(c->arena, d, c->input, &text) ? driver_write(c->arena, c->output, &text) : driver_exit_code(d);
@@ -168,14 +167,13 @@ static int run_file(const CommandLine *c) {
     }
     Targets targets;
     if (!find_targets(c, &targets)) return EX_USAGE;
-    Unit *u = NEW(c->arena, Unit);
-    *u = (Unit){.arena = c->arena, .diags = d, .opt = &c->options, .machine = targets.machine[0]};
     double start = now_ms();
-    bool good = frontend_build(u, c->input, &c->frontend);
+    Unit *u = driver_unit(c->arena, d, c, c->input, c->definition, c->n_definition);
     report_time(c, "front end", start);
-    if (good && c->options.verbose) report_costs(u);
-    if (good && c->tune_seconds) u->opt = tuned_options(c, u);
-    code = good ? compile(c, u, &targets) : driver_exit_code(d);
+    if (u) u->machine = targets.machine[0];
+    if (u && c->options.verbose) report_costs(u);
+    if (u && c->tune_seconds) u->opt = tuned_options(c, u);
+    code = u ? compile(c, u, &targets) : driver_exit_code(d);
     diag_print(d);
     return code;
 }

@@ -111,7 +111,7 @@ static void timed_tile(Unit *u, Entry entry) {
 
 /* ResNet-50 through the passes up to tile. */
 static Unit *resnet(Arena *a, const Options *options) {
-    static Definition depth = {.name = "depth", .value = "50"};
+    static const Definition depth = {.name = "depth", .value = "50"};
     Unit *u = NEW(a, Unit);
     *u = (Unit){.arena = a, .diags = diag_new(a), .opt = options, .machine = &machine};
     CU_ASSERT_FATAL(frontend_build(u, "examples/resnet.net", &(FrontendOptions){.definition = &depth, .n_definition = 1}));

@@ -20,9 +20,7 @@ static Unit *build(Arena *a, const char *text, const Definition *d, int n) {
     write_net(text);
     Unit *u = NEW(a, Unit);
     *u = (Unit){.arena = a, .diags = diag_new(a)};
-    Definition copy[8];
-    for (int i = 0; i < n; i++) copy[i] = d[i];
-    if (frontend_build(u, path, &(FrontendOptions){.definition = copy, .n_definition = n})) return u;
+    if (frontend_build(u, path, &(FrontendOptions){.definition = d, .n_definition = n})) return u;
     diag_print(u->diags);
     return NULL;
 }
