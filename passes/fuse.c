@@ -77,13 +77,16 @@ static Ref convolution_of(const Fuse *f, Ref r) {
     }
 }
 
+/* A convolution that continues its operand's group, and so no chain of its own can begin with it. */
+static bool in_chain(const Fuse *f, Ref conv) { return conv && same_group(f, graph_node(f->g, conv)->in[0], conv); }
+
 /* The convolutions that conv would be in one kernel with if it joined its operand's group. */
 static bool ends_chain(const Fuse *f, Ref conv) {
     const Graph *g = f->g;
     Chain c = {0, 0, 0};
     Ref source = convolution_of(f, graph_node(g, conv)->in[0]);
     if (f->train || !source) return false;
-    if (chain_is_window(g, conv) && chain_may_begin(g, source))
+    if (chain_is_window(g, conv) && chain_may_begin(g, source) && !in_chain(f, source))
         c = (Chain){source, conv, 0};
     else if (chain_may_end(g, conv) && chain_is_window(g, source)) {
         Ref before = graph_node(g, source)->in[0];

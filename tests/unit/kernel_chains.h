@@ -333,17 +333,28 @@ static Ref band_point(Case *c, Ref x, int32_t outputs, int32_t kernel) {
     return chain_bias(c, case_op2(c, OP_conv, x, case_param(c, "", PARAM_WEIGHT, 4, dim), &attr));
 }
 
+static Ref band_window(Case *c, Ref x, const ConvAttr *window) {
+    Attr attr = {.conv = *window};
+    attr.conv.groups = type_channels(case_type(c, x));
+    const int32_t dim[] = {attr.conv.groups, 1, window->kernel[0], window->kernel[1]};
+    return chain_relu(c, chain_bias(c, case_op2(c, OP_conv, x, case_param(c, "", PARAM_WEIGHT, 4, dim), &attr)));
+}
+
 static Ref build_bands(Case *c, int i) {
     const struct BandShape *s = &band_shapes[i];
-    Attr attr = {.conv = s->window};
     c->n = s->n;
     Ref x = case_stored(c, case_image(c, s->c, s->h, s->w)), y = x;
     if (s->begin) y = chain_relu(c, band_point(c, x, s->hidden, s->begin));
-    attr.conv.groups = type_channels(case_type(c, y));
-    const int32_t dim[] = {attr.conv.groups, 1, s->window.kernel[0], s->window.kernel[1]};
-    y = chain_relu(c, chain_bias(c, case_op2(c, OP_conv, y, case_param(c, "", PARAM_WEIGHT, 4, dim), &attr)));
+    y = band_window(c, y, &s->window);
     if (s->end) y = band_point(c, y, s->end, 1);
     return s->residual ? case_op2(c, OP_add, y, x, NULL) : y;
+}
+
+/* Depthwise and pointwise convolutions in turn: each pointwise one may end a chain or begin one. */
+static Ref build_band_series(Case *c, int i) {
+    Ref y = chain_relu(c, band_point(c, case_stored(c, case_image(c, 3, 24, 60)), 16, 1));
+    for (int k = 0; k < 2 + i; k++) y = chain_relu(c, band_point(c, band_window(c, y, &band_shapes[0].window), 16, 1));
+    return y;
 }
 
 static const struct Chain {
