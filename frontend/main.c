@@ -31,8 +31,8 @@ static void report_time(const CommandLine *c, const char *what, double start) {
 static void report_costs(const Unit *u) {
     int64_t parameters, macs;
     graph_costs(u->net, u->arena, &parameters, &macs);
-    fprintf(stderr, "%s: %lld parameters, %.1f M multiply-adds per picture\n", u->name, (long long)parameters,
-            (double)macs * 1e-6);
+    fprintf(stderr, "%s: %lld parameters, %lld multiply-adds per picture\n", u->name, (long long)parameters,
+            (long long)macs);
 }
 
 static const Pass *find_pass(const char *name) {

@@ -11,36 +11,6 @@ says() {
     if grep -qE -e "$2" "$log"; then ok "$1"; else fail "$1" "$log"; fi
 }
 
-# FILE OPTION PARAMETERS MACS: what is deployed of the papers' nets and of torchvision's; its counts where it has the net.
-published() {
-    cat <<'ROWS'
-alexnet.net -Dvariant=paper 60965224 724406816
-alexnet.net -Dvariant=torchvision 61100840 714188480
-googlenet.net -Dvariant=paper 6998552 1582671872
-googlenet.net -Dvariant=torchvision 6624904 1498376192
-mobilenet.net -Dclasses=1000 3504872 300774272
-resnet.net -Ddepth=18 11689512 1814073344
-resnet.net -Ddepth=34 21797672 3663761408
-resnet.net -Ddepth=50 25557032 4089184256
-squeezenet.net -Dversion=1.0 1248424 818924576
-squeezenet.net -Dversion=1.1 1235496 349151936
-vgg.net -Ddepth=11 132863336 7609090048
-vgg.net -Ddepth=13 133047848 11308466176
-vgg.net -Ddepth=16 138357544 15470264320
-vgg.net -Ddepth=19 143667240 19632062464
-ROWS
-}
-
-check_parameter_counts() {
-    published >rows
-    while read -r file option parameters macs; do
-        check "e2e/$file $option: compile" "$cnnc" -O0 -march=native "$option" "$root/examples/$file" -o counted || continue
-        ./counted info --json >"$log"
-        says "e2e/$file $option: $parameters parameters" "\"params_total\": *$parameters\\b"
-        says "e2e/$file $option: $macs multiply-adds" "\"macs_total\": *$macs\\b"
-    done <rows
-}
-
 check_alexnet() {
     check 'e2e/alexnet: compile' "$cnnc" "$root/examples/alexnet.net" -o alexnet || return
     check 'e2e/alexnet: info' ./alexnet info
@@ -263,5 +233,4 @@ check_tuner
 check_reports
 check_instruction_sets
 check_alexnet
-check_parameter_counts
 finish

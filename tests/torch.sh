@@ -24,7 +24,7 @@ fi
 if needs torchvision; then
     compare forward alexnet alexnet.net -Dvariant=torchvision
     compare forward googlenet googlenet.net -Dvariant=torchvision
-    compare forward mobilenet_v2 mobilenet.net
+    compare forward mobilenet_v2 mobilenet_v2.net
     compare forward resnet50 resnet.net -Ddepth=50
     compare forward squeezenet1_0 squeezenet.net -Dversion=1.0
     compare forward squeezenet1_1 squeezenet.net

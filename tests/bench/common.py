@@ -22,7 +22,7 @@ NETS = {
     "resnet18": (["resnet.net", "-Ddepth=18"], 11_689_512),
     "resnet50": (["resnet.net", "-Ddepth=50"], 25_557_032),
     "squeezenet1_1": (["squeezenet.net", "-Dversion=1.1"], 1_235_496),
-    "mobilenet_v2": (["mobilenet.net"], 3_504_872),
+    "mobilenet_v2": (["mobilenet_v2.net"], 3_504_872),
 }
 
 

@@ -1,0 +1,60 @@
+#!/bin/sh
+# Every net of the papers compiles, for inference and training, and has the published numbers of parameters and
+# multiply-adds, which its header says, too.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$root/examples" || exit 1
+
+# PARAMETERS MULTIPLY-ADDS FILE OPTION...: of what is deployed. Parameters are those of the papers and of torchvision's nets;
+# multiply-adds agree with torchvision's published ones (in millions) and with the papers' where they say them.
+published() {
+    cat <<'ROWS'
+60965224 724406816 alexnet.net
+61100840 714188480 alexnet.net -Dvariant=torchvision
+7978856 2834161664 densenet.net
+28681000 7727907072 densenet.net -Ddepth=161
+14149480 3359843328 densenet.net -Ddepth=169
+20013928 4291365888 densenet.net -Ddepth=201
+6998552 1582671872 googlenet.net
+6624904 1498376192 googlenet.net -Dvariant=torchvision
+4231976 568740352 mobilenet_v1.net
+2585560 325400448 mobilenet_v1.net -Dwidth=0.75
+1331592 149497088 mobilenet_v1.net -Dwidth=0.5
+470072 41030272 mobilenet_v1.net -Dwidth=0.25
+3504872 300774272 mobilenet_v2.net
+11689512 1814073344 resnet.net
+21797672 3663761408 resnet.net -Ddepth=34
+25557032 4089184256 resnet.net -Ddepth=50
+44549160 7801405440 resnet.net -Ddepth=101
+60192808 11513626624 resnet.net -Ddepth=152
+25028904 4230479872 resnet.net -Ddepth=50 -Dgroups=32 -Dbase=4
+68883240 11398021120 resnet.net -Ddepth=50 -Dbase=128
+1248424 818924576 squeezenet.net -Dversion=1.0
+1235496 349151936 squeezenet.net
+132863336 7609090048 vgg.net -Ddepth=11
+133047848 11308466176 vgg.net -Ddepth=13
+138357544 15470264320 vgg.net
+143667240 19632062464 vgg.net -Ddepth=19
+132868840 7609090048 vgg.net -Ddepth=11 -Dnorm=true
+133053736 11308466176 vgg.net -Ddepth=13 -Dnorm=true
+138365992 15470264320 vgg.net -Ddepth=16 -Dnorm=true
+143678248 19632062464 vgg.net -Ddepth=19 -Dnorm=true
+62357608 1168032896 zfnet.net
+ROWS
+}
+
+published >"$work/rows"
+while read -r parameters macs file options; do
+    name="published/$file${options:+ $options}"
+    # shellcheck disable=SC2086  # several options
+    check "$name: compile" "$cnnc" -v -O0 -march=native -c $options "$file" -o "$work/net.o" || continue
+    if grep -q ": $parameters parameters, $macs multiply-adds" "$log"; then ok "$name: counts"; else fail "$name: counts" "$log"; fi
+    with_commas=$(echo "$parameters" | sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta')
+    if head -n 16 "$file" | grep -q "^# .*$with_commas"; then
+        ok "$name: header"
+    else
+        echo "the header of $file does not say $with_commas" >"$log"
+        fail "$name: header" "$log"
+    fi
+done <"$work/rows"
+finish
