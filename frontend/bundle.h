@@ -29,13 +29,16 @@ typedef struct Bundle {
     const Item *net;
     ItemList inputs, sections;   /* of equal kind and name only the last */
     ItemList option;             /* all `option` items, in order */
+    Ref *wanted;                 /* what the losses of all train sections are about */
+    int32_t n_wanted, cap_wanted;
 } Bundle;
 
 /* Reads the file and what it uses. Errors are in the Diags. */
 void bundle_load(Bundle *p, const char *path);
 /* {"name": value, ...} of all options. */
 const char *bundle_options_json(const Bundle *p);
-/* Reports what is assigned or offered and never used: variables of blocks and the net, options.
+/* Reports what is assigned or offered and never used: variables of blocks and the net, options; in the file itself also constants and
+ * blocks; layers of the net whose result nothing reads.
  * Nothing if there are errors already. */
 void bundle_check_unused(Bundle *p);
 

@@ -65,18 +65,24 @@ static void report_section(Elab *e, const Item *item) {
                str_text(&s));
 }
 
-/* What a section says to the compiler, written to `u` and the parameters of e->graph. */
-static void apply(Elab *e, Unit *u, const SectionKind *kind, const Item *item, const Record *r, Scope *net) {
-    if (kind->train && net) train_build(e, u, net, item, r);
+/* What a section says to the compiler, written to `u` and the parameters of the graph. */
+static void apply(Bundle *p, Unit *u, const SectionKind *kind, const Item *item, const Record *r, Scope *net) {
+    Elab *e = p->elab;
+    if (kind->train && net) {
+        train_build(e, u, net, item, r);
+        for (int32_t i = 0; i < u->train.n_loss; i++)
+            PUSH(e->arena, p->wanted, p->n_wanted, p->cap_wanted, u->train.loss[i].logits);
+    }
     if (kind->deploy) u->half_weights = !strcmp(record_field(r, "weights")->value.text, "fp16");
 }
 
 /* A section that does not hold: its mistakes are reported, what it says goes to copies. */
-static void try_out(Elab *e, const Unit *u, const SectionKind *kind, const Item *item, const Record *r, Scope *net) {
+static void try_out(Bundle *p, const Unit *u, const SectionKind *kind, const Item *item, const Record *r, Scope *net) {
+    Elab *e = p->elab;
     Unit copy = *u;
     Graph *graph = e->graph;
     if (graph) e->graph = graph_clone(e->arena, graph);
-    apply(e, &copy, kind, item, r, net);
+    apply(p, &copy, kind, item, r, net);
     e->graph = graph;
 }
 
@@ -91,10 +97,10 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
     if (v.kind == V_LIST && input->kind == V_RECORD) check_augment(e, item->settings, &v, input->record);
     if (v.kind != V_RECORD || !kind->compiled) return v;
     if (is_chosen(p, kind, item)) {
-        apply(e, u, kind, item, v.record, net);
+        apply(p, u, kind, item, v.record, net);
         return v;
     }
-    try_out(e, u, kind, item, v.record, net);
+    try_out(p, u, kind, item, v.record, net);
     return v_none;
 }
 

@@ -109,18 +109,38 @@ static void read_program(Bundle *p, Table *t) {
     for (int32_t i = 0; i < p->sections.n; i++) read_settings(e->arena, t, p->sections.item[i]->settings);
 }
 
+/* What a file that others use offers need not be used by all of them; but an option says that it may be set. */
+static void check_global(Bundle *p, const Table *read, const Item *item) {
+    static const struct {
+        ItemKind kind;
+        const char *code, *what;
+    } row[] = {{I_OPTION, "W0131", "option"}, {I_BLOCK, "W0135", "block"}, {I_CONST, "W0136", "constant"}};
+    bool ours = item->span.file == p->loaded[0]->source.file;
+    for (int i = 0; i < ARRAY_LEN(row); i++)
+        if (row[i].kind == item->kind && (ours || item->kind == I_OPTION) && !table_get(read, item->name))
+            diag_warning(p->elab->diags, item->span, row[i].code, "%s `%s` is never used", row[i].what, item->name);
+    if (item->kind == I_BLOCK) check_block(p, item);
+}
+
+/* Layers of which no other layer, no output and no loss reads the result. */
+static void check_layers(const Bundle *p) {
+    const Graph *g = p->elab->graph;
+    int32_t *uses = graph_uses(g, p->elab->arena);
+    for (int32_t i = 0; i < p->n_wanted; i++) uses[p->wanted[i]]++;
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *n = &g->node[i];
+        if (uses[i] > 0 || n->op == OP_param || n->op == OP_input) continue;
+        diag_warning(p->elab->diags, n->span, "W0134", "nothing reads what `%s` computes", n->name);
+    }
+}
+
 void bundle_check_unused(Bundle *p) {
     Elab *e = p->elab;
     if (e->diags->n_error) return;   /* what should have used it may be what is wrong */
     Table read = {0};
     read_program(p, &read);
-    for (int32_t i = 0; i < p->option.n; i++)
-        if (!table_get(&read, p->option.item[i]->name))
-            diag_warning(e->diags, p->option.item[i]->span, "W0131", "option `%s` is never used",
-                         p->option.item[i]->name);
-    for (int32_t i = 0; i < e->n_global; i++) {
-        const Item *item = ((const Global *)table_get(&e->globals, e->global_name[i]))->item;
-        if (item->kind == I_BLOCK) check_block(p, item);
-    }
+    for (int32_t i = 0; i < e->n_global; i++)
+        check_global(p, &read, ((const Global *)table_get(&e->globals, e->global_name[i]))->item);
     if (p->net) check_block(p, p->net);
+    if (e->graph && e->diags->n_error == 0) check_layers(p);
 }

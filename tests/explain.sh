@@ -9,13 +9,14 @@ echo 'cat dog' >words.txt
 
 
 # example CODE WHICH: writes it to example.net, compiles it with the arguments it names, and sets `found` to the codes of the messages.
+# A few lines may define a block or constant that nothing uses (W0135, W0136).
 example() {
     "$cnnc" --explain "$1:$2" >example.net 2>"$log" || return 1
     arguments=$(sed -n '1s/^# cnnc \(.*\) example\.net$/\1/p' example.net)
     # shellcheck disable=SC2086  # several arguments
     timeout 60 "$cnnc" --emit=graph -o graph $arguments example.net >>"$log" 2>&1
     status=$?
-    found=$(sed -n 's/^.*\[\([EW][0-9]*\)\]$/\1/p' "$log" | sort -u)
+    found=$(sed -n 's/^.*\[\([EW][0-9]*\)\]$/\1/p' "$log" | sort -u | awk -v code="$1" '!/W013[56]/ || $0 == code')
 }
 
 check_code() {
@@ -23,7 +24,7 @@ check_code() {
     if ! grep -q '^Wrong:$' page; then ok "explain/$1 has no example"; return; fi
     if ! example "$1" wrong || [ "$found" != "$1" ] || [ "$status" -gt 78 ]; then
         fail "explain/$1 wrong" "$log"
-    elif ! example "$1" right || [ -s "$log" ] || [ "$status" != 0 ]; then
+    elif ! example "$1" right || [ -n "$found" ] || [ "$status" != 0 ]; then
         fail "explain/$1 right" "$log"
     else
         ok "explain/$1"
