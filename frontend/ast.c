@@ -138,6 +138,15 @@ int ast_precedence(const AstExpr *e) {
     }
 }
 
+const char *parse_number_text(Arena *a, const char *text, size_t n) {
+    size_t unit = n;
+    while (unit > 0 && ((text[unit - 1] | 0x20) >= 'a' && (text[unit - 1] | 0x20) <= 'z')) unit--;
+    if (n - unit < 2) return arena_strndup(a, text, n);
+    size_t digits = unit;
+    while (text[digits - 1] == ' ' || text[digits - 1] == '\t') digits--;
+    return arena_printf(a, "%.*s %.*s", (int)digits, text, (int)(n - unit), text + unit);
+}
+
 /* The byte that backslash and c stand for, or 0. Braces are escaped because plain ones substitute. */
 static char escape(char c) {
     switch (c) {

@@ -370,11 +370,13 @@ static void run(Parse *p, const char *text, size_t n) {
     net_lex_destroy(scanner);
 }
 
-Ast *parse_file(Arena *a, Diags *d, uint32_t file) {
+Ast *parse_file(Arena *a, Diags *d, uint32_t file) { return parse_file_tokens(a, d, file, NULL); }
+
+Ast *parse_file_tokens(Arena *a, Diags *d, uint32_t file, TokenList *tokens) {
     Ast *ast = NEW(a, Ast);
     *ast = (Ast){.arena = a, .file = file};
     Parse *p = NEW(a, Parse);
-    *p = (Parse){.arena = a, .diags = d, .file = file, .goal = FILE_GOAL, .ast = ast, .at_line_start = true,
+    *p = (Parse){.arena = a, .diags = d, .file = file, .goal = FILE_GOAL, .tokens = tokens, .ast = ast, .at_line_start = true,
                  .here = {1, 1, 1, 1}};
     run(p, d->file[file].text, d->file[file].bytes);
     return ast;

@@ -128,3 +128,14 @@ bool source_read(Arena *a, Diags *d, const char *path, Span at, bool used, int64
     *out = (Source){.file = diag_add_file(d, path, text, n), .device = st.st_dev, .inode = st.st_ino};
     return check_text(d, out->file, text, n);
 }
+
+bool source_read_input(Arena *a, Diags *d, Source *out) {
+    const char *name = "<stdin>";
+    char *text = arena_alloc(a, MAX_SOURCE + 2);
+    size_t n = MAX_SOURCE + 1;
+    if (!read_all(d, name, (Span){0}, STDIN_FILENO, text, &n)) return false;
+    if (n > MAX_SOURCE) return refuse(d, (Span){0}, "E0901", name, "it is larger than 16 MiB");
+    n = normalise(text, n);
+    *out = (Source){.file = diag_add_file(d, name, text, n)};
+    return check_text(d, out->file, text, n);
+}

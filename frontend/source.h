@@ -21,5 +21,7 @@ bool source_exists(const char *path);
  * line named it) and returns false if it cannot be read or is not clean text. A used file must start with `cnnc`, so
  * that nothing of another kind of file is ever shown. `total` counts bytes over all files. */
 bool source_read(Arena *a, Diags *d, const char *path, Span at, bool used, int64_t *total, Source *out);
+/* The same of standard input, up to its end, as the file "<stdin>". */
+bool source_read_input(Arena *a, Diags *d, Source *out);
 
 #endif
