@@ -1,4 +1,6 @@
-/* Layers that move numbers: split, channel_shuffle. */
+/* Layers that move numbers: split, channel_shuffle, pad, crop, upsample. */
+#include <string.h>
+
 #include "layers.h"
 
 Value build_channel_shuffle(Elab *e, const Bound *b) {
@@ -41,4 +43,61 @@ Value build_split(Elab *e, const Bound *b) {
         from += size[i];
     }
     return value_list(item, n);
+}
+
+Value build_pad(Elab *e, const Bound *b) {
+    Attr attr = {.pad = {.value = bound_real(b, "value")}};
+    memcpy(attr.pad.pad, bound(b, "pad")->pad, sizeof attr.pad.pad);
+    return layer_unary(e, b, OP_pad, &attr);
+}
+
+static bool is_picture(Elab *e, const Bound *b, const Type *x) {
+    if (x->rank == 4) return true;
+    diag_error(e->diags, b->at, "E0302", "this needs channels x height x width, but its input is %s",
+               type_shape_text(e->arena, x));
+    return false;
+}
+
+/* The middle, where the argument `at` does not say otherwise; of an odd rest the smaller half is above and to the left. */
+Value build_crop(Elab *e, const Bound *b) {
+    const Type *x = tensor_type(e, bound(b, "x"));
+    const Value *at = bound(b, "at");
+    if (!is_picture(e, b, x)) return v_error;
+    int32_t size[2], first[2];
+    layer_pair(size, bound(b, "size"));
+    Attr attr = {.pad = {.value = 0}};
+    for (int d = 0; d < 2; d++) {
+        int32_t rest = x->dim[2 + d] - size[d];
+        first[d] = at->kind == V_NONE ? rest / 2 : at->pad[2 * d];
+        if (rest < 0 || first[d] > rest) {
+            diag_error(e->diags, b->at, "E0332", "%dx%d%s is not inside the %dx%d of %s", size[0], size[1],
+                       at->kind == V_NONE ? "" : " at that place", x->dim[2], x->dim[3], type_shape_text(e->arena, x));
+            return v_error;
+        }
+        attr.pad.pad[2 * d] = -first[d];
+        attr.pad.pad[2 * d + 1] = first[d] - rest;
+    }
+    return layer_unary(e, b, OP_pad, &attr);
+}
+
+Value build_upsample(Elab *e, const Bound *b) {
+    const Type *x = tensor_type(e, bound(b, "x"));
+    bool scale = bound_given(b, "scale");
+    if (scale == bound_given(b, "size")) {
+        diag_error(e->diags, b->at, "E0333", "`upsample` takes either scale=, how many times, or size=");
+        return v_error;
+    }
+    if (!is_picture(e, b, x)) return v_error;
+    Attr attr = {.resize = {.linear = bound(b, "filter")->flag, .corners = bound(b, "align_corners")->flag}};
+    if (attr.resize.corners && !attr.resize.linear) {
+        diag_error(e->diags, bound_span(b, "align_corners"), "E0334", "align_corners goes with filter=\"bilinear\"");
+        return v_error;
+    }
+    layer_pair(attr.resize.to, bound(b, scale ? "scale" : "size"));
+    for (int d = 0; d < 2; d++) {
+        int64_t to = (int64_t)attr.resize.to[d] * (scale ? x->dim[2 + d] : 1);
+        attr.resize.from[d] = x->dim[2 + d];
+        attr.resize.to[d] = (int32_t)min_i64(to, INT32_MAX); /* which the shape rule refuses */
+    }
+    return layer_unary(e, b, OP_resize, &attr);
 }

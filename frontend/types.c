@@ -147,6 +147,22 @@ static bool to_parts(Elab *e, Value *v, Span at, const char *label) {
     return good || wants(e, at, label, "parts", v);
 }
 
+/* [top, left]: V_PAD with these two. */
+static bool to_place(Elab *e, Value *v, Span at, const char *label) {
+    int32_t two[2];
+    if (!list_of_whole(v, 2, 0, two)) return wants(e, at, label, "place", v);
+    *v = (Value){.kind = V_PAD, .pad = {two[0], 0, two[1], 0}};
+    return true;
+}
+
+/* V_BOOL, true for bilinear. */
+static bool to_filter(Elab *e, Value *v, Span at, const char *label) {
+    bool linear = v->kind == V_TEXT && !strcmp(v->text, "bilinear");
+    if (!linear && !(v->kind == V_TEXT && !strcmp(v->text, "nearest"))) return wants(e, at, label, "filter", v);
+    *v = value_bool(linear);
+    return true;
+}
+
 /* HxW or [h, w], nothing shorter: a size of pictures. */
 static bool to_dim(Elab *e, Value *v, Span at, const char *label) {
     int32_t hw[2];
@@ -198,6 +214,8 @@ static const ParamType type_table[] = {
      .wants = "a whole number of at least 0, [height, width] or [top, bottom, left, right]",
      .convert = to_pad},
     {.name = "parts", .wants = "how many equal parts, or a list of their channels", .convert = to_parts},
+    {.name = "place", .wants = "[top, left]", .convert = to_place},
+    {.name = "filter", .wants = "\"nearest\" or \"bilinear\"", .convert = to_filter},
     {.name = "dim", .wants = "a size like 224x224", .convert = to_dim},
     {.name = "init",
      .wants = "an initialiser: normal(std), uniform(a, b), constant(c), he, xavier or torch",

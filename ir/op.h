@@ -18,8 +18,8 @@ typedef enum Op {
 
 typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_NORM, ATTR_DROPOUT, ATTR_POOL,
-    ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE,
-    ATTR_COUNT
+    ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE, ATTR_PAD,
+    ATTR_RESIZE, ATTR_COUNT
 } AttrKind;
 
 /* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N], the learning rate f32 scalar. */
@@ -69,6 +69,11 @@ typedef struct ShapeAttr { Type type; } ShapeAttr;                              
 typedef struct SliceAttr { int32_t from, count; } SliceAttr;   /* pad_channels: operand goes to from.., result has count */
 /* Channel c of the result is channel c % groups * (C / groups) + c / groups: the first of each group, then the second, ... */
 typedef struct ShuffleAttr { int32_t groups; } ShuffleAttr;
+/* Top, bottom, left, right; a negative number takes so many rows or columns away. */
+typedef struct PadAttr { int32_t pad[4]; double value; } PadAttr;
+/* PyTorch's interpolate, height and width of what is read and of the result. linear: bilinear, else the nearest pixel; corners:
+ * the centres of the corner pixels meet, else the edges of the pictures. */
+typedef struct ResizeAttr { int32_t from[2], to[2]; bool linear, corners; } ResizeAttr;
 typedef struct LossAttr { double smoothing; } LossAttr;
 typedef struct SgdAttr { double momentum, weight_decay, lr_scale; bool nesterov; } SgdAttr;
 typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels; } EmaAttr;  /* unbias: value * M/(M-1), M = N*pixels */
@@ -81,7 +86,7 @@ typedef struct WinogradAttr { int32_t tile, kernel, pad[2], out[3], band; } Wino
 typedef union Attr {
     InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; NormAttr norm;
     DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd;
-    EmaAttr ema; WinogradAttr winograd; ShuffleAttr shuffle;
+    EmaAttr ema; WinogradAttr winograd; ShuffleAttr shuffle; PadAttr pad; ResizeAttr resize;
 } Attr;
 
 struct Node;

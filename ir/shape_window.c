@@ -1,4 +1,4 @@
-/* Pooling and local response normalisation. */
+/* Pooling, local response normalisation, padding and resizing. */
 #include "shape.h"
 
 static bool check_attr(const Node *n, Diags *d) {
@@ -94,3 +94,34 @@ bool shape_lrn(const Graph *g, const Node *n, Type *result, Diags *d) {
 bool shape_lrn_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
     return rule_same(g, n, 0, 1, d) && shape_lrn(g, n, result, d);
 }
+
+bool shape_pad(const Graph *g, const Node *n, Type *result, Diags *d) {
+    const Type *x = rule_in(g, n, 0);
+    const int32_t *pad = n->attr.pad.pad;
+    if (!rule_pictures(g, n, 0, d)) return false;
+    int64_t h = (int64_t)x->dim[2] + pad[0] + pad[1], w = (int64_t)x->dim[3] + pad[2] + pad[3];
+    bool left = h > 0 && w > 0; /* each side by itself must leave something, too: pixels of x, or of the border */
+    for (int i = 0; i < 4; i++) left = left && pad[i] > -x->dim[2 + i / 2];
+    if (!left) return rule_misfit(n, d, E_RANGE, "nothing of %s would be left", rule_text(d, x));
+    return rule_result(n, d, result, DT_F32, DIMS(BATCH, x->dim[1], h, w));
+}
+
+enum { MAX_RESIZED = 1 << 28 }; /* places are computed in 64 bits */
+
+static bool resize(const Graph *g, const Node *n, Type *result, Diags *d, bool gradient) {
+    const ResizeAttr *a = &n->attr.resize;
+    const int32_t *in = gradient ? a->to : a->from, *out = gradient ? a->from : a->to;
+    const Type *x = rule_in(g, n, 0);
+    if (!rule_pictures(g, n, 0, d)) return false;
+    for (int i = 0; i < 2; i++) {
+        if (in[i] > MAX_RESIZED || out[i] > MAX_RESIZED)
+            return rule_misfit(n, d, E_LIMIT, "a picture of height or width above %d cannot be resized", MAX_RESIZED);
+        if (in[i] != x->dim[2 + i] || out[i] < 1)
+            return rule_misfit(n, d, E_INTERNAL, "`%s` from %dx%d to %dx%d does not take %s", op_info[n->op].name,
+                               a->from[0], a->from[1], a->to[0], a->to[1], rule_text(d, x));
+    }
+    return rule_result(n, d, result, DT_F32, DIMS(BATCH, x->dim[1], out[0], out[1]));
+}
+
+bool shape_resize(const Graph *g, const Node *n, Type *result, Diags *d) { return resize(g, n, result, d, false); }
+bool shape_resize_grad(const Graph *g, const Node *n, Type *result, Diags *d) { return resize(g, n, result, d, true); }

@@ -10,8 +10,12 @@
  * table then says [O,C,H,W] where a file of PyTorch's says [O,C*H*W], and who reads weights compares element counts
  * after the trailing dimensions are multiplied out. Declined where the weight has another user: it would want [O,K].
  *
+ * Zeros that a pad puts around become the padding of the convolution that reads them.
+ *
  * maxpool(relu(x)) becomes relu(maxpool(x)), the same numbers and gradients: training then keeps the pooled tensor
  * only, a quarter for the usual window, and indices of one byte. Declined where the relu has another reader. */
+#include <string.h>
+
 #include "pass.h"
 
 /* Everything that names `old` now names `same`: operands, outputs and the loss terms. */
@@ -26,6 +30,10 @@ static bool identity(const Graph *g, const Node *n) {
     case OP_scale: return n->attr.scale.alpha == 1 && n->attr.scale.beta == 0 && !n->attr.scale.per_picture;
     case OP_dropout: return n->attr.dropout.p == 0;
     case OP_concat: return n->n_in == 1;
+    case OP_channel_shuffle: return n->attr.shuffle.groups == 1 || n->attr.shuffle.groups == type_channels(&n->type);
+    case OP_pad: return !memcmp(n->attr.pad.pad, (const int32_t[4]){0}, sizeof n->attr.pad.pad);
+    case OP_slice:
+    case OP_resize:
     case OP_flatten:
     case OP_reshape: return type_equal(&graph_node(g, n->in[0])->type, &n->type);
     default: return false;
@@ -71,6 +79,18 @@ static void unflatten_fc(Graph *g, Ref r, const int32_t *uses) {
     n->in[0] = x;
 }
 
+/* conv(pad(x)) -> conv(x): convolutions read zeros around a picture anyway. */
+static void unpad_conv(Graph *g, Ref r) {
+    Node *n = graph_node(g, r);
+    if (n->op != OP_conv) return;
+    const Node *p = graph_node(g, n->in[0]);
+    if (p->op != OP_pad || p->attr.pad.value != 0) return;
+    for (int i = 0; i < 4; i++)
+        if (p->attr.pad.pad[i] < 0 || p->attr.pad.pad[i] > INT32_MAX - n->attr.conv.pad[i]) return;
+    for (int i = 0; i < 4; i++) n->attr.conv.pad[i] += p->attr.pad.pad[i];
+    n->in[0] = p->in[0];
+}
+
 void pass_canon(Unit *u, Entry entry) {
     (void)entry;
     Graph *g = u->net;
@@ -83,5 +103,6 @@ void pass_canon(Unit *u, Entry entry) {
         }
         swap_if_better(g, r, uses);
         unflatten_fc(g, r, uses);
+        unpad_conv(g, r);
     }
 }

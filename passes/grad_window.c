@@ -22,6 +22,18 @@ void grad_avgpool(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[0] = graph_op1(g, OP_avgpool_grad, dy, &attr, node);
 }
 
+/* What was put around is taken away, and the other way round. */
+void grad_pad(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr attr = {.pad = {.value = 0}};
+    for (int i = 0; i < 4; i++) attr.pad.pad[i] = -graph_node(g, node)->attr.pad.pad[i];
+    dx[0] = graph_op1(g, OP_pad, dy, &attr, node);
+}
+
+void grad_resize(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr attr = graph_node(g, node)->attr;
+    dx[0] = graph_op1(g, OP_resize_grad, dy, &attr, node);
+}
+
 void grad_lrn(Graph *g, Ref node, Ref dy, Ref *dx) {
     Attr attr = graph_node(g, node)->attr;
     dx[0] = graph_op2(g, OP_lrn_grad, dy, graph_node(g, node)->in[0], &attr, node);

@@ -405,6 +405,53 @@ static Ref build_avgpool_grad(Case *c, int i) {
     return case_op1(c, OP_avgpool_grad, pool_dy(c, y, i), &attr);
 }
 
+/* A follower in every third case, and then sometimes both stored. */
+static Ref case_followed(Case *c, Ref y, int i) {
+    if (i % 3 != 1) return y;
+    if (i % 2) case_output(c, y);
+    return case_op1(c, OP_relu, case_op2(c, OP_add, y, case_vector(c, type_channels(case_type(c, y))), NULL), NULL);
+}
+
+static Ref build_pad(Case *c, int i) {
+    Ref x = case_any(c, i);
+    int32_t h = type_height(case_type(c, x)), w = type_width(case_type(c, x));
+    const int32_t pads[4][4] = {{1, 2, 3, 0}, {0, 0, 0, 2}, {2, -(h / 2), -(w / 3), 5}, {-(h / 2), 0, -(w / 2), -(w / 3)}};
+    Attr attr = {.pad = {.value = 0.5 * (i % 3)}};
+    memcpy(attr.pad.pad, pads[i % 4], sizeof pads[0]);
+    return case_followed(c, case_op1(c, OP_pad, x, &attr), i);
+}
+
+/* Heights and widths: multiples, others, smaller, one. */
+static const struct ResizeShape {
+    Shape s;
+    int32_t to[2];
+} resizes[] = {
+    {{1, 1, 1, 1}, {2, 3}},  {{2, 3, 5, 4}, {10, 8}},  {{1, 17, 3, 7}, {9, 21}},  {{2, 33, 2, 2}, {5, 3}},
+    {{1, 7, 5, 1}, {10, 9}}, {{2, 17, 1, 6}, {2, 24}}, {{1, 3, 4, 4}, {7, 64}},   {{3, 16, 6, 9}, {4, 4}},
+    {{1, 33, 3, 3}, {3, 5}}, {{2, 1, 7, 2}, {1, 1}},   {{1, 16, 8, 17}, {16, 34}}, {{1, 4, 9, 5}, {2, 11}},
+};
+enum { N_RESIZES = ARRAY_LEN(resizes) };
+
+/* Nearest, bilinear, bilinear with corners. */
+static Attr resize_attr(int i) {
+    const struct ResizeShape *s = &resizes[i % N_RESIZES];
+    return (Attr){.resize = {{s->s.h, s->s.w}, {s->to[0], s->to[1]}, i >= N_RESIZES, i >= 2 * N_RESIZES}};
+}
+
+static Ref build_resize(Case *c, int i) {
+    Attr attr = resize_attr(i);
+    Shape s = resizes[i % N_RESIZES].s;
+    c->n = s.n;
+    return case_followed(c, case_op1(c, OP_resize, case_pictures(c, i, s.c, s.h, s.w), &attr), i);
+}
+
+static Ref build_resize_grad(Case *c, int i) {
+    Attr attr = resize_attr(i);
+    const struct ResizeShape *s = &resizes[i % N_RESIZES];
+    c->n = s->s.n;
+    return case_followed(c, case_op1(c, OP_resize_grad, case_pictures(c, i, s->s.c, s->to[0], s->to[1]), &attr), i);
+}
+
 static Attr lrn_attr(int i) { return (Attr){.lrn = {1 + i % 6, 0.5 + 0.1 * i, 0.75, 1 + i % 2}}; }
 
 static Ref build_lrn(Case *c, int i) {
@@ -474,9 +521,7 @@ static Ref build_channel_shuffle(Case *c, int i) {
     c->n = 1 + i % 3;
     Ref x = i % 4 == 3 ? case_features(c, channels) : case_pictures(c, i, channels, small ? 1 : 3, small ? 2 : 1 + i % 5);
     Ref y = case_op1(c, OP_channel_shuffle, x, &attr);
-    if (i % 3 != 1) return y;
-    if (i % 2) case_output(c, y);
-    return case_op1(c, OP_relu, case_op2(c, OP_add, y, case_vector(c, channels), NULL), NULL);
+    return case_followed(c, y, i);
 }
 
 /* ---- reductions ------------------------------------------------------------------------------------------------- */
@@ -615,6 +660,9 @@ static const struct OpCases {
     [OP_maxpool_grad] = {build_maxpool_grad, ARRAY_LEN(pools), false},
     [OP_avgpool] = {build_avgpool, ARRAY_LEN(pools), false},
     [OP_avgpool_grad] = {build_avgpool_grad, ARRAY_LEN(pools), false},
+    [OP_pad] = {build_pad, N_SHAPES, false},
+    [OP_resize] = {build_resize, 3 * N_RESIZES, false},
+    [OP_resize_grad] = {build_resize_grad, 3 * N_RESIZES, false},
     [OP_lrn] = {build_lrn, N_SHAPES, false},
     [OP_lrn_grad] = {build_lrn_grad, N_SHAPES, false},
     [OP_flatten] = {build_flatten, N_SHAPES, false},

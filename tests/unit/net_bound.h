@@ -272,7 +272,7 @@ typedef int64_t BoundFrom(const Bound *b, const BoundNode *x, int64_t e);
 static inline void bound_move(const Bound *b, const BoundNode *x, BoundFrom *from) {
     for (int64_t i = 0; i < x->count; i++) {
         int64_t k = from(b, x, i);
-        if (k >= 0) x->err[i] = x->e[0][k];
+        x->err[i] = k >= 0 ? x->e[0][k] : BOUND_ROUND * fabs(x->y[i]);
     }
 }
 
@@ -295,6 +295,52 @@ static inline int64_t bound_from_shuffle(const Bound *b, const BoundNode *x, int
     return bound_channel(x, e, c % groups * (channels / groups) + c / groups, channels);
 }
 
+/* The number of the operand's pixel h, w in the plane that element e of the result is in. */
+static inline int64_t bound_pixel(const Bound *b, const BoundNode *x, int64_t e, int64_t h, int64_t w) {
+    const Type *in = bound_type(b, x, 0);
+    int64_t plane = e / ((int64_t)type_height(&x->n->type) * type_width(&x->n->type));
+    return (plane * type_height(in) + h) * type_width(in) + w;
+}
+
+static inline int64_t bound_from_pad(const Bound *b, const BoundNode *x, int64_t e) {
+    const int32_t *pad = x->n->attr.pad.pad;
+    int64_t w = e % type_width(&x->n->type) - pad[2];
+    int64_t h = e / type_width(&x->n->type) % type_height(&x->n->type) - pad[0];
+    bool inside = h >= 0 && h < type_height(bound_type(b, x, 0)) && w >= 0 && w < type_width(bound_type(b, x, 0));
+    return inside ? bound_pixel(b, x, e, h, w) : -1;
+}
+
+static inline void bound_pad(Bound *b, const BoundNode *x) {
+    bound_move(b, x, bound_from_pad);
+    if (x->n->attr.pad.value != floor(x->n->attr.pad.value)) b->unit[x->ref] = 0;
+    else if (x->n->attr.pad.value != 0) b->unit[x->ref] = fmin(b->unit[x->ref], 1);
+}
+
+/* The operand's pixels that can take part, both neighbours: at most 3 roundings for each of 3 steps between two numbers,
+ * relative to the largest of them. */
+static inline void bound_resize(Bound *b, const BoundNode *x) {
+    const ResizeAttr *a = &x->n->attr.resize;
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t o[2] = {i / a->to[1] % a->to[0], i % a->to[1]}, lo[2], hi[2];
+        for (int d = 0; d < 2; d++) {
+            double at = ((double)o[d] + 0.5) * a->from[d] / a->to[d] - 0.5;
+            if (a->corners) at = a->to[d] > 1 ? (double)o[d] * (a->from[d] - 1) / (a->to[d] - 1) : 0;
+            if (!a->linear) at = (double)(o[d] * a->from[d] / a->to[d]);
+            lo[d] = a->linear ? max_i64(0, (int64_t)floor(at - 1e-6)) : (int64_t)at;
+            hi[d] = a->linear ? min_i64(a->from[d] - 1, (int64_t)floor(at + 1e-6) + 1) : lo[d];
+        }
+        double most = 0, moved = 0;
+        for (int64_t h = lo[0]; h <= hi[0]; h++)
+            for (int64_t w = lo[1]; w <= hi[1]; w++) {
+                int64_t k = bound_pixel(b, x, i, h, w);
+                most = fmax(most, fabs(x->v[0][k]) + x->e[0][k]);
+                moved = fmax(moved, x->e[0][k]);
+            }
+        x->err[i] = moved + (a->linear ? 24 * BOUND_ROUND * most : 0);
+    }
+    if (a->linear) b->unit[x->ref] = 0;
+}
+
 static inline void bound_slice(Bound *b, const BoundNode *x) { bound_move(b, x, bound_from_slice); }
 static inline void bound_shuffle(Bound *b, const BoundNode *x) { bound_move(b, x, bound_from_shuffle); }
 
@@ -308,6 +354,7 @@ static BoundRule *const bound_rules[OP_COUNT] = {
     [OP_lrn] = bound_lrn,         [OP_maxpool] = bound_maxpool, [OP_avgpool] = bound_avgpool,
     [OP_softmax] = bound_softmax, [OP_concat] = bound_concat,   [OP_flatten] = bound_flatten,
     [OP_clip] = bound_nearer,     [OP_slice] = bound_slice,     [OP_channel_shuffle] = bound_shuffle,
+    [OP_pad] = bound_pad,         [OP_resize] = bound_resize,
 };
 
 static inline bool bound_leaf(Op op) { return op == OP_input || op == OP_param; }

@@ -335,6 +335,42 @@ static inline bool gen_channel_shuffle(Gen *g, GenValue *v) {
     return gen_plain(g, v);
 }
 
+static inline bool gen_has_room(const Gen *g, const GenShape *s) {
+    return (int64_t)s->c * s->h * s->w <= g->scale * GEN_ELEMENTS;
+}
+
+static inline bool gen_pad_layer(Gen *g, GenValue *v) {
+    GenShape x = *gen_shape(g, v);
+    int32_t pad[4], one = gen_below(g, 4), same = gen_chance(g, 50);
+    for (int i = 0; i < 4; i++) pad[i] = same ? one : gen_below(g, 4);
+    v->shape = (GenShape){4, x.c, x.h + pad[0] + pad[1], x.w + pad[2] + pad[3]};
+    if (same) gen_arg(v, "%d", one);
+    else gen_arg(v, "[%d, %d, %d, %d]", pad[0], pad[1], pad[2], pad[3]);
+    if (gen_chance(g, 40)) gen_arg(v, "value=%s", gen_chance(g, 70) ? "-2" : "0.3");
+    return gen_has_room(g, &v->shape);
+}
+
+static inline bool gen_crop(Gen *g, GenValue *v) {
+    GenShape x = *gen_shape(g, v);
+    const int32_t size[2] = {gen_from(g, 1, x.h), gen_from(g, 1, x.w)};
+    v->shape = (GenShape){4, x.c, size[0], size[1]};
+    gen_pair(g, v, "", size);
+    if (gen_chance(g, 50)) gen_arg(v, "at=[%d, %d]", gen_from(g, 0, x.h - size[0]), gen_from(g, 0, x.w - size[1]));
+    return true;
+}
+
+static inline bool gen_upsample(Gen *g, GenValue *v) {
+    GenShape x = *gen_shape(g, v);
+    int32_t scale[2], size[2] = {gen_size(g, 33), gen_size(g, 33)};
+    bool by_scale = gen_chance(g, 60), linear = gen_chance(g, g->whole ? 5 : 60);
+    gen_both(g, scale, 1, 4, 70);
+    v->shape = (GenShape){4, x.c, by_scale ? x.h * scale[0] : size[0], by_scale ? x.w * scale[1] : size[1]};
+    gen_pair(g, v, by_scale ? "scale=" : "size=", by_scale ? scale : size);
+    if (linear) gen_arg(v, "filter=\"bilinear\"");
+    if (linear && gen_chance(g, 30)) gen_arg(v, "align_corners=true");
+    return gen_has_room(g, &v->shape);
+}
+
 /* ONE ROW PER LAYER of frontend/layers.def. rank: of the operands, 0 for any. exact: whole numbers stay exact. */
 typedef struct GenRule {
     const char *layer;
@@ -350,6 +386,7 @@ static const GenRule gen_rules[] = {
     {"concat", 8, 0, true, gen_concat},  {"add", 9, 0, true, gen_join},        {"mul", 3, 0, true, gen_mul},
     {"softmax", 3, 0, false, gen_plain}, {"identity", 1, 0, true, gen_plain},  {"relu6", 4, 0, true, gen_plain},
     {"split", 4, 0, true, gen_split},    {"channel_shuffle", 4, 0, true, gen_channel_shuffle},
+    {"pad", 4, 4, true, gen_pad_layer},  {"crop", 4, 4, true, gen_crop},       {"upsample", 4, 4, true, gen_upsample},
 };
 enum { N_GEN_RULES = ARRAY_LEN(gen_rules) };
 

@@ -181,6 +181,24 @@ static Ref build_pool(Lab *l, Op op, int i) {
 static Ref build_maxpool(Lab *l, int i) { return build_pool(l, OP_maxpool, i); }
 static Ref build_avgpool(Lab *l, int i) { return build_pool(l, OP_avgpool, i); }
 
+static Ref build_pad(Lab *l, int i) {
+    static const int32_t pads[N_SHAPES][4] = {{1, 0, 2, 0},  {1, 2, 3, 0},  {0, 0, 0, 2},   {-1, 1, -2, 2},
+                                              {-1, 0, 0, -1}, {2, -5, 1, 1}, {-2, -2, 1, 0}, {0, 0, -2, -3},
+                                              {-1, -1, -1, -1}, {5, 5, 5, 5}, {-3, 9, 0, -1}, {1, 1, -4, 1}};
+    Attr attr = {.pad = {.value = 0.5 * (i % 3)}};
+    memcpy(attr.pad.pad, pads[i], sizeof pads[i]);
+    return op1(l, OP_pad, any_pictures(l, i, FILL_SIGNED), &attr);
+}
+
+/* To smaller and larger sizes, multiples and not, one pixel. */
+static Ref build_resize(Lab *l, int i) {
+    static const int32_t to[N_SHAPES][2] = {{3, 2}, {10, 8}, {4, 4}, {9, 21}, {5, 3}, {1, 1},
+                                            {10, 2}, {2, 4}, {7, 5}, {3, 9}, {14, 6}, {6, 13}};
+    Shape s = shapes[i % N_SHAPES];
+    Attr attr = {.resize = {{s.h, s.w}, {to[i % N_SHAPES][0], to[i % N_SHAPES][1]}, i >= N_SHAPES, i >= 2 * N_SHAPES}};
+    return op1(l, OP_resize, any_pictures(l, i % N_SHAPES, FILL_SIGNED), &attr);
+}
+
 static Ref build_lrn(Lab *l, int i) {
     Attr attr = {.lrn = {1 + i % 6, 0.5 + 0.1 * i, 0.75, 1 + i % 2}};
     return op1(l, OP_lrn, any_pictures(l, i, FILL_SIGNED), &attr);
@@ -275,6 +293,8 @@ static const struct {
     [OP_dropout] = {build_dropout, N_SHAPES},
     [OP_maxpool] = {build_maxpool, ARRAY_LEN(pools)},
     [OP_avgpool] = {build_avgpool, ARRAY_LEN(pools)},
+    [OP_pad] = {build_pad, N_SHAPES},
+    [OP_resize] = {build_resize, 3 * N_SHAPES},
     [OP_lrn] = {build_lrn, N_SHAPES},
     [OP_flatten] = {build_flatten, N_SHAPES},
     [OP_reshape] = {build_reshape, N_SHAPES},
