@@ -1,8 +1,11 @@
 /* See command.h. */
 #include "command.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "diag_format.h"
 
 typedef enum Joining { ALONE, JOINED, NEXT } Joining;
 
@@ -28,6 +31,30 @@ static bool set_no_winograd(CommandLine *c, const char *value) {
 }
 static bool set_check(CommandLine *c, const char *value) { (void)value; return c->check = true; }
 static bool set_in_place(CommandLine *c, const char *value) { (void)value; return c->in_place = true; }
+static bool set_warning(CommandLine *c, const char *value) { return diag_choose_warning(c->arena, &c->diag, value); }
+
+static bool set_format(CommandLine *c, const char *value) {
+    static const struct { const char *name; void (*print)(const Diags *d); } format[] = {
+        {"text", NULL}, {"json", diag_print_json}, {"sarif", diag_print_sarif}};
+    for (int i = 0; i < ARRAY_LEN(format); i++)
+        if (!strcmp(value, format[i].name)) {
+            c->diag.print = format[i].print;
+            return true;
+        }
+    return false;
+}
+
+/* https://no-color.org: any value that is not empty. */
+static bool wants_colour(void) {
+    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(STDERR_FILENO) && !(no && *no) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+static bool set_colour(CommandLine *c, const char *value) {
+    c->diag.colour = !strcmp(value, "always") || (!strcmp(value, "auto") && wants_colour());
+    return c->diag.colour || !strcmp(value, "never") || !strcmp(value, "auto");
+}
+
 static bool set_explain(CommandLine *c, const char *value) {
     c->explain = value + (*value == '=');
     return *c->explain != 0;
@@ -97,13 +124,15 @@ static const struct OptionRow {
     Joining joining;
     SetOption *set;
     const char *help;
-    bool verbs_only;
+    enum { COMPILER, VERBS, COMMON } whose;
 } option_table[] = {
-#define OPTION(text, argument, joining, set, help) {text, argument, joining, set, help, false},
-#define VERB_OPTION(text, argument, joining, set, help) {text, argument, joining, set, help, true},
+#define OPTION(text, argument, joining, set, help) {text, argument, joining, set, help, COMPILER},
+#define VERB_OPTION(text, argument, joining, set, help) {text, argument, joining, set, help, VERBS},
+#define COMMON_OPTION(text, argument, joining, set, help) {text, argument, joining, set, help, COMMON},
 #include "options.def"
 #undef OPTION
 #undef VERB_OPTION
+#undef COMMON_OPTION
 };
 
 enum { MANY = INT32_MAX };
@@ -118,10 +147,10 @@ static const Verb verb_table[] = {
 /* Is the option's text in the verb's list, or does the compiler take it? */
 static bool takes(const Verb *v, const struct OptionRow *o) {
     size_t n = strlen(o->text);
-    if (!v) return !o->verbs_only;
+    if (o->whose == COMMON || !v) return o->whose != VERBS;
     for (const char *at = v->options; (at = strstr(at, o->text)); at += n)
         if ((at == v->options || at[-1] == ' ') && at[n] == ' ') return true;
-    return !strcmp(o->text, "--help");
+    return false;
 }
 
 static void help_of_verbs(FILE *to) {
@@ -228,6 +257,7 @@ CommandLine *command_read(Arena *a, int argc, char **argv) {
                        .product = OUT_EXE,
                        .options = {.opt_level = 2, .max_batch = 256},
                        .verb = argc > 1 ? find_verb(argv[1]) : NULL};
+    c->diag.colour = wants_colour();
     bool only_files = false;
     for (int i = c->verb ? 2 : 1; i < argc; i++) {
         bool used_next = false;

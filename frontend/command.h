@@ -48,6 +48,7 @@ struct CommandLine {
     int32_t n_dump_after, cap_dump_after;
     bool report[REPORT_COUNT];
     bool check_roundtrip, time_report, list_passes, version, help;
+    DiagOptions diag;                /* of every message about a file */
     bool check, in_place;            /* of fmt */
 };
 

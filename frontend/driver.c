@@ -7,6 +7,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+Diags *driver_diags(Arena *a, const CommandLine *c) {
+    Diags *d = diag_new(a);
+    d->options = &c->diag;
+    return d;
+}
+
 /* ---- exit codes ---- */
 
 /* The messages decide, the gravest first: a limit, then a missing file, then a wrong command line, then bad data. */

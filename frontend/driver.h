@@ -4,6 +4,8 @@
 
 #include "command.h"
 
+/* For messages in `a`, shown as the command line says. */
+Diags *driver_diags(Arena *a, const CommandLine *c);
 /* The exit code that the messages ask for, the gravest first; EX_DATAERR for any other error. */
 int driver_exit_code(const Diags *d);
 /* Prints "cnnc: error: WHAT PATH: " and what errno says; returns `code`. */

@@ -157,7 +157,7 @@ static bool find_targets(const CommandLine *c, Targets *t) {
 }
 
 static int run_file(const CommandLine *c) {
-    Diags *d = diag_new(c->arena);
+    Diags *d = driver_diags(c->arena, c);
     Str text = STR(c->arena);
     int code = EX_OK;
     if (c->product == OUT_AST) {

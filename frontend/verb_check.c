@@ -6,7 +6,7 @@
 
 static int check_file(const CommandLine *c, const char *path) {
     Arena *a = arena_new();
-    Diags *d = diag_new(a);
+    Diags *d = driver_diags(a, c);
     const Unit *u = driver_unit(a, d, c, path, c->definition, c->n_definition);
     int code = u ? EX_OK : driver_exit_code(d);
     diag_print(d);
