@@ -147,6 +147,18 @@ static bool to_parts(Elab *e, Value *v, Span at, const char *label) {
     return good || wants(e, at, label, "parts", v);
 }
 
+/* n or [height, width], at least 0: V_PAD with these two. */
+static bool to_extra(Elab *e, Value *v, Span at, const char *label) {
+    int32_t two[2];
+    if (!list_of_whole(v, 2, 0, two)) {
+        if (v->kind == V_LIST) return wants(e, at, label, "extra", v);
+        if (!whole_from(e, v, at, label, "extra", 0)) return false;
+        two[0] = two[1] = (int32_t)v->ratio.num;
+    }
+    *v = (Value){.kind = V_PAD, .pad = {two[0], 0, two[1], 0}};
+    return true;
+}
+
 /* [top, left]: V_PAD with these two. */
 static bool to_place(Elab *e, Value *v, Span at, const char *label) {
     int32_t two[2];
@@ -214,6 +226,7 @@ static const ParamType type_table[] = {
      .wants = "a whole number of at least 0, [height, width] or [top, bottom, left, right]",
      .convert = to_pad},
     {.name = "parts", .wants = "how many equal parts, or a list of their channels", .convert = to_parts},
+    {.name = "extra", .wants = "a whole number of at least 0 or [height, width]", .convert = to_extra},
     {.name = "place", .wants = "[top, left]", .convert = to_place},
     {.name = "filter", .wants = "\"nearest\" or \"bilinear\"", .convert = to_filter},
     {.name = "dim", .wants = "a size like 224x224", .convert = to_dim},

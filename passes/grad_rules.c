@@ -50,6 +50,25 @@ void grad_conv(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[1] = graph_op2(g, OP_conv_wgrad, dy, x, &attr, node);
 }
 
+/* swap_io(w); of what it made of a weight it makes that weight. */
+static Ref swapped(Graph *g, Ref w, const Attr *attr, Ref from) {
+    return graph_node(g, w)->op == OP_swap_io ? operand(g, w, 0) : graph_op1(g, OP_swap_io, w, attr, from);
+}
+
+/* A transposed convolution, whose x is the convolution's dy and whose dy is the convolution's x. */
+void grad_conv_dgrad(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Ref x = operand(g, node, 0), w = operand(g, node, 1);
+    Attr attr = graph_node(g, node)->attr, forward = attr;
+    forward.conv.in_c = forward.conv.in_h = forward.conv.in_w = 0;
+    dx[0] = graph_op2(g, OP_conv, dy, swapped(g, w, &attr, node), &forward, node);
+    dx[1] = swapped(g, graph_op2(g, OP_conv_wgrad, x, dy, &attr, node), &attr, node);
+}
+
+void grad_swap_io(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr attr = graph_node(g, node)->attr;
+    dx[0] = swapped(g, dy, &attr, node);
+}
+
 void grad_fc(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[0] = graph_op2(g, OP_fc_dgrad, dy, operand(g, node, 1), NULL, node);
     dx[1] = graph_op2(g, OP_fc_wgrad, dy, operand(g, node, 0), NULL, node);

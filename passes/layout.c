@@ -55,6 +55,8 @@ static void set_weights(const Layouts *l) {
             set_weight(l, n->in[1],
                        weight_layout(l, &node_of(l, n->in[1])->type, groups,
                                      n->op == OP_fc_dgrad ? l->lanes : block_of(l, n->in[0])));
+        if (n->op == OP_swap_io) /* what has a gradient, or is one, is no picture */
+            set_weight(l, n->in[0], weight_layout(l, &node_of(l, n->in[0])->type, groups, l->lanes));
     }
     for (int32_t i = 1; i < l->g->n_node; i++) {
         Node *n = node_of(l, (Ref)i);
@@ -150,8 +152,10 @@ static void set_halos(const Layouts *l) {
 
 /* ---- the picture ---------------------------------------------------------------------------------------------- */
 
-static bool reads_plain(const Node *n) {
-    return n->op == OP_conv || n->op == OP_conv_wgrad || n->op == OP_fc || n->op == OP_fc_wgrad;
+/* Operand k of n, if it is the picture? */
+static bool reads_plain(const Node *n, int32_t k) {
+    bool gradient = n->op == OP_conv_wgrad || n->op == OP_fc_wgrad;
+    return gradient ? k == 1 : n->op == OP_conv || n->op == OP_fc;
 }
 
 /* The runtime hands the picture over plain and without a halo. Contractions read a plain copy, with a halo if they need
@@ -163,7 +167,7 @@ static void copy_image(const Layouts *l, Ref image) {
     for (int32_t i = 1; i < n_before; i++) {
         for (int32_t k = 0; k < node_of(l, (Ref)i)->n_in; k++) {
             if (node_of(l, (Ref)i)->in[k] != image) continue;
-            bool plain = reads_plain(node_of(l, (Ref)i));
+            bool plain = reads_plain(node_of(l, (Ref)i), k);
             if (!copy[plain]) {
                 copy[plain] = graph_op1(l->g, OP_scale, image, &same, image);
                 node_of(l, copy[plain])->type.layout = (Layout){.b0 = 1, .b1 = plain ? 1 : l->lanes};

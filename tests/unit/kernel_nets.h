@@ -98,11 +98,46 @@ static void net_branches(Unit *u) {
     net_loss(u, 1, aux, 0.3, 0);
 }
 
+static Ref net_deconv(Unit *u, const char *name, Ref x, int32_t outputs, int32_t groups) {
+    const Type t = graph_node(u->net, x)->type;
+    Attr attr = {.conv = {{3, 2}, {2, 2}, {1, 1}, {1, 1, 0, 0}, groups, outputs, 2 * t.dim[2], 2 * t.dim[3]}};
+    Ref w = net_param(u, name, "weight", 4, (const int32_t[]){t.dim[1], outputs / groups, 3, 2});
+    return graph_op2(u->net, OP_conv_dgrad, x, net_op(u, OP_swap_io, w, &attr), &attr, x);
+}
+
+static Ref net_slice(Unit *u, Ref x, int32_t from, int32_t count) {
+    return net_op(u, OP_slice, x, &(Attr){.slice = {from, count}});
+}
+
+/* Down and up again: pads, transposed convolutions (one of the picture), halves that are shuffled, resized, cropped. */
+static void net_up(Unit *u) {
+    Attr pad = {.pad = {{0, 1, 1, 0}, 0.5}}, crop = {.pad = {{-1, -1, -2, 0}, 0}}, shuffle = {.shuffle = {2}};
+    Attr half = {.pool = {.kernel = {2, 2}, .stride = {2, 2}}}, twice = {.resize = {{4, 4}, {8, 8}, true, false}};
+    Attr odd = {.resize = {{16, 16}, {6, 6}, true, true}}, global = {.pool = {.kernel = {6, 6}, .stride = {1, 1}}};
+    Ref x = net_op(u, OP_pad, u->image, &pad); /* 8x8 */
+    Ref skip = net_relu(u, net_conv_bn(u, "conv1", x, 20, 3, 1, 1));
+    x = net_op(u, OP_maxpool, skip, &half);
+    Ref kept = net_slice(u, x, 0, 10), y = net_slice(u, x, 10, 10);
+    y = net_relu(u, net_conv_bn(u, "conv2", y, 12, 3, 1, 1));
+    Ref in[] = {kept, y};
+    x = net_op(u, OP_channel_shuffle, graph_add(u->net, OP_concat, 2, in, NULL, NULL, (Span){0}, NULL), &shuffle);
+    y = net_relu(u, net_bias(u, "deconv1", net_deconv(u, "deconv1", x, 20, 2)));
+    x = net_add(u, net_relu(u, net_conv(u, "conv3", net_op(u, OP_resize, x, &twice), 20, 1, 1, 1)), net_add(u, y, skip));
+    x = net_op(u, OP_pad, x, &crop); /* 6x6 */
+    y = net_op(u, OP_resize, net_deconv(u, "deconv2", net_op(u, OP_pad, u->image, &pad), 7, 1), &odd);
+    Ref both[] = {x, y};
+    x = graph_add(u->net, OP_concat, 2, both, NULL, NULL, (Span){0}, NULL);
+    Ref logits = net_fc(u, "fc", net_op(u, OP_avgpool, x, &global), NET_CLASSES);
+    graph_output(u->net, name_of("map"), x, ONLY_DEPLOY);
+    graph_output(u->net, name_of("scores"), net_op(u, OP_softmax, logits, NULL), ONLY_DEPLOY);
+    net_loss(u, 0, logits, 1, 0);
+}
+
 static const struct Net {
     const char *name;
     void (*build)(Unit *u);
     int32_t height, width;
-} nets[] = {{"net residual", net_residual, 15, 11}, {"net branches", net_branches, 12, 17}};
+} nets[] = {{"net residual", net_residual, 15, 11}, {"net branches", net_branches, 12, 17}, {"net up", net_up, 7, 7}};
 
 static void net_make(Unit *u, const struct Net *net) {
     u->net = graph_new(u->arena, u->name);

@@ -102,6 +102,35 @@ static inline void bound_conv(Bound *b, const BoundNode *x) {
     b->unit[x->ref] = 0;
 }
 
+/* All products of one number of the operand of a transposed convolution, at[] being its place. */
+static inline void bound_scatter(const Bound *b, const BoundNode *x, int64_t from, const int64_t *at, int64_t *terms) {
+    const ConvAttr *a = &x->n->attr.conv;
+    int64_t in_g = a->in_c / a->groups, out_g = type_channels(bound_type(b, x, 0)) / a->groups;
+    for (int64_t i = at[1] / out_g * in_g; i < (at[1] / out_g + 1) * in_g; i++)
+        for (int64_t k = 0; k < (int64_t)a->kernel[0] * a->kernel[1]; k++) {
+            int64_t h = at[2] * a->stride[0] - a->pad[0] + k / a->kernel[1] * a->dilation[0];
+            int64_t w = at[3] * a->stride[1] - a->pad[2] + k % a->kernel[1] * a->dilation[1];
+            if (h < 0 || h >= a->in_h || w < 0 || w >= a->in_w) continue;
+            int64_t to = ((at[0] * a->in_c + i) * a->in_h + h) * a->in_w + w;
+            bound_product(x, to, from, (i * out_g + at[1] % out_g) * a->kernel[0] * a->kernel[1] + k);
+            terms[to]++;
+        }
+}
+
+static inline void bound_conv_dgrad(Bound *b, const BoundNode *x) {
+    const Type *in = bound_type(b, x, 0);
+    int64_t c = type_channels(in), h = type_height(in), w = type_width(in), n = x->count / type_elements(&x->n->type);
+    int64_t *terms = NEW_ARRAY(b->arena, int64_t, x->count);
+    for (int64_t i = 0; i < n * c * h * w; i++) {
+        int64_t at[] = {i / (c * h * w), i / (h * w) % c, i / w % h, i % w};
+        bound_scatter(b, x, i, at, terms);
+    }
+    for (int64_t to = 0; to < x->count; to++) bound_sum(b, x, to, terms[to]);
+}
+
+/* A weight in another order is as exact as it was. */
+static inline void bound_swap_io(Bound *b, const BoundNode *x) { (void)b, (void)x; }
+
 static inline void bound_fc(Bound *b, const BoundNode *x) {
     int64_t length = type_elements(bound_type(b, x, 0)), rows = type_channels(&x->n->type);
     for (int64_t to = 0; to < x->count; to++) {
@@ -354,6 +383,7 @@ static BoundRule *const bound_rules[OP_COUNT] = {
     [OP_lrn] = bound_lrn,         [OP_maxpool] = bound_maxpool, [OP_avgpool] = bound_avgpool,
     [OP_softmax] = bound_softmax, [OP_concat] = bound_concat,   [OP_flatten] = bound_flatten,
     [OP_clip] = bound_nearer,     [OP_slice] = bound_slice,     [OP_channel_shuffle] = bound_shuffle,
+    [OP_conv_dgrad] = bound_conv_dgrad, [OP_swap_io] = bound_swap_io,
     [OP_pad] = bound_pad,         [OP_resize] = bound_resize,
 };
 
@@ -362,7 +392,7 @@ static inline bool bound_leaf(Op op) { return op == OP_input || op == OP_param; 
 /* The unit of the result if nothing is rounded: a product's is the product, a sum's the smaller. */
 static inline double bound_unit(const Bound *b, const Node *n) {
     double unit = b->unit[n->in[0]];
-    bool products = n->op == OP_conv || n->op == OP_fc || n->op == OP_mul;
+    bool products = n->op == OP_conv || n->op == OP_fc || n->op == OP_mul || n->op == OP_conv_dgrad;
     for (int i = 1; i < n->n_in; i++) unit = products ? unit * b->unit[n->in[i]] : fmin(unit, b->unit[n->in[i]]);
     return unit;
 }

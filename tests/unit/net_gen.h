@@ -198,6 +198,35 @@ static inline bool gen_conv(Gen *g, GenValue *v) {
     return true;
 }
 
+static inline bool gen_deconv(Gen *g, GenValue *v) {
+    const GenShape *x = gen_shape(g, v);
+    GenWindow w = {.stride = {1, 1}, .dilation = {1, 1}};
+    int32_t groups = gen_divisor(g, x->c), extra[2] = {0, 0}, size[2];
+    gen_both(g, w.kernel, 1, 5, 70);
+    if (gen_chance(g, 70)) gen_both(g, w.stride, 1, 3, 80);
+    if (gen_chance(g, 20)) gen_both(g, w.dilation, 1, 3, 60);
+    gen_pads(g, &w, 3);
+    for (int d = 0; d < 2; d++) {
+        if (gen_chance(g, 30)) extra[d] = gen_below(g, w.stride[d]);
+        size[d] = ((d ? x->w : x->h) - 1) * w.stride[d] - w.pad[2 * d] - w.pad[2 * d + 1] +
+                  w.dilation[d] * (w.kernel[d] - 1) + 1 + extra[d];
+    }
+    v->shape = (GenShape){4, groups * (1 + (gen_size(g, 33) - 1) / groups), size[0], size[1]};
+    int64_t macs = (int64_t)x->c * x->h * x->w * (v->shape.c / groups) * w.kernel[0] * w.kernel[1];
+    if (size[0] < 1 || size[1] < 1 || (int64_t)v->shape.c * size[0] * size[1] > g->scale * GEN_ELEMENTS) return false;
+    if (macs > g->scale * GEN_LAYER_MACS || g->macs + macs > g->scale * GEN_MACS) return false;
+    g->macs += macs;
+    gen_arg(v, "%d", v->shape.c);
+    gen_pair(g, v, "", w.kernel);
+    if (w.stride[0] != 1 || w.stride[1] != 1) gen_pair(g, v, "stride=", w.stride);
+    if (w.pad[0] || w.pad[1] || w.pad[2] || w.pad[3]) gen_pad(v, w.pad);
+    if (extra[0] || extra[1]) gen_arg(v, "output_pad=[%d, %d]", extra[0], extra[1]);
+    if (w.dilation[0] != 1 || w.dilation[1] != 1) gen_pair(g, v, "dilation=", w.dilation);
+    if (groups > 1) gen_arg(v, "groups=%d", groups);
+    if (gen_chance(g, 40)) gen_arg(v, "bias=false");
+    return true;
+}
+
 static inline bool gen_fc(Gen *g, GenValue *v) {
     const GenShape *x = gen_shape(g, v);
     v->shape = (GenShape){2, gen_size(g, 65), 1, 1};
@@ -386,6 +415,7 @@ static const GenRule gen_rules[] = {
     {"concat", 8, 0, true, gen_concat},  {"add", 9, 0, true, gen_join},        {"mul", 3, 0, true, gen_mul},
     {"softmax", 3, 0, false, gen_plain}, {"identity", 1, 0, true, gen_plain},  {"relu6", 4, 0, true, gen_plain},
     {"split", 4, 0, true, gen_split},    {"channel_shuffle", 4, 0, true, gen_channel_shuffle},
+    {"deconv", 6, 4, true, gen_deconv},
     {"pad", 4, 4, true, gen_pad_layer},  {"crop", 4, 4, true, gen_crop},       {"upsample", 4, 4, true, gen_upsample},
 };
 enum { N_GEN_RULES = ARRAY_LEN(gen_rules) };

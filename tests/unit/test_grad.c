@@ -93,6 +93,30 @@ static Ref build_conv(Lab *l, int i) {
     return graph_op2(l->g, OP_conv, x, weights(l, 4, dim, FILL_SIGNED), &attr, x);
 }
 
+/* The weight as it is, or swapped; a result that is larger than the convolution needs where it may be. */
+static Ref build_conv_dgrad(Lab *l, int i) {
+    ConvAttr c = convs[i].a;
+    l->n = convs[i].n;
+    int32_t out[2];
+    for (int d = 0; d < 2; d++) {
+        int32_t size = (d ? convs[i].w : convs[i].h) + c.pad[2 * d] + c.pad[2 * d + 1];
+        out[d] = (size - c.dilation[d] * (c.kernel[d] - 1) - 1) / c.stride[d] + 1;
+    }
+    c.in_c = convs[i].c, c.in_h = convs[i].h, c.in_w = convs[i].w;
+    Attr attr = {.conv = c};
+    Ref dy = pictures(l, convs[i].o, out[0], out[1], FILL_SIGNED);
+    const int32_t dim[] = {convs[i].o, c.in_c / c.groups, c.kernel[0], c.kernel[1]};
+    const int32_t swapped[] = {c.in_c, convs[i].o / c.groups, c.kernel[0], c.kernel[1]};
+    Ref w = weights(l, 4, i % 2 ? swapped : dim, FILL_SIGNED);
+    return graph_op2(l->g, OP_conv_dgrad, dy, i % 2 ? w : graph_op1(l->g, OP_swap_io, w, &attr, w), &attr, dy);
+}
+
+static Ref build_swap_io(Lab *l, int i) {
+    Attr attr = {.conv = convs[i].a};
+    const int32_t dim[] = {convs[i].o, convs[i].c / attr.conv.groups, attr.conv.kernel[0], attr.conv.kernel[1]};
+    return op1(l, OP_swap_io, weights(l, 4, dim, FILL_SIGNED), &attr);
+}
+
 /* Odd cases take the pictures as they are, even ones vectors. */
 static Ref build_fc(Lab *l, int i) {
     static const int32_t outputs[N_SHAPES] = {1, 3, 7, 17, 33, 2, 1, 5, 3, 4, 7, 3};
@@ -281,6 +305,8 @@ static const struct {
     int n;
 } cases[OP_COUNT] = {
     [OP_conv] = {build_conv, ARRAY_LEN(convs)},
+    [OP_conv_dgrad] = {build_conv_dgrad, ARRAY_LEN(convs)},
+    [OP_swap_io] = {build_swap_io, ARRAY_LEN(convs)},
     [OP_fc] = {build_fc, N_SHAPES},
     [OP_add] = {build_add, 4 * N_SHAPES},
     [OP_sub] = {build_sub, 4 * N_SHAPES},
