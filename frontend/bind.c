@@ -3,6 +3,7 @@
 
 #include "eval.h"
 #include "parse.h"
+#include "settings.h"
 
 /* ---- signature texts ---- */
 
@@ -90,6 +91,10 @@ static int find_param(const Signature *s, Name name) {
 }
 
 static bool report_unknown_param(Elab *e, const Call *c, const Signature *s, const Actual *a) {
+    if (settings_is_later(c->fn->name, a->name)) {
+        diag_error(e->diags, a->span, "E0401", "`%s` of `%s` is not part of this version", a->name, c->fn->name);
+        return false;
+    }
     const char *known[MAX_PARAMS];
     for (int i = 0; i < s->n; i++) known[i] = s->param[i].name;
     const char *near = did_you_mean(a->name, known, s->n);

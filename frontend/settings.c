@@ -49,6 +49,17 @@ int settings_call_names(const char *group, const char **out, int cap) {
     return n;
 }
 
+bool settings_is_later(const char *where, const char *name) {
+    static const char *const later[][2] = {
+#define LATER(where, name) {#where, #name},
+#include "later.def"
+#undef LATER
+    };
+    for (int i = 0; i < ARRAY_LEN(later); i++)
+        if (!strcmp(later[i][0], where) && !strcmp(later[i][1], name)) return true;
+    return false;
+}
+
 static bool misplaced(Elab *e, const char *section, const Setting *s, const char *wants) {
     diag_error(e->diags, s->span, "E0402", "`%s` holds %s", section, wants);
     return false;

@@ -27,6 +27,8 @@ Value group_eval(Elab *e, const SettingList *list, Span at);
 const ParamType *settings_type_find(const char *name, size_t n);
 /* A call of group `group` named `name`, or NULL. */
 const Function *settings_call_find(const char *group, const char *name);
+/* Does the language have the name there, but not this version? See later.def. */
+bool settings_is_later(const char *where, const char *name);
 int settings_call_names(const char *group, const char **out, int cap);
 
 #endif

@@ -29,8 +29,13 @@ static int split(Elab *e, const char *choice, const char **out) {
     return n;
 }
 
-static bool report_choice(Elab *e, Span at, const char *code, const char *label, const char *got,
+/* `where`: the key of a word, the group of a call. */
+static bool report_choice(Elab *e, Span at, const char *code, const char *where, const char *label, const char *got,
                           const char *const *word, int n) {
+    if (got && settings_is_later(where, got)) {
+        diag_error(e->diags, at, "E0401", "`%s` is not part of this version", got);
+        return false;
+    }
     const char *near = got ? did_you_mean(got, word, n) : NULL;
     Str s = STR(e->arena);
     for (int i = 0; i < n; i++) str_addf(&s, "%s%s", i == 0 ? "" : i == n - 1 ? " or " : ", ", word[i]);
@@ -38,23 +43,30 @@ static bool report_choice(Elab *e, Span at, const char *code, const char *label,
     return false;
 }
 
+static Name callee_name(const AstExpr *x) {
+    if (x->kind == X_CALL) x = x->call.callee;
+    return x->kind == X_NAME ? x->name : NULL;
+}
+
 static bool from_word(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
     const char *word[MAX_CHOICES], *got = NULL;
     int n = split(e, choice, word);
     if (!(x = chosen(e, x))) return false;
+    Name call = callee_name(x);
+    if (call && settings_is_later(label, call)) return report_choice(e, x->span, "E0404", label, label, call, word, n);
     if (x->kind == X_NAME) got = x->name;
     for (int i = 0; got && i < n; i++)
         if (!strcmp(got, word[i])) {
             *v = value_text(word[i]);
             return true;
         }
-    if (got && !table_get(&e->globals, x->name)) return report_choice(e, x->span, "E0404", label, got, word, n);
+    if (got && !table_get(&e->globals, x->name)) return report_choice(e, x->span, "E0404", label, label, got, word, n);
     *v = eval(e, x);
     if (v->kind == V_ERROR) return false;
     got = v->kind == V_TEXT ? v->text : NULL;
     for (int i = 0; got && i < n; i++)
         if (!strcmp(got, word[i])) return true;
-    return report_choice(e, x->span, "E0404", label, got, word, n);
+    return report_choice(e, x->span, "E0404", label, label, got, word, n);
 }
 
 static bool from_words(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
@@ -94,11 +106,6 @@ static bool call_record(Elab *e, const Function *fn, const ArgList *args, Span a
     return true;
 }
 
-static Name callee_name(const AstExpr *x) {
-    if (x->kind == X_CALL) x = x->call.callee;
-    return x->kind == X_NAME ? x->name : NULL;
-}
-
 static bool from_call(Elab *e, const AstExpr *x, Value *v, const char *label, const char *group) {
     if (!(x = chosen(e, x))) return false;
     Name name = callee_name(x);
@@ -106,7 +113,7 @@ static bool from_call(Elab *e, const AstExpr *x, Value *v, const char *label, co
     if (fn) return call_record(e, fn, x->kind == X_CALL ? &x->call.arg : NULL, x->span, v);
     const char *known[MAX_CHOICES];
     int n = settings_call_names(group, known, MAX_CHOICES);
-    return report_choice(e, x->span, "E0405", label, name, known, n);
+    return report_choice(e, x->span, "E0405", group, label, name, known, n);
 }
 
 /* One piece of a schedule: a call, or a number, which stands for constant(number). */
@@ -235,6 +242,17 @@ static bool to_globs(Elab *e, Value *v, Span at, const char *label) {
     return texts || report_wants(e, at, label, wants_of("globs"), v);
 }
 
+/* all or all(except=...): every parameter but those. */
+static bool from_freeze(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
+    (void)choice;
+    if (!(x = chosen(e, x))) return false;
+    Name name = callee_name(x);
+    if (name && settings_call_find("freeze", name) && !table_get(&e->globals, name))
+        return from_call(e, x, v, label, "freeze");
+    *v = eval(e, x);
+    return v->kind != V_ERROR && to_globs(e, v, x->span, label);
+}
+
 static bool to_side_or_dim(Elab *e, Value *v, Span at, const char *label) {
     return v->kind == V_DIM || type_find("count", 5)->convert(e, v, at, label);
 }
@@ -255,6 +273,7 @@ static const ParamType settings_type_table[] = {
     {.name = "prefetch", .wants = "a number of batches from 1 to 1024", .convert = to_prefetch},
     {.name = "interval", .wants = "[low, high] with 0 < low <= high", .convert = to_interval},
     {.name = "globs", .wants = "a pattern or a list of patterns, each a string", .convert = to_globs},
+    {.name = "freeze", .wants = "all or patterns", .from_expr = from_freeze},
     {.name = "side_or_dim", .wants = "a side length or a size like 224x224", .convert = to_side_or_dim},
 };
 

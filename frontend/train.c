@@ -54,6 +54,26 @@ static void freeze(ParamAttr *param, const Record *group) {
     param->frozen = true;
 }
 
+static void nothing(ParamAttr *param, const Record *group) { (void)param, (void)group; }
+
+static bool names_one(const Value *patterns, Name name) {
+    for (int32_t i = 0; i < patterns->n; i++)
+        if (names_param(patterns->item[i].text, name)) return true;
+    return false;
+}
+
+/* Patterns, or all(except=patterns). */
+static void apply_freeze(Elab *e, const Field *f) {
+    bool all = f->value.kind == V_RECORD;
+    const Value *patterns = all ? &f->value.record->field[0].value : &f->value;
+    for (int32_t i = 0; i < patterns->n; i++)
+        each_param(e, patterns->item[i].text, f->span, all ? nothing : freeze, NULL);
+    for (int32_t i = 1; all && i < e->graph->n_node; i++) {
+        Node *n = &e->graph->node[i];
+        if (n->op == OP_param && !names_one(patterns, n->name)) n->attr.param.frozen = true;
+    }
+}
+
 static void apply_group(ParamAttr *param, const Record *group) {
     if (param->role != PARAM_WEIGHT) return;
     const Value *scale = &group->field[0].value, *decay = &group->field[1].value;
@@ -192,8 +212,7 @@ void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record
         if (n->op == OP_param && n->attr.param.role == PARAM_WEIGHT) n->attr.param.weight_decay = t->weight_decay;
     }
     apply_groups(e, section->settings);
-    const Field *frozen = record_field(r, "freeze");
-    for (int32_t i = 0; i < frozen->value.n; i++) each_param(e, frozen->value.item[i].text, frozen->span, freeze, NULL);
+    apply_freeze(e, record_field(r, "freeze"));
     int32_t cap = 0;
     e->scope = net;
     t->present = add_terms(e, t, &cap, find_key(section->settings, "loss"), 1);

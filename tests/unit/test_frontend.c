@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../../frontend/frontend.h"
+#include "../../frontend/settings.h"
 
 static char path[64];
 
@@ -153,6 +154,41 @@ static void test_named_sections(void) {
     }
 }
 
+static void test_freeze_all(void) {
+    Arena *a = arena_new();
+    const Unit *u = build(a, INPUT "net n(image) { logits = image -> conv(2, 3) -> bn -> flatten -> fc(3)\n"
+                             "output y = softmax(logits) }\ntrain { loss = cross_entropy(logits)\nlr = 0.1\n"
+                             "stop = 1 epochs\nfreeze = all(except=[\"fc*\", \"bn1.weight\"])\n}\n", NULL, 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(u);
+    CU_ASSERT(param(u, "conv1.weight")->frozen && param(u, "bn1.bias")->frozen && param(u, "bn1.running_mean")->frozen);
+    CU_ASSERT(!param(u, "fc1.weight")->frozen && !param(u, "fc1.bias")->frozen && !param(u, "bn1.weight")->frozen);
+    arena_free(a);
+}
+
+/* What later.def lists is refused as such: a row whose name has come is found here. */
+static void test_later(void) {
+    static const char *const later[][2] = {
+#define LATER(where, name) {#where, #name},
+#include "../../frontend/later.def"
+#undef LATER
+    };
+    static const char *const sections[] = {"input", "data", "train", "eval", "deploy"};
+    for (int i = 0; i < ARRAY_LEN(later); i++) {
+        const char *where = later[i][0], *name = later[i][1];
+        CU_ASSERT(settings_is_later(where, name));
+        CU_ASSERT_PTR_NULL(settings_call_find(where, name));
+        if (!strcmp(where, "section")) CU_ASSERT_PTR_NULL(section_find(name));
+        for (int k = 0; k < ARRAY_LEN(sections); k++) {
+            if (strcmp(where, sections[k]) != 0) continue;
+            Elab *e = &(Elab){.arena = arena_new()};
+            e->diags = diag_new(e->arena);
+            const Signature *s = signature_of(e, section_find(where)->keys);
+            for (int p = 0; p < s->n; p++) CU_ASSERT_STRING_NOT_EQUAL(s->param[p].name, name);
+            arena_free(e->arena);
+        }
+    }
+}
+
 static void test_train(void) {
     Arena *a = arena_new();
     const Unit *u = build(a, train, NULL, 0);
@@ -199,6 +235,8 @@ int main(void) {
     CU_add_test(suite, "definitions on the command line", test_definitions);
     CU_add_test(suite, "blocks, names, pipelines", test_blocks);
     CU_add_test(suite, "train section", test_train);
+    CU_add_test(suite, "all parameters frozen but some", test_freeze_all);
+    CU_add_test(suite, "names of later versions", test_later);
     CU_add_test(suite, "sections with names", test_named_sections);
     CU_add_test(suite, "several mistakes in one run", test_many_errors);
     CU_basic_run_tests();
