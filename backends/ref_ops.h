@@ -100,8 +100,9 @@ static void REF(bn)(const RefRun *r, const Node *n, REAL *y) {
 static void REF(dropout)(const RefRun *r, const Node *n, REAL *y) {
     const REAL *x = REF(operand)(r, n, 0);
     const DropoutAttr *a = &n->attr.dropout;
+    int64_t unit = a->per_picture ? type_elements(&n->type) : 1;
     for (int64_t i = 0; i < REF(length)(r, n); i++)
-        y[i] = uniform(r, a->site, i) >= a->p ? x[i] * (REAL)(1 / (1 - a->p)) : 0;
+        y[i] = uniform(r, a->site, i / unit) >= a->p ? x[i] * (REAL)(1 / (1 - a->p)) : 0;
 }
 
 /* Shapes: the elements stay in row-major order. */

@@ -141,6 +141,12 @@ Value build_dropout(Elab *e, const Bound *b) {
     return layer_unary(e, b, OP_dropout, &attr);
 }
 
+/* torchvision's StochasticDepth, mode "row". */
+Value build_stochastic_depth(Elab *e, const Bound *b) {
+    Attr attr = {.dropout = {.p = bound_real(b, "p"), .site = e->n_dropout++, .per_picture = true}};
+    return layer_unary(e, b, OP_dropout, &attr);
+}
+
 Value build_concat(Elab *e, const Bound *b) {
     const Value *xs = bound(b, "xs");
     if (xs->n > op_info[OP_concat].max_in) {

@@ -56,7 +56,7 @@ static const Field conv_field[] = {
 static const Field scale_field[] = {F(scale, alpha, F64, 1), F(scale, beta, F64, 1), F(scale, per_picture, BOOL, 1)};
 static const Field clip_field[] = {F(clip, lo, F64, 1), F(clip, hi, F64, 1)};
 static const Field norm_field[] = {F(norm, eps, F64, 1), F(norm, momentum, F64, 1)};
-static const Field dropout_field[] = {F(dropout, p, F64, 1), F(dropout, site, I32, 1)};
+static const Field dropout_field[] = {F(dropout, p, F64, 1), F(dropout, site, I32, 1), F(dropout, per_picture, BOOL, 1)};
 static const Field pool_field[] = {
     F(pool, kernel, I32, 2), F(pool, stride, I32, 2), F(pool, pad, I32, 4), F(pool, ceil, BOOL, 1),
     F(pool, count_pad, BOOL, 1), F(pool, in_h, I32, 1), F(pool, in_w, I32, 1)};

@@ -55,7 +55,8 @@ typedef struct ConvAttr {
 typedef struct ScaleAttr { double alpha, beta; bool per_picture; } ScaleAttr;   /* per_picture: alpha / N */
 typedef struct ClipAttr { double lo, hi; } ClipAttr;                             /* lo < hi */
 typedef struct NormAttr { double eps, momentum; } NormAttr;
-typedef struct DropoutAttr { double p; int32_t site; } DropoutAttr;             /* site: which mask of the step */
+/* site: which mask of the step. per_picture: of a picture all numbers stay or all go. */
+typedef struct DropoutAttr { double p; int32_t site; bool per_picture; } DropoutAttr;
 /* ceil: output size rounds up (Caffe), a window then starts inside the padded input. count_pad: an average divides by
  * the window's size with padding. in_h, in_w: for the gradients. */
 typedef struct PoolAttr {

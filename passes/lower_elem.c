@@ -92,7 +92,7 @@ static const Expr *logical_index(Lower *l, const Type *t) {
 const Expr *lower_dropout(Lower *l, Ref node, const Expr *const *operand) {
     const Node *n = graph_node(l->g, node);
     const DropoutAttr *a = &n->attr.dropout;
-    const Expr *u = ex_random(l->k, a->site, logical_index(l, &n->type));
+    const Expr *u = ex_random(l->k, a->site, a->per_picture ? l->at->outer[0] : logical_index(l, &n->type));
     const Expr *kept = ex2(l->k, EX_mul, num(l, 1 / (1 - a->p)), operand[0]);
     return ex3(l->k, EX_select, ex2(l->k, EX_le, num(l, a->p), u), kept, num(l, 0));
 }

@@ -78,7 +78,7 @@ static void net_residual(Unit *u) {
 
 /* Biases, lrn, branches that are joined, groups, dropout, multiplication, two losses, a wide last layer. */
 static void net_branches(Unit *u) {
-    Attr pool = {.pool = net_pool_3x3}, same = pool, lrn = {.lrn = {5, 1e-2, 0.75, 1}}, drop = {.dropout = {0.4, 1}};
+    Attr pool = {.pool = net_pool_3x3}, same = pool, lrn = {.lrn = {5, 1e-2, 0.75, 1}}, drop = {.dropout = {0.4, 1, false}};
     same.pool.stride[0] = same.pool.stride[1] = 1;
     Ref x = net_op(u, OP_lrn, net_relu(u, net_bias(u, "conv1", net_conv(u, "conv1", u->image, 16, 5, 2, 1))), &lrn);
     Ref a = net_relu(u, net_bias(u, "a", net_conv(u, "a", x, 7, 1, 1, 1)));

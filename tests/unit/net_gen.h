@@ -292,6 +292,11 @@ static inline bool gen_dropout(Gen *g, GenValue *v) {
     return gen_plain(g, v);
 }
 
+static inline bool gen_stochastic_depth(Gen *g, GenValue *v) {
+    gen_arg(v, "0.%d", gen_below(g, 10));
+    return gen_plain(g, v);
+}
+
 static inline bool gen_lrn(Gen *g, GenValue *v) {
     static const char *const alpha[] = {"1e-4", "0.1", "1", "0"}, *const beta[] = {"0.5", "1", "0.3", "2", "0"};
     gen_arg(v, "%d", gen_from(g, 1, 9));
@@ -415,6 +420,7 @@ static const GenRule gen_rules[] = {
     {"concat", 8, 0, true, gen_concat},  {"add", 9, 0, true, gen_join},        {"mul", 3, 0, true, gen_mul},
     {"softmax", 3, 0, false, gen_plain}, {"identity", 1, 0, true, gen_plain},  {"relu6", 4, 0, true, gen_plain},
     {"split", 4, 0, true, gen_split},    {"channel_shuffle", 4, 0, true, gen_channel_shuffle},
+    {"stochastic_depth", 2, 0, true, gen_stochastic_depth},
     {"deconv", 6, 4, true, gen_deconv},
     {"pad", 4, 4, true, gen_pad_layer},  {"crop", 4, 4, true, gen_crop},       {"upsample", 4, 4, true, gen_upsample},
 };

@@ -172,7 +172,7 @@ static Ref build_bn(Lab *l, int i) {
 }
 
 static Ref build_dropout(Lab *l, int i) {
-    Attr attr = {.dropout = {0.1 * (i % 8), i}};
+    Attr attr = {.dropout = {0.1 * (i % 8), i, i % 4 == 3}};
     return op1(l, OP_dropout, any_pictures(l, i, FILL_SIGNED), &attr);
 }
 
@@ -463,7 +463,7 @@ static Ref add_bn(Unit *u, Ref x, const char *name, bool frozen) {
 /* A frozen conv-bn, then conv-bn-relu-maxpool-dropout-fc with a second loss half way. */
 static void make_net(Unit *u) {
     Graph *g = u->net;
-    Attr pool = {.pool = {.kernel = {3, 2}, .stride = {2, 2}, .pad = {1, 0, 0, 1}}}, drop = {.dropout = {0.3, 1}};
+    Attr pool = {.pool = {.kernel = {3, 2}, .stride = {2, 2}, .pad = {1, 0, 0, 1}}}, drop = {.dropout = {0.3, 1, false}};
     Ref x = u->image = lab_image(g, 3, 7, 9);
     x = add_bn(u, add_conv(u, x, "conv1", 4, true), "bn1", true);
     x = add_bn(u, add_conv(u, x, "conv2", 5, false), "bn2", false);

@@ -139,7 +139,7 @@ static const Case table[] = {
     {OP_bn, "f32[N,8,2,2] f32[8] f32[8] f32[8] f32[8]", "{eps=1e-05, momentum=0.1}", "f32[N,8,2,2]"},
     {OP_bn, "f32[N,8,2,2] f32[8] f32[8] f32[9] f32[8]", "{eps=1e-05, momentum=0.1}",
      "E0300 `bn` needs one number for each of 8 channels, but operand 4 is 9"},
-    {OP_dropout, "f32[N,8]", "{p=0.5, site=3}", "f32[N,8]"},
+    {OP_dropout, "f32[N,8]", "{p=0.5, site=3, per_picture=false}", "f32[N,8]"},
 
     {OP_maxpool, "f32[N,8,112,112]", POOL("3,3", "2,2", "0,0,0,0", "true", HW("0", "0")), "f32[N,8,56,56]"},
     {OP_maxpool, "f32[N,8,112,112]", POOL("3,3", "2,2", "0,0,0,0", "false", HW("0", "0")), "f32[N,8,55,55]"},
