@@ -30,7 +30,7 @@ static int deliver(const CommandLine *c, Arena *a, const char *path, const char 
 
 static int format_file(const CommandLine *c, const char *path) {
     Arena *a = arena_new();
-    Diags *d = diag_new(a);
+    Diags *d = driver_diags(a, c);
     Source source;
     Str canonical = STR(a);
     ice_context("fmt", path);

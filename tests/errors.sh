@@ -65,6 +65,19 @@ for file in *.net; do
     expect "$file" "$place" "$code" $args "$file"
 done
 
+# Whole nets with one mistake each, as somebody would write them who knows another framework: an error with a place.
+for file in user/*.net; do
+    timeout 60 "$cnnc" --emit=graph -o "$work/out" "$file" >"$log" 2>&1
+    status=$?
+    if { [ "$status" = 65 ] || [ "$status" = 66 ]; } && grep -qE "^$file:[0-9]+:[0-9]+: error: .* \[E[0-9]+\]\$" "$log" &&
+        ! grep -qE 'internal error|Sanitizer|runtime error' "$log"; then
+        ok "errors/$file"
+        n_passed=$((n_passed + 1))
+    else
+        fail "errors/$file" "$log"
+    fi
+done
+
 # ---- files made here: a limit, and what is just below it ----
 
 cd "$work" || exit 1
