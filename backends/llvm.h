@@ -164,6 +164,9 @@ LLVMValueRef llvm_kernel(Module *m, const Kernel *k, const char *name);
 /* ---- llvm_math.c: float functions, on scalars and vectors alike ---- */
 LLVMValueRef math_rsqrt(const Gen *g, LLVMValueRef x);
 LLVMValueRef math_exp(const Gen *g, LLVMValueRef x);
+LLVMValueRef math_expm1(const Gen *g, LLVMValueRef x);
+LLVMValueRef math_tanh(const Gen *g, LLVMValueRef x);
+LLVMValueRef math_erf(const Gen *g, LLVMValueRef x);
 LLVMValueRef math_log(const Gen *g, LLVMValueRef x);
 /* Philox: index is i64 or a vector of i64. */
 LLVMValueRef math_random(const Gen *g, LLVMValueRef index, int64_t site);

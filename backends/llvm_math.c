@@ -1,8 +1,8 @@
-/* exp, log, reciprocal roots and Philox as straight-line code on floats or vectors of floats.
+/* exp, log, expm1, tanh, erf, reciprocal roots and Philox as straight-line code on floats or vectors of floats.
  *
  * exp and log follow the single-precision routines of Cephes (S. L. Moshier, netlib.org/cephes, expf.c and logf.c: range
  * reduction and coefficients), with the branches replaced by selects. Worst errors against double precision over all
- * floats of the normal range are checked by tests/unit/test_codegen.c: at most 2 units in the last place. */
+ * floats of the normal range are checked by tests/unit/test_codegen.c: at most 2 units in the last place, of tanh 3. */
 #include "llvm.h"
 
 /* A division and a root that need not be rounded correctly: LLVM makes of them the processor's estimate and a step of
@@ -39,13 +39,16 @@ static LLVMValueRef select_if(const Gen *g, LLVMRealPredicate p, LLVMValueRef x,
     return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, p, x, llvm_real(LLVMTypeOf(x), limit), ""), yes, no, "");
 }
 
-/* x = n log 2 + r with |r| <= log(2)/2, in two steps so that r is exact; e^x = 2^n e^r. The power is applied in two
- * halves, so that results overflow to infinity and underflow through the denormals on their own; outside of [-104, 89]
- * x is clamped, which changes no result. */
-LLVMValueRef math_exp(const Gen *g, LLVMValueRef x) {
+/* What exp and expm1 are made of: x = n log 2 + r with |r| <= log(2)/2, in two steps so that r is exact; less = e^r - 1.
+ * Outside of [-104, 89] x is clamped, which changes no result. */
+typedef struct ExpParts {
+    LLVMValueRef n, less;
+} ExpParts;
+
+static ExpParts exp_parts(const Gen *g, LLVMValueRef x) {
     static const double c[] = {1.9875691500E-4, 1.3981999507E-3, 8.3334519073E-3,
                                4.1665795894E-2, 1.6666665459E-1, 5.0000001201E-1};
-    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMTypeRef type = LLVMTypeOf(x), whole = as_i32(g, type);
     LLVMValueRef t = select_if(g, LLVMRealOGT, x, 89.0, llvm_real(type, 89.0), x);
     t = select_if(g, LLVMRealOLT, t, -104.0, llvm_real(type, -104.0), t);
     t = LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealUNO, x, x, ""), llvm_real(type, 0.0), t, "");
@@ -53,14 +56,73 @@ LLVMValueRef math_exp(const Gen *g, LLVMValueRef x) {
     LLVMValueRef n = llvm_intrinsic(g, "llvm.rint", &type, 1, &scaled, 1);
     LLVMValueRef r = llvm_fma(g, n, llvm_real(type, -0.693359375), t);
     r = llvm_fma(g, n, llvm_real(type, 2.12194440e-4), r);
-    LLVMValueRef y = llvm_fma(g, polynomial(g, r, c, ARRAY_LEN(c)), LLVMBuildFMul(g->b, r, r, ""), r);
-    y = LLVMBuildFAdd(g->b, y, llvm_real(type, 1.0), "");
-    LLVMTypeRef whole = as_i32(g, type);
-    LLVMValueRef k = LLVMBuildFPToSI(g->b, n, whole, "");
-    LLVMValueRef half = LLVMBuildAShr(g->b, k, llvm_whole(whole, 1), "");
+    LLVMValueRef less = llvm_fma(g, polynomial(g, r, c, ARRAY_LEN(c)), LLVMBuildFMul(g->b, r, r, ""), r);
+    return (ExpParts){LLVMBuildFPToSI(g->b, n, whole, ""), less};
+}
+
+/* y * 2^n in two halves, so that results overflow to infinity and underflow through the denormals on their own. NaN if x is. */
+static LLVMValueRef times_power(const Gen *g, LLVMValueRef y, LLVMValueRef n, LLVMValueRef x) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMValueRef half = LLVMBuildAShr(g->b, n, llvm_whole(LLVMTypeOf(n), 1), "");
     y = LLVMBuildFMul(g->b, y, power_of_two(g, half, type), "");
-    y = LLVMBuildFMul(g->b, y, power_of_two(g, LLVMBuildSub(g->b, k, half, ""), type), "");
+    y = LLVMBuildFMul(g->b, y, power_of_two(g, LLVMBuildSub(g->b, n, half, ""), type), "");
     return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealUNO, x, x, ""), x, y, "");
+}
+
+/* e^x = 2^n e^r */
+LLVMValueRef math_exp(const Gen *g, LLVMValueRef x) {
+    ExpParts p = exp_parts(g, x);
+    return times_power(g, LLVMBuildFAdd(g->b, p.less, llvm_real(LLVMTypeOf(x), 1.0), ""), p.n, x);
+}
+
+/* e^x - 1 = 2^n (e^r - 1 + (1 - 2^-n)), where 1 - 2^-n is exact as long as it matters: for n = 0 nothing is added. */
+LLVMValueRef math_expm1(const Gen *g, LLVMValueRef x) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    ExpParts p = exp_parts(g, x);
+    LLVMTypeRef whole = LLVMTypeOf(p.n);
+    LLVMValueRef low = llvm_whole(whole, -126), high = llvm_whole(whole, 126);
+    LLVMValueRef back = LLVMBuildSub(g->b, llvm_whole(whole, 0), p.n, "");
+    back = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, back, low, ""), low, back, "");
+    back = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSGT, back, high, ""), high, back, "");
+    LLVMValueRef gap = LLVMBuildFSub(g->b, llvm_real(type, 1.0), power_of_two(g, back, type), "");
+    LLVMValueRef y = times_power(g, LLVMBuildFAdd(g->b, p.less, gap, ""), p.n, x);
+    return select_if(g, LLVMRealOLT, x, -18.0, llvm_real(type, -1.0), y); /* there 2^-n swallows the rest */
+}
+
+static LLVMValueRef with_sign_of(const Gen *g, LLVMValueRef size, LLVMValueRef x) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    return llvm_intrinsic(g, "llvm.copysign", &type, 1, (LLVMValueRef[]){size, x}, 2);
+}
+
+static LLVMValueRef size_of(const Gen *g, LLVMValueRef x) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    return llvm_intrinsic(g, "llvm.fabs", &type, 1, &x, 1);
+}
+
+/* tanh |x| = -m / (2 + m), m = e^(-2|x|) - 1 */
+LLVMValueRef math_tanh(const Gen *g, LLVMValueRef x) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMValueRef m = math_expm1(g, LLVMBuildFMul(g->b, llvm_real(type, -2.0), size_of(g, x), ""));
+    LLVMValueRef below = LLVMBuildFAdd(g->b, m, llvm_real(type, 2.0), "");
+    return with_sign_of(g, LLVMBuildFDiv(g->b, m, below, ""), x);
+}
+
+/* Below 0.93 |x| + |x| P(x^2), above it 1 - exp(-(|x| + Q(|x|))), which is 1 from 4 on. P and Q are polynomials fitted to
+ * the least largest error of erf (Lawson's iteration on 600 and 800 Chebyshev nodes). */
+LLVMValueRef math_erf(const Gen *g, LLVMValueRef x) {
+    static const double p[] = {-5.953738745e-4, 4.985939884e-3,  -2.6761719237e-2,
+                               1.12816825165e-1, -3.76124810961e-1, 1.28379147690e-1};
+    static const double q[] = {-1.93809596326661e-4, 3.0224647238122626e-3, -2.2144711183652722e-2,
+                               1.0376220724965887e-1, 6.37373856648164e-1, 1.2756270469362846e-1,
+                               2.2279062515301063e-4};
+    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMValueRef size = size_of(g, x), square = LLVMBuildFMul(g->b, x, x, "");
+    LLVMValueRef near = llvm_fma(g, polynomial(g, square, p, ARRAY_LEN(p)), size, size);
+    LLVMValueRef cut = select_if(g, LLVMRealOGT, size, 4.0, llvm_real(type, 4.0), size);
+    LLVMValueRef power = LLVMBuildFAdd(g->b, polynomial(g, cut, q, ARRAY_LEN(q)), cut, "");
+    LLVMValueRef rest = math_exp(g, LLVMBuildFNeg(g->b, power, ""));
+    LLVMValueRef far = LLVMBuildFSub(g->b, llvm_real(type, 1.0), rest, "");
+    return with_sign_of(g, select_if(g, LLVMRealOGT, size, 0.93, far, near), x);
 }
 
 /* Splits a positive x (denormals scaled up first) into m * 2^e with sqrt(1/2) <= m < sqrt(2); e as a float. */

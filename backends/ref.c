@@ -56,6 +56,7 @@ static double uniform(const RefRun *r, int32_t site, int64_t index) {
 #include "ref_loss.h"
 #include "ref_ops.h"
 #include "ref_resize.h"
+#include "ref_act.h"
 #include "ref_window.h"
 #include "ref_winograd.h"
 #undef REAL
@@ -67,6 +68,7 @@ static double uniform(const RefRun *r, int32_t site, int64_t index) {
 #include "ref_loss.h"
 #include "ref_ops.h"
 #include "ref_resize.h"
+#include "ref_act.h"
 #include "ref_window.h"
 #include "ref_winograd.h"
 #undef REAL

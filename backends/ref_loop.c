@@ -109,6 +109,9 @@ FLOAT_OP(sqrt, sqrtf(X))
 FLOAT_OP(rsqrt, 1 / sqrtf(X))
 FLOAT_OP(exp, expf(X))
 FLOAT_OP(log, logf(X))
+FLOAT_OP(expm1, expm1f(X))
+FLOAT_OP(tanh, tanhf(X))
+FLOAT_OP(erf, erff(X))
 FLOAT_OP(tofloat, (float)A)
 FLOAT_OP(load, o->mem->at.f32[checked_index(r, o->a[0], o->mem)])
 FLOAT_OP(load_f16, (float)half_value(o->mem->at.f16[checked_index(r, o->a[0], o->mem)]))
@@ -172,6 +175,7 @@ static FloatFn *const float_fn[EX_COUNT] = {
     [EX_float] = float_constant, [EX_load] = float_load,       [EX_add] = float_add,       [EX_sub] = float_sub,
     [EX_mul] = float_mul,        [EX_div] = float_div,         [EX_min] = float_min,       [EX_max] = float_max,
     [EX_fma] = float_fma,        [EX_sqrt] = float_sqrt, [EX_rsqrt] = float_rsqrt,       [EX_exp] = float_exp,       [EX_log] = float_log,
+    [EX_expm1] = float_expm1,    [EX_tanh] = float_tanh,       [EX_erf] = float_erf,
     [EX_select] = float_select,  [EX_tofloat] = float_tofloat, [EX_random] = float_random,
 };
 

@@ -57,28 +57,6 @@ static void REF(rsqrt)(const RefRun *r, const Node *n, REAL *y) {
     for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = 1 / sqrt(x[i]);
 }
 
-/* NaN stays NaN, as everywhere else, so that a training step that went wrong is seen in its loss. */
-static void REF(relu)(const RefRun *r, const Node *n, REAL *y) {
-    const REAL *x = REF(operand)(r, n, 0);
-    for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = x[i] < 0 ? 0 : x[i];
-}
-
-static void REF(relu_grad)(const RefRun *r, const Node *n, REAL *dx) {
-    const REAL *dy = REF(operand)(r, n, 0), *y = REF(operand)(r, n, 1);
-    for (int64_t i = 0; i < REF(length)(r, n); i++) dx[i] = y[i] > 0 ? dy[i] : 0;
-}
-
-static void REF(clip)(const RefRun *r, const Node *n, REAL *y) {
-    const REAL *x = REF(operand)(r, n, 0), lo = (REAL)n->attr.clip.lo, hi = (REAL)n->attr.clip.hi;
-    for (int64_t i = 0; i < REF(length)(r, n); i++) y[i] = x[i] < lo ? lo : x[i] > hi ? hi : x[i];
-}
-
-static void REF(clip_grad)(const RefRun *r, const Node *n, REAL *dx) {
-    const REAL *dy = REF(operand)(r, n, 0), *y = REF(operand)(r, n, 1);
-    REAL lo = (REAL)n->attr.clip.lo, hi = (REAL)n->attr.clip.hi;
-    for (int64_t i = 0; i < REF(length)(r, n); i++) dx[i] = lo < y[i] && y[i] < hi ? dy[i] : 0;
-}
-
 static void REF(to_half)(const RefRun *r, const Node *n, REAL *y) {
     const REAL *x = REF(operand)(r, n, 0);
     for (int64_t i = 0; i < REF(length)(r, n); i++) {

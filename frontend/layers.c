@@ -94,10 +94,7 @@ Value build_bn(Elab *e, const Bound *b) {
     return layer_value(layer_node(e, b, OP_bn, 5, in, &attr));
 }
 
-Value build_relu(Elab *e, const Bound *b) { return layer_unary(e, b, OP_relu, NULL); }
-Value build_relu6(Elab *e, const Bound *b) { return layer_unary(e, b, OP_clip, &(Attr){.clip = {0, 6}}); }
 Value build_flatten(Elab *e, const Bound *b) { return layer_unary(e, b, OP_flatten, NULL); }
-Value build_softmax(Elab *e, const Bound *b) { return layer_unary(e, b, OP_softmax, NULL); }
 
 Value build_identity(Elab *e, const Bound *b) {
     (void)e;

@@ -205,6 +205,14 @@ static bool to_round(Elab *e, Value *v, Span at, const char *label) {
     return true;
 }
 
+/* As PyTorch spells it: V_BOOL, true for "tanh". */
+static bool to_approximation(Elab *e, Value *v, Span at, const char *label) {
+    bool tanh = v->kind == V_TEXT && !strcmp(v->text, "tanh");
+    if (!tanh && !(v->kind == V_TEXT && !strcmp(v->text, "none"))) return wants(e, at, label, "approximation", v);
+    *v = value_bool(tanh);
+    return true;
+}
+
 /* ONE ROW PER TYPE that values have. */
 static const ParamType type_table[] = {
     {.name = "any", .wants = "a value", .convert = to_any},
@@ -235,6 +243,7 @@ static const ParamType type_table[] = {
      .convert = to_init},
     {.name = "bias", .wants = "true, false or the number it starts with", .convert = to_bias},
     {.name = "round", .wants = "floor or ceil", .convert = to_round},
+    {.name = "approximation", .wants = "\"none\" or \"tanh\"", .convert = to_approximation},
 };
 
 const ParamType *type_find(const char *name, size_t n) {

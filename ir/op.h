@@ -17,8 +17,8 @@ typedef enum Op {
 } Op;
 
 typedef enum AttrKind {   /* selects the live member of Attr */
-    ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_NORM, ATTR_DROPOUT, ATTR_POOL,
-    ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE, ATTR_PAD,
+    ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_SLOPE, ATTR_NORM, ATTR_DROPOUT,
+    ATTR_POOL, ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE, ATTR_PAD,
     ATTR_RESIZE, ATTR_COUNT
 } AttrKind;
 
@@ -54,6 +54,7 @@ typedef struct ConvAttr {
 } ConvAttr;
 typedef struct ScaleAttr { double alpha, beta; bool per_picture; } ScaleAttr;   /* per_picture: alpha / N */
 typedef struct ClipAttr { double lo, hi; } ClipAttr;                             /* lo < hi */
+typedef struct SlopeAttr { double slope; } SlopeAttr;   /* of leaky_relu and elu below 0, at least 0 */
 typedef struct NormAttr { double eps, momentum; } NormAttr;
 /* site: which mask of the step. per_picture: of a picture all numbers stay or all go. */
 typedef struct DropoutAttr { double p; int32_t site; bool per_picture; } DropoutAttr;
@@ -85,8 +86,8 @@ typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels; } EmaAttr
 typedef struct WinogradAttr { int32_t tile, kernel, pad[2], out[3], band; } WinogradAttr;
 
 typedef union Attr {
-    InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; NormAttr norm;
-    DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd;
+    InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; SlopeAttr slope;
+    NormAttr norm; DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd;
     EmaAttr ema; WinogradAttr winograd; ShuffleAttr shuffle; PadAttr pad; ResizeAttr resize;
 } Attr;
 
@@ -102,6 +103,8 @@ typedef struct OpInfo {   /* what is true of an operator on every target */
     int16_t min_in, max_in;
     bool elementwise;      /* result element i depends only on element i of each operand (or on its channel's value) */
     bool heads;            /* element-wise nodes may follow it in one kernel; every element-wise node may, too */
+    bool lifts_zero;       /* element-wise, and of zeros it makes something else: the zeros of pads are put back */
+    bool rereads;          /* element-wise, and its rule names an operand more than once: that goes through a register */
     bool effect;           /* never dead: it changes its first operand in place */
     ShapeRule *shape;
 } OpInfo;

@@ -53,7 +53,6 @@ static bool unary(const Graph *g, const Node *n, Type *result, Diags *d) {
 
 bool shape_scale(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
 bool shape_rsqrt(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
-bool shape_relu(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
 bool shape_to_half(const Graph *g, const Node *n, Type *result, Diags *d) {
     if (!unary(g, n, result, d)) return false;
     result->dtype = DT_F16;
@@ -62,22 +61,25 @@ bool shape_to_half(const Graph *g, const Node *n, Type *result, Diags *d) {
 
 bool shape_dropout(const Graph *g, const Node *n, Type *result, Diags *d) { return unary(g, n, result, d); }
 
-bool shape_relu_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
-    return rule_same(g, n, 0, 1, d) && unary(g, n, result, d);
+/* What an activation's attributes must be. Below a slope of 0 the sign of the result would not be that of the operand. */
+static bool activation_fits(const Node *n, Diags *d) {
+    const ClipAttr *c = &n->attr.clip;
+    AttrKind kind = op_info[n->op].attr;
+    if (kind == ATTR_CLIP && !(c->lo < c->hi))
+        return rule_misfit(n, d, E_INTERNAL, "nothing lies between %g and %g", c->lo, c->hi);
+    return kind != ATTR_SLOPE || n->attr.slope.slope >= 0 ||
+           rule_misfit(n, d, E_INTERNAL, "a slope of %g is negative", n->attr.slope.slope);
 }
 
-static bool clip_range(const Node *n, Diags *d) {
-    const ClipAttr *a = &n->attr.clip;
-    return a->lo < a->hi || rule_misfit(n, d, E_INTERNAL, "nothing lies between %g and %g", a->lo, a->hi);
-}
-
-bool shape_clip(const Graph *g, const Node *n, Type *result, Diags *d) {
-    return clip_range(n, d) && unary(g, n, result, d);
-}
-
-bool shape_clip_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
-    return clip_range(n, d) && rule_same(g, n, 0, 1, d) && unary(g, n, result, d);
-}
+#define ACT(id, ...)                                                                               \
+    bool shape_##id(const Graph *g, const Node *n, Type *result, Diags *d) {                       \
+        return activation_fits(n, d) && unary(g, n, result, d);                                    \
+    }                                                                                              \
+    bool shape_##id##_grad(const Graph *g, const Node *n, Type *result, Diags *d) {                \
+        return activation_fits(n, d) && rule_same(g, n, 0, 1, d) && unary(g, n, result, d);        \
+    }
+#include "acts.def"
+#undef ACT
 
 bool shape_bn(const Graph *g, const Node *n, Type *result, Diags *d) {
     if (!rule_channels(g, n, 0, d)) return false;

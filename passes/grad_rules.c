@@ -106,13 +106,20 @@ void grad_rsqrt(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[0] = graph_op2(g, OP_mul, dy, scaled(g, cube, -0.5, false, node), NULL, node);
 }
 
-void grad_relu(Graph *g, Ref node, Ref dy, Ref *dx) { dx[0] = graph_op2(g, OP_relu_grad, dy, node, NULL, node); }
-
-/* y tells where the gradient passes, as it does for relu: x itself need not be kept. */
-void grad_clip(Graph *g, Ref node, Ref dy, Ref *dx) {
+/* Activations keep their operand, or their result where that says enough: it is mostly kept for others anyway. */
+static Ref activation_gradient(Graph *g, Ref node, Op gradient, Ref known, Ref dy) {
     Attr attr = graph_node(g, node)->attr;
-    dx[0] = graph_op2(g, OP_clip_grad, dy, node, &attr, node);
+    return graph_op2(g, gradient, dy, known, op_info[gradient].attr == ATTR_NONE ? NULL : &attr, node);
 }
+
+#define KNOWN_X operand(g, node, 0)
+#define KNOWN_Y node
+#define ACT(id, of, ...)                                                                           \
+    void grad_##id(Graph *g, Ref node, Ref dy, Ref *dx) {                                          \
+        dx[0] = activation_gradient(g, node, OP_##id##_grad, KNOWN_##of, dy);                      \
+    }
+#include "../ir/acts.def"
+#undef ACT
 
 /* What the gradients of bn are made of; all but dy and x are per-channel vectors. */
 typedef struct Bn {

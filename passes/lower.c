@@ -353,6 +353,15 @@ static const Expr *keep(Lower *l, Stmt *seq, const Coord *c, const Type *t, cons
     return ex_load(l->k, reg, lane);
 }
 
+/* An operand's value in a form that may stand in an expression as often as its rule likes. */
+static const Expr *reread_value(Lower *l, Stmt *seq, const Node *user, Ref operand, const Coord *c) {
+    const Expr *v = operand_value(l, user, operand, c);
+    if (!op_info[user->op].rereads || v->kind == EX_load || v->kind == EX_float) return v;
+    v = keep(l, seq, c, &user->type, v);
+    if (l->value[operand]) l->value[operand] = v;
+    return v;
+}
+
 Stmt *lower_finish(Lower *l, const Coord *c, const Expr *value) {
     Stmt *seq = st_seq(l->k);
     l->at = c;
@@ -361,9 +370,9 @@ Stmt *lower_finish(Lower *l, const Coord *c, const Expr *value) {
         const Node *n = graph_node(l->g, ref);
         if (m > l->head || !value) {
             const Expr *operand[8];
-            for (int32_t i = 0; i < n->n_in; i++) operand[i] = operand_value(l, n, n->in[i], c);
+            for (int32_t i = 0; i < n->n_in; i++) operand[i] = reread_value(l, seq, n, n->in[i], c);
             value = lower_rule[n->op](l, ref, operand);
-            if (n->op == OP_scale || n->op == OP_rsqrt) value = zero_pads(l, &n->type, c, value);
+            if (op_info[n->op].lifts_zero) value = zero_pads(l, &n->type, c, value);
         }
         if (l->uses_inside[ref] + l->stored[ref] > 1) value = keep(l, seq, c, &n->type, value);
         l->value[ref] = value;

@@ -42,29 +42,6 @@ const Expr *lower_rsqrt(Lower *l, Ref node, const Expr *const *operand) {
     return ex2(l->k, EX_div, num(l, 1), ex1(l->k, EX_sqrt, operand[0]));
 }
 
-const Expr *lower_relu(Lower *l, Ref node, const Expr *const *operand) {
-    (void)node;
-    return ex2(l->k, EX_max, num(l, 0), operand[0]); /* in this order a NaN stays a NaN */
-}
-
-const Expr *lower_relu_grad(Lower *l, Ref node, const Expr *const *operand) {
-    (void)node;
-    return ex3(l->k, EX_select, ex2(l->k, EX_lt, num(l, 0), operand[1]), operand[0], num(l, 0));
-}
-
-/* The limits first: a NaN stays a NaN. */
-const Expr *lower_clip(Lower *l, Ref node, const Expr *const *operand) {
-    const ClipAttr *a = &graph_node(l->g, node)->attr.clip;
-    return ex2(l->k, EX_min, num(l, a->hi), ex2(l->k, EX_max, num(l, a->lo), operand[0]));
-}
-
-const Expr *lower_clip_grad(Lower *l, Ref node, const Expr *const *operand) {
-    const ClipAttr *a = &graph_node(l->g, node)->attr.clip;
-    const Expr *above = ex2(l->k, EX_lt, num(l, a->lo), operand[1]);
-    const Expr *inside = ex2(l->k, EX_and, above, ex2(l->k, EX_lt, operand[1], num(l, a->hi)));
-    return ex3(l->k, EX_select, inside, operand[0], num(l, 0));
-}
-
 /* The store rounds. */
 const Expr *lower_to_half(Lower *l, Ref node, const Expr *const *operand) {
     (void)node;

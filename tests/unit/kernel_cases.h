@@ -303,26 +303,29 @@ static Ref build_rsqrt(Case *c, int i) {
     return case_op1(c, OP_rsqrt, x, NULL);
 }
 
-static Ref build_relu(Case *c, int i) { return case_op1(c, OP_relu, case_any_rank(c, i), NULL); }
-
-static Ref build_relu_grad(Case *c, int i) {
-    Ref dy = case_any_rank(c, i);
-    return case_op2(c, OP_relu_grad, dy, case_like(c, dy), NULL);
+/* Every other one of numbers up to 8 in size, where the tails are. */
+static Ref case_act_x(Case *c, int i) {
+    Attr wide = {.scale = {.alpha = 8}};
+    Ref x = case_any_rank(c, i);
+    return i % 2 ? case_op1(c, OP_scale, x, &wide) : x;
 }
 
-/* Limits on both sides of most numbers, or amid them. */
-static Attr clip_attr(int i) { return (Attr){.clip = {i % 3 ? -0.3 : -2, i % 3 == 1 ? 0.25 : 6}}; }
-
-static Ref build_clip(Case *c, int i) {
-    Attr attr = clip_attr(i);
-    return case_op1(c, OP_clip, case_any_rank(c, i), &attr);
+static Ref build_act(Case *c, Op op, int i) {
+    Attr attr = lab_act_attr(op, i);
+    return case_op1(c, op, case_act_x(c, i), lab_attr_or_null(op, &attr));
 }
 
-static Ref build_clip_grad(Case *c, int i) {
-    Attr attr = clip_attr(i);
-    Ref dy = case_any_rank(c, i);
-    return case_op2(c, OP_clip_grad, dy, case_like(c, dy), &attr);
+static Ref build_act_grad(Case *c, Op op, int i) {
+    Attr attr = lab_act_attr(op, i);
+    Ref x = case_act_x(c, i);
+    return case_op2(c, op, case_like(c, x), x, lab_attr_or_null(op, &attr));
 }
+
+#define ACT(id, ...)                                                                                                   \
+    static Ref build_##id(Case *c, int i) { return build_act(c, OP_##id, i); }                                         \
+    static Ref build_##id##_grad(Case *c, int i) { return build_act_grad(c, OP_##id##_grad, i); }
+#include "ir/acts.def"
+#undef ACT
 
 static Ref case_bn(Case *c, Ref x, double eps) {
     const int32_t dim[] = {type_channels(case_type(c, x))};
@@ -648,11 +651,10 @@ static const struct OpCases {
     [OP_mul] = {build_mul, 2 * N_SHAPES, false},
     [OP_scale] = {build_scale, N_SHAPES, false},
     [OP_rsqrt] = {build_rsqrt, N_SHAPES, false},
-    [OP_relu] = {build_relu, N_SHAPES, false},
-    [OP_relu_grad] = {build_relu_grad, N_SHAPES, false},
+#define ACT(id, ...) [OP_##id] = {build_##id, N_SHAPES, false}, [OP_##id##_grad] = {build_##id##_grad, N_SHAPES, false},
+#include "ir/acts.def"
+#undef ACT
     [OP_to_half] = {build_to_half, N_SHAPES, false},
-    [OP_clip] = {build_clip, N_SHAPES, false},
-    [OP_clip_grad] = {build_clip_grad, N_SHAPES, false},
     [OP_bn] = {build_bn, N_SHAPES, false},
     [OP_dropout] = {build_dropout, N_SHAPES, false},
     [OP_maxpool] = {build_maxpool, ARRAY_LEN(pools), false},

@@ -259,8 +259,8 @@ static Ref random_node(Case *c, int kind, Ref x, Ref y) {
     case 1: return case_op2(c, OP_add, x, y, NULL);
     case 2: return case_op2(c, OP_sub, x, y, NULL);
     case 3: return case_op2(c, OP_mul, x, case_op1(c, OP_softmax, y, NULL), NULL);
-    case 4:
-    case 5: return chain_relu(c, x);
+    case 4: return chain_relu(c, x);
+    case 5: return case_op1(c, OP_swish, x, NULL);
     case 6: return chain_bias(c, x);
     case 7: return chain_dropout(c, x);
     case 8: return chain_scale(c, x, 0.5, 1);
@@ -300,6 +300,19 @@ static Ref build_clipped(Case *c, int i) {
     return case_op2(c, OP_clip_grad, chain_conv(c, x, 32, 1), x, &narrow);
 }
 
+/* Activations that read their operand many times, one behind the other in one kernel, and their gradients, which are the
+ * operators that follow them. */
+static Ref build_curved(Case *c, int i) {
+    static const Op ops[] = {OP_swish, OP_gelu, OP_hswish, OP_gelu_tanh, OP_sigmoid, OP_tanh, OP_hsigmoid};
+    Ref first = case_bn(c, chain_conv(c, chain_x(c, i), 20, 1), 1e-5), x = first;
+    for (int k = 0; k < ARRAY_LEN(ops); k++) x = case_op1(c, ops[k], x, NULL);
+    x = case_op1(c, OP_swish, case_bn(c, chain_conv(c, x, 20, 20), 1e-5), NULL);
+    case_output(c, x);
+    Ref dx = chain_conv(c, x, 20, 1);
+    for (int k = 0; k < 3; k++) dx = case_op2(c, (Op)(ops[k] + 1), dx, k ? first : x, NULL);
+    return case_op2(c, OP_add, dx, first, NULL);
+}
+
 /* Roots of numbers a fifth of which are negative: a window that holds something that is not a number gives just that. (Of
  * numbers near zero they would be inexact.) */
 static Ref build_not_numbers(Case *c, int i) {
@@ -333,19 +346,20 @@ static Ref band_point(Case *c, Ref x, int32_t outputs, int32_t kernel) {
     return chain_bias(c, case_op2(c, OP_conv, x, case_param(c, "", PARAM_WEIGHT, 4, dim), &attr));
 }
 
-static Ref band_window(Case *c, Ref x, const ConvAttr *window) {
+static Ref band_window(Case *c, Ref x, const ConvAttr *window, Op activation) {
     Attr attr = {.conv = *window};
     attr.conv.groups = type_channels(case_type(c, x));
     const int32_t dim[] = {attr.conv.groups, 1, window->kernel[0], window->kernel[1]};
-    return chain_relu(c, chain_bias(c, case_op2(c, OP_conv, x, case_param(c, "", PARAM_WEIGHT, 4, dim), &attr)));
+    Ref y = chain_bias(c, case_op2(c, OP_conv, x, case_param(c, "", PARAM_WEIGHT, 4, dim), &attr));
+    return case_op1(c, activation, y, NULL);
 }
 
 static Ref build_bands(Case *c, int i) {
     const struct BandShape *s = &band_shapes[i];
     c->n = s->n;
     Ref x = case_stored(c, case_image(c, s->c, s->h, s->w)), y = x;
-    if (s->begin) y = chain_relu(c, band_point(c, x, s->hidden, s->begin));
-    y = band_window(c, y, &s->window);
+    if (s->begin) y = case_op1(c, i % 2 ? OP_sigmoid : OP_relu, band_point(c, x, s->hidden, s->begin), NULL);
+    y = band_window(c, y, &s->window, i % 3 ? OP_relu : OP_swish);
     if (s->end) y = band_point(c, y, s->end, 1);
     return s->residual ? case_op2(c, OP_add, y, x, NULL) : y;
 }
@@ -353,7 +367,7 @@ static Ref build_bands(Case *c, int i) {
 /* Depthwise and pointwise convolutions in turn: each pointwise one may end a chain or begin one. */
 static Ref build_band_series(Case *c, int i) {
     Ref y = chain_relu(c, band_point(c, case_stored(c, case_image(c, 3, 24, 60)), 16, 1));
-    for (int k = 0; k < 2 + i; k++) y = chain_relu(c, band_point(c, band_window(c, y, &band_shapes[0].window), 16, 1));
+    for (int k = 0; k < 2 + i; k++) y = chain_relu(c, band_point(c, band_window(c, y, &band_shapes[0].window, OP_relu), 16, 1));
     return y;
 }
 
@@ -384,6 +398,7 @@ static const struct Chain {
     {"shared memory", build_shared_memory, N_CHAIN_SHAPES},
     {"winograd", build_winograd, 4 * N_WINOGRADS},
     {"clipped", build_clipped, N_CHAIN_SHAPES},
+    {"curved", build_curved, N_CHAIN_SHAPES},
     {"bands", build_bands, N_BAND_SHAPES},
     {"not numbers", build_not_numbers, ARRAY_LEN(pools)},
     {"random", build_random, 12},

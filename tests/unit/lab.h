@@ -35,6 +35,16 @@ static inline double lab_number(Fill fill, uint64_t seed, int64_t i, int64_t cou
     return 0.005 * (double)(2 * place - count + (count % 2 == 0));
 }
 
+/* Attributes of activation number i: limits on both sides of most numbers, or amid them; slopes, also 0. */
+static inline Attr lab_act_attr(Op op, int i) {
+    if (op_info[op].attr == ATTR_CLIP) return (Attr){.clip = {i % 3 ? -0.3 : -2, i % 3 == 1 ? 0.25 : 6}};
+    return (Attr){.slope = {0.3 * (i % 4)}};
+}
+
+static inline const Attr *lab_attr_or_null(Op op, const Attr *attr) {
+    return op_info[op].attr == ATTR_NONE ? NULL : attr;
+}
+
 static inline Type lab_type(int rank, const int32_t *dim) { return type_make(DT_F32, rank, dim); }
 
 static inline Ref lab_image(Graph *g, int32_t c, int32_t h, int32_t w) {

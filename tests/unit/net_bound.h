@@ -173,6 +173,22 @@ static inline void bound_nearer(Bound *b, const BoundNode *x) {
     memcpy(x->err, x->e[0], (size_t)x->count * sizeof *x->err);
 }
 
+/* The other activations: how steep they are at most, and at most 8 roundings of the result; that of gelu is x times a
+ * number below 1 whose roundings are those of 1. */
+static inline void bound_act(Bound *b, const BoundNode *x) {
+    static const double steepest[OP_COUNT] = {[OP_sigmoid] = 0.25,   [OP_hsigmoid] = 1.0 / 6, [OP_tanh] = 1,
+                                              [OP_swish] = 1.1,      [OP_hswish] = 1.5,       [OP_gelu] = 1.13,
+                                              [OP_gelu_tanh] = 1.13, [OP_leaky_relu] = 1,     [OP_elu] = 1};
+    Op op = x->n->op;
+    double steep = steepest[op];
+    if (op_info[op].attr == ATTR_SLOPE) steep = fmax(steep, x->n->attr.slope.slope);
+    for (int64_t i = 0; i < x->count; i++) {
+        double size = fabs(x->y[i]) + (op == OP_gelu || op == OP_gelu_tanh ? fabs(x->v[0][i]) : 0);
+        x->err[i] = steep * x->e[0][i] + 8 * BOUND_ROUND * size;
+    }
+    b->unit[x->ref] = 0;
+}
+
 /* A flat tensor is what it was before: what follows is folded into what made it. */
 static inline void bound_flatten(Bound *b, const BoundNode *x) {
     bound_nearer(b, x);
@@ -385,6 +401,10 @@ static BoundRule *const bound_rules[OP_COUNT] = {
     [OP_clip] = bound_nearer,     [OP_slice] = bound_slice,     [OP_channel_shuffle] = bound_shuffle,
     [OP_conv_dgrad] = bound_conv_dgrad, [OP_swap_io] = bound_swap_io,
     [OP_pad] = bound_pad,         [OP_resize] = bound_resize,
+    [OP_leaky_relu] = bound_act,  [OP_elu] = bound_act,
+    [OP_sigmoid] = bound_act,     [OP_hsigmoid] = bound_act,    [OP_tanh] = bound_act,
+    [OP_swish] = bound_act,       [OP_hswish] = bound_act,      [OP_gelu] = bound_act,
+    [OP_gelu_tanh] = bound_act,
 };
 
 static inline bool bound_leaf(Op op) { return op == OP_input || op == OP_param; }

@@ -287,6 +287,16 @@ static inline bool gen_bn(Gen *g, GenValue *v) {
     return gen_plain(g, v);
 }
 
+static inline bool gen_slope(Gen *g, GenValue *v) {
+    if (gen_chance(g, 60)) gen_arg(v, "%s", gen_chance(g, 30) ? "0" : gen_chance(g, 50) ? "0.25" : "1.5");
+    return gen_plain(g, v);
+}
+
+static inline bool gen_gelu(Gen *g, GenValue *v) {
+    if (gen_chance(g, 60)) gen_arg(v, "approximate=\"%s\"", gen_chance(g, 80) ? "tanh" : "none");
+    return gen_plain(g, v);
+}
+
 static inline bool gen_dropout(Gen *g, GenValue *v) {
     if (gen_chance(g, 70)) gen_arg(v, "0.%d", gen_below(g, 10));
     return gen_plain(g, v);
@@ -423,6 +433,10 @@ static const GenRule gen_rules[] = {
     {"stochastic_depth", 2, 0, true, gen_stochastic_depth},
     {"deconv", 6, 4, true, gen_deconv},
     {"pad", 4, 4, true, gen_pad_layer},  {"crop", 4, 4, true, gen_crop},       {"upsample", 4, 4, true, gen_upsample},
+    {"leaky_relu", 2, 0, false, gen_slope}, {"elu", 2, 0, false, gen_slope},
+    {"gelu", 2, 0, false, gen_gelu},        {"sigmoid", 2, 0, false, gen_plain},
+    {"tanh", 2, 0, false, gen_plain},       {"swish", 3, 0, false, gen_plain},
+    {"hswish", 3, 0, false, gen_plain},     {"hsigmoid", 2, 0, false, gen_plain},
 };
 enum { N_GEN_RULES = ARRAY_LEN(gen_rules) };
 

@@ -152,12 +152,19 @@ static Ref build_scale(Lab *l, int i) {
 }
 
 static Ref build_rsqrt(Lab *l, int i) { return op1(l, OP_rsqrt, any_pictures(l, i, FILL_POSITIVE), NULL); }
-static Ref build_relu(Lab *l, int i) { return op1(l, OP_relu, any_pictures(l, i, FILL_SPACED), NULL); }
 
-static Ref build_clip(Lab *l, int i) {
-    Attr attr = {.clip = {-0.1, i % 2 ? 0.2 : 6}};
-    return op1(l, OP_clip, any_pictures(l, i, FILL_SPACED), &attr);
+/* Numbers that come no nearer than 0.005 to the kinks of any activation, many of them far out: odd multiples of 0.005,
+ * times 1 or 25. */
+static Ref build_act(Lab *l, Op op, int i) {
+    Attr wide = {.scale = {.alpha = i % 2 ? 1 : 25}}, attr = lab_act_attr(op, i);
+    Ref x = op1(l, OP_scale, any_pictures(l, i, FILL_SPACED), &wide);
+    return op1(l, op, x, lab_attr_or_null(op, &attr));
 }
+
+#define ACT(id, ...) \
+    static Ref build_##id(Lab *l, int i) { return build_act(l, OP_##id, i); }
+#include "ir/acts.def"
+#undef ACT
 
 /* All five operands free; in every third case the statistics are those of x, as in training. */
 static Ref build_bn(Lab *l, int i) {
@@ -313,8 +320,9 @@ static const struct {
     [OP_mul] = {build_mul, 4 * N_SHAPES},
     [OP_scale] = {build_scale, N_SHAPES},
     [OP_rsqrt] = {build_rsqrt, N_SHAPES},
-    [OP_relu] = {build_relu, N_SHAPES},
-    [OP_clip] = {build_clip, N_SHAPES},
+#define ACT(id, ...) [OP_##id] = {build_##id, N_SHAPES},
+#include "ir/acts.def"
+#undef ACT
     [OP_bn] = {build_bn, N_SHAPES},
     [OP_dropout] = {build_dropout, N_SHAPES},
     [OP_maxpool] = {build_maxpool, ARRAY_LEN(pools)},

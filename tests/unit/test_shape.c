@@ -124,16 +124,18 @@ static const Case table[] = {
     {OP_mul, "f32[8] f32[8,1]", NULL, "E0312 cannot multiply 8 and 8x1: numbers of dimensions differ"},
     {OP_scale, "f32[N,8]", "{alpha=0.5, beta=-0, per_picture=true}", "f32[N,8]"},
     {OP_rsqrt, "f32[8]", NULL, "f32[8]"},
-    {OP_relu, "f32[N,8]", NULL, "f32[N,8]"},
     {OP_relu, "u8[N,8]", NULL, "E0302 `relu` needs floating-point numbers, but its input has u8"},
-    {OP_relu_grad, "f32[N,8] f32[N,8]", NULL, "f32[N,8]"},
+#define ACT(id, ...)                                                                                                   \
+    {OP_##id, "f32[N,8,2,2]", NULL, "f32[N,8,2,2]"},                                                                   \
+    {OP_##id##_grad, "f32[N,8] f32[N,8]", NULL, "f32[N,8]"},
+#include "ir/acts.def"
+#undef ACT
+    {OP_elu, "f32[N,8]", "{slope=-0.5}", "E0300 a slope of -0.5 is negative"},
     {OP_relu_grad, "f32[N,8] f32[N,9]", NULL,
      "E0300 `relu_grad` needs equal shapes, but operand 1 is 8 and operand 2 is 9: channels differ"},
     {OP_to_half, "f32[8,4,3,3]", NULL, "f16[8,4,3,3]"},
     {OP_to_half, "f16[8]", NULL, "E0302 `to_half` needs floating-point numbers, but its input has f16"},
-    {OP_clip, "f32[N,8]", "{lo=0, hi=6}", "f32[N,8]"},
     {OP_clip, "f32[N,8]", "{lo=6, hi=6}", "E0300 nothing lies between 6 and 6"},
-    {OP_clip_grad, "f32[N,8] f32[N,8]", "{lo=0, hi=6}", "f32[N,8]"},
     {OP_clip_grad, "f32[N,8] f32[N,9]", "{lo=0, hi=6}",
      "E0300 `clip_grad` needs equal shapes, but operand 1 is 8 and operand 2 is 9: channels differ"},
     {OP_bn, "f32[N,8,2,2] f32[8] f32[8] f32[8] f32[8]", "{eps=1e-05, momentum=0.1}", "f32[N,8,2,2]"},
@@ -260,6 +262,12 @@ static Ref operand(Graph *g, Type type, bool param) {
     return graph_add(g, param ? OP_param : OP_fill, 0, NULL, &attr, name, (Span){0}, NULL);
 }
 
+/* Of activations, whose rows come from a table. */
+static const char *usual_attr(Op op) {
+    AttrKind kind = op_info[op].attr;
+    return kind == ATTR_SLOPE ? "{slope=0.25}" : kind == ATTR_CLIP ? "{lo=0, hi=6}" : NULL;
+}
+
 static Ref add_case(Graph *g, const Case *c, Diags *d) {
     Ref in[8];
     int n = 0;
@@ -270,8 +278,9 @@ static Ref add_case(Graph *g, const Case *c, Diags *d) {
         n++;
     }
     Attr attr;
-    if (c->attr) attr = attr_of(op_info[c->op].attr, c->attr);
-    return graph_add(g, c->op, n, in, c->attr ? &attr : NULL, name_format("node %d", g->n_node), (Span){0}, d);
+    const char *text = c->attr ? c->attr : usual_attr(c->op);
+    if (text) attr = attr_of(op_info[c->op].attr, text);
+    return graph_add(g, c->op, n, in, text ? &attr : NULL, name_format("node %d", g->n_node), (Span){0}, d);
 }
 
 static void expect(const Case *c, const char *got) {
