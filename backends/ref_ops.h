@@ -15,19 +15,22 @@ static void REF(fill)(const RefRun *r, const Node *n, REAL *y) {
     for (int64_t i = 0; i < count; i++) y[i] = value;
 }
 
-/* Element-wise. An operand has the shape of the result or is a vector with one value for each of its channels. */
+/* Element-wise. Where the operand has fewer elements than the result, each serves `inner` of the result's in a row, and
+ * after `period` of them it begins anew. */
 typedef struct REF(Operand) {
     const REAL *p;
-    int64_t channels, inner; /* channels == 0: not broadcast */
+    int64_t inner, period;
 } REF(Operand);
 
 static REF(Operand) REF(spread_operand)(const RefRun *r, const Node *n, int i) {
-    if (type_same_shape(type_in(r, n, i), &n->type)) return (REF(Operand)){REF(operand)(r, n, i), 0, 0};
     View v = view_of(r, &n->type);
-    return (REF(Operand)){REF(operand)(r, n, i), v.channels, v.inner};
+    Broadcast b = type_broadcast(&n->type, type_in(r, n, i));
+    int64_t inner = b == BROADCAST_NONE ? 1 : v.inner;
+    int64_t period = b == BROADCAST_CHANNEL ? v.channels : b == BROADCAST_ONE ? 1 : INT64_MAX;
+    return (REF(Operand)){REF(operand)(r, n, i), inner, period};
 }
 
-static REAL REF(at)(REF(Operand) o, int64_t e) { return o.p[o.channels ? e / o.inner % o.channels : e]; }
+static REAL REF(at)(REF(Operand) o, int64_t e) { return o.p[e / o.inner % o.period]; }
 
 static int64_t REF(length)(const RefRun *r, const Node *n) { return type_elements(&n->type) * pictures(r, &n->type); }
 
@@ -144,6 +147,17 @@ static void REF(channel_dot)(const RefRun *r, const Node *n, REAL *y) {
     View v = view_of(r, type_in(r, n, 0));
     const REAL *a = REF(operand)(r, n, 0), *b = REF(operand)(r, n, 1);
     for (int64_t i = 0; i < v.outer * v.channels * v.inner; i++) y[i / v.inner % v.channels] += a[i] * b[i];
+}
+
+static void REF(plane_dot)(const RefRun *r, const Node *n, REAL *y) {
+    View v = view_of(r, type_in(r, n, 0));
+    const REAL *a = REF(operand)(r, n, 0), *b = REF(operand)(r, n, 1);
+    for (int64_t i = 0; i < v.outer * v.channels * v.inner; i++) y[i / v.inner] += a[i] * b[i];
+}
+
+static void REF(total)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *x = REF(operand)(r, n, 0);
+    for (int64_t i = 0; i < type_elements(type_in(r, n, 0)); i++) y[0] += x[i];
 }
 
 static void REF(mean)(const RefRun *r, const Node *n, REAL *y) {

@@ -155,12 +155,22 @@ Value build_concat(Elab *e, const Bound *b) {
     return layer_value(layer_node(e, b, OP_concat, xs->n, in, NULL));
 }
 
+/* a op b, where the order makes no difference: the one that is broadcast comes second. */
+static void order_operands(const Elab *e, Ref in[2]) {
+    const Type *a = &graph_node(e->graph, in[0])->type, *b = &graph_node(e->graph, in[1])->type;
+    if (type_broadcast(a, b) != BROADCAST_MISFIT || type_broadcast(b, a) == BROADCAST_MISFIT) return;
+    Ref first = in[0];
+    in[0] = in[1];
+    in[1] = first;
+}
+
 /* x0 op x1 op x2 ... from the left. */
 static Value fold(Elab *e, const Bound *b, Op op) {
     const Value *xs = bound(b, "xs");
     Ref sum = xs->item[0].tensor;
     for (int32_t i = 1; sum && i < xs->n; i++) {
         Ref in[] = {sum, xs->item[i].tensor};
+        order_operands(e, in);
         sum = layer_node(e, b, op, 2, in, NULL);
     }
     return layer_value(sum);
@@ -173,6 +183,7 @@ Value layer_add(Elab *e, Span at, Value a, Value b) {
     Name name = layer_name(e, "add", &(Notes){0}, at);
     if (!name) return v_error;
     Ref in[] = {a.tensor, b.tensor};
+    order_operands(e, in);
     Value v = layer_value(graph_add(e->graph, OP_add, 2, in, NULL, name, at, e->diags));
     if (v.kind == V_ERROR) note_uses(e);
     return v;

@@ -18,6 +18,17 @@ Value build_leaky_relu(Elab *e, const Bound *b) {
     return layer_unary(e, b, OP_leaky_relu, &(Attr){.slope = {bound_real(b, "slope")}});
 }
 
+/* relu(x) + w (x - relu(x)): nothing is rounded but the product, since one of the two is 0. */
+Value build_prelu(Elab *e, const Bound *b) {
+    int32_t count = bound(b, "shared")->flag ? 1 : type_channels(tensor_type(e, bound(b, "x")));
+    Value first = layer_constant(bound_real(b, "init"));
+    Ref x = bound(b, "x")->tensor, w = layer_param(e, b, "weight", PARAM_WEIGHT, first, 1, &count);
+    Ref above = w ? layer_node(e, b, OP_relu, 1, &x, NULL) : 0;
+    Ref below = above ? layer_node(e, b, OP_sub, 2, (Ref[]){x, above}, NULL) : 0;
+    if (below) below = layer_node(e, b, OP_mul, 2, (Ref[]){below, w}, NULL);
+    return layer_value(below ? layer_node(e, b, OP_add, 2, (Ref[]){above, below}, NULL) : 0);
+}
+
 Value build_elu(Elab *e, const Bound *b) {
     return layer_unary(e, b, OP_elu, &(Attr){.slope = {bound_real(b, "alpha")}});
 }

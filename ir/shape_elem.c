@@ -30,12 +30,14 @@ bool shape_fill(const Graph *g, const Node *n, Type *result, Diags *d) {
     return rule_given(n, d, result, &n->attr.fill.type);
 }
 
-/* x op y: equal shapes, or y has one number for each channel of x. */
+/* x op y: equal shapes, or y has one number for each channel of x, for each channel of each picture; a factor may be
+ * one for all. */
 static bool binary(const Graph *g, const Node *n, Type *result, Diags *d, const char *verb) {
     const Type *x = rule_in(g, n, 0), *y = rule_in(g, n, 1);
     if (!rule_floats(g, n, 0, d) || !rule_floats(g, n, 1, d)) return false;
     bool vector = y->rank == 1 && !type_batched(y) && type_channel_dim(x) >= 0;
-    if (type_same_shape(x, y) || (vector && y->dim[0] == type_channels(x))) return rule_like(g, n, d, result, 0);
+    Broadcast b = type_broadcast(x, y);
+    if (b != BROADCAST_MISFIT && (b != BROADCAST_ONE || n->op == OP_mul)) return rule_like(g, n, d, result, 0);
     rule_misfit(n, d, E_SHAPES, "cannot %s %s and %s: %s", verb, rule_text(d, x), rule_text(d, y),
                 vector && x->rank > 1 ? "channels differ" : rule_difference(d, x, y));
     rule_note_operand(g, n, 0, d);

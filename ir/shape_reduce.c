@@ -13,6 +13,19 @@ bool shape_channel_dot(const Graph *g, const Node *n, Type *result, Diags *d) {
     return rule_same(g, n, 0, 1, d) && per_channel(g, n, result, d);
 }
 
+bool shape_plane_dot(const Graph *g, const Node *n, Type *result, Diags *d) {
+    const Type *x = rule_in(g, n, 0);
+    if (!rule_pictures(g, n, 0, d) || !rule_same(g, n, 0, 1, d) || !rule_given(n, d, result, &n->attr.shape.type))
+        return false;
+    bool single = type_same_dims(x, result) && type_height(x) == 1 && type_width(x) == 1;
+    return single || type_broadcast(x, result) == BROADCAST_PLANE ||
+           rule_misfit(n, d, E_INTERNAL, "the planes of %s do not make %s", rule_text(d, x), rule_text(d, result));
+}
+
+bool shape_total(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return rule_vector(g, n, 0, type_channels(rule_in(g, n, 0)), d) && rule_result(n, d, result, DT_F32, DIMS(1));
+}
+
 bool shape_softmax(const Graph *g, const Node *n, Type *result, Diags *d) {
     const Type *x = rule_in(g, n, 0);
     if (!rule_channels(g, n, 0, d)) return false;

@@ -36,6 +36,17 @@ bool type_same_dims(const Type *a, const Type *b) {
 
 bool type_same_shape(const Type *a, const Type *b) { return a->dtype == b->dtype && type_same_dims(a, b); }
 
+Broadcast type_broadcast(const Type *x, const Type *y) {
+    if (type_same_dims(x, y)) return BROADCAST_NONE;
+    if (y->rank == 1 && !type_batched(y) && type_channel_dim(x) >= 0) {
+        if (y->dim[0] == type_channels(x)) return BROADCAST_CHANNEL;
+        return y->dim[0] == 1 && type_batched(x) ? BROADCAST_ONE : BROADCAST_MISFIT;
+    }
+    bool pictures = type_batched(x) && x->rank == MAX_RANK && type_batched(y) && (y->rank == 2 || y->rank == MAX_RANK);
+    bool planes = pictures && y->dim[1] == x->dim[1] && type_height(y) == 1 && type_width(y) == 1;
+    return planes ? BROADCAST_PLANE : BROADCAST_MISFIT;
+}
+
 static bool same_layout(const Layout *a, const Layout *b) {
     return a->b0 == b->b0 && a->b1 == b->b1 && a->halo.top == b->halo.top && a->halo.bottom == b->halo.bottom &&
            a->halo.left == b->halo.left && a->halo.right == b->halo.right && a->whole == b->whole && a->from == b->from;

@@ -53,6 +53,10 @@ int32_t type_height(const Type *t);              /* dim 2, or 1 */
 int32_t type_width(const Type *t);               /* dim 3, or 1 */
 bool type_same_shape(const Type *a, const Type *b);   /* dtype, rank and dims; layout ignored */
 bool type_same_dims(const Type *a, const Type *b);    /* rank and dims */
+/* How numbers of y go with those of x, dtypes aside: one each; one a channel, y [C]; one a channel of each picture, y [N,C]
+ * or [N,C,1,1] and x [N,C,H,W]; one for all of a batched x, y [1]. */
+typedef enum Broadcast { BROADCAST_MISFIT, BROADCAST_NONE, BROADCAST_CHANNEL, BROADCAST_PLANE, BROADCAST_ONE } Broadcast;
+Broadcast type_broadcast(const Type *x, const Type *y);
 bool type_equal(const Type *a, const Type *b);        /* layout too */
 /* These three are INT64_MAX where the true value does not fit.
  * Logical elements: of one picture for a batched tensor, of the whole otherwise. */

@@ -74,15 +74,31 @@ void grad_fc(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[1] = graph_op2(g, OP_fc_wgrad, dy, operand(g, node, 0), NULL, node);
 }
 
-/* Element-wise. The second operand may be a per-channel vector: its gradient is then summed over the channel. */
+/* Element-wise. The gradient of a second operand that is broadcast is a sum. */
 
-static bool broadcast(const Graph *g, Ref node) {
-    return !type_same_shape(type_of(g, operand(g, node, 1)), type_of(g, node));
+/* Over each plane, of dy or of dy * times, in the form of `like`. */
+static Ref plane_sum(Graph *g, Ref node, Ref dy, Ref times, Ref like) {
+    Type t = *type_of(g, like), x = *type_of(g, dy);
+    Attr shape = {.shape = {type_make(t.dtype, t.rank, t.dim)}};
+    if (times) return graph_op2(g, OP_plane_dot, dy, times, &shape, node);
+    Attr plane = {.pool = {.kernel = {x.dim[2], x.dim[3]}, .stride = {1, 1}}};
+    Ref sum = scaled(g, graph_op1(g, OP_avgpool, dy, &plane, node), (double)x.dim[2] * x.dim[3], false, node);
+    return t.rank == 2 ? graph_op1(g, OP_flatten, sum, NULL, node) : sum;
+}
+
+/* The gradient of the second operand from dy, or dy * times (0: none), which has the shape of the result. */
+static Ref second_gradient(Graph *g, Ref node, Ref dy, Ref times) {
+    Ref second = operand(g, node, 1);
+    Broadcast b = type_broadcast(type_of(g, node), type_of(g, second));
+    if (b == BROADCAST_PLANE) return plane_sum(g, node, dy, times, second);
+    if (b == BROADCAST_NONE) return times ? graph_op2(g, OP_mul, dy, times, NULL, node) : dy;
+    Ref sum = times ? graph_op2(g, OP_channel_dot, dy, times, NULL, node) : graph_op1(g, OP_channel_sum, dy, NULL, node);
+    return b == BROADCAST_ONE ? graph_op1(g, OP_total, sum, NULL, node) : sum;
 }
 
 void grad_add(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[0] = dy;
-    dx[1] = broadcast(g, node) ? graph_op1(g, OP_channel_sum, dy, NULL, node) : dy;
+    dx[1] = second_gradient(g, node, dy, 0);
 }
 
 void grad_sub(Graph *g, Ref node, Ref dy, Ref *dx) {
@@ -92,7 +108,7 @@ void grad_sub(Graph *g, Ref node, Ref dy, Ref *dx) {
 
 void grad_mul(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[0] = graph_op2(g, OP_mul, dy, operand(g, node, 1), NULL, node);
-    dx[1] = graph_op2(g, broadcast(g, node) ? OP_channel_dot : OP_mul, dy, operand(g, node, 0), NULL, node);
+    dx[1] = second_gradient(g, node, dy, operand(g, node, 0));
 }
 
 void grad_scale(Graph *g, Ref node, Ref dy, Ref *dx) {

@@ -321,6 +321,18 @@ static bool same_blocks(const Node *a, const Node *b) {
     return a->type.layout.b0 == b->type.layout.b0 && a->type.layout.b1 == b->type.layout.b1;
 }
 
+/* The one number of the plane that c is in. */
+static const Expr *plane_value(Lower *l, Ref operand, const Coord *c) {
+    const Expr *zero = ex_int(l->k, 0);
+    Coord at = *c;
+    if (l->logical) {
+        const Expr *index[MAX_RANK] = {l->logical[0], l->logical[1], zero, zero};
+        at = coord_logical(l, &graph_node(l->g, operand)->type, index);
+    }
+    at.outer[2] = at.outer[3] = zero;
+    return load_at(l, operand, &at);
+}
+
 static const Expr *operand_value(Lower *l, const Node *user, Ref operand, const Coord *c) {
     const Node *in = graph_node(l->g, operand);
     if (l->value[operand]) return l->value[operand];
@@ -332,8 +344,10 @@ static const Expr *operand_value(Lower *l, const Node *user, Ref operand, const 
                    op_info[user->op].name, operand);
         return load_at(l, operand, &other);
     }
-    return ex_load(l->k, lower_arg(l, operand),
-                   coord_channel(l, &user->type, c)); /* a channel vector is stored in order */
+    Broadcast b = type_broadcast(&user->type, &in->type);
+    if (b == BROADCAST_PLANE) return plane_value(l, operand, c);
+    const Expr *at = b == BROADCAST_ONE ? ex_int(l->k, 0) : coord_channel(l, &user->type, c);
+    return ex_load(l->k, lower_arg(l, operand), at); /* a channel vector is stored in order */
 }
 
 /* A value that is needed more than once goes through a register. */

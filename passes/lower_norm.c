@@ -192,15 +192,16 @@ const Expr *lower_lrn_grad(Lower *l, Ref node, const Expr *const *operand) {
 
 /* One channel block: rows are summed by themselves, then added up, which keeps the rounding error of long sums small. */
 typedef struct Reduce {
-    Nest out; /* channel blocks, lane */
-    const Expr *lane, *cb;
+    Nest out; /* pictures, if each has a sum of its own; channel blocks, lane */
+    const Expr *pic, *lane, *cb; /* pic NULL: over all pictures */
     const Type *x;
     int64_t lanes;
 } Reduce;
 
-static Reduce reduce_begin(Lower *l, const Type *x) {
+static Reduce reduce_begin(Lower *l, const Type *x, bool by_picture) {
     Reduce r = {.x = x, .lanes = x->layout.b1};
     ICE_UNLESS(type_batched(x) && x->rank >= 2, "a channel reduction of an unbatched tensor");
+    if (by_picture) r.pic = nest_loop(l, &r.out, "n", BATCH, ROLE_TASK);
     r.cb = nest_loop(l, &r.out, "cb", div_up(x->dim[1], x->layout.b1), ROLE_TASK);
     r.lane = nest_loop(l, &r.out, "i", r.lanes, ROLE_LANE);
     return r;
@@ -217,7 +218,7 @@ static ReduceSum sum_begin(Lower *l, const Reduce *r, const char *name) {
     ReduceSum s = {0};
     s.total = lower_reg(l, name, DT_F32, r->lanes);
     s.part = lower_reg(l, "part", DT_F32, r->lanes);
-    s.c.outer[0] = nest_loop(l, &s.rows, "n", BATCH, ROLE_REDUCE);
+    s.c.outer[0] = r->pic ? r->pic : nest_loop(l, &s.rows, "n", BATCH, ROLE_REDUCE);
     s.c.outer[1] = r->cb;
     if (r->x->rank > 2) s.c.outer[2] = nest_loop(l, &s.rows, "h", r->x->dim[2], ROLE_REDUCE);
     if (r->x->rank > 3) s.c.outer[3] = nest_loop(l, &s.row, "w", r->x->dim[3], ROLE_REDUCE);
@@ -243,16 +244,18 @@ static const Expr *count(Lower *l, const Type *x) { /* N * pixels, as a float */
 }
 
 static void reduce_end(Lower *l, const Reduce *r, Stmt *body, const Expr *value) {
-    Coord c = {{r->cb}, {r->lane}};
+    const Expr *zero = ex_int(l->k, 0);
+    Coord vector = {{r->cb}, {r->lane}}, planes = {{r->pic, r->cb, zero, zero}, {zero, r->lane}};
+    const Coord c = r->pic ? planes : vector;
     st_append(l->k, body, lower_finish(l, &c, value));
     lower_end(l, nest_wrap(l, &r->out, body));
 }
 
 /* The sum over all elements of the operand, or of the product of two; divided by how many there are for a mean. */
-static const Expr *reduce_one(Lower *l, Ref node, bool divide) {
+static const Expr *reduce_one(Lower *l, Ref node, bool by_picture, bool divide) {
     const Node *n = graph_node(l->g, node);
     lower_begin(l);
-    Reduce r = reduce_begin(l, operand_type(l, n, 0));
+    Reduce r = reduce_begin(l, operand_type(l, n, 0), by_picture);
     Stmt *body = st_seq(l->k);
     ReduceSum s = sum_begin(l, &r, "total");
     const Expr *term = load_at(l, n->in[0], &s.c);
@@ -265,17 +268,42 @@ static const Expr *reduce_one(Lower *l, Ref node, bool divide) {
 
 const Expr *lower_mean(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
-    return reduce_one(l, node, true);
+    return reduce_one(l, node, false, true);
 }
 
 const Expr *lower_channel_sum(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
-    return reduce_one(l, node, false);
+    return reduce_one(l, node, false, false);
 }
 
 const Expr *lower_channel_dot(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
-    return reduce_one(l, node, false);
+    return reduce_one(l, node, false, false);
+}
+
+const Expr *lower_plane_dot(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    return reduce_one(l, node, true, false);
+}
+
+/* A few hundred numbers: one after the other. */
+const Expr *lower_total(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    Nest channels = {0};
+    lower_begin(l);
+    Kernel *k = l->k;
+    const Expr *zero = ex_int(k, 0);
+    int32_t sum = lower_reg(l, "sum", DT_F32, 1);
+    Stmt *body = st_seq(k);
+    st_append(k, body, st_store(k, sum, zero, num(l, 0)));
+    const Expr *c = nest_loop(l, &channels, "c", operand_type(l, n, 0)->dim[0], ROLE_NONE);
+    const Expr *more = add_e(l, ex_load(k, sum, zero), ex_load(k, lower_arg(l, n->in[0]), c));
+    st_append(k, body, nest_wrap(l, &channels, st_store(k, sum, zero, more)));
+    st_append(k, body, st_store(k, lower_arg(l, node), zero, ex_load(k, sum, zero)));
+    lower_end(l, body);
+    lower_zero_pads(l, node);
+    return NULL;
 }
 
 /* Two passes: the mean, then the squares of what differs from it. */
@@ -284,7 +312,7 @@ const Expr *lower_var(Lower *l, Ref node, const Expr *const *operand) {
     const Node *n = graph_node(l->g, node);
     lower_begin(l);
     Kernel *k = l->k;
-    Reduce r = reduce_begin(l, operand_type(l, n, 0));
+    Reduce r = reduce_begin(l, operand_type(l, n, 0), false);
     Stmt *body = st_seq(k);
     int32_t mean = lower_reg(l, "mean", DT_F32, r.lanes);
     ReduceSum s = sum_begin(l, &r, "total");

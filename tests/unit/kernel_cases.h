@@ -288,9 +288,20 @@ static Ref build_binary(Case *c, Op op, int i) {
     return case_op2(c, op, x, y, NULL);
 }
 
-static Ref build_add(Case *c, int i) { return build_binary(c, OP_add, i); }
-static Ref build_sub(Case *c, int i) { return build_binary(c, OP_sub, i); }
-static Ref build_mul(Case *c, int i) { return build_binary(c, OP_mul, i); }
+/* The rest: one number a plane, as [N,C] and as [N,C,1,1]; one for all. */
+static Ref build_broadcast(Case *c, Op op, int i) {
+    if (i < 2 * N_SHAPES) return build_binary(c, op, i);
+    Ref x = case_any(c, i);
+    int32_t channels = type_channels(case_type(c, x));
+    Ref y = i % 3 == 0   ? case_features(c, channels)
+            : i % 3 == 1 || op != OP_mul ? case_pictures(c, i / 3, channels, 1, 1)
+                                         : case_vector(c, 1);
+    return case_op2(c, op, x, y, NULL);
+}
+
+static Ref build_add(Case *c, int i) { return build_broadcast(c, OP_add, i); }
+static Ref build_sub(Case *c, int i) { return build_broadcast(c, OP_sub, i); }
+static Ref build_mul(Case *c, int i) { return build_broadcast(c, OP_mul, i); }
 
 static Ref build_scale(Case *c, int i) {
     Attr attr = {.scale = {0.7 * i - 2, i % 3 ? 0.3 : 0, i % 2}};
@@ -545,6 +556,16 @@ static Ref build_channel_dot(Case *c, int i) {
     return case_op2(c, OP_channel_dot, x, case_like(c, x), NULL);
 }
 
+static Ref build_plane_dot(Case *c, int i) {
+    Ref x = case_any(c, i);
+    Attr attr = {.shape = {lab_type(i % 3 ? 4 : 2, (const int32_t[]){BATCH, type_channels(case_type(c, x)), 1, 1})}};
+    return case_op2(c, OP_plane_dot, x, case_like(c, x), &attr);
+}
+
+static Ref build_total(Case *c, int i) {
+    return case_op1(c, OP_total, i % 2 ? case_vector(c, shapes[i].c) : build_channel_sum(c, i), NULL);
+}
+
 static Ref build_spread(Case *c, int i) {
     Shape s = shapes[i];
     c->n = s.n;
@@ -646,9 +667,9 @@ static const struct OpCases {
     [OP_winograd_input] = {build_winograd_input, N_WINOGRADS, false},
     [OP_winograd_product] = {build_winograd_product, N_WINOGRADS, true},
     [OP_winograd_output] = {build_winograd_output, N_WINOGRADS, false},
-    [OP_add] = {build_add, 2 * N_SHAPES, false},
-    [OP_sub] = {build_sub, N_SHAPES, false},
-    [OP_mul] = {build_mul, 2 * N_SHAPES, false},
+    [OP_add] = {build_add, 4 * N_SHAPES, false},
+    [OP_sub] = {build_sub, 4 * N_SHAPES, false},
+    [OP_mul] = {build_mul, 4 * N_SHAPES, false},
     [OP_scale] = {build_scale, N_SHAPES, false},
     [OP_rsqrt] = {build_rsqrt, N_SHAPES, false},
 #define ACT(id, ...) [OP_##id] = {build_##id, N_SHAPES, false}, [OP_##id##_grad] = {build_##id##_grad, N_SHAPES, false},
@@ -677,6 +698,8 @@ static const struct OpCases {
     [OP_var] = {build_var, N_SHAPES, false},
     [OP_channel_sum] = {build_channel_sum, N_SHAPES, false},
     [OP_channel_dot] = {build_channel_dot, N_SHAPES, false},
+    [OP_plane_dot] = {build_plane_dot, N_SHAPES, false},
+    [OP_total] = {build_total, N_SHAPES, false},
     [OP_spread] = {build_spread, N_SHAPES, false},
     [OP_softmax] = {build_softmax, N_SHAPES, false},
     [OP_softmax_grad] = {build_softmax_grad, N_SHAPES, false},

@@ -47,8 +47,11 @@ static inline const Type *bound_type(const Bound *b, const BoundNode *x, int i) 
 /* Which element of operand i (of the node's shape, or one number a channel) belongs to element e. */
 static inline int64_t bound_at(const Bound *b, const BoundNode *x, int i, int64_t e) {
     const Type *t = &x->n->type;
-    if (type_same_shape(bound_type(b, x, i), t)) return e;
-    return e / ((int64_t)type_height(t) * type_width(t)) % type_channels(t);
+    Broadcast how = type_broadcast(t, bound_type(b, x, i));
+    if (how == BROADCAST_NONE) return e;
+    if (how == BROADCAST_ONE) return 0;
+    e /= (int64_t)type_height(t) * type_width(t);
+    return how == BROADCAST_PLANE ? e : e % type_channels(t);
 }
 
 /* ---- sums of products ------------------------------------------------------------------------------------------- */
@@ -164,6 +167,14 @@ static inline void bound_mul(Bound *b, const BoundNode *x) {
         int64_t k = bound_at(b, x, 1, i);
         double e = x->e[0][i], f = x->e[1][k];
         x->err[i] = e * fabs(x->v[1][k]) + f * fabs(x->v[0][i]) + e * f + BOUND_ROUND * fabs(x->y[i]);
+    }
+}
+
+static inline void bound_sub(Bound *b, const BoundNode *x) {
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t k = bound_at(b, x, 1, i);
+        x->err[i] = x->e[0][i] + x->e[1][k] + BOUND_ROUND * fabs(x->y[i]);
+        x->size[i] = fabs(x->v[0][i]) + fabs(x->v[1][k]);
     }
 }
 
@@ -401,7 +412,7 @@ static BoundRule *const bound_rules[OP_COUNT] = {
     [OP_clip] = bound_nearer,     [OP_slice] = bound_slice,     [OP_channel_shuffle] = bound_shuffle,
     [OP_conv_dgrad] = bound_conv_dgrad, [OP_swap_io] = bound_swap_io,
     [OP_pad] = bound_pad,         [OP_resize] = bound_resize,
-    [OP_leaky_relu] = bound_act,  [OP_elu] = bound_act,
+    [OP_sub] = bound_sub,         [OP_leaky_relu] = bound_act,  [OP_elu] = bound_act,
     [OP_sigmoid] = bound_act,     [OP_hsigmoid] = bound_act,    [OP_tanh] = bound_act,
     [OP_swish] = bound_act,       [OP_hswish] = bound_act,      [OP_gelu] = bound_act,
     [OP_gelu_tanh] = bound_act,

@@ -292,6 +292,11 @@ static inline bool gen_slope(Gen *g, GenValue *v) {
     return gen_plain(g, v);
 }
 
+static inline bool gen_prelu(Gen *g, GenValue *v) {
+    if (gen_chance(g, 50)) gen_arg(v, "shared=true");
+    return gen_plain(g, v);
+}
+
 static inline bool gen_gelu(Gen *g, GenValue *v) {
     if (gen_chance(g, 60)) gen_arg(v, "approximate=\"%s\"", gen_chance(g, 80) ? "tanh" : "none");
     return gen_plain(g, v);
@@ -354,7 +359,28 @@ static inline bool gen_join(Gen *g, GenValue *v) {
     return true;
 }
 
-static inline bool gen_mul(Gen *g, GenValue *v) { return ++g->products <= 2 && gen_join(g, v); }
+/* One number for each channel of each picture: of rank 2, or a plane of one pixel. */
+static inline int32_t gen_gate(Gen *g, const GenShape *x) {
+    int32_t found = -1, n = 0;
+    for (int32_t i = 0; i < g->net->n; i++) {
+        const GenShape *y = &g->net->value[i].shape;
+        if (y->c == x->c && y->h == 1 && y->w == 1 && gen_below(g, ++n) == 0) found = i;
+    }
+    return found;
+}
+
+static inline bool gen_mul(Gen *g, GenValue *v) {
+    if (++g->products > 2) return false;
+    GenShape x = *gen_shape(g, v);
+    int32_t gate = gen_gate(g, &x);
+    if (x.rank != 4 || gate < 0 || gen_chance(g, 30)) return gen_join(g, v);
+    int32_t gated = v->in[0], second = gen_below(g, 2);
+    v->in[second] = gate;
+    v->in[1 - second] = gated;
+    v->n_in = 2;
+    v->shape = x;
+    return true;
+}
 
 /* Equal parts, or two of any size. */
 static inline bool gen_split(Gen *g, GenValue *v) {
@@ -437,6 +463,7 @@ static const GenRule gen_rules[] = {
     {"gelu", 2, 0, false, gen_gelu},        {"sigmoid", 2, 0, false, gen_plain},
     {"tanh", 2, 0, false, gen_plain},       {"swish", 3, 0, false, gen_plain},
     {"hswish", 3, 0, false, gen_plain},     {"hsigmoid", 2, 0, false, gen_plain},
+    {"prelu", 3, 0, false, gen_prelu},
 };
 enum { N_GEN_RULES = ARRAY_LEN(gen_rules) };
 

@@ -142,9 +142,21 @@ static Ref build_binary(Lab *l, Op op, int i) {
     return graph_op2(l->g, op, x, y, NULL, x);
 }
 
-static Ref build_add(Lab *l, int i) { return build_binary(l, OP_add, i); }
-static Ref build_sub(Lab *l, int i) { return build_binary(l, OP_sub, i); }
-static Ref build_mul(Lab *l, int i) { return build_binary(l, OP_mul, i); }
+/* The rest: one number a plane, as [N,C] and as [N,C,1,1]; one for all. */
+static Ref build_broadcast(Lab *l, Op op, int i) {
+    if (i < 4 * N_SHAPES) return build_binary(l, op, i);
+    Shape s = shapes[i % N_SHAPES];
+    l->n = s.n;
+    Ref x = pictures(l, s.c, s.h, s.w, FILL_SIGNED);
+    Ref y = i % 3 == 0                   ? vectors(l, s.c, FILL_SIGNED)
+            : i % 3 == 1 || op != OP_mul ? pictures(l, s.c, 1, 1, FILL_SIGNED)
+                                         : per_channel(l, 1, FILL_SIGNED);
+    return graph_op2(l->g, op, x, y, NULL, x);
+}
+
+static Ref build_add(Lab *l, int i) { return build_broadcast(l, OP_add, i); }
+static Ref build_sub(Lab *l, int i) { return build_broadcast(l, OP_sub, i); }
+static Ref build_mul(Lab *l, int i) { return build_broadcast(l, OP_mul, i); }
 
 static Ref build_scale(Lab *l, int i) {
     Attr attr = {.scale = {0.7 * i - 2, 0.3, i % 2}};
@@ -315,9 +327,9 @@ static const struct {
     [OP_conv_dgrad] = {build_conv_dgrad, ARRAY_LEN(convs)},
     [OP_swap_io] = {build_swap_io, ARRAY_LEN(convs)},
     [OP_fc] = {build_fc, N_SHAPES},
-    [OP_add] = {build_add, 4 * N_SHAPES},
-    [OP_sub] = {build_sub, 4 * N_SHAPES},
-    [OP_mul] = {build_mul, 4 * N_SHAPES},
+    [OP_add] = {build_add, 6 * N_SHAPES},
+    [OP_sub] = {build_sub, 6 * N_SHAPES},
+    [OP_mul] = {build_mul, 6 * N_SHAPES},
     [OP_scale] = {build_scale, N_SHAPES},
     [OP_rsqrt] = {build_rsqrt, N_SHAPES},
 #define ACT(id, ...) [OP_##id] = {build_##id, N_SHAPES},
