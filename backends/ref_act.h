@@ -1,4 +1,5 @@
-/* The graph interpreter: activations, from the rows of ir/acts.def. Compiled for each REAL by ref.c. */
+/* The graph interpreter: activations and losses from the rows of ir/acts.def and ir/losses.def. Compiled for each REAL by
+ * ref.c. */
 
 #define K(number) ((REAL)(number))
 #define NEG(a) (-(a))
@@ -10,6 +11,7 @@
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define EXP(a) exp(a)
 #define EXPM1(a) expm1(a)
+#define LOG(a) log(a)
 #define TANH(a) tanh(a)
 #define ERF(a) erf(a)
 #define LT(a, b) ((a) < (b))
@@ -18,6 +20,9 @@
 #define LO ((REAL)n->attr.clip.lo)
 #define HI ((REAL)n->attr.clip.hi)
 #define SLOPE ((REAL)n->attr.slope.slope)
+#define POWER ((REAL)n->attr.focal.power)
+#define HIT ((REAL)n->attr.focal.hit)
+#define MISS ((REAL)n->attr.focal.miss)
 
 #define ACT(id, of, value, gradient, ...)                                                          \
     static void REF(id)(const RefRun *r, const Node *n, REAL *y) {                                 \
@@ -37,6 +42,29 @@
 #include "../ir/acts.def"
 #undef ACT
 
+/* A label that is no class has loss 0 and gradient 0. */
+#define LOSS(id, value, gradient, ...)                                                             \
+    static void REF(id)(const RefRun *r, const Node *n, REAL *y) {                                 \
+        const REAL *x = REF(operand)(r, n, 0), *label = REF(operand)(r, n, 1);                     \
+        int64_t classes = type_elements(type_in(r, n, 0));                                         \
+        for (int64_t i = 0; i < r->n * classes; i++) {                                             \
+            REAL X = x[i], to = label[i / classes], T = (REAL)(to == (REAL)(i % classes));         \
+            if (to >= 0 && to < (REAL)classes) y[i / classes] += (value) / (REAL)classes;          \
+        }                                                                                          \
+    }                                                                                              \
+    static void REF(id##_grad)(const RefRun *r, const Node *n, REAL *dx) {                         \
+        const REAL *x = REF(operand)(r, n, 0), *label = REF(operand)(r, n, 1);                     \
+        const REAL *dloss = REF(operand)(r, n, 2);                                                 \
+        int64_t classes = type_elements(&n->type);                                                 \
+        for (int64_t i = 0; i < r->n * classes; i++) {                                             \
+            REAL X = x[i], to = label[i / classes], T = (REAL)(to == (REAL)(i % classes));         \
+            bool known = to >= 0 && to < (REAL)classes;                                            \
+            dx[i] = known ? (gradient) * dloss[i / classes] / (REAL)classes : 0;                   \
+        }                                                                                          \
+    }
+#include "../ir/losses.def"
+#undef LOSS
+
 #undef K
 #undef NEG
 #undef ADD
@@ -47,6 +75,7 @@
 #undef MAX
 #undef EXP
 #undef EXPM1
+#undef LOG
 #undef TANH
 #undef ERF
 #undef LT
@@ -55,3 +84,6 @@
 #undef LO
 #undef HI
 #undef SLOPE
+#undef POWER
+#undef HIT
+#undef MISS

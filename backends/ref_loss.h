@@ -18,6 +18,29 @@ static void REF(softmax)(const RefRun *r, const Node *n, REAL *y) {
         }
 }
 
+static void REF(log_softmax)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *x = r->value[n->in[0]];
+    View v = view_of(r, &n->type);
+    for (int64_t e = 0; e < v.outer * v.channels * v.inner; e++) {
+        const REAL *row = x + e - e / v.inner % v.channels * v.inner;
+        REAL largest = row[0], sum = 0;
+        for (int64_t k = 1; k < v.channels; k++) largest = row[k * v.inner] > largest ? row[k * v.inner] : largest;
+        for (int64_t k = 0; k < v.channels; k++) sum += exp(row[k * v.inner] - largest);
+        y[e] = x[e] - largest - log(sum);
+    }
+}
+
+static void REF(log_softmax_grad)(const RefRun *r, const Node *n, REAL *dx) {
+    const REAL *dy = r->value[n->in[0]], *y = r->value[n->in[1]];
+    View v = view_of(r, &n->type);
+    for (int64_t e = 0; e < v.outer * v.channels * v.inner; e++) {
+        int64_t first = e - e / v.inner % v.channels * v.inner;
+        REAL sum = 0;
+        for (int64_t k = 0; k < v.channels; k++) sum += dy[first + k * v.inner];
+        dx[e] = dy[e] - exp(y[e]) * sum;
+    }
+}
+
 static void REF(softmax_grad)(const RefRun *r, const Node *n, REAL *dx) {
     const REAL *dy = r->value[n->in[0]], *y = r->value[n->in[1]];
     View v = view_of(r, &n->type);

@@ -11,6 +11,7 @@ PLAIN(swish)
 PLAIN(hswish)
 PLAIN(hsigmoid)
 PLAIN(softmax)
+PLAIN(log_softmax)
 
 Value build_relu6(Elab *e, const Bound *b) { return layer_unary(e, b, OP_clip, &(Attr){.clip = {0, 6}}); }
 

@@ -103,9 +103,9 @@ static bool bad_loss(Elab *e, Span at, const char *why) {
 }
 
 /* The tensor of that name: a variable of the net, or an output. */
-static Ref find_logits(Elab *e, const AstExpr *x) {
+static Ref find_scores(Elab *e, const char *loss, const AstExpr *x) {
     if (!x || x->kind != X_NAME) {
-        bad_loss(e, x ? x->span : (Span){0}, "`cross_entropy` takes the name of one of the net's values");
+        bad_loss(e, x ? x->span : (Span){0}, arena_printf(e->arena, "`%s` takes the name of one of the net's values", loss));
         return 0;
     }
     const Variable *v = variable_find(e, x->name);
@@ -114,40 +114,67 @@ static Ref find_logits(Elab *e, const AstExpr *x) {
     return r;
 }
 
-static bool check_logits(Elab *e, const TrainConfig *t, Ref logits, Span at) {
-    const Node *n = graph_node(e->graph, logits);
-    if (n->op == OP_softmax) return bad_loss(e, at, "`cross_entropy` takes the values before softmax");
+/* What a loss does itself, so that it must not have been done before. */
+static bool done_before(Op loss, Op last) {
+    static const Op softmax[] = {OP_softmax, OP_log_softmax}, sigmoid[] = {OP_sigmoid, OP_hsigmoid}, none[] = {OP_none, OP_none};
+    const Op *done = loss == OP_cross_entropy ? softmax : loss == OP_mse ? none : sigmoid;
+    return last == done[0] || last == done[1];
+}
+
+static bool check_scores(Elab *e, const TrainConfig *t, Op loss, Ref scores, Span at) {
+    const Node *n = graph_node(e->graph, scores);
+    const char *name = op_info[loss].name;
+    if (done_before(loss, n->op))
+        return bad_loss(e, at, arena_printf(e->arena, "`%s` takes the values before %s", name, op_info[n->op].name));
     if (n->type.rank != 2)
-        return bad_loss(e, at, arena_printf(e->arena, "`cross_entropy` takes one number per class; this is %s",
+        return bad_loss(e, at, arena_printf(e->arena, "`%s` takes one number per class; this is %s", name,
                                             type_shape_text(e->arena, &n->type)));
     if (t->n_loss > 0 && type_channels(&graph_node(e->graph, t->loss[0].logits)->type) != type_channels(&n->type))
         return bad_loss(e, at, "the terms of a loss are about the same classes, but their numbers differ");
     return true;
 }
 
+static Attr loss_attr(Op loss, const Bound *b) {
+    if (loss == OP_cross_entropy) return (Attr){.loss = {bound_real(b, "smoothing")}};
+    if (loss != OP_focal) return (Attr){.loss = {0}};
+    double hit = bound_given(b, "alpha") ? bound_real(b, "alpha") : 1;
+    return (Attr){.focal = {bound_real(b, "gamma"), hit, bound_given(b, "alpha") ? 1 - hit : 1}};
+}
+
+static bool unknown_loss(Elab *e, const AstExpr *x, Name got) {
+    enum { MOST = 16 };
+    const char *known[MOST];
+    int n = settings_call_names("loss", known, MOST);
+    const char *near = got ? did_you_mean(got, known, n) : NULL;
+    Str s = STR(e->arena);
+    for (int i = 0; i < n; i++) str_addf(&s, "%s%s", i == 0 ? "" : i == n - 1 ? " and " : ", ", known[i]);
+    str_addf(&s, near ? "; did you mean `%s`?" : "", near);
+    return bad_loss(e, x->span, arena_printf(e->arena, "a loss is a sum of terms, and terms are %s", str_text(&s)));
+}
+
 /* cross_entropy(logits, smoothing=s), or `logits -> cross_entropy(...)`; x is the call, `first` what the arrow gives.
  */
-static bool add_cross_entropy(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, const AstExpr *first,
-                              double weight) {
-    static const char name[] = "cross_entropy";
+static bool add_term(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, const AstExpr *first, double weight) {
     const AstExpr *callee = x->kind == X_CALL ? x->call.callee : x;
-    if (callee->kind != X_NAME || strcmp(callee->name, name) != 0)
-        return bad_loss(e, x->span, "a loss is a sum of cross_entropy(...) terms");
-    Call c = {.fn = settings_call_find("loss", name), .span = x->span};
-    const AstExpr *logits = first;
+    Name name = callee->kind == X_NAME ? callee->name : NULL;
+    Call c = {.fn = name ? settings_call_find("loss", name) : NULL, .span = x->span};
+    if (!c.fn) return unknown_loss(e, x, name);
+    Op op = op_by_name(name);
+    const char *scores_name = signature_of(e, c.fn->signature)->param[0].name;
+    const AstExpr *scores = first;
     if (first) PUSH(e->arena, c.actual, c.n, c.cap, ((Actual){.expr = first, .span = first->span, .at = first->span}));
     for (int32_t i = 0; x->kind == X_CALL && i < x->call.arg.n; i++) {
         const Arg *a = &x->call.arg.item[i];
         if (a->spread) return bad_loss(e, a->span, "`*` does not work in settings");
         PUSH(e->arena, c.actual, c.n, c.cap,
              ((Actual){.name = a->name, .expr = a->value, .span = a->span, .at = a->value->span}));
-        if (!logits && (!a->name || !strcmp(a->name, "logits"))) logits = a->value;
+        if (!scores && (!a->name || a->name == scores_name)) scores = a->value;
     }
     Bound *b = NEW(e->arena, Bound);
     if (!bind_call(e, &c, b)) return false;
-    Ref r = find_logits(e, logits);
-    if (!r || !check_logits(e, t, r, logits->span)) return false;
-    LossTerm term = {.weight = weight, .logits = r, .smoothing = bound_real(b, "smoothing"), .span = x->span};
+    Ref r = find_scores(e, name, scores);
+    if (!r || !check_scores(e, t, op, r, scores->span)) return false;
+    LossTerm term = {.weight = weight, .logits = r, .op = op, .attr = loss_attr(op, b), .span = x->span};
     PUSH(e->arena, t->loss, t->n_loss, *cap, term);
     return true;
 }
@@ -176,8 +203,8 @@ static bool add_terms(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, d
     if (x->kind == X_BINARY && x->op.op == OPR_add)
         return add_terms(e, t, cap, x->op.a, weight) && add_terms(e, t, cap, x->op.b, weight);
     if (x->kind == X_BINARY && (x->op.op == OPR_mul || x->op.op == OPR_div)) return add_weighted(e, t, cap, x, weight);
-    if (x->kind == X_ARROW) return add_cross_entropy(e, t, cap, x->arrow.to, x->arrow.from, weight);
-    return add_cross_entropy(e, t, cap, x, NULL, weight);
+    if (x->kind == X_ARROW) return add_term(e, t, cap, x->arrow.to, x->arrow.from, weight);
+    return add_term(e, t, cap, x, NULL, weight);
 }
 
 /* ---- the section ---- */

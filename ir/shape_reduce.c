@@ -26,16 +26,24 @@ bool shape_total(const Graph *g, const Node *n, Type *result, Diags *d) {
     return rule_vector(g, n, 0, type_channels(rule_in(g, n, 0)), d) && rule_result(n, d, result, DT_F32, DIMS(1));
 }
 
-bool shape_softmax(const Graph *g, const Node *n, Type *result, Diags *d) {
+static bool scores(const Graph *g, const Node *n, Type *result, Diags *d) {
     const Type *x = rule_in(g, n, 0);
     if (!rule_channels(g, n, 0, d)) return false;
     if (!type_batched(x) || (x->rank != 2 && x->rank != 4))
-        return rule_misfit(n, d, E_OPERAND, "`softmax` needs scores per picture, but its input is %s", rule_text(d, x));
+        return rule_misfit(n, d, E_OPERAND, "`%s` needs scores per picture, but its input is %s", op_info[n->op].name,
+                           rule_text(d, x));
     return rule_like(g, n, d, result, 0);
 }
 
+bool shape_softmax(const Graph *g, const Node *n, Type *result, Diags *d) { return scores(g, n, result, d); }
+bool shape_log_softmax(const Graph *g, const Node *n, Type *result, Diags *d) { return scores(g, n, result, d); }
+
+bool shape_log_softmax_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return rule_same(g, n, 0, 1, d) && scores(g, n, result, d);
+}
+
 bool shape_softmax_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
-    return rule_same(g, n, 0, 1, d) && shape_softmax(g, n, result, d);
+    return rule_same(g, n, 0, 1, d) && scores(g, n, result, d);
 }
 
 /* Logits [N,K] and labels [N]. */
@@ -53,14 +61,28 @@ bool shape_cross_entropy(const Graph *g, const Node *n, Type *result, Diags *d) 
     return check_loss(g, n, d) && rule_result(n, d, result, DT_F32, DIMS(BATCH));
 }
 
-bool shape_cross_entropy_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
+static bool loss_gradient(const Graph *g, const Node *n, Type *result, Diags *d) {
     if (!check_loss(g, n, d)) return false;
     const Type *dloss = rule_in(g, n, 2);
     if (dloss->dtype != DT_F32 || dloss->rank != 1 || !type_batched(dloss))
-        return rule_misfit(n, d, E_INTERNAL, "`cross_entropy_grad` needs one number per picture, but gets %s",
+        return rule_misfit(n, d, E_INTERNAL, "`%s` needs one number per picture, but gets %s", op_info[n->op].name,
                            rule_text(d, dloss));
     return rule_like(g, n, d, result, 0);
 }
+
+bool shape_cross_entropy_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return loss_gradient(g, n, result, d);
+}
+
+#define LOSS(id, ...)                                                                              \
+    bool shape_##id(const Graph *g, const Node *n, Type *result, Diags *d) {                       \
+        return check_loss(g, n, d) && rule_result(n, d, result, DT_F32, DIMS(BATCH));              \
+    }                                                                                              \
+    bool shape_##id##_grad(const Graph *g, const Node *n, Type *result, Diags *d) {                \
+        return loss_gradient(g, n, result, d);                                                     \
+    }
+#include "losses.def"
+#undef LOSS
 
 /* What an effect gives: a scalar that nobody reads. */
 static bool nothing(const Node *n, Type *result, Diags *d) { return rule_result(n, d, result, DT_F32, 0, NULL); }

@@ -8,10 +8,11 @@
 #include "machine.h"
 #include "program.h"
 
-typedef struct LossTerm {      /* train.loss = sum of weight * cross_entropy(output, smoothing) */
+typedef struct LossTerm {      /* train.loss = sum of weight * op(output, labels) */
     double weight;
     Ref logits;                /* in Unit.net */
-    double smoothing;
+    Op op;                     /* cross_entropy, or a row of losses.def */
+    Attr attr;
     Span span;
 } LossTerm;
 

@@ -73,9 +73,22 @@ void grad_channel_shuffle(Graph *g, Ref node, Ref dy, Ref *dx) {
 
 void grad_softmax(Graph *g, Ref node, Ref dy, Ref *dx) { dx[0] = graph_op2(g, OP_softmax_grad, dy, node, NULL, node); }
 
+void grad_log_softmax(Graph *g, Ref node, Ref dy, Ref *dx) {
+    dx[0] = graph_op2(g, OP_log_softmax_grad, dy, node, NULL, node);
+}
+
 /* Labels have no gradient. */
-void grad_cross_entropy(Graph *g, Ref node, Ref dy, Ref *dx) {
+static Ref loss_gradient(Graph *g, Ref node, Op gradient, Ref dy) {
     const Node *n = graph_node(g, node);
     Attr attr = n->attr;
-    dx[0] = graph_op3(g, OP_cross_entropy_grad, n->in[0], n->in[1], dy, &attr, node);
+    return graph_op3(g, gradient, n->in[0], n->in[1], dy, op_info[n->op].attr == ATTR_NONE ? NULL : &attr, node);
 }
+
+void grad_cross_entropy(Graph *g, Ref node, Ref dy, Ref *dx) {
+    dx[0] = loss_gradient(g, node, OP_cross_entropy_grad, dy);
+}
+
+#define LOSS(id, ...) \
+    void grad_##id(Graph *g, Ref node, Ref dy, Ref *dx) { dx[0] = loss_gradient(g, node, OP_##id##_grad, dy); }
+#include "../ir/losses.def"
+#undef LOSS

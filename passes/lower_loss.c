@@ -1,6 +1,6 @@
 /* Softmax and cross-entropy over channels. One picture (one pixel) is a task; blocks of channels are vectors whose pad
  * lanes are kept out of maxima and sums. Stable: everything is relative to the largest logit. */
-#include "lower.h"
+#include "lower_words.h"
 
 typedef struct Row { /* the channels of one pixel of one picture */
     Nest pixel;
@@ -96,6 +96,43 @@ const Expr *lower_softmax(Lower *l, Ref node, const Expr *const *operand) {
     return NULL;
 }
 
+/* y = x - log of the sum of e^x */
+const Expr *lower_log_softmax(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    lower_begin(l);
+    Row r = row_begin(l, &n->type);
+    Stmt *body = st_seq(l->k);
+    const Expr *top = row_max(l, &r, n->in[0], body), *sum = row_exp_sum(l, &r, n->in[0], top, body);
+    int32_t reg = lower_reg(l, "log", DT_F32, 1);
+    st_append(l->k, body, st_store(l->k, reg, ex_int(l->k, 0), ex1(l->k, EX_log, sum)));
+    Coord c;
+    Nest nest = row_channels(l, &r, &c);
+    const Expr *above = ex2(l->k, EX_sub, load_at(l, n->in[0], &c), top);
+    const Expr *y = ex2(l->k, EX_sub, above, ex_load(l->k, reg, ex_int(l->k, 0)));
+    st_append(l->k, body, nest_wrap(l, &nest, lower_finish(l, &c, real_channel(l, &r, &c, y, 0))));
+    lower_end(l, nest_wrap(l, &r.pixel, body));
+    return NULL;
+}
+
+/* dx = dy - e^y * sum of dy */
+const Expr *lower_log_softmax_grad(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    lower_begin(l);
+    Row r = row_begin(l, &n->type);
+    Stmt *body = st_seq(l->k);
+    Coord c;
+    Nest nest = row_channels(l, &r, &c);
+    const Expr *sum = row_sum(l, &r, &nest, &c, "sum", load_at(l, n->in[0], &c), body);
+    nest = row_channels(l, &r, &c);
+    const Expr *share = mul_e(l, ex1(l->k, EX_exp, load_at(l, n->in[1], &c)), sum);
+    const Expr *dx = real_channel(l, &r, &c, ex2(l->k, EX_sub, load_at(l, n->in[0], &c), share), 0);
+    st_append(l->k, body, nest_wrap(l, &nest, lower_finish(l, &c, dx)));
+    lower_end(l, nest_wrap(l, &r.pixel, body));
+    return NULL;
+}
+
 /* dx = y * (dy - sum of dy * y) */
 const Expr *lower_softmax_grad(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
@@ -173,3 +210,62 @@ const Expr *lower_cross_entropy_grad(Lower *l, Ref node, const Expr *const *oper
     lower_end(l, nest_wrap(l, &r.pixel, body));
     return NULL;
 }
+
+/* ---- means over classes, from ir/losses.def ------------------------------------------------------------------------ */
+
+typedef const Expr *ClassRule(Lower *l, Ref node, const Expr *X, const Expr *T);
+
+/* 1 for the class that the label says. */
+static const Expr *is_class(Lower *l, const Row *r, const Coord *c, const Expr *label) {
+    return ex3(l->k, EX_select, ex2(l->k, EX_eq, coord_channel(l, r->t, c), label), num(l, 1), num(l, 0));
+}
+
+static void mean_over_classes(Lower *l, Ref node, ClassRule *value) {
+    const Node *n = graph_node(l->g, node);
+    lower_begin(l);
+    Row r = row_begin(l, &graph_node(l->g, n->in[0])->type);
+    Stmt *body = st_seq(l->k);
+    Coord c, result = {{r.at.outer[0]}, {ex_int(l->k, 0)}};
+    Nest nest = row_channels(l, &r, &c);
+    const Expr *label = label_at(l, n->in[1], &r);
+    const Expr *one = value(l, node, load_at(l, n->in[0], &c), is_class(l, &r, &c, label));
+    const Expr *sum = row_sum(l, &r, &nest, &c, "sum", one, body);
+    const Expr *mean = if_class(l, &r, label, mul_e(l, sum, num(l, 1.0 / r.t->dim[1])));
+    st_append(l->k, body, lower_finish(l, &result, mean));
+    lower_end(l, nest_wrap(l, &r.pixel, body));
+}
+
+static void class_gradients(Lower *l, Ref node, ClassRule *gradient) {
+    const Node *n = graph_node(l->g, node);
+    lower_begin(l);
+    Row r = row_begin(l, &n->type);
+    Coord c;
+    Nest nest = row_channels(l, &r, &c);
+    const Expr *label = label_at(l, n->in[1], &r);
+    const Expr *one = gradient(l, node, load_at(l, n->in[0], &c), is_class(l, &r, &c, label));
+    const Expr *dloss = if_class(l, &r, label, ex_load(l->k, lower_arg(l, n->in[2]), r.at.outer[0]));
+    const Expr *dx = mul_e(l, one, mul_e(l, dloss, num(l, 1.0 / r.t->dim[1])));
+    Stmt *body = nest_wrap(l, &nest, lower_finish(l, &c, real_channel(l, &r, &c, dx, 0)));
+    lower_end(l, nest_wrap(l, &r.pixel, body));
+}
+
+#define LOSS(id, value, gradient, ...)                                                             \
+    static const Expr *value_of_##id(Lower *l, Ref node, const Expr *X, const Expr *T) {           \
+        (void)node;                                                                                \
+        return value;                                                                              \
+    }                                                                                              \
+    static const Expr *gradient_of_##id(Lower *l, Ref node, const Expr *X, const Expr *T) {        \
+        (void)node;                                                                                \
+        return gradient;                                                                           \
+    }                                                                                              \
+    const Expr *lower_##id(Lower *l, Ref node, const Expr *const *operand) {                       \
+        (void)operand;                                                                             \
+        mean_over_classes(l, node, value_of_##id);                                                 \
+        return NULL;                                                                               \
+    }                                                                                              \
+    const Expr *lower_##id##_grad(Lower *l, Ref node, const Expr *const *operand) {                \
+        (void)operand;                                                                             \
+        class_gradients(l, node, gradient_of_##id);                                                \
+        return NULL;                                                                               \
+    }
+#include "../ir/losses.def"

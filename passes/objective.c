@@ -5,13 +5,14 @@ static Ref add_input(Graph *g, InputRole role, int rank, const char *name) {
     return graph_add(g, OP_input, 0, NULL, &attr, name_of(name), (Span){0}, NULL);
 }
 
-/* weight * cross_entropy(logits, labels); 0 if the shapes do not fit. */
+/* weight * loss(logits, labels); 0 if the shapes do not fit. */
 static Ref add_term(Unit *u, Graph *g, const LossTerm *term, Ref logits, Ref labels) {
-    Attr loss = {.loss = {term->smoothing}}, weight = {.scale = {.alpha = term->weight}};
+    Attr weight = {.scale = {.alpha = term->weight}};
     Ref in[] = {logits, labels};
-    Ref ce = graph_add(g, OP_cross_entropy, 2, in, &loss, name_of("loss"), term->span, u->diags);
-    if (!ce || term->weight == 1) return ce;
-    return graph_op1(g, OP_scale, ce, &weight, ce);
+    const Attr *attr = op_info[term->op].attr == ATTR_NONE ? NULL : &term->attr;
+    Ref loss = graph_add(g, term->op, 2, in, attr, name_of("loss"), term->span, u->diags);
+    if (!loss || term->weight == 1) return loss;
+    return graph_op1(g, OP_scale, loss, &weight, loss);
 }
 
 Ref objective_loss(Unit *u, Graph *g) {

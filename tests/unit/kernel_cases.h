@@ -590,19 +590,38 @@ static Ref case_logits(Case *c, int i) {
     return case_features(c, classes[i]);
 }
 
-static Ref build_cross_entropy(Case *c, int i) {
-    Attr attr = {.loss = {0.05 * (i % 4)}};
+static Ref build_loss(Case *c, Op op, int i) {
+    Attr attr = lab_loss_attr(op, i);
     Ref x = case_logits(c, i);
-    return case_op2(c, OP_cross_entropy, x, case_labels(c), &attr);
+    return case_op2(c, op, x, case_labels(c), lab_attr_or_null(op, &attr));
 }
 
-static Ref build_cross_entropy_grad(Case *c, int i) {
-    Attr attr = {.loss = {0.05 * (i % 4)}}, twice = {.scale = {2, 0.5, true}};
+static Ref build_loss_grad(Case *c, Op op, Op loss, int i) {
+    Attr attr = lab_loss_attr(op, i), twice = {.scale = {2, 0.5, true}};
+    const Attr *given = lab_attr_or_null(op, &attr);
     Ref x = case_logits(c, i), labels = case_labels(c);
     const Type t = type_make(DT_F32, 1, (const int32_t[]){BATCH});
     Ref dloss = case_fill(c, 0.5, i % 2, &t);
-    if (i % 3 == 0) dloss = case_op1(c, OP_scale, case_op2(c, OP_cross_entropy, x, labels, &attr), &twice);
-    return graph_op3(c->g, OP_cross_entropy_grad, x, labels, dloss, &attr, x);
+    if (i % 3 == 0) dloss = case_op1(c, OP_scale, case_op2(c, loss, x, labels, given), &twice);
+    return graph_op3(c->g, op, x, labels, dloss, given, x);
+}
+
+static Ref build_cross_entropy(Case *c, int i) { return build_loss(c, OP_cross_entropy, i); }
+static Ref build_cross_entropy_grad(Case *c, int i) {
+    return build_loss_grad(c, OP_cross_entropy_grad, OP_cross_entropy, i);
+}
+
+#define LOSS(id, ...)                                                                                                  \
+    static Ref build_##id(Case *c, int i) { return build_loss(c, OP_##id, i); }                                        \
+    static Ref build_##id##_grad(Case *c, int i) { return build_loss_grad(c, OP_##id##_grad, OP_##id, i); }
+#include "ir/losses.def"
+#undef LOSS
+
+static Ref build_log_softmax(Case *c, int i) { return case_op1(c, OP_log_softmax, case_any_rank(c, i), NULL); }
+
+static Ref build_log_softmax_grad(Case *c, int i) {
+    Ref dy = case_any_rank(c, i);
+    return case_op2(c, OP_log_softmax_grad, dy, case_op1(c, OP_log_softmax, case_like(c, dy), NULL), NULL);
 }
 
 /* ---- effects ---------------------------------------------------------------------------------------------------- */
@@ -703,6 +722,13 @@ static const struct OpCases {
     [OP_spread] = {build_spread, N_SHAPES, false},
     [OP_softmax] = {build_softmax, N_SHAPES, false},
     [OP_softmax_grad] = {build_softmax_grad, N_SHAPES, false},
+    [OP_log_softmax] = {build_log_softmax, N_SHAPES, false},
+    [OP_log_softmax_grad] = {build_log_softmax_grad, N_SHAPES, false},
+#define LOSS(id, ...)                                                                                                  \
+    [OP_##id] = {build_##id, ARRAY_LEN(classes), false},                                                               \
+    [OP_##id##_grad] = {build_##id##_grad, ARRAY_LEN(classes), false},
+#include "ir/losses.def"
+#undef LOSS
     [OP_cross_entropy] = {build_cross_entropy, ARRAY_LEN(classes), false},
     [OP_cross_entropy_grad] = {build_cross_entropy_grad, ARRAY_LEN(classes), false},
     [OP_sgd] = {build_sgd, N_SHAPES, false},

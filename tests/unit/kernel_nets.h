@@ -50,7 +50,7 @@ static Ref net_fc(Unit *u, const char *name, Ref x, int32_t outputs) {
 }
 
 static void net_loss(Unit *u, int i, Ref logits, double weight, double smoothing) {
-    u->train.loss[i] = (LossTerm){.weight = weight, .logits = logits, .smoothing = smoothing};
+    u->train.loss[i] = (LossTerm){.weight = weight, .logits = logits, .op = OP_cross_entropy, .attr = {.loss = {smoothing}}};
     u->train.n_loss = i + 1;
 }
 

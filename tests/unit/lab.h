@@ -41,6 +41,13 @@ static inline Attr lab_act_attr(Op op, int i) {
     return (Attr){.slope = {0.3 * (i % 4)}};
 }
 
+/* Of loss number i, also with no power. */
+static inline Attr lab_loss_attr(Op op, int i) {
+    double hit = i % 3 ? 0.25 : 1;
+    return op_info[op].attr == ATTR_FOCAL ? (Attr){.focal = {i % 4 * 0.75, hit, i % 3 ? 1 - hit : 1}}
+                                          : (Attr){.loss = {0.05 * (i % 4)}};
+}
+
 static inline const Attr *lab_attr_or_null(Op op, const Attr *attr) {
     return op_info[op].attr == ATTR_NONE ? NULL : attr;
 }

@@ -291,6 +291,23 @@ static inline void bound_lrn(Bound *b, const BoundNode *x) {
     b->unit[x->ref] = 0;
 }
 
+/* y = x - top - log(sum of exponentials), whose relative error is a bound of the logarithm's. */
+static inline void bound_log_softmax(Bound *b, const BoundNode *x) {
+    int64_t channels = type_channels(&x->n->type), inner = (int64_t)type_height(&x->n->type) * type_width(&x->n->type);
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t first = i - i / inner % channels * inner;
+        double moved = 0, far = 0, largest = -INFINITY;
+        for (int64_t k = first; k < first + channels * inner; k += inner) largest = fmax(largest, x->v[0][k]);
+        for (int64_t k = first; k < first + channels * inner; k += inner) {
+            moved = fmax(moved, x->e[0][k]);
+            far = fmax(far, exp(x->y[k]) * (largest - x->v[0][k]));
+        }
+        double size = 2 * (fabs(x->v[0][i]) + fabs(largest)) + 4 * fabs(x->y[i]) + (double)channels * (far + 2) + 16;
+        x->err[i] = x->e[0][i] + 2 * moved + size * BOUND_ROUND;
+    }
+    b->unit[x->ref] = 0;
+}
+
 /* One line of channels, `inner` apart. Every exponential is off by what its argument is off by, by the rounding of the
  * difference, and by a few roundings. */
 static inline void bound_softmax_line(const BoundNode *x, int64_t first, int64_t channels, int64_t inner) {
@@ -412,6 +429,7 @@ static BoundRule *const bound_rules[OP_COUNT] = {
     [OP_clip] = bound_nearer,     [OP_slice] = bound_slice,     [OP_channel_shuffle] = bound_shuffle,
     [OP_conv_dgrad] = bound_conv_dgrad, [OP_swap_io] = bound_swap_io,
     [OP_pad] = bound_pad,         [OP_resize] = bound_resize,
+    [OP_log_softmax] = bound_log_softmax,
     [OP_sub] = bound_sub,         [OP_leaky_relu] = bound_act,  [OP_elu] = bound_act,
     [OP_sigmoid] = bound_act,     [OP_hsigmoid] = bound_act,    [OP_tanh] = bound_act,
     [OP_swish] = bound_act,       [OP_hswish] = bound_act,      [OP_gelu] = bound_act,

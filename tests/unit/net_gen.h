@@ -464,6 +464,7 @@ static const GenRule gen_rules[] = {
     {"tanh", 2, 0, false, gen_plain},       {"swish", 3, 0, false, gen_plain},
     {"hswish", 3, 0, false, gen_plain},     {"hsigmoid", 2, 0, false, gen_plain},
     {"prelu", 3, 0, false, gen_prelu},
+    {"log_softmax", 2, 0, false, gen_plain},
 };
 enum { N_GEN_RULES = ARRAY_LEN(gen_rules) };
 

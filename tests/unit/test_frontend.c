@@ -194,7 +194,7 @@ static void test_train(void) {
     const Unit *u = build(a, train, NULL, 0);
     CU_ASSERT_PTR_NOT_NULL_FATAL(u);
     CU_ASSERT(u->train.present && u->train.n_loss == 2 && u->train.batch == 32);
-    CU_ASSERT(u->train.loss[0].smoothing == 0.1 && u->train.loss[1].weight == 0.3);
+    CU_ASSERT(u->train.loss[0].attr.loss.smoothing == 0.1 && u->train.loss[1].weight == 0.3);
     CU_ASSERT(u->train.loss[1].logits == graph_find_output(u->net, "aux"));
     CU_ASSERT(param(u, "fc1.weight")->weight_decay == 0.01 && param(u, "fc1.bias")->weight_decay == 0);
     CU_ASSERT(param(u, "conv2.bias")->lr_scale == 2 && param(u, "fc1.bias")->lr_scale == 1);

@@ -308,15 +308,26 @@ static Ref build_softmax(Lab *l, int i) {
     return op1(l, OP_softmax, i % 2 ? x : op1(l, OP_flatten, x, NULL), NULL);
 }
 
-static Ref build_cross_entropy(Lab *l, int i) {
+static Ref build_log_softmax(Lab *l, int i) {
+    Ref x = any_pictures(l, i, FILL_SIGNED);
+    return op1(l, OP_log_softmax, i % 2 ? x : op1(l, OP_flatten, x, NULL), NULL);
+}
+
+static Ref build_loss(Lab *l, Op op, int i) {
     static const int32_t classes[N_SHAPES] = {1, 3, 7, 17, 33, 2, 10, 5, 3, 4, 100, 3};
-    Attr attr = {.loss = {0.05 * (i % 4)}},
+    Attr attr = lab_loss_attr(op, i),
          label = {.input = {INPUT_LABEL, type_make(DT_I32, 1, (const int32_t[]){BATCH})}};
     l->n = shapes[i].n;
     Ref x = vectors(l, classes[i], FILL_SIGNED);
     Ref labels = graph_add(l->g, OP_input, 0, NULL, &label, name_of("labels"), (Span){0}, NULL);
-    return graph_op2(l->g, OP_cross_entropy, x, labels, &attr, x);
+    return graph_op2(l->g, op, x, labels, lab_attr_or_null(op, &attr), x);
 }
+
+static Ref build_cross_entropy(Lab *l, int i) { return build_loss(l, OP_cross_entropy, i); }
+#define LOSS(id, ...) \
+    static Ref build_##id(Lab *l, int i) { return build_loss(l, OP_##id, i); }
+#include "ir/losses.def"
+#undef LOSS
 
 typedef Ref Build(Lab *l, int i);
 static const struct {
@@ -353,7 +364,11 @@ static const struct {
     [OP_channel_sum] = {build_channel_sum, N_SHAPES},
     [OP_spread] = {build_spread, N_SHAPES},
     [OP_softmax] = {build_softmax, N_SHAPES},
+    [OP_log_softmax] = {build_log_softmax, N_SHAPES},
     [OP_cross_entropy] = {build_cross_entropy, N_SHAPES},
+#define LOSS(id, ...) [OP_##id] = {build_##id, N_SHAPES},
+#include "ir/losses.def"
+#undef LOSS
 };
 
 static void set_leaf(RefRun *r, const Lab *l, int k) {
@@ -451,7 +466,7 @@ static Unit *new_unit(Arena *a) {
     *u = (Unit){.arena = a, .diags = diag_new(a), .opt = &options, .name = name_of("lab")};
     u->net = graph_new(a, u->name);
     u->train = (TrainConfig){.present = true, .batch = 5, .n_loss = 1, .loss = NEW(a, LossTerm)};
-    u->train.loss[0].weight = 1;
+    u->train.loss[0] = (LossTerm){.weight = 1, .op = OP_cross_entropy};
     return u;
 }
 
@@ -498,8 +513,8 @@ static void make_net(Unit *u) {
     graph_output(g, name_of("logits"), logits, ONLY_BOTH);
     graph_output(g, name_of("aux"), aux, ONLY_TRAIN);
     u->train.loss = NEW_ARRAY(u->arena, LossTerm, 2);
-    u->train.loss[0] = (LossTerm){.weight = 1, .logits = logits, .smoothing = 0.1};
-    u->train.loss[1] = (LossTerm){.weight = 0.3, .logits = aux};
+    u->train.loss[0] = (LossTerm){.weight = 1, .logits = logits, .op = OP_cross_entropy, .attr = {.loss = {0.1}}};
+    u->train.loss[1] = (LossTerm){.weight = 0.3, .logits = aux, .op = OP_cross_entropy};
     u->train.n_loss = 2;
 }
 

@@ -248,6 +248,16 @@ static const Case table[] = {
     {OP_cross_entropy_grad, "f32[N,10] i32[N] f32[N]", "{smoothing=0.1}", "f32[N,10]"},
     {OP_cross_entropy_grad, "f32[N,10] i32[N] f32[]", "{smoothing=0.1}",
      "E0300 `cross_entropy_grad` needs one number per picture, but gets one number"},
+    {OP_log_softmax, "f32[N,8]", NULL, "f32[N,8]"},
+    {OP_log_softmax_grad, "f32[N,8] f32[N,8]", NULL, "f32[N,8]"},
+    {OP_log_softmax, "f32[8]", NULL, "E0302 `log_softmax` needs scores per picture, but its input is 8"},
+#define LOSS(id, ...)                                                                                                  \
+    {OP_##id, "f32[N,10] i32[N]", NULL, "f32[N]"},                                                                     \
+    {OP_##id##_grad, "f32[N,10] i32[N] f32[N]", NULL, "f32[N,10]"},
+#include "ir/losses.def"
+#undef LOSS
+    {OP_bce, "f32[N,3,2,2] i32[N]", NULL, "E0302 `bce` needs one score per class, but gets 3x2x2"},
+    {OP_mse_grad, "f32[N,10] i32[N] f32[N,10]", NULL, "E0300 `mse_grad` needs one number per picture, but gets 10"},
     {OP_sgd, "f32[8,4] f32[8,4] f32[8,4] f32[]", SGD, "f32[]"},
     {OP_sgd, "f32[8,4] f32[8,4] f32[4,8] f32[]", SGD,
      "E0300 `sgd` needs equal shapes, but operand 1 is 8x4 and operand 3 is 4x8: sizes differ"},
@@ -272,9 +282,10 @@ static Ref operand(Graph *g, Type type, bool param) {
     return graph_add(g, param ? OP_param : OP_fill, 0, NULL, &attr, name, (Span){0}, NULL);
 }
 
-/* Of activations, whose rows come from a table. */
+/* Of activations and losses, whose rows come from tables. */
 static const char *usual_attr(Op op) {
     AttrKind kind = op_info[op].attr;
+    if (kind == ATTR_FOCAL) return "{power=2, hit=0.25, miss=0.75}";
     return kind == ATTR_SLOPE ? "{slope=0.25}" : kind == ATTR_CLIP ? "{lo=0, hi=6}" : NULL;
 }
 
