@@ -7,11 +7,16 @@
 
 /* ---- options ---- */
 
+/* [0.0, 0.9] is an interval; [11, 13] is a set of two. */
+bool option_set_is_interval(const Value *set) {
+    const Value *lo = set->item, *hi = set->item + 1;
+    if (set->n != 2 || !value_is_number(lo) || !value_is_number(hi)) return false;
+    return lo->kind != V_RATIO || lo->ratio.den != 1 || hi->kind != V_RATIO || hi->ratio.den != 1;
+}
+
 static bool within(const Value *v, const Value *set, int64_t *budget) {
     const Value *lo = set->item, *hi = set->item + 1;
-    bool numbers = set->n == 2 && value_is_number(lo) && value_is_number(hi) && value_is_number(v);
-    bool whole = numbers && lo->kind == V_RATIO && lo->ratio.den == 1 && hi->kind == V_RATIO && hi->ratio.den == 1;
-    if (numbers && !whole)   /* [0.0, 0.9] is an interval; [11, 13] is a set of two */
+    if (value_is_number(v) && option_set_is_interval(set))
         return lo->unit == v->unit && value_double(lo) <= value_double(v) && value_double(v) <= value_double(hi);
     for (int32_t i = 0; i < set->n; i++)
         if (value_equal(v, &set->item[i], budget)) return true;

@@ -35,6 +35,8 @@ typedef struct Bundle {
 
 /* Reads the file and what it uses. Errors are in the Diags. */
 void bundle_load(Bundle *p, const char *path);
+/* Does the set of an option stand for all numbers from its first to its second member? */
+bool option_set_is_interval(const Value *set);
 /* {"name": value, ...} of all options. */
 const char *bundle_options_json(const Bundle *p);
 /* Reports what is assigned or offered and never used: variables of blocks and the net, options; in the file itself also constants and

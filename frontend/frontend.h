@@ -23,4 +23,18 @@ bool frontend_print_ast(Arena *a, Diags *d, const char *path, Str *out);
  * files (E0601). */
 bool frontend_build(Unit *u, const char *path, const FrontendOptions *options);
 
+typedef struct OptionSet {       /* option NAME = USUAL in SET */
+    const char *name;
+    const char **value;          /* as -DNAME=VALUE takes it: the members of the set; of an interval its ends and the usual value */
+    const char **json;           /* the same as JSON */
+    int32_t n;                   /* 0 where there is no set, or one of more than OPTION_SET_MOST members */
+    int64_t members;             /* -1: an interval; 0: no set */
+    const char *usual, *usual_json;   /* in force with these options */
+} OptionSet;
+
+enum { OPTION_SET_MOST = 64 };
+
+/* The options of the file and all it uses, in order. False if there were errors. */
+bool frontend_option_sets(Arena *a, Diags *d, const char *path, const FrontendOptions *options, OptionSet **out, int32_t *n);
+
 #endif

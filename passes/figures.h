@@ -1,0 +1,20 @@
+/* What a net costs to deploy, without making code: for the verbs that compare nets and for contracts. */
+#ifndef CNNC_PASSES_FIGURES_H
+#define CNNC_PASSES_FIGURES_H
+
+#include "../ir/unit.h"
+
+typedef struct Figures {
+    int64_t parameters;    /* trained numbers of what is deployed */
+    int64_t macs;          /* multiply-adds for one picture */
+    int64_t memory;        /* bytes at the peak of inference at batch 1, by the plan: parameters, activations, packed weights;
+                              not the program itself, nor what each thread has for itself */
+} Figures;
+
+/* Figures of u->net as the front end left it, for u->machine; `u` stays as it is. Memory is what the plan of all passes gives,
+ * since the passes that are left out (tiles, vectors, threads) neither add a tensor nor a step. */
+void figures_of(const Unit *u, Figures *out);
+/* The memory of a planned program of inference. */
+int64_t figures_memory(Arena *a, const Program *p);
+
+#endif
