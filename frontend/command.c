@@ -119,6 +119,17 @@ static bool set_batch(CommandLine *c, const char *value) { return read_number(va
 static bool set_tune_seconds(CommandLine *c, const char *value) { return read_number(value, 3600, &c->tune_seconds); }
 static bool set_tune(CommandLine *c, const char *value) { return !*value && set_tune_seconds(c, "10"); }
 
+static bool set_json(CommandLine *c, const char *value) { (void)value; return c->json = true; }
+static bool set_jobs(CommandLine *c, const char *value) { return read_number(value, 256, &c->jobs); }
+
+static bool set_values(CommandLine *c, const char *value) {
+    const char *equals = strchr(value, '=');
+    if (!equals || equals == value || !equals[1]) return false;
+    Definition d = {.name = arena_strndup(c->arena, value, (size_t)(equals - value)), .value = equals + 1};
+    PUSH(c->arena, c->values, c->n_values, c->cap_values, d);
+    return true;
+}
+
 static const struct OptionRow {
     const char *text, *argument;
     Joining joining;

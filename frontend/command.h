@@ -50,6 +50,10 @@ struct CommandLine {
     bool check_roundtrip, time_report, list_passes, version, help;
     DiagOptions diag;                /* of every message about a file */
     bool check, in_place;            /* of fmt */
+    bool json;                       /* of sweep */
+    int32_t jobs;                    /* of sweep; 0: as many as processors */
+    Definition *values;              /* of sweep: NAME=V,V,... */
+    int32_t n_values, cap_values;
 };
 
 /* Reads the command line. NULL, after a message to stderr, if it is wrong (exit EX_USAGE). */

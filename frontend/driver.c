@@ -7,6 +7,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../backends/target.h"
+
 Diags *driver_diags(Arena *a, const CommandLine *c) {
     Diags *d = diag_new(a);
     d->options = &c->diag;
@@ -77,6 +79,14 @@ Unit *driver_unit(Arena *a, Diags *d, const CommandLine *c, const char *path, co
     o.definition = definition;
     o.n_definition = n;
     return frontend_build(u, path, &o) ? u : NULL;
+}
+
+const Machine *driver_machine(const CommandLine *c) {
+    const char *march = c->march ? c->march : target_default, *error;
+    Targets t;
+    if (target_list(c->arena, march, &t, &error)) return t.machine[0];
+    fprintf(stderr, "cnnc: error: -march=%.120s: %s\n", march, error);
+    return NULL;
 }
 
 const char *driver_thousands(Arena *a, int64_t n) {

@@ -2,6 +2,7 @@
 #ifndef CNNC_FRONTEND_DRIVER_H
 #define CNNC_FRONTEND_DRIVER_H
 
+#include "../ir/machine.h"
 #include "command.h"
 
 /* For messages in `a`, shown as the command line says. */
@@ -15,6 +16,10 @@ int driver_complain(int code, const char *what, const char *path);
 int driver_write(Arena *a, const char *path, const Str *s);
 /* The unit of a file with these definitions and what else the command line says. NULL if there were errors, which are in `d` and not printed. */
 Unit *driver_unit(Arena *a, Diags *d, const CommandLine *c, const char *path, const Definition *definition, int n);
+
+/* The processor that figures about memory are for: the first one that the command line's -march, or the default for programs,
+ * names. NULL after a message. */
+const Machine *driver_machine(const CommandLine *c);
 
 /* 25557032 as "25,557,032"; as "25.6 M", from a million on; bytes as "97.5 MiB". */
 const char *driver_thousands(Arena *a, int64_t n);

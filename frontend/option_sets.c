@@ -60,7 +60,8 @@ static void add_set(Arena *a, OptionSet *o, const Value *set, const Value *usual
     for (int32_t i = 0; set->n <= OPTION_SET_MOST && i < set->n; i++) add_value(a, o, &set->item[i]);
 }
 
-bool frontend_option_sets(Arena *a, Diags *d, const char *path, const FrontendOptions *options, OptionSet **out, int32_t *n) {
+bool frontend_option_sets(Arena *a, Diags *d, const char *path, const FrontendOptions *options, OptionSet **out,
+                          int32_t *n) {
     Elab *e = NEW(a, Elab);
     *e = (Elab){.arena = a, .diags = d};
     Bundle *p = NEW(a, Bundle);

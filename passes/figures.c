@@ -1,8 +1,6 @@
 /* See figures.h. */
 #include "figures.h"
 
-#include <string.h>
-
 #include "pass.h"
 
 /* As in runtime/exec.c: after the steps that run once, which give back parameters that nobody reads again; or while they run. */
@@ -17,29 +15,80 @@ int64_t figures_memory(Arena *a, const Program *p) {
     return max_i64(after, program_once_bytes(a, p));
 }
 
-/* The passes that decide which tensors there are and in which order they are made, and the plan. */
-static int needed_passes(Arena *a, Pass **table) {
-    int n = 0;
-    *table = NEW_ARRAY(a, Pass, n_passes);
-    for (int i = 0; i < n_passes; i++) {
-        const Pass *p = &pass_table[i];
-        bool lower = p->makes & F_LOOPS, plan = p->makes & F_PLAN;
-        if (p->level == LEVEL_LOOPS && !lower && !plan) continue;
-        (*table)[n] = *p;
-        if (plan) (*table)[n].needs = F_LOOPS;
-        n++;
-    }
-    return n;
+/* ---- the cache ---- */
+
+typedef struct Known {
+    uint64_t key[2];
+    int64_t memory;
+} Known;
+
+struct FigureCache {
+    Arena *arena;
+    Known *item;
+    int32_t n, cap;
+};
+
+FigureCache *figure_cache_new(Arena *a) {
+    FigureCache *c = NEW(a, FigureCache);
+    c->arena = a;
+    return c;
 }
 
-void figures_of(const Unit *u, Figures *out) {
+/* Two hashes of the graph's text, FNV-1a and a polynomial: 128 bits together. */
+static void hash_graph(const Unit *u, uint64_t key[2]) {
+    Str s = STR(u->arena);
+    graph_print(&s, u->graph[ENTRY_INFER]);
+    key[0] = 0xcbf29ce484222325u;
+    key[1] = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        key[0] = (key[0] ^ (unsigned char)s.p[i]) * 0x100000001b3u;
+        key[1] = key[1] * 0x9E3779B97F4A7C15u + (unsigned char)s.p[i];
+    }
+}
+
+static const Known *find_known(const FigureCache *c, const uint64_t key[2]) {
+    for (int32_t i = 0; c && i < c->n; i++)
+        if (c->item[i].key[0] == key[0] && c->item[i].key[1] == key[1]) return &c->item[i];
+    return NULL;
+}
+
+/* ---- the passes ---- */
+
+typedef bool Choose(const Pass *p);
+
+static bool makes_graph(const Pass *p) { return p->level != LEVEL_LOOPS; }
+/* Decides which tensors there are and in which order they are made; the loops are not used. */
+static bool makes_loops(const Pass *p) { return p->makes & F_LOOPS; }
+
+/* Runs these rows of the table; the facts that they need hold because of what is left out or ran before. */
+static void run_some(Unit *u, Choose *choose) {
+    static const PassOptions options;
+    Pass *table = NEW_ARRAY(u->arena, Pass, n_passes);
+    int n = 0;
+    for (int i = 0; i < n_passes; i++) {
+        if (!choose(&pass_table[i])) continue;
+        table[n] = pass_table[i];
+        table[n++].needs = 0;
+    }
+    ICE_UNLESS(pipeline_run_table(u, &options, table, n), "a pass refused a net without training");
+}
+
+void figures_of(const Unit *u, FigureCache *cache, Figures *out) {
     Unit copy = *u;
-    Pass *table;
-    PassOptions options = {0};
+    uint64_t key[2];
     graph_costs(u->net, u->arena, &out->parameters, &out->macs);
     copy.net = graph_clone(u->arena, u->net);
     copy.train = (TrainConfig){0};
-    int n = needed_passes(u->arena, &table);
-    ICE_UNLESS(pipeline_run_table(&copy, &options, table, n), "a pass refused a net without training");
-    out->memory = figures_memory(u->arena, copy.program[ENTRY_INFER]);
+    run_some(&copy, makes_graph);
+    hash_graph(&copy, key);
+    const Known *known = find_known(cache, key);
+    if (!known) {
+        run_some(&copy, makes_loops);
+        pass_plan(&copy, ENTRY_INFER);   /* it changes no loop, so that there is nothing to verify after it */
+        Known k = {{key[0], key[1]}, figures_memory(u->arena, copy.program[ENTRY_INFER])};
+        if (cache) PUSH(cache->arena, cache->item, cache->n, cache->cap, k);
+        out->memory = k.memory;
+    } else {
+        out->memory = known->memory;
+    }
 }

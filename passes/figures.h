@@ -11,9 +11,14 @@ typedef struct Figures {
                               not the program itself, nor what each thread has for itself */
 } Figures;
 
+/* What was found out about memory before: nets that differ only in what training or the settings do have one plan. It lives in
+ * the arena. */
+typedef struct FigureCache FigureCache;
+FigureCache *figure_cache_new(Arena *a);
+
 /* Figures of u->net as the front end left it, for u->machine; `u` stays as it is. Memory is what the plan of all passes gives,
- * since the passes that are left out (tiles, vectors, threads) neither add a tensor nor a step. */
-void figures_of(const Unit *u, Figures *out);
+ * since the passes that are left out (tiles, vectors, threads) neither add a tensor nor a step. `cache` may be NULL. */
+void figures_of(const Unit *u, FigureCache *cache, Figures *out);
 /* The memory of a planned program of inference. */
 int64_t figures_memory(Arena *a, const Program *p);
 

@@ -155,10 +155,11 @@ static int32_t share_kernel(Lower *l, Kernel *k) {
     const char *text = kernel_text(l, k);
     for (int32_t i = 0; i < l->p->n_kernel; i++) {
         Kernel *old = l->p->kernel[i];
-        if (old->n_buf == k->n_buf && old->n_var == k->n_var && strcmp(kernel_text(l, old), text) == 0) return i;
+        if (old->n_buf == k->n_buf && old->n_var == k->n_var && strcmp(l->kernel_text[i], text) == 0) return i;
     }
     k->name = name_format("%s%d_%s", l->p->name, l->p->n_kernel, op_info[graph_node(l->g, l->member[0])->op].name);
     PUSH(l->arena, l->p->kernel, l->p->n_kernel, l->p->cap_kernel, k);
+    PUSH(l->arena, l->kernel_text, l->n_text, l->cap_text, text);
     return l->p->n_kernel - 1;
 }
 

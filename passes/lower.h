@@ -46,6 +46,8 @@ typedef struct Lower {
     const Expr *const *logical;   /* its logical indices where operands lie in other blocks, else NULL */
     bool one_by_one;          /* lanes of the result are finished in turn, each with registers of its own */
     int32_t n_temp;
+    const char **kernel_text; /* of the program's kernels, without their names: equal ones are one */
+    int32_t n_text, cap_text;
 } Lower;
 
 /* The rule of each operator. Element-wise operators get the values of their operands and give their value; all others

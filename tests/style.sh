@@ -15,7 +15,7 @@ verdict() {
 # which times what passes and back ends make.
 may_include() {
     case $1 in
-    frontend/main.c | frontend/verb_*.c | frontend/tune.c) echo 'frontend ir passes backends runtime' ;;
+    frontend/main.c | frontend/driver.c | frontend/verb_*.c | frontend/tune.c) echo 'frontend ir passes backends runtime' ;;
     frontend/*) echo 'frontend ir' ;;
     passes/*) echo 'passes ir' ;;
     backends/*) echo 'backends ir runtime/abi.h' ;;

@@ -109,4 +109,51 @@ for file in "$examples"/*.net tests/parse/*.net; do
     fi
 done
 
+# ---- sweep ----
+
+status verbs/sweep 0 "$cnnc" sweep "$examples/googlenet.net"
+says 'verbs/sweep: the paper' 'paper              6,998,552     1.58 G'
+says 'verbs/sweep: torchvision' 'torchvision        6,624,904     1.50 G'
+status 'verbs/sweep: some are not legal' 0 "$cnnc" sweep tests/verbs/illegal.net
+says 'verbs/sweep: an interval is its ends and the usual value' '3       0.5'
+says 'verbs/sweep: why not' 'illegal.net:13:'
+[ "$(grep -c '\[E0' "$log")" = 3 ] || fail 'verbs/sweep: three of nine are not legal' "$log"
+status 'verbs/sweep: none is legal' 65 "$cnnc" sweep --values=kernel=9,11 tests/verbs/illegal.net
+status 'verbs/sweep: -D fixes an option' 0 "$cnnc" sweep -Dkernel=3 -Ddrop=0 tests/verbs/illegal.net
+[ "$(wc -l <"$log")" = 2 ] || fail 'verbs/sweep: one combination is left' "$log"
+status 'verbs/sweep of a wrong file' 65 "$cnnc" sweep tests/errors/e0010.net
+status 'verbs/sweep of an unknown option' 64 "$cnnc" sweep --values=depht=1,2 tests/verbs/thousand.net
+status 'verbs/sweep of too many' 78 "$cnnc" sweep --values="width=$(seq -s , 1 20000)" tests/verbs/thousand.net
+
+"$cnnc" sweep --json --jobs=1 tests/verbs/illegal.net >"$work/one.json"
+"$cnnc" sweep --json --jobs=3 tests/verbs/illegal.net >"$work/three.json"
+same 'verbs/sweep: as many processes as you like' "$work/one.json" "$work/three.json"
+if command -v python3 >/dev/null; then
+    check 'verbs/sweep --json' python3 -c '
+import json, sys
+r = json.load(open(sys.argv[1]))["combinations"]
+assert len(r) == 9, len(r)
+assert [c["options"]["kernel"] for c in r] == [3] * 3 + [5] * 3 + [9] * 3
+assert all(c["parameters"] > 0 and c["macs"] > 0 and c["memory"] > 0 for c in r[:6])
+assert all(c["error"]["code"].startswith("E03") and c["error"]["line"] == 13 for c in r[6:])
+' "$work/one.json"
+else
+    skip 'verbs/sweep --json' 'no python3 here'
+fi
+
+# ---- time, of one processor ----
+
+# within NAME SECONDS COMMAND...
+within() {
+    within_name=$1 most=$2
+    shift 2
+    bash -c 'TIMEFORMAT="%U %S"; time "$@" >/dev/null 2>&1' - "$@" 2>"$log"
+    took=$(awk '{ print $1 + $2 }' "$log")
+    echo "$took seconds of a processor, at most $most: $*" >>"$log"
+    if awk "BEGIN { exit !($took < $most) }"; then ok "$within_name"; else fail "$within_name" "$log"; fi
+}
+
+within 'verbs/check of ResNet-152 in 50 ms' 0.05 "$cnnc" check -Ddepth=152 "$examples/resnet.net"
+within 'verbs/sweep of 1,000 combinations in 10 s' 10 "$cnnc" sweep --jobs=1 tests/verbs/thousand.net
+
 finish
