@@ -1,5 +1,6 @@
 #!/bin/sh
-# Twenty training steps and the scores of cifar.net and resnet.net against PyTorch; the scores of the nets of the papers
+# Twenty training steps and the scores of cifar.net, resnet.net and a net of every activation, with every loss, against
+# PyTorch; the scores of the nets of the papers
 # against torchvision's nets with torchvision's weights.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,7 +11,7 @@ compare() {
     script=$1 net=$2 folder=$work/$2 file=$3
     shift 3
     mkdir -p "$folder"
-    check "torch/$net: compile" "$cnnc" -march=native "$@" "$root/examples/$file" -o "$folder/program" || return
+    check "torch/$net: compile" "$cnnc" -march=native "$@" "$root/$file" -o "$folder/program" || return
     check "torch/$net: $script" "$python" "$root/tests/torch_$script.py" "$net" "$folder/program" "$folder" &&
         grep -E '^(first|losses|scores)' "$log" | sed 's/^/    /' && rm -rf "$folder"
 }
@@ -18,16 +19,18 @@ compare() {
 needs() { "$python" -c "import $1" 2>/dev/null || { skip "torch/$1" "$python has no $1 (Debian package python3-$1)"; return 1; }; }
 
 if needs torch; then
-    compare compare cifar cifar.net
-    compare compare resnet18 resnet.net -Ddepth=18 -Dclasses=10 -Dsize=64x64
+    compare compare cifar examples/cifar.net
+    compare compare resnet18 examples/resnet.net -Ddepth=18 -Dclasses=10 -Dsize=64x64
+    compare compare curves_smooth tests/torch/curves.net
+    for loss in bce mse focal sum; do compare compare "curves_$loss" tests/torch/curves.net --train=$loss; done
 fi
 if needs torchvision; then
-    compare forward alexnet alexnet.net -Dvariant=torchvision
-    compare forward googlenet googlenet.net -Dvariant=torchvision
-    compare forward mobilenet_v2 mobilenet_v2.net
-    compare forward resnet50 resnet.net -Ddepth=50
-    compare forward squeezenet1_0 squeezenet.net -Dversion=1.0
-    compare forward squeezenet1_1 squeezenet.net
-    compare forward vgg16 vgg.net -Ddepth=16
+    compare forward alexnet examples/alexnet.net -Dvariant=torchvision
+    compare forward googlenet examples/googlenet.net -Dvariant=torchvision
+    compare forward mobilenet_v2 examples/mobilenet_v2.net
+    compare forward resnet50 examples/resnet.net -Ddepth=50
+    compare forward squeezenet1_0 examples/squeezenet.net -Dversion=1.0
+    compare forward squeezenet1_1 examples/squeezenet.net
+    compare forward vgg16 examples/vgg.net -Ddepth=16
 fi
 finish

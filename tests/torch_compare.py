@@ -108,7 +108,63 @@ class Cifar(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
-NETS = {"cifar": (Cifar, 0.02), "resnet18": (ResNet18, 0.0002)}      # and the learning rate
+class Curves(nn.Module):
+    """tests/torch/curves.net: every activation, two gates."""
+
+    def __init__(self, classes):
+        super().__init__()
+        planes = [(3, 16, 3), (16, 16, 3), (16, 4, 1), (4, 16, 1), (16, 24, 3), (24, 24, 1), (24, 24, 1), (24, 24, 1),
+                  (24, 24, 1), (24, 24, 1)]
+        for i, (planes_in, out, k) in enumerate(planes, 1):
+            conv = nn.Conv2d(planes_in, out, k, 2 if i == 5 else 1, k // 2, groups=16 if i == 2 else 1,
+                             bias=i in (3, 4, 8, 10))
+            setattr(self, f"conv{i}", conv)
+        for i, n in enumerate((16, 16, 24, 24, 24, 24), 1):
+            setattr(self, f"bn{i}", nn.BatchNorm2d(n))
+        self.fc1, self.fc2 = nn.Linear(24, 24), nn.Linear(24, classes)
+        self.prelu1, self.prelu2 = nn.PReLU(24), nn.PReLU()
+
+    def forward(self, x):
+        x = F.silu(self.bn1(self.conv1(x)))
+        x = F.hardswish(self.bn2(self.conv2(x)))
+        x = x * F.hardsigmoid(self.conv4(F.relu(self.conv3(x.mean((2, 3), keepdim=True)))))
+        x = F.gelu(self.bn3(self.conv5(x)))
+        x = F.gelu(self.bn4(self.conv6(x)), approximate="tanh")
+        x = torch.sigmoid(self.fc1(x.mean((2, 3))))[:, :, None, None] * x
+        x = F.leaky_relu(self.conv8(F.elu(self.bn5(self.conv7(x)), 0.5)), 0.2)
+        x = torch.tanh(self.prelu2(self.conv10(self.prelu1(self.bn6(self.conv9(x))))))
+        return self.fc2(x.mean((2, 3)))
+
+
+def one_hot(x, labels):
+    return F.one_hot(labels, x.shape[1]).to(x.dtype)
+
+
+def bce(x, labels):
+    return F.binary_cross_entropy_with_logits(x, one_hot(x, labels))
+
+
+def mse(x, labels):
+    return F.mse_loss(x, one_hot(x, labels))
+
+
+def focal(x, labels, gamma, alpha):
+    """torchvision.ops.sigmoid_focal_loss, mean; alpha None: no weights."""
+    t = one_hot(x, labels)
+    p = torch.sigmoid(x)
+    each = F.binary_cross_entropy_with_logits(x, t, reduction="none") * (1 - (p * t + (1 - p) * (1 - t))) ** gamma
+    return (each * (1 if alpha is None else alpha * t + (1 - alpha) * (1 - t))).mean()
+
+
+LOSSES = {
+    "smooth": lambda x, labels: F.cross_entropy(x, labels, label_smoothing=0.1),
+    "bce": bce, "mse": mse,
+    "focal": lambda x, labels: focal(x, labels, 1.5, 0.3),
+    "sum": lambda x, labels: mse(x.softmax(1), labels) / 2 + 0.3 * bce(x, labels) + 2 * focal(x, labels, 2, None)}
+
+# and the learning rate, and the loss
+NETS = {"cifar": (Cifar, 0.02, F.cross_entropy), "resnet18": (ResNet18, 0.0002, F.cross_entropy)}
+NETS.update({f"curves_{name}": (Curves, 0.05, loss) for name, loss in LOSSES.items()})
 
 
 def run(*command):
@@ -128,14 +184,14 @@ def load(net, path):
     net.load_state_dict(weights, strict=False)
 
 
-def train(net, batches, lr, settings):
+def train(net, batches, lr, settings, loss_of):
     """The loss of every step, in the precision of the net."""
     optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=settings["momentum"], nesterov=settings["nesterov"],
                                 weight_decay=settings["weight_decay"])
     losses = []
     for images, labels in batches:
         optimizer.zero_grad()
-        loss = F.cross_entropy(net(images.to(next(net.parameters()).dtype)), labels.long())
+        loss = loss_of(net(images.to(next(net.parameters()).dtype)), labels.long())
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
@@ -193,12 +249,12 @@ def main(name, program, work):
     torch.manual_seed(1)
     torch.set_num_threads(2)
     info = json.loads(run(program, "info", "--json"))
-    classes, shape, settings = info["classes"], info["input"], info["settings"]["train"][""]["optimizer"]
+    classes, shape, settings = info["classes"], info["input"], next(iter(info["settings"]["train"].values()))["optimizer"]
     batches = [(torch.randn(BATCH, shape["channels"], shape["height"], shape["width"]),
                 torch.randint(0, classes, (BATCH,), dtype=torch.int32)) for _ in range(STEPS)]
     start = f"{work}/start.safetensors"
     run(program, "export", "--init", "-o", start)
-    make, lr = NETS[name]
+    make, lr, loss_of = NETS[name]
 
     def fresh():
         net = make(classes).train()
@@ -206,11 +262,11 @@ def main(name, program, work):
         return net
 
     net, exact = fresh(), fresh().double()
-    train(net, batches[:1], lr, settings)
+    train(net, batches[:1], lr, settings, loss_of)
     compare_first_step(read_safetensors(start), net, train_program(program, start, batches[:1], lr, work)[1])
     net = fresh()
     losses, weights = train_program(program, start, batches, lr, work)
-    compare_losses(losses, train(net, batches, lr, settings), train(exact, batches, lr, settings))
+    compare_losses(losses, train(net, batches, lr, settings, loss_of), train(exact, batches, lr, settings, loss_of))
     compare_scores(program, net, weights, batches[0][0], work)
 
 
