@@ -89,8 +89,9 @@ const Expr *lower_sgd(Lower *l, Ref node, const Expr *const *operand) {
     if (a->weight_decay != 0) grad = ex3(k, EX_fma, num(l, a->weight_decay), weight, grad);
     const Expr *velocity = ex3(k, EX_fma, num(l, a->momentum), ex_load(k, lower_arg(l, v), at), grad);
     const Expr *rate = ex2(k, EX_mul, num(l, -a->lr_scale), ex_load(k, lower_arg(l, lr), ex_int(k, 0)));
-    const Expr *lane = c.lane[0] && c.lane[0]->kind == EX_var ? c.lane[0] : ex_int(k, 0);
-    int32_t reg = lower_reg(l, "v", DT_F32, max_i64(1, graph_node(l->g, w)->type.layout.b0));
+    const Layout *layout = &graph_node(l->g, w)->type.layout;
+    const Expr *lane = layout->b0 > 1 ? c.lane[0] : layout->b1 > 1 ? c.lane[1] : ex_int(k, 0);
+    int32_t reg = lower_reg(l, "v", DT_F32, layout->b0 > 1 ? layout->b0 : layout->b1);
     const Expr *kept = ex_load(k, reg, lane);
     const Expr *step = kept;
     if (a->nesterov) step = ex3(k, EX_fma, num(l, a->momentum), kept, grad);
