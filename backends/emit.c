@@ -12,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../ir/product.h"
 #include "link.h"
 #include "llvm_target.h"
 #include "target.h"
@@ -173,16 +174,24 @@ static int emit_code(Arena *a, const char *path, LLVMMemoryBufferRef bytes) {
     return code;
 }
 
-static int link_beside(Arena *a, const char *path, const char *const *object, int n, const char *runtime_dir,
-                       const char *linker) {
+/* To a new file beside `path`, which then takes its place. */
+static int link_beside(Arena *a, const char *path, Linking *l) {
     char *program;
     int fd = open_beside(a, path, &program);
     if (fd < 0) return complain(EX_CANTCREAT, path);
     close(fd);
-    int code = link_program(object, n, program, runtime_dir, linker);
+    l->out = program;
+    int code = link_program(l);
     if (!code && !publish(program, path, 0777)) code = complain(EX_CANTCREAT, path);
     if (code) unlink(program);
     return code;
+}
+
+static bool uses_blas(const Emission *e) {
+    for (int i = 0; i < e->n_unit; i++)
+        for (int32_t k = 0; k < e->kernels[i]->n; k++)
+            if (holds_product(e->kernels[i]->kernel[k]->body)) return true;
+    return false;
 }
 
 static int emit_program(const Emission *e, const char *path, const char *runtime_dir, const char *linker) {
@@ -194,7 +203,9 @@ static int emit_program(const Emission *e, const char *path, const char *runtime
         code = write_beside(a, path, e->bytes[written], &name);
         if (!code) object[written++] = name;
     }
-    if (!code) code = link_beside(a, path, object, written, runtime_dir, linker);
+    Linking l = {.object = object, .n_object = written, .blas = uses_blas(e), .runtime_dir = runtime_dir,
+                 .linker = linker};
+    if (!code) code = link_beside(a, path, &l);
     for (int i = 0; i < written; i++) unlink(object[i]);
     return code;
 }

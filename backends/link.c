@@ -1,6 +1,7 @@
 #include "link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static int run(const char *linker, char *const *argv) {
     pid_t pid;
     int error = posix_spawnp(&pid, linker, NULL, NULL, argv, environ);
     if (error == ENOENT)
-        return complain("cannot run `%s`: not found; install gcc or use --linker=, or -c to stop at the object", linker);
+        return complain("cannot run `%s`: not found; install gcc or use --linker=, or -c to stop at the object",
+                        linker);
     if (error) return complain("cannot run `%s`: %s", linker, strerror(error));
     return wait_for(linker, pid);
 }
@@ -52,31 +54,60 @@ static const char *const sanitize = "-fsanitize=address,undefined";
 static const char *const sanitize = NULL;
 #endif
 
-static int link_with(Arena *a, const char *driver, const char *const *object, int n, const char *out, const char *dir) {
-    static const char *const tail[] = {
-        "-Wl,-Bstatic", "-ljpeg", "-lpng", "-ljansson", "-lz", "-Wl,-Bdynamic", "-lm", "-lpthread", "-Wl,--gc-sections"};
-    char *argv[8 + LINK_OBJECTS_MAX + ARRAY_LEN(tail)], *file = as_file(a, driver);
+/* Whether the driver knows of the file, as it says by its whole path; true if the driver cannot be asked. */
+static bool finds(Arena *a, const char *driver, const char *file) {
+    char *argv[] = {as_file(a, driver), arena_printf(a, "-print-file-name=%s", file), NULL}, said[4096];
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int end[2];
+    if (pipe2(end, O_CLOEXEC)) return true;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, end[1], STDOUT_FILENO);
+    bool asked = !posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(end[1]);
+    ssize_t n = asked ? read(end[0], said, sizeof said) : 0;
+    close(end[0]);
+    int status = 1;
+    if (asked)
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    return n <= 0 || status || memchr(said, '/', (size_t)n);
+}
+
+static bool finds_openblas(Arena *a, const char *driver) {
+    return finds(a, driver, "libopenblas.so") || finds(a, driver, "libopenblas.a");
+}
+
+static int link_with(Arena *a, const char *driver, const Linking *l, const char *dir) {
+    static const char *const tail[] = {"-Wl,-Bstatic",  "-ljpeg", "-lpng",     "-ljansson",        "-lz",
+                                       "-Wl,-Bdynamic", "-lm",    "-lpthread", "-Wl,--gc-sections"};
+    char *argv[9 + LINK_OBJECTS_MAX + ARRAY_LEN(tail)], *file = as_file(a, driver);
     int k = 0;
     argv[k++] = file;
     if (sanitize) argv[k++] = arena_strdup(a, sanitize);
     argv[k++] = arena_strdup(a, "-o");
-    argv[k++] = as_file(a, out);
-    for (int i = 0; i < n; i++) argv[k++] = as_file(a, object[i]);
+    argv[k++] = as_file(a, l->out);
+    for (int i = 0; i < l->n_object; i++) argv[k++] = as_file(a, l->object[i]);
     argv[k++] = arena_printf(a, "%s/libcnncrt_main.a", dir);
     argv[k++] = arena_printf(a, "%s/libcnncrt.a", dir);
     for (int i = 0; i < ARRAY_LEN(tail); i++) argv[k++] = arena_strdup(a, tail[i]);
+    if (l->blas) argv[k++] = arena_strdup(a, "-lopenblas");
     argv[k] = NULL;
     return run(file, argv);
 }
 
-int link_program(const char *const *object, int n, const char *out, const char *runtime_dir, const char *linker) {
+int link_program(const Linking *l) {
     Arena *a = arena_new();
-    const char *dir = as_file(a, runtime_dir);
+    const char *dir = as_file(a, l->runtime_dir), *driver = l->linker ? l->linker : "cc";
     int code;
-    if (access(arena_printf(a, "%s/libcnncrt_main.a", dir), R_OK) || access(arena_printf(a, "%s/libcnncrt.a", dir), R_OK))
+    if (access(arena_printf(a, "%s/libcnncrt_main.a", dir), R_OK) ||
+        access(arena_printf(a, "%s/libcnncrt.a", dir), R_OK))
         code = complain("cannot read the runtime in %s: %s", dir, strerror(errno));
+    else if (l->blas && !finds_openblas(a, driver))
+        code = complain("-fblas needs OpenBLAS, and `%s` does not find it; install libopenblas-dev or use -fblas=never",
+                        driver);
     else
-        code = link_with(a, linker ? linker : "cc", object, n, out, dir);
+        code = link_with(a, driver, l, dir);
     arena_free(a);
     return code;
 }

@@ -1,4 +1,5 @@
 /* Statements and kernels: loops to basic blocks. */
+#include "../ir/product.h"
 #include "llvm.h"
 
 #include <string.h>
@@ -185,8 +186,47 @@ static void gen_serial(Gen *g, const Stmt *s, const Lin *lo, const Lin *hi) {
     loop_end(g, &r);
 }
 
+/* The address of a matrix: of the element where the product's variables are 0, as they are bound to be. */
+static LLVMValueRef matrix_address(Gen *g, const Matrix *m) {
+    Lin at;
+    lin_of(g, m->index, &at);
+    return address_of(g, m->buf, &at);
+}
+
+static LLVMValueRef sgemm(Gen *g, LLVMTypeRef *type) {
+    LLVMTypeRef ptr = g->m->ptr, i64 = g->m->i64;
+    LLVMTypeRef parameter[] = {i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64};
+    *type = LLVMFunctionType(LLVMVoidTypeInContext(g->m->ctx), parameter, ARRAY_LEN(parameter), 0);
+    LLVMValueRef fn = LLVMGetNamedFunction(g->m->module, "cnnc_sgemm");
+    return fn ? fn : LLVMAddFunction(g->m->module, "cnnc_sgemm", *type);
+}
+
+/* A call of runtime/abi.h's cnnc_sgemm. */
+static void gen_blas(Gen *g, const Stmt *s) {
+    Product p;
+    ICE_UNLESS(product_of(g->k, s, &p), "kernel %s: a blas loop is no product", g->k->name);
+    LLVMValueRef extent[3];
+    for (int i = 0; i < 3; i++) {
+        Lin hi;
+        lin_of(g, p.extent[i], &hi);
+        extent[i] = lin_value(g, &hi);
+        g->bind[p.var[i]] = lin_const(0);
+    }
+    LLVMTypeRef type;
+    LLVMValueRef fn = sgemm(g, &type);
+    LLVMValueRef arg[] = {extent[0], extent[1], extent[2],
+                          matrix_address(g, &p.a), llvm_i64(g, p.a.row), llvm_i64(g, p.a.column),
+                          matrix_address(g, &p.b), llvm_i64(g, p.b.row), llvm_i64(g, p.b.column),
+                          matrix_address(g, &p.c), llvm_i64(g, p.c.row)};
+    LLVMBuildCall2(g->b, type, fn, arg, ARRAY_LEN(arg), "");
+}
+
 /* Modes change nothing but how: what cannot be expanded, its bounds being unknown, is run as a plain loop. */
 static void gen_for(Gen *g, const Stmt *s) {
+    if (s->u.loop.mode == LOOP_BLAS) {
+        gen_blas(g, s);
+        return;
+    }
     if (llvm_by_lanes(g) && (uses_lane(g, s->u.loop.lo) || uses_lane(g, s->u.loop.hi))) {
         gen_per_lane(g, s);
         return;

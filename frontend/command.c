@@ -62,6 +62,16 @@ static bool set_explain(CommandLine *c, const char *value) {
 static bool set_version(CommandLine *c, const char *value) { (void)value; return c->version = true; }
 static bool set_help(CommandLine *c, const char *value) { (void)value; return c->help = true; }
 
+static bool set_blas(CommandLine *c, const char *value) {
+    static const char *const name[] = {[BLAS_NEVER] = "never", [BLAS_AUTO] = "auto", [BLAS_ALWAYS] = "always"};
+    for (int i = 0; i < ARRAY_LEN(name); i++)
+        if (!strcmp(value, name[i])) {
+            c->options.blas = (BlasUse)i;
+            return true;
+        }
+    return false;
+}
+
 static bool set_emit(CommandLine *c, const char *value) {
     for (int i = 0; i < OUT_COUNT; i++)
         if (!strcmp(value, product_name[i])) {
@@ -121,8 +131,6 @@ static bool set_tune(CommandLine *c, const char *value) { return !*value && set_
 
 static bool set_json(CommandLine *c, const char *value) { (void)value; return c->json = true; }
 static bool set_jobs(CommandLine *c, const char *value) { return read_number(value, 256, &c->jobs); }
-
-static bool set_kind(CommandLine *c, const char *value) { c->kind = value; return *value != 0; }
 
 static bool set_values(CommandLine *c, const char *value) {
     const char *equals = strchr(value, '=');

@@ -7,8 +7,10 @@
  * of its statements, all their iterations are tasks alike, and a statement without one is one task; UNROLL is expanded by the code generator; VECTOR
  * runs its iterations as lanes of one vector. A VECTOR loop whose store index does not move with the lane, of the form
  * b[i] = b[i] + x, sums the lanes (in tree order in generated code, in sequence in the interpreter: the only place
- * where rounding may differ). Float arithmetic is IEEE single, never reassociated or contracted; `fma` is explicit, and
- * rounds twice where the target has no such instruction (Machine.fma), whose function would take a hundred cycles a lane.
+ * where rounding may differ, but for BLAS). BLAS is a product of matrices (product.h), all three loops of it, that the
+ * matrix library OpenBLAS computes; it adds the products in an order of its own. Float arithmetic is IEEE single, never
+ * reassociated or contracted; `fma` is explicit, and rounds twice where the target has no such instruction (Machine.fma),
+ * whose function would take a hundred cycles a lane.
  *
  * Buffers. ARG: a tensor given by the caller. LOCAL: scratch of one task, undefined at start: on the stack up to
  * STACK_BYTES a buffer, above that in memory that the caller has for each thread (kernel_scratch); LOCAL_BYTES in all.
@@ -48,7 +50,7 @@ typedef struct Expr {     /* immutable once built; may be shared */
     const struct Expr *a[3];
 } Expr;
 
-typedef enum LoopMode { LOOP_SERIAL, LOOP_PARALLEL, LOOP_VECTOR, LOOP_UNROLL, LOOP_MODE_COUNT } LoopMode;
+typedef enum LoopMode { LOOP_SERIAL, LOOP_PARALLEL, LOOP_VECTOR, LOOP_UNROLL, LOOP_BLAS, LOOP_MODE_COUNT } LoopMode;
 extern const char *const loop_mode_name[LOOP_MODE_COUNT];
 
 /* What the lowering knows of a loop and the scheduling passes use. A role never changes what is computed.
@@ -97,7 +99,7 @@ typedef struct Kernel {
     Name *var;            /* variable names; an index is a variable; names are unique in the kernel */
     int32_t n_var, cap_var;
     Stmt *body;
-    Name tiles;           /* of the sums in it, blocks x points: "4x6"; NULL: it has none. For reports, as is the next */
+    Name tiles;           /* of the sums in it, blocks x points: "4x6"; or the library; NULL: no sums. For reports, as the next */
     double cycles;        /* of one core for one picture, by the model of tiles; 0: it has no opinion */
 } Kernel;
 

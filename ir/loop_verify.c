@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "overlap.h"
+#include "product.h"
 
 typedef struct Rule Rule;
 
@@ -222,6 +223,13 @@ static void rule_vector(Walk *w, const Stmt *s) {
                    loop_name(w, s));
 }
 
+/* blas: what a library computes is a product of matrices. */
+static void rule_blas(Walk *w, const Stmt *s) {
+    Product p;
+    if (s->kind == ST_FOR && s->u.loop.mode == LOOP_BLAS && !product_of(w->k, s, &p))
+        broken(w, "loop %s is no product of matrices", loop_name(w, s));
+}
+
 /* tasks: PARALLEL loops are the perfect nest at the top of the kernel, or of each statement of a sequence there, and how
  * many iterations they have depends on N only. So a step's tasks can be counted before it runs. */
 static bool mentions_var(const Expr *e) {
@@ -300,6 +308,7 @@ static const Rule rule_table[] = {
     {.name = "scope", .expr = rule_scope},
     {.name = "extent", .stmt = rule_extent},
     {.name = "vector", .stmt = rule_vector},
+    {.name = "blas", .stmt = rule_blas},
     {.name = "tasks", .stmt = rule_tasks},
     {.name = "bounds", .access = rule_bounds},
     {.name = "registers", .access = rule_registers},

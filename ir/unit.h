@@ -29,6 +29,8 @@ typedef struct TrainConfig {
 
 typedef enum WinogradUse { WINOGRAD_AUTO, WINOGRAD_NEVER, WINOGRAD_ALWAYS } WinogradUse;   /* always: where it applies */
 
+typedef enum BlasUse { BLAS_NEVER, BLAS_AUTO, BLAS_ALWAYS } BlasUse;   /* of OpenBLAS, for fully connected layers; see passes/blas.h */
+
 /* A convolution that was measured, and what was fastest; see passes/algorithm_model.h. */
 typedef struct TunedConv {
     Name shape;
@@ -47,6 +49,7 @@ typedef struct Options {       /* of the command line, as far as passes and back
     int32_t max_batch;         /* largest batch for inference */
     int32_t batch;             /* pictures in a call that the code is made for; 0: 1. Any other number runs too */
     WinogradUse winograd;
+    BlasUse blas;
     const TunedConvs *tuned;   /* comes before any model; NULL: nothing was measured */
 } Options;
 

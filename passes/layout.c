@@ -4,6 +4,7 @@
  * other:
  *   activations       channels in blocks of one vector (nChw{v}c); the picture stays plain, the first convolution reads it
  *   conv, fc weights  OIhw{v}i{v}o; the input block is 1 where x is the plain picture
+ *   fc by OpenBLAS    OIhw{v}i: a matrix of one row an output, in the order in which a picture's features lie
  *   grouped conv      Ohw{v}o, input channel by input channel, where a group does not fill whole blocks
  *   channel vectors   padded to whole vectors
  * A tensor has the halo that its hungriest reader needs, and may lie inside another one (layout_parts.c); outputs, which the
@@ -13,9 +14,12 @@
 
 #include <string.h>
 
+#include "blas.h"
+
 typedef struct Layouts {
     Unit *u;
     Graph *g;
+    Entry entry;
     int32_t lanes;
 } Layouts;
 
@@ -28,13 +32,30 @@ static Layout weight_layout(const Layouts *l, const Type *w, int32_t groups, int
     return layout;
 }
 
-/* A weight may be computed from a parameter element by element (a folded norm): all of the chain lies alike. */
-static void set_weight(const Layouts *l, Ref r, Layout layout) {
+/* A weight may be computed from a parameter element by element (a folded norm): all of the chain lies alike, but for the
+ * parameter where another program keeps it by rows. */
+static void set_weight(const Layouts *l, Ref r, Layout layout, Layout param) {
     Node *n = node_of(l, r);
-    n->type.layout = layout;
+    n->type.layout = n->op == OP_param ? param : layout;
     if (!op_info[n->op].elementwise) return;
     for (int32_t i = 0; i < n->n_in; i++)
-        if (type_same_dims(&node_of(l, n->in[i])->type, &n->type)) set_weight(l, n->in[i], layout);
+        if (type_same_dims(&node_of(l, n->in[i])->type, &n->type)) set_weight(l, n->in[i], layout, param);
+}
+
+/* Operand 1 of a fully connected node: by rows for OpenBLAS. What training keeps by rows and inference reads in blocks
+ * is copied once. */
+static void set_fc_weight(const Layouts *l, Ref reader, Layout blocks) {
+    static const Attr same = {.scale = {.alpha = 1}};
+    Ref w = node_of(l, reader)->in[1];
+    const Type *t = &node_of(l, w)->type;
+    Layout rows = {.b0 = 1, .b1 = blocks.b1};
+    Layout layout = blas_takes(l->u, l->entry, t) ? rows : blocks;
+    Layout param = l->u->train.present ? (blas_keeps(l->u) ? rows : blocks) : layout;
+    if (node_of(l, w)->op == OP_param && param.b0 != layout.b0) {
+        w = graph_op1(l->g, OP_scale, w, &same, w);
+        node_of(l, reader)->in[1] = w;
+    }
+    set_weight(l, w, layout, param);
 }
 
 static void set_default(const Layouts *l, Node *n) {
@@ -51,12 +72,18 @@ static void set_weights(const Layouts *l) {
     for (int32_t i = 1; i < l->g->n_node; i++) {
         Node *n = node_of(l, (Ref)i);
         int32_t groups = op_info[n->op].attr == ATTR_CONV ? n->attr.conv.groups : 1;
-        if (n->op == OP_conv || n->op == OP_fc || n->op == OP_conv_dgrad || n->op == OP_fc_dgrad)
-            set_weight(l, n->in[1],
-                       weight_layout(l, &node_of(l, n->in[1])->type, groups,
-                                     n->op == OP_fc_dgrad ? l->lanes : block_of(l, n->in[0])));
-        if (n->op == OP_swap_io) /* what has a gradient, or is one, is no picture */
-            set_weight(l, n->in[0], weight_layout(l, &node_of(l, n->in[0])->type, groups, l->lanes));
+        const Type *w = n->n_in > 1 ? &node_of(l, n->in[1])->type : NULL;
+        if (n->op == OP_conv || n->op == OP_conv_dgrad) {
+            Layout layout = weight_layout(l, w, groups, block_of(l, n->in[0]));
+            set_weight(l, n->in[1], layout, layout);
+        }
+        if (n->op == OP_swap_io) { /* what has a gradient, or is one, is no picture */
+            Layout layout = weight_layout(l, &node_of(l, n->in[0])->type, groups, l->lanes);
+            set_weight(l, n->in[0], layout, layout);
+        }
+        if (n->op == OP_fc || n->op == OP_fc_dgrad)
+            set_fc_weight(l, (Ref)i,
+                          weight_layout(l, w, 1, n->op == OP_fc_dgrad ? l->lanes : block_of(l, n->in[0])));
     }
     for (int32_t i = 1; i < l->g->n_node; i++) {
         Node *n = node_of(l, (Ref)i);
@@ -65,11 +92,13 @@ static void set_weights(const Layouts *l) {
         if (n->op == OP_winograd_product) node_of(l, n->in[1])->type.layout = blocks;
         if (n->op == OP_winograd_weight) {
             n->type.layout = blocks;
-            set_weight(l, n->in[0], blocks);
+            set_weight(l, n->in[0], blocks, blocks);
         }
         if (n->op == OP_conv_wgrad || n->op == OP_fc_wgrad)
             n->type.layout = weight_layout(l, &n->type, groups, block_of(l, n->in[1]));
-        if (op_info[n->op].elementwise && !type_batched(&n->type) && n->type.rank >= 2)
+        if (n->op == OP_fc_wgrad && blas_takes(l->u, l->entry, &n->type)) n->type.layout.b0 = 1;
+        bool unset = n->type.layout.b0 == 1 && n->type.layout.b1 == 1;
+        if (op_info[n->op].elementwise && !type_batched(&n->type) && n->type.rank >= 2 && unset)
             n->type.layout = node_of(l, n->in[0])->type.layout;
         if (n->op == OP_sgd) node_of(l, n->in[2])->type.layout = node_of(l, n->in[0])->type.layout;
     }
@@ -191,7 +220,7 @@ static void copy_output(const Layouts *l, Output *o) {
 }
 
 void pass_layout(Unit *u, Entry entry) {
-    Layouts l = {.u = u, .g = u->graph[entry], .lanes = u->machine->vector_lanes};
+    Layouts l = {.u = u, .g = u->graph[entry], .entry = entry, .lanes = u->machine->vector_lanes};
     int32_t n_before = l.g->n_node;
     for (int32_t i = 1; i < n_before; i++) set_default(&l, node_of(&l, (Ref)i));
     for (int32_t i = 1; i < n_before; i++) {

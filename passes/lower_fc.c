@@ -5,6 +5,7 @@
  *     pictures      1            16             64             256
  *     9216x4096     8.1 : 20.9   11.5 : 27.4    31.9 : 48.1    124.9 : 129.8
  *     4096x4096     3.5 :  9.5    5.2 : 12.3    14.5 : 21.2     54.3 :  57.8 */
+#include "lower_blas.h"
 #include "lower_sum.h"
 
 static const Type *type_of(Lower *l, Ref r) { return &graph_node(l->g, r)->type; }
@@ -170,6 +171,7 @@ static void lower_tasks(Fc *f) {
 const Expr *lower_fc(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
+    if (blas_weight(type_of(l, n->in[1]))) return lower_fc_blas(l, node);
     Fc f = {.l = l, .node = node, .x = type_of(l, n->in[0]), .w = type_of(l, n->in[1])};
     int32_t n_blocks = (int32_t)div_up(f.w->dim[0], f.w->layout.b0);
     divide_features(&f.d, l->u->machine, f.x);
@@ -187,6 +189,7 @@ const Expr *lower_fc_dgrad(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
     const Type *w = type_of(l, n->in[1]), *dx = &n->type;
+    if (blas_weight(w)) return lower_fc_dgrad_blas(l, node);
     const Expr *f[3];
     Nest out = {0}, red = {0}, lane_nest[3] = {{0}, {0}, {0}};
     lower_begin(l);
@@ -220,6 +223,7 @@ const Expr *lower_fc_wgrad(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
     const Type *w = &n->type, *x = type_of(l, n->in[1]);
+    if (blas_weight(w)) return lower_fc_wgrad_blas(l, node);
     const Expr *f[3];
     Sum s = {0};
     lower_begin(l);

@@ -87,6 +87,12 @@ typedef struct CnncRun {
 /* Runs tasks begin <= t < end of a step. arg: addresses in the order of the step's "args". */
 typedef void CnncKernel(void *const *arg, const CnncRun *run, int64_t begin, int64_t end);
 
+/* c[m,n] += a[m,k] * b[k,n] for kernels of programs that -fblas gives OpenBLAS to; only these are linked with it. Element
+ * (r, s) of a matrix x is x[r * x_row + s * x_column], one of which is 1; c_column is 1. By one thread, so that the result
+ * depends on nothing but the numbers, and on the processor. */
+void cnnc_sgemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column, const float *b,
+                int64_t b_row, int64_t b_column, float *c, int64_t c_row);
+
 typedef struct CnncVariant {
     const char *isa;      /* what CNNC_ISA= calls it: "v3" */
     const char *features; /* "+avx2,+fma": what the processor must have, by LLVM's names; "-" in front: not used */

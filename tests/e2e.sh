@@ -175,6 +175,40 @@ NET
     says 'e2e/sections: the one without a name by default' '"batch": 32'
 }
 
+# Fully connected layers by OpenBLAS: nearly the same scores and weights, equal ones for any number of threads; only such
+# programs need the library, and cnnc says so where it is missing.
+check_blas() {
+    if [ "$(cc -print-file-name=libopenblas.so)" = libopenblas.so ]; then
+        skip 'e2e/blas' 'libopenblas-dev is not installed'
+        return
+    fi
+    mkdir -p blas
+    for use in auto always; do
+        check "e2e/blas $use: compile" "$cnnc" --check-roundtrip -fblas=$use "$root/examples/shapes.net" -o blas/shapes || return
+        ldd blas/shapes >"$log"
+        says "e2e/blas $use: linked with it" libopenblas
+        answer '' whole >best.json
+        blas/shapes predict --weights whole/shapes.safetensors -k 1 --json data/unseen/*.jpg >blas.json
+        near "e2e/blas $use: the same scores" best.json blas.json
+        for threads in 1 2 3; do
+            check "e2e/blas $use: train" blas/shapes train --data data --lr 0.05 --batch 16 --out blas/$threads --steps 2 --threads $threads
+            same "e2e/blas $use: same weights for $threads threads" blas/1/shapes.safetensors blas/$threads/shapes.safetensors
+        done
+        train_into steps --steps 2
+        answer '' steps >best.json
+        answer '' blas/1 >blas.json
+        near "e2e/blas $use: trains to nearly the same weights" best.json blas.json
+        rm -rf steps
+    done
+    check 'e2e/blas: with the tuner' env XDG_CACHE_HOME="$work/cache" "$cnnc" --tune=1 -fblas=always "$root/examples/shapes.net" -o tuned
+    # shellcheck disable=SC2016  # the script expands it
+    printf '#!/bin/sh\ncase $1 in -print-file-name=*) echo "${1#*=}" ;; *) echo "it links"; exit 1 ;; esac\n' >without
+    chmod +x without
+    refuses 'e2e/blas: not installed' 71 'install libopenblas-dev' "$cnnc" --linker=./without -fblas=always "$root/examples/shapes.net"
+    refuses 'e2e/blas: not asked for' 71 'it links' "$cnnc" --linker=./without -fblas=never "$root/examples/shapes.net"
+    refuses 'e2e/blas: no such use' 64 'WHEN' "$cnnc" -fblas=yes "$root/examples/shapes.net"
+}
+
 # tuned OPTION...: compiles shapes.net with algorithms that are measured here; results are kept in the test's own folder.
 tuned() { check "e2e/$*" env XDG_CACHE_HOME="$work/cache" "$cnnc" -v "$@" "$root/examples/shapes.net" -o tuned; }
 
@@ -228,6 +262,7 @@ check_same_weights
 check_interrupt
 check_commands
 check_halves
+check_blas
 check_sections
 check_tuner
 check_reports

@@ -23,6 +23,7 @@ libpng-dev           pictures
 zlib1g-dev           pictures
 libxxhash-dev        checksums of weight files
 librandom123-dev     random numbers (Philox)
+libopenblas-dev      programs compiled with -fblas, and tests of it
 mandoc               checks the manuals
 '
 

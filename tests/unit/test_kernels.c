@@ -13,6 +13,7 @@
 enum { MIN_CASES = 10, MAX_WANTS = 3 };
 static const double tolerance = 1e-5;
 static const char *only = "";
+static Options options = {.opt_level = 2, .max_batch = 32};
 
 typedef struct Target {
     const char *name;
@@ -53,7 +54,6 @@ static void find_targets(Arena *a) {
 static bool chosen(const char *what) { return strncmp(what, only, strlen(only)) == 0; }
 
 static Unit *new_unit(Arena *a, const Machine *m) {
-    static const Options options = {.opt_level = 2, .max_batch = 32};
     Unit *u = NEW(a, Unit);
     *u = (Unit){.arena = a, .diags = diag_new(a), .opt = &options, .machine = m, .name = name_of("lab")};
     return u;
@@ -164,13 +164,14 @@ static void test_bands(void) {
 static Unit *net_unit(Arena *a, const struct Net *net, const Machine *m) {
     Unit *u = new_unit(a, m);
     net_make(u, net);
+    if (options.blas == BLAS_AUTO) u->train.batch = 256; /* then training takes it, and inference does not */
     return u;
 }
 
 /* The pipeline with the first n_kept of the passes that make loops fast. */
 static void run_pipeline(Unit *u, int n_kept) {
     static const char *const fast[] = {"tile", "vectorise", "parallel"};
-    PassOptions options = {.check_roundtrip = true};
+    PassOptions how = {.check_roundtrip = true};
     Pass *table = NEW_ARRAY(u->arena, Pass, n_passes);
     int n = 0;
     for (int i = 0; i < n_passes; i++) {
@@ -181,15 +182,15 @@ static void run_pipeline(Unit *u, int n_kept) {
         if (n_kept < ARRAY_LEN(fast)) table[n].needs = 0;
         n++;
     }
-    CU_ASSERT(pipeline_run_table(u, &options, table, n));
+    CU_ASSERT(pipeline_run_table(u, &how, table, n));
 }
 
 /* The double interpreter runs the graphs as they are before anything is ordered, laid out or fused: inference once,
  * training three steps, with what these make of the parameters. */
 static void want_net(Arena *a, const struct Net *net, Trial *trial, Want *want) {
-    PassOptions options = {.stop_after = "autodiff"};
+    PassOptions how = {.stop_after = "autodiff"};
     Unit *u = net_unit(a, net, NULL);
-    CU_ASSERT(pipeline_run(u, &options));
+    CU_ASSERT(pipeline_run(u, &how));
     for (int e = 0; e < ENTRY_COUNT; e++) {
         trial[e] = (Trial){.what = arena_printf(a, "%s, %s", net->name, e == ENTRY_TRAIN ? "train" : "infer"),
                            .g = u->graph[e],
@@ -216,21 +217,48 @@ static bool net_stage(const struct Net *net, const Machine *m, int n_kept, const
     return good;
 }
 
-static void test_nets(void) {
-    for (int i = 0; i < ARRAY_LEN(nets); i++) {
-        if (!chosen(nets[i].name)) continue;
-        Arena *a = arena_new();
-        Trial trial[ENTRY_COUNT];
-        Want want[ENTRY_COUNT];
-        want_net(a, &nets[i], trial, want);
-        for (int k = 0; k < N_TARGETS; k++) {
-            if (!targets[k].machine) continue;
-            CU_ASSERT(net_stage(&nets[i], targets[k].machine, 0, want, -1));
-            if (k == 0) CU_ASSERT(net_stage(&nets[i], targets[k].machine, 1, want, -1));
-            CU_ASSERT(net_stage(&nets[i], targets[k].machine, 3, want, opt_levels[(i + k) % N_LEVELS]));
-        }
-        arena_free(a);
+static bool check_net(const struct Net *net) {
+    Arena *a = arena_new();
+    Trial trial[ENTRY_COUNT];
+    Want want[ENTRY_COUNT];
+    want_net(a, net, trial, want);
+    bool good = true;
+    for (int k = 0; k < N_TARGETS; k++) {
+        const Machine *m = targets[k].machine;
+        if (!m) continue;
+        good = net_stage(net, m, 0, want, -1) && good;
+        if (k == 0) good = net_stage(net, m, 1, want, -1) && good;
+        good = net_stage(net, m, 3, want, opt_levels[(net - nets + k) % N_LEVELS]) && good;
     }
+    arena_free(a);
+    return good;
+}
+
+static void test_nets(void) {
+    for (int i = 0; i < ARRAY_LEN(nets); i++)
+        if (chosen(nets[i].name)) CU_ASSERT(check_net(&nets[i]));
+}
+
+/* ---- OpenBLAS --------------------------------------------------------------------------------------------------- */
+
+/* Fully connected layers by OpenBLAS: in all programs, and where only training has it and inference copies the weights. */
+static void test_blas(void) {
+#ifdef CNNC_TEST_BLAS
+    options.blas = BLAS_ALWAYS;
+    for (int op = OP_fc; op <= OP_fc_wgrad; op++)
+        for (int i = 0; i < op_cases[op].n && chosen("blas"); i++)
+            CU_ASSERT(check_case(op_info[op].name, op_cases[op].build, i, true));
+    for (int k = 0; k < ARRAY_LEN(chains); k++)
+        for (int i = 0; i < chains[k].n && !strncmp(chains[k].name, "fc", 2) && chosen("blas"); i++)
+            CU_ASSERT(check_case(chains[k].name, chains[k].build, i, false));
+    for (int i = 0; i < ARRAY_LEN(nets) && chosen("blas"); i++) {
+        options.blas = i % 2 ? BLAS_AUTO : BLAS_ALWAYS;
+        CU_ASSERT(check_net(&nets[i]));
+    }
+    options.blas = BLAS_NEVER;
+#else
+    printf("skipped: libopenblas-dev is not installed ");
+#endif
 }
 
 int main(int argc, char **argv) {
@@ -243,6 +271,7 @@ int main(int argc, char **argv) {
     CU_add_test(suite, "fused chains", test_chains);
     CU_add_test(suite, "bands of several convolutions", test_bands);
     CU_add_test(suite, "nets: inference, three steps of training", test_nets);
+    CU_add_test(suite, "fully connected layers by OpenBLAS", test_blas);
     CU_basic_run_tests();
     int failed = (int)CU_get_number_of_failures();
     CU_cleanup_registry();

@@ -129,6 +129,30 @@ static void vector(void) {
     EXPECT_ALL(NULL, right);
 }
 
+static void blas(void) {
+#define PRODUCT(n, mode, c, a, b)                                                                                      \
+    "for i in 0..N " mode " { for j in 0.." n " serial { for p in 0..8 serial { " c " = fma(" a ", " b ", " c ") } } }"
+    static const char *const body[] = {
+        "for i in 0..4 blas { y[i] = 0.0 }",
+        "for i in 0..4 blas { for j in 0..4 serial { y[4*i + j] = 0.0 for p in 0..4 serial { } } }",
+        PRODUCT("16", "blas", "y[16*i + 2*j]", "x[8*i + p]", "w[16*p + j]"),
+        PRODUCT("16", "blas", "y[16*i + j]", "x[8*i + 2*p]", "w[16*p + j]"),
+        PRODUCT("16", "blas", "y[16*i + j]", "x[8*i + p + j]", "w[16*p + j]"),
+        PRODUCT("16", "blas", "y[16*i + j]", "y[8*i + p]", "w[16*p + j]"),
+        PRODUCT("16", "blas", "s[j]", "x[8*i + p]", "w[16*p + j]"),
+        PRODUCT("i", "blas", "y[16*i + j]", "x[8*i + p]", "w[16*p + j]"),
+        "for i in 0..4 blas { for j in 0..4 serial { for p in 0..8 serial { y[4*i + j] = fma(x[p], w[p], y[j]) } } }",
+    };
+    static const char *const right[] = {
+        PRODUCT("16", "blas", "y[16*i + j]", "x[8*i + p]", "w[16*p + j]"),
+        PRODUCT("16", "blas", "y[16*i + j]", "x[8*i + p]", "w[p + 16*j]"),
+        PRODUCT("16", "serial", "y[16*i + j]", "x[8*i + p]", "w[16*p + 2*j]"),
+    };
+    EXPECT_ALL("blas", body);
+    EXPECT_ALL(NULL, right);
+#undef PRODUCT
+}
+
 static void tasks(void) {
     static const char *const body[] = {
         "for i in 0..4 serial { for j in 0..4 parallel { } }",
@@ -296,6 +320,7 @@ int main(void) {
     CU_ADD_TEST(s, shadow);
     CU_ADD_TEST(s, extent);
     CU_ADD_TEST(s, vector);
+    CU_ADD_TEST(s, blas);
     CU_ADD_TEST(s, tasks);
     CU_ADD_TEST(s, bounds);
     CU_ADD_TEST(s, registers);

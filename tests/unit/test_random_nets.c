@@ -86,6 +86,9 @@ static void draw_config(Config *c, uint64_t seed) {
     c->any_algorithm = gen_chance(&g, c->whole ? 20 : 60);
     c->n[0] = gen_from(&g, 1, 5);
     c->n[1] = gen_from(&g, 1, 5);
+#ifdef CNNC_TEST_BLAS
+    if (gen_chance(&g, 30)) c->options.blas = BLAS_ALWAYS;
+#endif
 }
 
 static void print_config(const Config *c) {
@@ -93,10 +96,10 @@ static void print_config(const Config *c) {
         [WINOGRAD_AUTO] = "auto", [WINOGRAD_NEVER] = "never", [WINOGRAD_ALWAYS] = "always"};
     const int64_t *cache = c->machine.cache_bytes;
     printf(
-        "# net %llu: %s, -O%d, Winograd %s, caches %lld %lld %lld, %d registers, for %d, %lld then %lld pictures%s\n",
+        "# net %llu: %s, -O%d, Winograd %s, caches %lld %lld %lld, %d registers, for %d, %lld then %lld pictures%s%s\n",
         (unsigned long long)c->seed, target_names[c->target], c->options.opt_level, winograd_use[c->options.winograd],
         (long long)cache[0], (long long)cache[1], (long long)cache[2], c->machine.vector_registers, c->options.batch,
-        (long long)c->n[0], (long long)c->n[1], c->whole ? ", whole numbers" : "");
+        (long long)c->n[0], (long long)c->n[1], c->options.blas ? ", OpenBLAS" : "", c->whole ? ", whole numbers" : "");
 }
 
 /* ---- the reference ---------------------------------------------------------------------------------------------- */
