@@ -351,6 +351,16 @@ static const Expr *operand_value(Lower *l, const Node *user, Ref operand, const 
     return ex_load(l->k, lower_arg(l, operand), at); /* a channel vector is stored in order */
 }
 
+const Expr *lower_addend(Lower *l, const Coord *c) {
+    Ref ref = l->member[l->head], after = l->head + 1 < l->tail ? l->member[l->head + 1] : 0;
+    const Node *n = after ? graph_node(l->g, after) : NULL;
+    if (!n || n->op != OP_add || l->stored[ref] || l->uses_inside[ref] != 1) return NULL;
+    Ref other = n->in[n->in[0] == ref];
+    if ((n->in[0] != ref && n->in[1] != ref) || graph_node(l->g, other)->type.rank != 1) return NULL;
+    l->head++;
+    return operand_value(l, n, other, c);
+}
+
 /* A value that is needed more than once goes through a register. */
 static const Expr *keep(Lower *l, Stmt *seq, const Coord *c, const Type *t, const Expr *value) {
     const Expr *lane = t->layout.b0 > 1 && t->rank > 0 && !type_batched(t) ? c->lane[0]

@@ -54,7 +54,8 @@ static void dense_products(Lower *l, Sum *s, const Node *n, const Expr *g, int64
     s->a.lane[1] = s->b.lane[1] = nest_loop(l, &s->red, "i", lanes, ROLE_REDUCE);
 }
 
-/* The last block of input channels is a reduction by itself if it is not full: its pads are left out. */
+/* The last block of input channels is a reduction by itself if it is not full: its pads are left out. The sums begin with
+ * the bias, which so takes no addition. */
 Stmt *conv_dense_nest(Lower *l, const Node *n, const ConvRows *r) {
     const Type *w = type_of(l, n->in[1]);
     int64_t ob_group = div_up(w->dim[0] / n->attr.conv.groups, w->layout.b0);
@@ -70,13 +71,13 @@ Stmt *conv_dense_nest(Lower *l, const Node *n, const ConvRows *r) {
     last.lane = s.lane;
     dense_products(l, &s, n, g, 0, whole ? whole : 1, whole ? lanes : rest);
     if (whole && rest) dense_products(l, &last, n, g, whole, 1, rest);
-    const Expr *sum = sum_value(l, &s);
+    const Expr *sum = sum_value(l, &s), *bias = lower_addend(l, &s.result);
     last.acc = s.acc;
     Stmt *end = st_seq(l->k);
     if (whole && rest)
         st_append(l->k, end, sum_products(l, &last, load_at(l, n->in[1], &last.a), load_at(l, n->in[0], &last.b)));
     st_append(l->k, end, lower_finish(l, &s.result, sum));
-    return sum_nest(l, &s, load_at(l, n->in[1], &s.a), load_at(l, n->in[0], &s.b), NULL, end);
+    return sum_nest(l, &s, load_at(l, n->in[1], &s.a), load_at(l, n->in[0], &s.b), bias, end);
 }
 
 const Expr *lower_conv(Lower *l, Ref node, const Expr *const *operand) {

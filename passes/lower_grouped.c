@@ -55,7 +55,7 @@ Stmt *conv_grouped_nest(Lower *l, const Node *n, const ConvRows *r) {
     s.b = in_group_of(l, &g, type_of(l, n->in[0]), ob, s.lane, v, ic);
     s.b.outer[0] = pic, s.b.outer[2] = x.outer[2], s.b.outer[3] = x.outer[3];
     s.result = (Coord){{pic, ob, oh, ow}, {ex_int(l->k, 0), s.lane}};
-    return sum_stmt(l, &s, n->in[1], n->in[0], NULL);
+    return sum_stmt(l, &s, n->in[1], n->in[0], lower_addend(l, &s.result));
 }
 
 void dgrad_grouped(Lower *l, const Node *n, const ConvAttr *a, const Phase phase[2]) {
