@@ -1,10 +1,14 @@
 #include "chain.h"
 
-/* Cycles of a vector FMA in register tiles, of a byte that passes the second-level cache on its way out and back, of a
- * band that begins anew. */
-static const double fma_cycles = 0.5 / 0.82, byte_cycles = 2 * 0.6 / 8, band_cycles = 1000;
-/* Second-level caches that the tensors fill before a chain pays, and the share of one that a band may take. */
-static const double caches_filled = 1.5, cache_share = 0.6;
+/* Cycles of a vector FMA in register tiles: with several channel blocks, with one. */
+static const double fma_cycles[] = {0.5 / 0.86, 0.5 / 0.62};
+/* Of a vector on its way to the next convolution: in the second-level cache; between kernels, where it often has to come
+ * from the cache of another core. Of the start of a kernel, with the wait for the last thread of the one before. */
+static const double vector_cycles = 4, far_cycles = 12, kernel_cycles = 3000;
+/* The share of the second-level cache that scratch memory may take. */
+static const double cache_share = 0.6;
+/* Bands overlap: more of them than threads cost more than they balance. */
+enum { THREADS = 2 };
 
 static const Type *weight_of(const Graph *g, Ref conv) { return &graph_node(g, graph_node(g, conv)->in[1])->type; }
 
@@ -32,36 +36,72 @@ int64_t chain_reads(const ConvAttr *a, int64_t rows) {
     return (rows - 1) * a->stride[0] + (int64_t)(a->kernel[0] - 1) * a->dilation[0] + 1;
 }
 
-/* Of one row, halo and all. */
-static double row_bytes(const Type *t, int32_t lanes) {
-    double columns = t->dim[3] + t->layout.halo.left + t->layout.halo.right;
-    return columns * 4 * (double)round_up(t->dim[1], lanes);
-}
+/* Of one row of one channel block, halo and all. */
+static double row_vectors(const Type *t) { return t->dim[3] + t->layout.halo.left + t->layout.halo.right; }
 
-static double row_cycles(const Graph *g, Ref conv, int32_t lanes) {
+/* What the model asks of a chain. Cycles are of one row of the result. */
+typedef struct Rows {
+    int64_t blocks, in, out; /* channel blocks between the convolutions; rows of the window's operand and result */
+    double before[2], window, after; /* before: with several channel blocks at a time, with one */
+    double x, y;                     /* vectors of a row of one block that are handed on; 0 where nothing is */
+    double vector;                   /* bytes */
+    const ConvAttr *attr;
+} Rows;
+
+static double row_cycles(const Graph *g, Ref conv, int32_t lanes, bool one_block) {
     if (!conv) return 0;
     const Node *n = graph_node(g, conv);
-    return (double)node_macs(g, n) / n->type.dim[2] / lanes * fma_cycles;
+    double padded = (double)round_up(n->type.dim[1], lanes) / n->type.dim[1];
+    return (double)node_macs(g, n) / n->type.dim[2] / lanes * padded * fma_cycles[one_block];
 }
 
-int64_t chain_rows(const Graph *g, const Chain *c, const Machine *m) {
+static Rows rows_of(const Graph *g, const Chain *c, const Machine *m) {
     const Node *window = graph_node(g, c->window);
-    const Type *y = &window->type, *x = &graph_node(g, window->in[0])->type;
-    double x_row = c->before ? row_bytes(x, m->vector_lanes) : 0, y_row = c->after ? row_bytes(y, m->vector_lanes) : 0;
-    double before = row_cycles(g, c->before, m->vector_lanes), l2 = (double)m->cache_bytes[1];
-    double rest = row_cycles(g, c->window, m->vector_lanes) + row_cycles(g, c->after, m->vector_lanes);
-    double apart = before * x->dim[2] + rest * y->dim[2] + (x_row * x->dim[2] + y_row * y->dim[2]) * byte_cycles;
-    int64_t best = 0;
-    double all = row_bytes(x, m->vector_lanes) * x->dim[2] + row_bytes(y, m->vector_lanes) * y->dim[2];
-    if (all <= caches_filled * l2) return 0;
-    for (int64_t rows = 1; rows < y->dim[2]; rows++) {
-        double reads = (double)chain_reads(&window->attr.conv, rows), bands = (double)y->dim[2] / (double)rows;
-        if (y->dim[2] % rows || reads * x_row + (double)rows * y_row > cache_share * l2) continue;
-        double uneven = (double)div_up((int64_t)bands, 2) * 2 / bands; /* two threads */
-        double cycles = (bands * (reads * before + band_cycles) + rest * y->dim[2]) * uneven;
-        if (cycles >= apart) continue;
-        apart = cycles;
-        best = rows;
-    }
+    const Type *x = &graph_node(g, window->in[0])->type, *y = &window->type;
+    int32_t lanes = m->vector_lanes;
+    Rows r = {.blocks = div_up(y->dim[1], lanes), .in = x->dim[2], .out = y->dim[2], .attr = &window->attr.conv};
+    for (int one = 0; one < 2; one++) r.before[one] = row_cycles(g, c->before, lanes, one);
+    r.window = row_cycles(g, c->window, lanes, false);
+    r.after = row_cycles(g, c->after, lanes, c->after && graph_node(g, c->after)->type.dim[1] <= lanes);
+    r.x = c->before ? row_vectors(x) : 0;
+    r.y = c->after ? row_vectors(y) : 0;
+    r.vector = 4.0 * lanes;
+    return r;
+}
+
+/* The convolutions one by one. */
+static double cycles_apart(const Rows *r) {
+    double vectors = (r->x * (double)r->in + r->y * (double)r->out) * (double)r->blocks;
+    double sums = r->before[r->blocks == 1] * (double)r->in + (r->window + r->after) * (double)r->out;
+    return sums + vectors * far_cycles + kernel_cycles * ((r->x > 0) + (r->y > 0));
+}
+
+/* Negative if what lies between the convolutions does not fit. Rows beyond the picture are not computed. */
+static double cycles_chained(const Rows *r, const Machine *m, const ChainPlan *p) {
+    int64_t bands = r->out / p->rows, tasks = bands * (r->blocks / p->blocks);
+    int64_t reads = chain_reads(r->attr, p->rows), outside = chain_reads(r->attr, r->out) - r->in;
+    double x = r->x * (double)(reads * p->blocks), y = r->y * (double)(p->rows * p->blocks);
+    if ((x + y) * r->vector > cache_share * (double)m->cache_bytes[1]) return -1;
+    double rows = (double)(reads * bands - (outside > 0 ? outside : 0));
+    double sums = r->before[p->blocks == 1] * rows + (r->window + r->after) * (double)r->out;
+    double uneven = (double)round_up(tasks, THREADS) / (double)tasks;
+    return (sums + (x + y) * (double)tasks * vector_cycles) * uneven;
+}
+
+/* Of equals the first: bands are high, and groups of blocks small, for they do not overlap and any number of threads can
+ * have them. */
+ChainPlan chain_plan(const Graph *g, const Chain *c, const Machine *m) {
+    Rows r = rows_of(g, c, m);
+    ChainPlan best = {0, 0};
+    double least = cycles_apart(&r);
+    for (int64_t rows = r.out; rows >= 1; rows--)
+        for (int64_t blocks = 1; blocks <= r.blocks; blocks++) {
+            ChainPlan p = {rows, blocks};
+            if (r.out % rows || r.blocks % blocks || (c->after && blocks < r.blocks)) continue;
+            double cycles = cycles_chained(&r, m, &p);
+            if (cycles < 0 || cycles >= least * 0.999) continue;
+            least = cycles;
+            best = p;
+        }
     return best;
 }

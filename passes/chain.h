@@ -1,5 +1,5 @@
 /* Convolutions of which one kernel takes a band of rows through several: the tensors between them stay in scratch memory
- * that fits in the second-level cache. */
+ * that fits in the caches. */
 #ifndef CNNC_PASSES_CHAIN_H
 #define CNNC_PASSES_CHAIN_H
 
@@ -16,9 +16,14 @@ bool chain_is_window(const Graph *g, Ref conv);      /* may it be in the middle 
 bool chain_may_begin(const Graph *g, Ref conv);
 bool chain_may_end(const Graph *g, Ref conv);
 
-/* Rows of the window's result that a kernel takes at a time: they divide its height. 0 if the chain is not worth it: what
- * lies between the convolutions fits in the cache anyway, or no band of it does. */
-int64_t chain_rows(const Graph *g, const Chain *c, const Machine *m);
+/* How the kernel goes: tasks of `rows` rows of the window's result, and of `blocks` of its channel blocks if nothing comes
+ * after the window, which needs all of them. Each divides its whole. */
+typedef struct ChainPlan {
+    int64_t rows, blocks;
+} ChainPlan;
+
+/* The best plan. All zero if the chain is not worth it: the convolutions, each by itself, take less time. */
+ChainPlan chain_plan(const Graph *g, const Chain *c, const Machine *m);
 
 /* Rows of its operand that `rows` rows of a convolution's result read. */
 int64_t chain_reads(const ConvAttr *a, int64_t rows);

@@ -93,7 +93,7 @@ static bool ends_chain(const Fuse *f, Ref conv) {
         before = same_group(f, before, source) ? convolution_of(f, before) : 0;
         c = (Chain){before, source, conv};
     }
-    return c.window && chain_rows(g, &c, f->machine) > 0;
+    return c.window && chain_plan(g, &c, f->machine).rows > 0;
 }
 
 /* Phases of a convolution, or several convolutions, that one kernel takes a band through. */

@@ -274,6 +274,7 @@ static const Expr *place_at(Lower *l, Ref node, const Coord *c) {
     if (!b) return index_at(l, &graph_node(l->g, node)->type, c);
     Coord at = *c;
     at.outer[0] = ex_int(l->k, 0);
+    at.outer[1] = ex2(l->k, EX_sub, c->outer[1], b->block);
     at.outer[2] = ex2(l->k, EX_sub, c->outer[2], b->first);
     return index_at(l, &b->type, &at);
 }

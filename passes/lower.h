@@ -16,10 +16,11 @@ typedef struct Coord {
     const Expr *lane[2];
 } Coord;
 
-/* Some rows of a node's tensor, in scratch memory of a kernel: from row `first` on. */
+/* Some rows of some channel blocks of a node's tensor, in scratch memory of a kernel: from row `first` and block `block`
+ * on. */
 typedef struct Band {
     Type type;
-    const Expr *first;
+    const Expr *first, *block;
 } Band;
 
 enum { KERNEL_ARGUMENTS = 64 };

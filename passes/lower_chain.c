@@ -2,55 +2,54 @@
  * the window, those of the last one, each as the nest that it would be in a kernel of its own.
  *
  * Bands overlap where the window is higher than its stride: those rows are computed twice. Rows beyond the picture are the
- * window's padding: the first convolution repeats its nearest row instead, and they are set to zero. */
+ * window's padding and are set to zero. A window needs its own channels only: without a last convolution, channel blocks
+ * are tasks, too, and a band may be the whole picture. */
 #include "lower_conv.h"
 
 #include "chain.h"
 
-/* Scratch memory for `rows` rows, from row `first` on, of the node's tensor. */
-static void hold_rows(Lower *l, Ref node, const char *name, const Expr *first, int64_t rows) {
+/* Scratch memory for `rows` rows of the node's tensor, from row `first` on, in `blocks` blocks from `block` on. */
+static void hold_rows(Lower *l, Ref node, const char *name, const Expr *first, int64_t rows, const Expr *block,
+                      int64_t blocks) {
     Band *b = NEW(l->arena, Band);
-    *b = (Band){.type = graph_node(l->g, node)->type, .first = first};
+    *b = (Band){.type = graph_node(l->g, node)->type, .first = first, .block = block};
     b->type.dim[0] = 1;
+    b->type.dim[1] = (int32_t)(blocks * b->type.layout.b1);
     b->type.dim[2] = (int32_t)rows;
     b->type.layout.halo.top = b->type.layout.halo.bottom = 0;
+    b->type.layout.from = b->type.layout.whole = 0;
     l->band[node] = b;
     l->stored[node] = true;
     l->arg_of[node] = lower_local(l, name, type_stored(&b->type));
 }
 
 static void release_rows(Lower *l, Ref node) {
+    if (!node) return;
     l->band[node] = NULL;
     l->stored[node] = false;
 }
 
-/* Zero in columns [from, to) of some rows of a band, or in those rows only that `outside` says. */
-static void zero_columns(Lower *l, Stmt *seq, Ref node, const Expr *row, const Expr *outside, int32_t from,
-                         int32_t to) {
-    if (from >= to) return;
+/* Zero in columns [from, to) of a row of a band. */
+static Stmt *zero_columns(Lower *l, Ref node, const Expr *place, int32_t from, int32_t to) {
     Nest nest = {0};
     const Type *t = &l->band[node]->type;
     Coord at = {{ex_int(l->k, 0)}, {ex_int(l->k, 0)}};
-    at.outer[1] = nest_loop(l, &nest, "cb", div_up(t->dim[1], t->layout.b1), ROLE_NONE);
-    at.outer[2] = row;
+    at.outer[1] = nest_loop(l, &nest, "cb", t->dim[1] / t->layout.b1, ROLE_NONE);
+    at.outer[2] = place;
     at.outer[3] = nest_range(l, &nest, "s", ex_int(l->k, from), ex_int(l->k, to), ROLE_NONE);
     at.lane[1] = nest_loop(l, &nest, "i", t->layout.b1, ROLE_LANE);
-    Stmt *zero = nest_wrap(l, &nest, st_store(l->k, l->arg_of[node], index_at(l, t, &at), num(l, 0)));
-    st_append(l->k, seq, outside ? st_guard(l->k, outside, zero) : zero);
+    return nest_wrap(l, &nest, st_store(l->k, l->arg_of[node], index_at(l, t, &at), num(l, 0)));
 }
 
-/* The window's padding: columns left and right, rows above and below the picture. */
-static Stmt *zero_padding(Lower *l, Ref node) {
-    const Band *b = l->band[node];
-    int32_t left = b->type.layout.halo.left, right = b->type.layout.halo.right, width = b->type.dim[3];
-    int32_t height = graph_node(l->g, node)->type.dim[2];
+/* The window's padding left and right, of all rows of the band. */
+static Stmt *zero_sides(Lower *l, Ref node) {
+    const Type *t = &l->band[node]->type;
+    int32_t left = t->layout.halo.left, right = t->layout.halo.right, width = t->dim[3];
     Nest rows = {0};
     Stmt *seq = st_seq(l->k);
-    const Expr *row = nest_loop(l, &rows, "r", b->type.dim[2], ROLE_NONE), *at = add_e(l, b->first, row);
-    zero_columns(l, seq, node, row, NULL, -left, 0);
-    zero_columns(l, seq, node, row, NULL, width, width + right);
-    zero_columns(l, seq, node, row, ex2(l->k, EX_lt, at, ex_int(l->k, 0)), 0, width);
-    zero_columns(l, seq, node, row, ex2(l->k, EX_le, ex_int(l->k, height), at), 0, width);
+    const Expr *row = nest_loop(l, &rows, "r", t->dim[2], ROLE_NONE);
+    if (left) st_append(l->k, seq, zero_columns(l, node, row, -left, 0));
+    if (right) st_append(l->k, seq, zero_columns(l, node, row, width, width + right));
     return nest_wrap(l, &rows, seq);
 }
 
@@ -80,34 +79,83 @@ bool conv_is_chain(const Lower *l) {
     return n > 1;
 }
 
+/* Rows of the first convolution's result for the window: those of the picture are computed, those above and below it are
+ * the window's padding. */
+static void compute_before(Lower *l, Stmt *seq, const Chain *c, ConvRows r) {
+    Ref x = enter_stage(l, c->before);
+    const Band *b = l->band[x];
+    Nest rows = {0};
+    Stmt *body = st_seq(l->k);
+    const Expr *zero = ex_int(l->k, 0), *last = ex_int(l->k, graph_node(l->g, x)->type.dim[2] - 1);
+    r.first = add_e(l, r.first, nest_loop(l, &rows, "r", r.rows, ROLE_NONE));
+    r.rows = 1;
+    const Expr *inside = ex2(l->k, EX_and, ex2(l->k, EX_le, zero, r.first), ex2(l->k, EX_le, r.first, last));
+    const Expr *below = ex2(l->k, EX_sub, r.first, last), *above = ex2(l->k, EX_sub, zero, r.first);
+    const Expr *outside = ex2(l->k, EX_lt, zero, ex2(l->k, EX_max, above, below));
+    st_append(l->k, body, st_guard(l->k, inside, conv_dense_nest(l, graph_node(l->g, c->before), &r)));
+    const Expr *place = ex2(l->k, EX_sub, r.first, b->first);
+    st_append(l->k, body, st_guard(l->k, outside, zero_columns(l, x, place, 0, b->type.dim[3])));
+    st_append(l->k, seq, nest_wrap(l, &rows, body));
+}
+
+/* The same where one band is all of the window's result: what is computed is known beforehand, and takes one nest. */
+static void compute_picture(Lower *l, Stmt *seq, const Chain *c, ConvRows r) {
+    Ref x = enter_stage(l, c->before);
+    const Band *b = l->band[x];
+    int64_t above = graph_node(l->g, c->window)->attr.conv.pad[0], end = r.rows;
+    int64_t below = min_i64(end, above + graph_node(l->g, x)->type.dim[2]);
+    const int64_t outside[2][2] = {{0, above}, {below, end}};
+    for (int i = 0; i < 2; i++) {
+        Nest rows = {0};
+        const Expr *lo = ex_int(l->k, outside[i][0]), *hi = ex_int(l->k, outside[i][1]);
+        const Expr *row = nest_range(l, &rows, "r", lo, hi, ROLE_NONE);
+        if (outside[i][0] < outside[i][1])
+            st_append(l->k, seq, nest_wrap(l, &rows, zero_columns(l, x, row, 0, b->type.dim[3])));
+    }
+    r.first = ex_int(l->k, 0);
+    r.rows = below - above;
+    st_append(l->k, seq, conv_dense_nest(l, graph_node(l->g, c->before), &r));
+}
+
+/* The first two convolutions, for the rows r of the window's result. Gives what is in scratch memory between them, or 0. */
+static Ref compute_window(Lower *l, Stmt *seq, const Chain *c, const ConvRows *r) {
+    const Node *window = graph_node(l->g, c->window);
+    const ConvAttr *a = &window->attr.conv;
+    Ref x = 0;
+    if (c->before) {
+        ConvRows in = *r;
+        in.first = add_i(l, mul_i(l, r->first, a->stride[0]), -a->pad[0]);
+        in.rows = chain_reads(a, r->rows);
+        x = enter_stage(l, c->before);
+        hold_rows(l, x, "x", in.first, in.rows, in.block, in.blocks);
+        st_append(l->k, seq, zero_sides(l, x));
+        (r->rows < window->type.dim[2] ? compute_before : compute_picture)(l, seq, c, in);
+    }
+    enter_stage(l, c->window);
+    st_append(l->k, seq, conv_grouped_nest(l, window, r));
+    return x;
+}
+
 void conv_chain(Lower *l) {
     Chain c = stages(l);
-    const Node *window = graph_node(l->g, c.window);
-    const ConvAttr *a = &window->attr.conv;
-    int64_t rows = chain_rows(l->g, &c, l->u->machine);
-    Nest bands = {0};
+    ChainPlan plan = chain_plan(l->g, &c, l->u->machine);
+    const Type *t = &graph_node(l->g, c.window)->type;
+    int64_t blocks = div_up(t->dim[1], t->layout.b1);
+    Nest tasks = {0};
     lower_begin(l);
-    const Expr *pic = nest_loop(l, &bands, "n", BATCH, ROLE_TASK);
-    const Expr *first = mul_i(l, nest_loop(l, &bands, "band", window->type.dim[2] / rows, ROLE_TASK), rows);
     Stmt *body = st_seq(l->k);
-    Ref x = 0, y = 0;
-    if (c.before) {
-        x = enter_stage(l, c.before);
-        const Expr *from = add_i(l, mul_i(l, first, a->stride[0]), -a->pad[0]);
-        ConvRows r = {pic, from, chain_reads(a, rows), graph_node(l->g, x)->type.dim[2]};
-        hold_rows(l, x, "x", from, r.rows);
-        st_append(l->k, body, zero_padding(l, x));
-        st_append(l->k, body, conv_dense_nest(l, graph_node(l->g, c.before), &r));
-    }
-    ConvRows r = {pic, first, rows, 0};
-    y = enter_stage(l, c.window);
-    if (c.after) hold_rows(l, y, "y", first, rows);
-    st_append(l->k, body, conv_grouped_nest(l, window, &r));
+    ConvRows r = {.pic = nest_loop(l, &tasks, "n", BATCH, ROLE_TASK), .rows = plan.rows, .blocks = plan.blocks};
+    r.first = mul_i(l, nest_loop(l, &tasks, "band", t->dim[2] / plan.rows, ROLE_TASK), plan.rows);
+    r.block = mul_i(l, nest_loop(l, &tasks, "group", blocks / plan.blocks, ROLE_TASK), plan.blocks);
+    Ref y = enter_stage(l, c.window);
+    if (c.after) hold_rows(l, y, "y", r.first, plan.rows, r.block, plan.blocks);
+    Ref x = compute_window(l, body, &c, &r);
     if (c.after) {
         enter_stage(l, c.after);
+        r.blocks = 0;
         st_append(l->k, body, conv_dense_nest(l, graph_node(l->g, c.after), &r));
     }
-    lower_end(l, nest_wrap(l, &bands, body));
-    if (x) release_rows(l, x);
+    lower_end(l, nest_wrap(l, &tasks, body));
+    release_rows(l, x);
     if (c.after) release_rows(l, y);
 }

@@ -28,11 +28,15 @@ const Expr *conv_picture(Lower *l, Sum *s, const ConvRows *r) {
     return r ? r->pic : nest_loop(l, &s->out, "n", BATCH, ROLE_TASK);
 }
 
+const Expr *conv_block(Lower *l, Sum *s, const ConvRows *r, int64_t blocks, LoopRole role) {
+    bool some = r && r->blocks;
+    const Expr *block = nest_loop(l, &s->out, "ob", some ? r->blocks : blocks, role);
+    return some ? add_e(l, r->block, block) : block;
+}
+
 const Expr *conv_row(Lower *l, Sum *s, const Node *n, const ConvRows *r) {
     const Expr *row = nest_loop(l, &s->out, "oh", r ? r->rows : n->type.dim[2], ROLE_POINT);
-    if (r) row = add_e(l, r->first, row);
-    if (!r || !r->height) return row;
-    return ex2(l->k, EX_min, ex2(l->k, EX_max, row, ex_int(l->k, 0)), ex_int(l->k, r->height - 1));
+    return r ? add_e(l, r->first, row) : row;
 }
 
 /* Reduction over `blocks` blocks of input channels from block `from` on, the first `lanes` channels of each. The channels
@@ -63,7 +67,7 @@ Stmt *conv_dense_nest(Lower *l, const Node *n, const ConvRows *r) {
     Sum s = {0}, last = {0};
     const Expr *pic = conv_picture(l, &s, r);
     const Expr *g = nest_loop(l, &s.out, "g", n->attr.conv.groups, ROLE_TASK);
-    const Expr *ob = in_group(l, g, ob_group, nest_loop(l, &s.out, "ob", ob_group, ROLE_BLOCK));
+    const Expr *ob = in_group(l, g, ob_group, conv_block(l, &s, r, ob_group, ROLE_BLOCK));
     const Expr *oh = conv_row(l, &s, n, r);
     const Expr *ow = nest_loop(l, &s.out, "ow", n->type.dim[3], ROLE_POINT);
     sum_lane(l, &s, w->layout.b0);

@@ -26,19 +26,21 @@ void phase_taps(Lower *l, Sum *s, Coord *dy, Coord *w, const ConvAttr *a, int d,
 /* Loops over the output pixels: bands outside, rows and columns of a band as reduction. Gives row and column. */
 void band_loops(Lower *l, Sum *s, const Type *dy, const Expr **row, const Expr **column);
 
-/* Rows of a convolution's result, of one picture: `rows` from row `first` on, each the nearest one below `height` if that
- * is not 0. */
+/* Rows of a convolution's result, of one picture: `rows` from row `first` on; of `blocks` channel blocks from `block` on,
+ * of all if that is 0. */
 typedef struct ConvRows {
     const Expr *pic, *first;
     int64_t rows;
-    int32_t height;
+    const Expr *block;
+    int64_t blocks;
 } ConvRows;
 
 /* The loops of a forward convolution over these rows; NULL: over all rows of all pictures. */
 Stmt *conv_dense_nest(Lower *l, const Node *n, const ConvRows *r);
 Stmt *conv_grouped_nest(Lower *l, const Node *n, const ConvRows *r);   /* groups that do not fill blocks */
-/* The picture and row that these loops begin with. */
+/* The picture, channel block and row that these loops begin with. */
 const Expr *conv_picture(Lower *l, Sum *s, const ConvRows *r);
+const Expr *conv_block(Lower *l, Sum *s, const ConvRows *r, int64_t blocks, LoopRole role);
 const Expr *conv_row(Lower *l, Sum *s, const Node *n, const ConvRows *r);
 
 /* Whether the group is a chain of convolutions, and all of its kernel if it is. */

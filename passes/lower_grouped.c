@@ -42,7 +42,7 @@ Stmt *conv_grouped_nest(Lower *l, const Node *n, const ConvRows *r) {
     Groups g = groups_of(w, a);
     Sum s = {0};
     const Expr *pic = conv_picture(l, &s, r);
-    const Expr *ob = nest_loop(l, &s.out, "ob", div_up(w->dim[0], v), ROLE_TASK);
+    const Expr *ob = conv_block(l, &s, r, div_up(w->dim[0], v), ROLE_TASK);
     const Expr *oh = conv_row(l, &s, n, r);
     const Expr *ow = nest_loop(l, &s.out, "ow", n->type.dim[3], ROLE_POINT);
     sum_lane(l, &s, v);

@@ -336,6 +336,8 @@ static const struct BandShape {
     {1, 2, 15, 45, 30, 1, 7, CONV(5, 3, 1, 1, 1, 1, 2, 2, 0, 2, 1), false},
     {2, 2, 21, 36, 32, 1, 5, CONV(3, 3, 1, 1, 2, 2, 3, 2, 2, 2, 1), false},
     {1, 2, 30, 38, 32, 1, 20, CONV(3, 3, 3, 2, 1, 1, 0, 0, 0, 0, 1), false},
+    {2, 6, 7, 7, 70, 1, 0, CONV(3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1), false}, /* the whole picture, by groups of blocks */
+    {1, 5, 4, 31, 32, 1, 0, CONV(1, 2, 4, 2, 1, 1, 0, 0, 0, 0, 1), false}, /* of which one row is read */
 };
 enum { N_BAND_SHAPES = ARRAY_LEN(band_shapes), BAND_CACHE = 60 << 10 };
 
