@@ -52,36 +52,59 @@ static void REF(softmax_grad)(const RefRun *r, const Node *n, REAL *dx) {
     }
 }
 
-/* What the loss wants class k of K to be. */
-static REAL REF(target)(const LossAttr *a, int64_t k, int64_t label, int64_t classes) {
-    return (REAL)(1 - a->smoothing) * (REAL)(k == label) + (REAL)a->smoothing / (REAL)classes;
+/* Logits, labels and perhaps weights of classes. */
+typedef struct REF(Entropy) {
+    const REAL *x, *label, *weight;
+    int64_t classes;
+    REAL factor, smoothing;
+} REF(Entropy);
+
+static bool REF(is_class)(const REF(Entropy) *e, int64_t p) {
+    return e->label[p] >= 0 && e->label[p] < (REAL)e->classes;
+}
+
+/* With weights a batch gives the sum of what its pictures give, divided by the sum of the weights of their labels, instead
+ * of by N: factor is N / that sum. */
+static REF(Entropy) REF(entropy_of)(const RefRun *r, const Node *n, int weights) {
+    REF(Entropy) e = {r->value[n->in[0]], r->value[n->in[1]], NULL, type_elements(type_in(r, n, 0)), 1, 0};
+    e.smoothing = (REAL)n->attr.loss.smoothing;
+    if (n->n_in <= weights) return e;
+    REAL sum = 0;
+    e.weight = r->value[n->in[weights]];
+    for (int64_t p = 0; p < r->n; p++) sum += REF(is_class)(&e, p) ? e.weight[(int64_t)e.label[p]] : 0;
+    e.factor = (REAL)r->n / sum;
+    return e;
+}
+
+/* What the loss wants class k of picture p to be, times the class's weight. */
+static REAL REF(target)(const REF(Entropy) *e, int64_t k, int64_t p) {
+    REAL wanted = (1 - e->smoothing) * (REAL)((REAL)k == e->label[p]) + e->smoothing / (REAL)e->classes;
+    return e->weight ? e->weight[k] * wanted : wanted;
 }
 
 /* A label that is no class has loss 0 and gradient 0. */
 static void REF(cross_entropy)(const RefRun *r, const Node *n, REAL *y) {
-    const REAL *label = r->value[n->in[1]];
-    int64_t classes = type_elements(type_in(r, n, 0));
+    REF(Entropy) e = REF(entropy_of)(r, n, 2);
     for (int64_t p = 0; p < r->n; p++) {
-        const REAL *x = (const REAL *)r->value[n->in[0]] + p * classes;
+        const REAL *x = e.x + p * e.classes;
         REAL largest = x[0], sum = 0;
-        if (label[p] < 0 || label[p] >= (REAL)classes) continue;
-        for (int64_t k = 1; k < classes; k++) largest = x[k] > largest ? x[k] : largest;
-        for (int64_t k = 0; k < classes; k++) sum += exp(x[k] - largest);
-        for (int64_t k = 0; k < classes; k++)
-            y[p] += REF(target)(&n->attr.loss, k, (int64_t)label[p], classes) * (log(sum) + largest - x[k]);
+        if (!REF(is_class)(&e, p)) continue;
+        for (int64_t k = 1; k < e.classes; k++) largest = x[k] > largest ? x[k] : largest;
+        for (int64_t k = 0; k < e.classes; k++) sum += exp(x[k] - largest);
+        for (int64_t k = 0; k < e.classes; k++)
+            y[p] += REF(target)(&e, k, p) * (log(sum) + largest - x[k]) * e.factor;
     }
 }
 
 static void REF(cross_entropy_grad)(const RefRun *r, const Node *n, REAL *dx) {
-    const REAL *label = r->value[n->in[1]], *dloss = r->value[n->in[2]];
-    int64_t classes = type_elements(&n->type);
+    REF(Entropy) e = REF(entropy_of)(r, n, 3);
+    const REAL *dloss = r->value[n->in[2]];
     for (int64_t p = 0; p < r->n; p++) {
-        const REAL *x = (const REAL *)r->value[n->in[0]] + p * classes;
-        REAL *d = dx + p * classes;
-        if (label[p] < 0 || label[p] >= (REAL)classes) continue;
-        REF(softmax_row)(d, x, classes, 1);
-        for (int64_t k = 0; k < classes; k++)
-            d[k] = (d[k] - REF(target)(&n->attr.loss, k, (int64_t)label[p], classes)) * dloss[p];
+        REAL *d = dx + p * e.classes, all = 0;
+        if (!REF(is_class)(&e, p)) continue;
+        REF(softmax_row)(d, e.x + p * e.classes, e.classes, 1);
+        for (int64_t k = 0; k < e.classes; k++) all += REF(target)(&e, k, p);
+        for (int64_t k = 0; k < e.classes; k++) d[k] = (all * d[k] - REF(target)(&e, k, p)) * dloss[p] * e.factor;
     }
 }
 

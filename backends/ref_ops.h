@@ -15,6 +15,13 @@ static void REF(fill)(const RefRun *r, const Node *n, REAL *y) {
     for (int64_t i = 0; i < count; i++) y[i] = value;
 }
 
+static void REF(put)(void *context, int32_t i, double x) { ((REAL *)context)[i] = (REAL)x; }
+
+static void REF(table)(const RefRun *r, const Node *n, REAL *y) {
+    (void)r;
+    table_numbers(&n->attr.table, REF(put), y);
+}
+
 /* Element-wise. Where the operand has fewer elements than the result, each serves `inner` of the result's in a row, and
  * after `period` of them it begins anew. */
 typedef struct REF(Operand) {

@@ -141,6 +141,27 @@ static Attr loss_attr(Op loss, const Bound *b) {
     return (Attr){.focal = {bound_real(b, "gamma"), hit, bound_given(b, "alpha") ? 1 - hit : 1}};
 }
 
+/* One number of at least 0 a class, some above 0, as TableAttr has them. */
+static bool class_weights(Elab *e, const Bound *b, Ref scores, Name *text) {
+    const Value *w = bound(b, "weights");
+    int32_t classes = type_channels(&graph_node(e->graph, scores)->type);
+    bool good = w->n == classes, some = false;
+    Str s = STR(e->arena);
+    for (int32_t i = 0; i < w->n; i++) {
+        double x = value_double(&w->item[i]);
+        good = good && x >= 0;
+        some = some || x > 0;
+        if (i) str_add(&s, ",");
+        str_add_double(&s, x);
+    }
+    *text = name_of(str_text(&s));
+    if (!good || !some)
+        diag_error(e->diags, bound_span(b, "weights"), "E0320",
+                   "`weights` wants one number of at least 0 for each of %d classes, not all of them 0; this is %s", classes,
+                   value_text_of(e->arena, w));
+    return good && some;
+}
+
 static bool unknown_loss(Elab *e, const AstExpr *x, Name got) {
     enum { MOST = 16 };
     const char *known[MOST];
@@ -175,6 +196,8 @@ static bool add_term(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, co
     Ref r = find_scores(e, name, scores);
     if (!r || !check_scores(e, t, op, r, scores->span)) return false;
     LossTerm term = {.weight = weight, .logits = r, .op = op, .attr = loss_attr(op, b), .span = x->span};
+    bool weighted = op == OP_cross_entropy && bound_given(b, "weights");
+    if (weighted && !class_weights(e, b, r, &term.class_weights)) return false;
     PUSH(e->arena, t->loss, t->n_loss, *cap, term);
     return true;
 }

@@ -21,7 +21,7 @@ Op op_by_name(const char *name) {
 
 /* What follows prints, reads, compares and judges attributes, all from one table of fields per kind. */
 
-typedef enum FieldKind { FIELD_I32, FIELD_F64, FIELD_BOOL, FIELD_ENUM, FIELD_TYPE } FieldKind;
+typedef enum FieldKind { FIELD_I32, FIELD_F64, FIELD_BOOL, FIELD_ENUM, FIELD_TYPE, FIELD_NUMBERS } FieldKind;
 
 typedef struct Field {
     const char *name;
@@ -69,6 +69,7 @@ static const Field pad_field[] = {F(pad, pad, I32, 4), F(pad, value, F64, 1)};
 static const Field resize_field[] = {
     F(resize, from, I32, 2), F(resize, to, I32, 2), F(resize, linear, BOOL, 1), F(resize, corners, BOOL, 1)};
 static const Field loss_field[] = {F(loss, smoothing, F64, 1)};
+static const Field table_field[] = {F(table, numbers, NUMBERS, 1)};
 static const Field focal_field[] = {F(focal, power, F64, 1), F(focal, hit, F64, 1), F(focal, miss, F64, 1)};
 static const Field sgd_field[] = {
     F(sgd, momentum, F64, 1), F(sgd, weight_decay, F64, 1), F(sgd, lr_scale, F64, 1), F(sgd, nesterov, BOOL, 1)};
@@ -88,7 +89,7 @@ static const struct {
     [ATTR_SLOPE] = FIELDS(slope_field), [ATTR_NORM] = FIELDS(norm_field),
     [ATTR_DROPOUT] = FIELDS(dropout_field), [ATTR_POOL] = FIELDS(pool_field), [ATTR_LRN] = FIELDS(lrn_field),
     [ATTR_SHAPE] = FIELDS(shape_field), [ATTR_SLICE] = FIELDS(slice_field), [ATTR_LOSS] = FIELDS(loss_field),
-    [ATTR_FOCAL] = FIELDS(focal_field), [ATTR_SGD] = FIELDS(sgd_field),     [ATTR_EMA] = FIELDS(ema_field), [ATTR_WINOGRAD] = FIELDS(winograd_field),
+    [ATTR_FOCAL] = FIELDS(focal_field), [ATTR_TABLE] = FIELDS(table_field), [ATTR_SGD] = FIELDS(sgd_field),     [ATTR_EMA] = FIELDS(ema_field), [ATTR_WINOGRAD] = FIELDS(winograd_field),
     [ATTR_SHUFFLE] = FIELDS(shuffle_field), [ATTR_PAD] = FIELDS(pad_field), [ATTR_RESIZE] = FIELDS(resize_field)};
 
 static void print_i32(Str *s, const Field *f, const void *v) {
@@ -169,6 +170,41 @@ static bool valid_type(const Field *f, const void *v) {
     return t->dtype < DT_COUNT && t->rank >= 0 && t->rank <= MAX_RANK;
 }
 
+static void print_numbers(Str *s, const Field *f, const void *v) {
+    (void)f;
+    str_addf(s, "[%s]", *(const Name *)v);
+}
+
+static bool read_numbers(const char **p, const Field *f, void *v) {
+    double x;
+    (void)f;
+    if (!scan_text(p, "[")) return false;
+    const char *from = *p;
+    do
+        if (!scan_double(p, &x)) return false;
+    while (scan_text(p, ","));
+    *(Name *)v = name_of_n(from, (size_t)(*p - from));
+    return scan_text(p, "]");
+}
+
+/* Names are equal if they are the same. */
+static bool equal_numbers(const void *a, const void *b) { return *(const Name *)a == *(const Name *)b; }
+
+static bool valid_numbers(const Field *f, const void *v) {
+    (void)f;
+    return *(const Name *)v && **(const Name *)v;
+}
+
+int32_t table_numbers(const TableAttr *t, void (*each)(void *context, int32_t i, double x), void *context) {
+    const char *p = t->numbers;
+    int32_t n = 0;
+    for (double x; scan_double(&p, &x); n++) {
+        if (each) each(context, n, x);
+        if (!scan_text(&p, ",")) return n + 1;
+    }
+    return n;
+}
+
 _Static_assert(sizeof(InputRole) == sizeof(unsigned) && sizeof(ParamRole) == sizeof(unsigned) &&
                sizeof(InitKind) == sizeof(unsigned), "FIELD_ENUM is read and written as an unsigned");
 
@@ -183,7 +219,8 @@ static const struct {
     [FIELD_F64] = {sizeof(double), print_f64, read_f64, equal_f64, valid_f64},
     [FIELD_BOOL] = {sizeof(bool), print_bool, read_bool, equal_bool, NULL},
     [FIELD_ENUM] = {sizeof(unsigned), print_enum, read_enum, equal_enum, valid_enum},
-    [FIELD_TYPE] = {sizeof(Type), print_type, read_type, equal_type, valid_type}};
+    [FIELD_TYPE] = {sizeof(Type), print_type, read_type, equal_type, valid_type},
+    [FIELD_NUMBERS] = {sizeof(Name), print_numbers, read_numbers, equal_numbers, valid_numbers}};
 
 static void print_field(Str *s, const Field *f, const char *v) {
     str_addf(s, f->count > 1 ? "%s=[" : "%s=", f->name);

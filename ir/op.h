@@ -19,7 +19,7 @@ typedef enum Op {
 typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_SLOPE, ATTR_NORM, ATTR_DROPOUT,
     ATTR_POOL, ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE, ATTR_PAD,
-    ATTR_RESIZE, ATTR_FOCAL, ATTR_COUNT
+    ATTR_RESIZE, ATTR_FOCAL, ATTR_TABLE, ATTR_COUNT
 } AttrKind;
 
 /* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N], the learning rate f32 scalar. */
@@ -77,6 +77,7 @@ typedef struct PadAttr { int32_t pad[4]; double value; } PadAttr;
  * the centres of the corner pixels meet, else the edges of the pictures. */
 typedef struct ResizeAttr { int32_t from[2], to[2]; bool linear, corners; } ResizeAttr;
 typedef struct LossAttr { double smoothing; } LossAttr;
+typedef struct TableAttr { Name numbers; } TableAttr;   /* "1,0.25,3": as text, since attributes hold no arrays */
 typedef struct FocalAttr { double power, hit, miss; } FocalAttr;   /* see losses.def */
 typedef struct SgdAttr { double momentum, weight_decay, lr_scale; bool nesterov; } SgdAttr;
 typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels; } EmaAttr;  /* unbias: value * M/(M-1), M = N*pixels */
@@ -89,7 +90,7 @@ typedef struct WinogradAttr { int32_t tile, kernel, pad[2], out[3], band; } Wino
 typedef union Attr {
     InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; SlopeAttr slope;
     NormAttr norm; DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd;
-    EmaAttr ema; WinogradAttr winograd; ShuffleAttr shuffle; PadAttr pad; ResizeAttr resize; FocalAttr focal;
+    EmaAttr ema; WinogradAttr winograd; ShuffleAttr shuffle; PadAttr pad; ResizeAttr resize; FocalAttr focal; TableAttr table;
 } Attr;
 
 struct Node;
@@ -113,6 +114,10 @@ typedef struct OpInfo {   /* what is true of an operator on every target */
 extern const OpInfo op_info[OP_COUNT];
 /* OP_none if there is no operator of that name. */
 Op op_by_name(const char *name);
+
+/* The numbers of a table, in the order of the text: calls `each` with the context, the index and the number, and returns
+ * how many there are. */
+int32_t table_numbers(const TableAttr *t, void (*each)(void *context, int32_t i, double x), void *context);
 
 /* Attributes as text "{stride=[2,2], ...}" (nothing if ATTR_NONE): each field in table order, defaults too, so that
  * equal attributes print equally. attr_read parses the same from *text, advances it, and returns false on a mistake. */

@@ -25,6 +25,11 @@ bool shape_param(const Graph *g, const Node *n, Type *result, Diags *d) {
            rule_misfit(n, d, E_INTERNAL, "a parameter must be f32 and cannot depend on the batch");
 }
 
+bool shape_table(const Graph *g, const Node *n, Type *result, Diags *d) {
+    (void)g;
+    return rule_result(n, d, result, DT_F32, DIMS(table_numbers(&n->attr.table, NULL, NULL)));
+}
+
 bool shape_fill(const Graph *g, const Node *n, Type *result, Diags *d) {
     (void)g;
     return rule_given(n, d, result, &n->attr.fill.type);

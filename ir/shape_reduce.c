@@ -57,8 +57,13 @@ static bool check_loss(const Graph *g, const Node *n, Diags *d) {
                        rule_text(d, labels));
 }
 
+/* The weights of classes, where they are operand i. */
+static bool check_class_weights(const Graph *g, const Node *n, int i, Diags *d) {
+    return n->n_in <= i || rule_vector(g, n, i, type_channels(rule_in(g, n, 0)), d);
+}
+
 bool shape_cross_entropy(const Graph *g, const Node *n, Type *result, Diags *d) {
-    return check_loss(g, n, d) && rule_result(n, d, result, DT_F32, DIMS(BATCH));
+    return check_loss(g, n, d) && check_class_weights(g, n, 2, d) && rule_result(n, d, result, DT_F32, DIMS(BATCH));
 }
 
 static bool loss_gradient(const Graph *g, const Node *n, Type *result, Diags *d) {
@@ -71,7 +76,7 @@ static bool loss_gradient(const Graph *g, const Node *n, Type *result, Diags *d)
 }
 
 bool shape_cross_entropy_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
-    return loss_gradient(g, n, result, d);
+    return loss_gradient(g, n, result, d) && check_class_weights(g, n, 3, d);
 }
 
 #define LOSS(id, ...)                                                                              \

@@ -13,6 +13,7 @@ typedef struct LossTerm {      /* train.loss = sum of weight * op(output, labels
     Ref logits;                /* in Unit.net */
     Op op;                     /* cross_entropy, or a row of losses.def */
     Attr attr;
+    Name class_weights;        /* of cross_entropy, as in TableAttr; NULL: none */
     Span span;
 } LossTerm;
 

@@ -85,7 +85,10 @@ static Ref loss_gradient(Graph *g, Ref node, Op gradient, Ref dy) {
 }
 
 void grad_cross_entropy(Graph *g, Ref node, Ref dy, Ref *dx) {
-    dx[0] = loss_gradient(g, node, OP_cross_entropy_grad, dy);
+    const Node *n = graph_node(g, node);
+    Attr attr = n->attr;
+    Ref in[] = {n->in[0], n->in[1], dy, n->n_in > 2 ? n->in[2] : 0};
+    dx[0] = graph_add(g, OP_cross_entropy_grad, n->n_in + 1, in, &attr, n->name, n->span, NULL);
 }
 
 #define LOSS(id, ...) \

@@ -13,6 +13,29 @@ const Expr *lower_input(Lower *l, Ref node, const Expr *const *operand) { never(
 const Expr *lower_param(Lower *l, Ref node, const Expr *const *operand) { never(l, node, operand); }
 const Expr *lower_fill(Lower *l, Ref node, const Expr *const *operand) { never(l, node, operand); }
 
+typedef struct Table {
+    Lower *l;
+    Ref node;
+    Stmt *stores;
+} Table;
+
+static void store_number(void *context, int32_t i, double x) {
+    Table *t = context;
+    Kernel *k = t->l->k;
+    st_append(k, t->stores, st_store(k, lower_arg(t->l, t->node), ex_int(k, i), num(t->l, x)));
+}
+
+/* A vector is stored in order. */
+const Expr *lower_table(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    lower_begin(l);
+    Table t = {l, node, st_seq(l->k)};
+    table_numbers(&graph_node(l->g, node)->attr.table, store_number, &t);
+    lower_end(l, t.stores);
+    lower_zero_pads(l, node);
+    return NULL;
+}
+
 const Expr *lower_add(Lower *l, Ref node, const Expr *const *operand) {
     (void)node;
     return ex2(l->k, EX_add, operand[0], operand[1]);

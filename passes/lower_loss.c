@@ -162,6 +162,50 @@ static const Expr *if_class(Lower *l, const Row *r, const Expr *label, const Exp
     return ex3(l->k, EX_select, ex2(l->k, EX_and, not_below, not_above), value, num(l, 0));
 }
 
+/* ---- weights of classes ---- */
+
+/* The place in a vector of classes that the label says; that of another class if it says none. */
+static const Expr *class_place(Lower *l, const Row *r, const Expr *label) {
+    return ex2(l->k, EX_min, ex2(l->k, EX_max, label, ex_int(l->k, 0)), ex_int(l->k, r->t->dim[1] - 1));
+}
+
+/* N / the sum of the weights of all labels: every picture adds them up, which is little beside its row. */
+static const Expr *weighted_factor(Lower *l, const Row *r, Ref labels, Ref weights, Stmt *body) {
+    Kernel *k = l->k;
+    Nest all = {0};
+    const Expr *zero = ex_int(k, 0);
+    int32_t sum = lower_reg(l, "weights", DT_F32, 1), factor = lower_reg(l, "factor", DT_F32, 1);
+    const Expr *label = ex_load(k, lower_arg(l, labels), nest_loop(l, &all, "m", BATCH, ROLE_NONE));
+    const Expr *weight = ex_load(k, lower_arg(l, weights), class_place(l, r, label));
+    const Expr *more = add_e(l, ex_load(k, sum, zero), if_class(l, r, label, weight));
+    st_append(k, body, st_store(k, sum, zero, num(l, 0)));
+    st_append(k, body, nest_wrap(l, &all, st_store(k, sum, zero, more)));
+    const Expr *pictures = ex1(k, EX_tofloat, ex_batch(k));
+    st_append(k, body, st_store(k, factor, zero, ex2(k, EX_div, pictures, ex_load(k, sum, zero))));
+    return ex_load(k, factor, zero);
+}
+
+/* What the loss wants channel c to be, times its weight. */
+static const Expr *weighted_target(Lower *l, const Row *r, const Coord *c, const Expr *label, Ref weights, double s) {
+    const Expr *channel = coord_channel(l, r->t, c), *is_label = ex2(l->k, EX_eq, channel, label);
+    double rest = s / r->t->dim[1];
+    const Expr *target = ex3(l->k, EX_select, is_label, num(l, 1 - s + rest), num(l, rest));
+    return mul_e(l, ex_load(l->k, lower_arg(l, weights), channel), target);
+}
+
+/* loss = factor * sum of target (log(sum exp(x - top)) + top - x) */
+static const Expr *weighted_loss(Lower *l, const Row *r, const Node *n, const Expr *top, const Expr *sum, Stmt *body) {
+    Kernel *k = l->k;
+    const Expr *factor = weighted_factor(l, r, n->in[1], n->in[2], body), *zero = ex_int(k, 0);
+    int32_t reg = lower_reg(l, "log", DT_F32, 1);
+    st_append(k, body, st_store(k, reg, zero, ex1(k, EX_log, sum)));
+    Coord c;
+    Nest nest = row_channels(l, r, &c);
+    const Expr *target = weighted_target(l, r, &c, label_at(l, n->in[1], r), n->in[2], n->attr.loss.smoothing);
+    const Expr *far = ex2(k, EX_sub, ex_load(k, reg, zero), ex2(k, EX_sub, load_at(l, n->in[0], &c), top));
+    return mul_e(l, factor, row_sum(l, r, &nest, &c, "all", mul_e(l, target, far), body));
+}
+
 /* loss = log(sum exp(x - top)) + top - (1 - s) x[label] - s/K sum x */
 const Expr *lower_cross_entropy(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
@@ -172,12 +216,13 @@ const Expr *lower_cross_entropy(Lower *l, Ref node, const Expr *const *operand) 
     Row r = row_begin(l, &graph_node(l->g, n->in[0])->type);
     Stmt *body = st_seq(k);
     const Expr *top = row_max(l, &r, n->in[0], body), *sum = row_exp_sum(l, &r, n->in[0], top, body);
-    const Expr *label = label_at(l, n->in[1], &r), *last = ex_int(k, r.t->dim[1] - 1);
-    const Expr *at[MAX_RANK] = {r.at.outer[0], ex2(k, EX_min, ex2(k, EX_max, label, ex_int(k, 0)), last)};
+    const Expr *label = label_at(l, n->in[1], &r), *at[MAX_RANK] = {r.at.outer[0], class_place(l, &r, label)};
     Coord c = coord_logical(l, r.t, at);
     const Expr *hit = ex2(k, EX_sub, load_at(l, n->in[0], &c), top);
     const Expr *loss = ex2(k, EX_sub, ex1(k, EX_log, sum), mul_e(l, num(l, 1 - s), hit));
-    if (s != 0) {
+    if (n->n_in > 2) {
+        loss = weighted_loss(l, &r, n, top, sum, body);
+    } else if (s != 0) {
         Coord d;
         Nest nest = row_channels(l, &r, &d);
         const Expr *all = row_sum(l, &r, &nest, &d, "all", ex2(k, EX_sub, load_at(l, n->in[0], &d), top), body);
@@ -189,7 +234,8 @@ const Expr *lower_cross_entropy(Lower *l, Ref node, const Expr *const *operand) 
     return NULL;
 }
 
-/* dx = (softmax(x) - target) * dloss[n], target = (1 - s) [c == label] + s/K */
+/* dx = (softmax(x) - target) * dloss[n], target = (1 - s) [c == label] + s/K. With weights the targets of a row do not add up
+ * to 1: dx = (softmax(x) sum - target) * dloss[n] * factor. */
 const Expr *lower_cross_entropy_grad(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
@@ -199,12 +245,23 @@ const Expr *lower_cross_entropy_grad(Lower *l, Ref node, const Expr *const *oper
     Row r = row_begin(l, &n->type);
     Stmt *body = st_seq(k);
     const Expr *top = row_max(l, &r, n->in[0], body), *sum = row_exp_sum(l, &r, n->in[0], top, body);
+    const Expr *label = label_at(l, n->in[1], &r), *factor = NULL, *all = NULL;
     Coord c;
     Nest nest = row_channels(l, &r, &c);
+    if (n->n_in > 3) {
+        factor = weighted_factor(l, &r, n->in[1], n->in[3], body);
+        all = row_sum(l, &r, &nest, &c, "all", weighted_target(l, &r, &c, label, n->in[3], s), body);
+        nest = row_channels(l, &r, &c);
+    }
     const Expr *y = ex2(k, EX_div, row_exp(l, n->in[0], &c, top), sum);
-    const Expr *label = label_at(l, n->in[1], &r), *is_label = ex2(k, EX_eq, coord_channel(l, r.t, &c), label);
+    const Expr *is_label = ex2(k, EX_eq, coord_channel(l, r.t, &c), label);
     const Expr *target = ex3(k, EX_select, is_label, num(l, 1 - s + s / r.t->dim[1]), num(l, s / r.t->dim[1]));
     const Expr *scale = if_class(l, &r, label, ex_load(k, lower_arg(l, n->in[2]), r.at.outer[0]));
+    if (factor) {
+        y = mul_e(l, y, all);
+        target = weighted_target(l, &r, &c, label, n->in[3], s);
+        scale = mul_e(l, scale, factor);
+    }
     const Expr *dx = real_channel(l, &r, &c, mul_e(l, ex2(k, EX_sub, y, target), scale), 0);
     st_append(k, body, nest_wrap(l, &nest, lower_finish(l, &c, dx)));
     lower_end(l, nest_wrap(l, &r.pixel, body));

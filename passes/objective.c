@@ -5,12 +5,18 @@ static Ref add_input(Graph *g, InputRole role, int rank, const char *name) {
     return graph_add(g, OP_input, 0, NULL, &attr, name_of(name), (Span){0}, NULL);
 }
 
+static Ref class_weights(Graph *g, const LossTerm *term) {
+    Attr attr = {.table = {term->class_weights}};
+    if (!term->class_weights) return 0;
+    return graph_add(g, OP_table, 0, NULL, &attr, name_of("class weights"), term->span, NULL);
+}
+
 /* weight * loss(logits, labels); 0 if the shapes do not fit. */
 static Ref add_term(Unit *u, Graph *g, const LossTerm *term, Ref logits, Ref labels) {
     Attr weight = {.scale = {.alpha = term->weight}};
-    Ref in[] = {logits, labels};
+    Ref in[] = {logits, labels, class_weights(g, term)};
     const Attr *attr = op_info[term->op].attr == ATTR_NONE ? NULL : &term->attr;
-    Ref loss = graph_add(g, term->op, 2, in, attr, name_of("loss"), term->span, u->diags);
+    Ref loss = graph_add(g, term->op, in[2] ? 3 : 2, in, attr, name_of("loss"), term->span, u->diags);
     if (!loss || term->weight == 1) return loss;
     return graph_op1(g, OP_scale, loss, &weight, loss);
 }

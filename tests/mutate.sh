@@ -66,8 +66,8 @@ RULE
 mutate_gradients() {
     differentiable | while read -r op operands; do
         for i in $(seq 0 $((operands - 1))); do
-            # The labels of cross_entropy are integers, and have no gradient.
-            [ "$op $i" = 'cross_entropy 1' ] && continue
+            # Labels and the weights of classes have no gradient.
+            case "$op $i" in 'cross_entropy 1' | 'cross_entropy 2') continue ;; esac
             if flip_gradient "$op" "$i"; then
                 judge grad "sign of operand $i in grad_$op"
                 cp "$work/saved" "$rule"

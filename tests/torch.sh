@@ -22,7 +22,7 @@ if needs torch; then
     compare compare cifar examples/cifar.net
     compare compare resnet18 examples/resnet.net -Ddepth=18 -Dclasses=10 -Dsize=64x64
     compare compare curves_smooth tests/torch/curves.net
-    for loss in bce mse focal sum; do compare compare "curves_$loss" tests/torch/curves.net --train=$loss; done
+    for loss in weighted bce mse focal sum; do compare compare "curves_$loss" tests/torch/curves.net --train=$loss; done
 fi
 if needs torchvision; then
     compare forward alexnet examples/alexnet.net -Dvariant=torchvision

@@ -158,6 +158,8 @@ def focal(x, labels, gamma, alpha):
 
 LOSSES = {
     "smooth": lambda x, labels: F.cross_entropy(x, labels, label_smoothing=0.1),
+    "weighted": lambda x, labels: F.cross_entropy(
+        x, labels, torch.tensor([1, 0, 2.5, 0.5, 1, 1 / 3, 4]).to(x.dtype), label_smoothing=0.2),
     "bce": bce, "mse": mse,
     "focal": lambda x, labels: focal(x, labels, 1.5, 0.3),
     "sum": lambda x, labels: mse(x.softmax(1), labels) / 2 + 0.3 * bce(x, labels) + 2 * focal(x, labels, 2, None)}

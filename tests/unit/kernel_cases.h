@@ -99,6 +99,13 @@ static Ref build_param(Case *c, int i) {
     return case_op1(c, OP_scale, case_param(c, "", PARAM_WEIGHT, 1 + i % 4, dim), &twice);
 }
 
+/* As it is, and read. */
+static Ref build_table(Case *c, int i) {
+    Ref x = case_any_rank(c, i), t = lab_class_weights(c->g, type_channels(case_type(c, x)));
+    case_output(c, t);
+    return case_op2(c, OP_mul, x, t, NULL);
+}
+
 /* Read by an element-wise node, by another node, or an output as it is. */
 static Ref build_fill(Case *c, int i) {
     Ref x = case_any_rank(c, i), f = case_fill(c, 0.3, i % 2, case_type(c, x));
@@ -590,10 +597,16 @@ static Ref case_logits(Case *c, int i) {
     return case_features(c, classes[i]);
 }
 
+/* In every other case cross entropy has weights of classes. */
+static Ref case_class_weights(Case *c, Op op, int i) {
+    bool weighted = (op == OP_cross_entropy || op == OP_cross_entropy_grad) && i % 2;
+    return weighted ? lab_class_weights(c->g, classes[i]) : 0;
+}
+
 static Ref build_loss(Case *c, Op op, int i) {
     Attr attr = lab_loss_attr(op, i);
-    Ref x = case_logits(c, i);
-    return case_op2(c, op, x, case_labels(c), lab_attr_or_null(op, &attr));
+    Ref in[] = {case_logits(c, i), case_labels(c), case_class_weights(c, op, i)};
+    return graph_add(c->g, op, in[2] ? 3 : 2, in, lab_attr_or_null(op, &attr), NULL, (Span){0}, NULL);
 }
 
 static Ref build_loss_grad(Case *c, Op op, Op loss, int i) {
@@ -603,7 +616,8 @@ static Ref build_loss_grad(Case *c, Op op, Op loss, int i) {
     const Type t = type_make(DT_F32, 1, (const int32_t[]){BATCH});
     Ref dloss = case_fill(c, 0.5, i % 2, &t);
     if (i % 3 == 0) dloss = case_op1(c, OP_scale, case_op2(c, loss, x, labels, given), &twice);
-    return graph_op3(c->g, op, x, labels, dloss, given, x);
+    Ref in[] = {x, labels, dloss, case_class_weights(c, op, i)};
+    return graph_add(c->g, op, in[3] ? 4 : 3, in, given, NULL, (Span){0}, NULL);
 }
 
 static Ref build_cross_entropy(Case *c, int i) { return build_loss(c, OP_cross_entropy, i); }
@@ -674,6 +688,7 @@ static const struct OpCases {
 } op_cases[OP_COUNT] = {
     [OP_input] = {build_input, N_SHAPES, false},
     [OP_param] = {build_param, N_SHAPES, false},
+    [OP_table] = {build_table, N_SHAPES, false},
     [OP_fill] = {build_fill, N_SHAPES, false},
     [OP_conv] = {build_conv, N_CONVS + N_PLAIN, true},
     [OP_conv_dgrad] = {build_conv_dgrad, N_CONVS, true},

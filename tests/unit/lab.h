@@ -48,6 +48,15 @@ static inline Attr lab_loss_attr(Op op, int i) {
                                           : (Attr){.loss = {0.05 * (i % 4)}};
 }
 
+/* Weights of classes: 1.5, 0.5, 2.5, 1, 0.25 and so on. */
+static inline Ref lab_class_weights(Graph *g, int32_t classes) {
+    Str s = STR(g->arena);
+    static const char *const number[] = {"1.5", "0.5", "2.5", "1", "0.25"};
+    for (int32_t i = 0; i < classes; i++) str_addf(&s, i ? ",%s" : "%s", number[i % 5]);
+    Attr attr = {.table = {name_of(str_text(&s))}};
+    return graph_add(g, OP_table, 0, NULL, &attr, name_of("weights"), (Span){0}, NULL);
+}
+
 static inline const Attr *lab_attr_or_null(Op op, const Attr *attr) {
     return op_info[op].attr == ATTR_NONE ? NULL : attr;
 }

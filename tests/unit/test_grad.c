@@ -320,7 +320,9 @@ static Ref build_loss(Lab *l, Op op, int i) {
     l->n = shapes[i].n;
     Ref x = vectors(l, classes[i], FILL_SIGNED);
     Ref labels = graph_add(l->g, OP_input, 0, NULL, &label, name_of("labels"), (Span){0}, NULL);
-    return graph_op2(l->g, op, x, labels, lab_attr_or_null(op, &attr), x);
+    bool weighted = op == OP_cross_entropy && i % 3 == 1;
+    Ref in[] = {x, labels, weighted ? lab_class_weights(l->g, classes[i]) : 0};
+    return graph_add(l->g, op, weighted ? 3 : 2, in, lab_attr_or_null(op, &attr), NULL, (Span){0}, NULL);
 }
 
 static Ref build_cross_entropy(Lab *l, int i) { return build_loss(l, OP_cross_entropy, i); }
