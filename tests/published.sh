@@ -15,13 +15,19 @@ published() {
 28681000 7727907072 densenet.net -Ddepth=161
 14149480 3359843328 densenet.net -Ddepth=169
 20013928 4291365888 densenet.net -Ddepth=201
+5288548 385814752 efficientnet.net
 6998552 1582671872 googlenet.net
 6624904 1498376192 googlenet.net -Dvariant=torchvision
+61706 416520 lenet.net
 4231976 568740352 mobilenet_v1.net
 2585560 325400448 mobilenet_v1.net -Dwidth=0.75
 1331592 149497088 mobilenet_v1.net -Dwidth=0.5
 470072 41030272 mobilenet_v1.net -Dwidth=0.25
 3504872 300774272 mobilenet_v2.net
+5483032 216589760 mobilenet_v3.net
+2542856 56510400 mobilenet_v3.net -Dkind=small
+272474 40813184 resnet20.net
+855770 125747840 resnet20.net -Ddepth=56
 11689512 1814073344 resnet.net
 21797672 3663761408 resnet.net -Ddepth=34
 25557032 4089184256 resnet.net -Ddepth=50
@@ -29,6 +35,10 @@ published() {
 60192808 11513626624 resnet.net -Ddepth=152
 25028904 4230479872 resnet.net -Ddepth=50 -Dgroups=32 -Dbase=4
 68883240 11398021120 resnet.net -Ddepth=50 -Dbase=128
+1366792 40476448 shufflenet_v2.net -Dwidth=0.5
+2278604 144907992 shufflenet_v2.net
+3503624 295759392 shufflenet_v2.net -Dwidth=1.5
+7393996 583253464 shufflenet_v2.net -Dwidth=2
 1248424 818924576 squeezenet.net -Dversion=1.0
 1235496 349151936 squeezenet.net
 132863336 7609090048 vgg.net -Ddepth=11
