@@ -402,6 +402,7 @@ static const struct Chain {
     {"clipped", build_clipped, N_CHAIN_SHAPES},
     {"curved", build_curved, N_CHAIN_SHAPES},
     {"bands", build_bands, N_BAND_SHAPES},
+    {"bands in turn", build_band_series, 2},
     {"not numbers", build_not_numbers, ARRAY_LEN(pools)},
     {"random", build_random, 12},
 };
