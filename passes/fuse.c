@@ -3,8 +3,10 @@
  * Needs layouts (members of a group share block sizes); makes groups; changes no node, only numbers: the members of a
  * group end up next to each other, after everything the group reads. After layout because that adds copies.
  *
- * The phases of a Winograd convolution are one group if they share a band. An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if
- * nothing else it reads depends on the group: then every element can be finished while it is in a register. */
+ * An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if nothing
+ * else it reads depends on the group: then every element can be finished while it is in a register. The phases of a Winograd
+ * convolution are one group if they share a band, and so are the convolutions of a chain (chain.h), which go through it by
+ * bands of rows. */
 #include "lower.h"
 #include "chain.h"
 #include "order.h"
