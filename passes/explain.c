@@ -5,8 +5,6 @@
 #include "algorithm_model.h"
 #include "pass.h"
 
-#include <string.h>
-
 /* Convolutions in the step's kernel. */
 static int32_t convolutions(const Graph *g, const Node *root) {
     int32_t n = root->op == OP_conv;
@@ -58,10 +56,8 @@ void pass_explain(Unit *u, Entry entry) {
         Step *s = &p->step[i];
         const Kernel *k = p->kernel[s->kernel];
         const Node *root = graph_node(p->graph, s->root);
-        const char *op = op_info[root->op].name;
-        bool helps = strncmp(s->what, op, strlen(op)) != 0; /* a halo, pads */
-        Name algorithm = helps ? name_of("") : algorithm_of(p->graph, root);
+        Name algorithm = algorithm_of(p->graph, root);
         s->how = k->tiles ? name_format("%s%s%s", algorithm, *algorithm ? ", " : "", k->tiles) : algorithm;
-        s->cycles = helps ? 0 : prediction(u, p->graph, entry, s, k);
+        s->cycles = prediction(u, p->graph, entry, s, k);
     }
 }
