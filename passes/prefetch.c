@@ -102,13 +102,17 @@ static bool read_before(const Nesting *t, int32_t buf) {
     return false;
 }
 
+/* Is what is read an argument that nothing here writes, an activation or not, of at least so many bytes (of one picture)? */
+static bool is_large(const Nesting *t, const Expr *load, bool batched, int64_t least) {
+    const Buf *b = &t->k->buf[load->buf];
+    return b->cls == BUF_ARG && b->batched == batched && !b->written && b->elements * dtype_bytes[b->dtype] >= least;
+}
+
 /* loop[sum]: the innermost run-time loop. The innermost of all is the vector's. */
 static bool is_stream(const Nesting *t, const Expr *load, int32_t sum) {
-    const Buf *b = &t->k->buf[load->buf];
     Affine at;
     const Stmt *lane = t->loop[t->n - 1];
-    if (b->cls != BUF_ARG || b->batched || b->written || b->elements * dtype_bytes[b->dtype] < t->least_bytes)
-        return false;
+    if (!is_large(t, load, false, t->least_bytes)) return false;
     if (!affine_of(load->a[0], &at) || lane->u.loop.mode != LOOP_VECTOR) return false;
     return affine_coef(&at, lane->u.loop.var) == 1 && stride(t, load, &at, t->loop[sum]) > 0 &&
            !read_again(t, &at, sum) && !read_before(t, load->buf);
@@ -142,12 +146,9 @@ static bool find_panel(const Nesting *t, const Expr *load, const Affine *at, int
 }
 
 static bool is_panel(const Nesting *t, const Expr *load, int32_t sum) {
-    const Buf *b = &t->k->buf[load->buf];
     Affine at;
     Panel p;
-    if (b->cls != BUF_ARG || b->batched || b->written || b->elements * dtype_bytes[b->dtype] < t->panel_bytes)
-        return false;
-    return affine_of(load->a[0], &at) && affine_coef(&at, t->loop[t->n - 1]->u.loop.var) == 1 &&
+    return is_large(t, load, false, t->panel_bytes) && affine_of(load->a[0], &at) && affine_coef(&at, t->loop[t->n - 1]->u.loop.var) == 1 &&
            find_panel(t, load, &at, sum, &p);
 }
 
@@ -200,31 +201,35 @@ static Stmt *fetch_spread(const Nesting *t, const Expr *load, const Affine *at, 
     return seq;
 }
 
-/* Statements for one step of the reduction: a vector of each block that this tile fetches. */
+/* Any other panel, where each step reads a vector of each block: the next ones of the blocks that are this tile's share. */
+static Stmt *fetch_blocks(const Nesting *t, const Expr *load, const Panel *p) {
+    int64_t share = div_up(p->blocks, p->tiles);
+    int32_t next = t->loop[p->next]->u.loop.var;
+    const Expr **map = NEW_ARRAY(t->k->arena, const Expr *, t->k->n_var), *blocks = ex_int(t->k, p->blocks);
+    map[t->loop[t->n - 1]->u.loop.var] = ex_int(t->k, 0);
+    map[next] = ex2(t->k, EX_add, ex_var(t->k, next), ex_int(t->k, 1));
+    Stmt *seq = st_seq(t->k);
+    for (int64_t i = 0; i < share; i++) {
+        const Expr *block = ex2(t->k, EX_add, ex2(t->k, EX_mul, p->tile, ex_int(t->k, share)), ex_int(t->k, i));
+        map[t->loop[p->block]->u.loop.var] = p->tiles > p->blocks ? ex2(t->k, EX_mod, block, blocks) : block;
+        st_append(t->k, seq, st_prefetch(t->k, load->buf, ex_subst(t->k, load->a[0], map)));
+    }
+    return seq;
+}
+
+/* Statements for one step of the reduction. */
 static Stmt *fetch_panel(const Nesting *t, const Expr *load, int32_t sum, int32_t step) {
     Affine at;
     Panel p;
     Spread s;
     affine_of(load->a[0], &at);
     find_panel(t, load, &at, sum, &p);
-    if (find_spread(t, &at, sum, step, &p, &s)) return fetch_spread(t, load, &at, step, &p, &s);
-    int64_t share = div_up(p.blocks, p.tiles);
-    int32_t next = t->loop[p.next]->u.loop.var;
-    const Expr **map = NEW_ARRAY(t->k->arena, const Expr *, t->k->n_var), *blocks = ex_int(t->k, p.blocks);
-    map[t->loop[t->n - 1]->u.loop.var] = ex_int(t->k, 0);
-    map[next] = ex2(t->k, EX_add, ex_var(t->k, next), ex_int(t->k, 1));
-    Stmt *seq = st_seq(t->k);
-    for (int64_t i = 0; i < share; i++) {
-        const Expr *block = ex2(t->k, EX_add, ex2(t->k, EX_mul, p.tile, ex_int(t->k, share)), ex_int(t->k, i));
-        map[t->loop[p.block]->u.loop.var] = p.tiles > p.blocks ? ex2(t->k, EX_mod, block, blocks) : block;
-        st_append(t->k, seq, st_prefetch(t->k, load->buf, ex_subst(t->k, load->a[0], map)));
-    }
-    return seq;
+    return find_spread(t, &at, sum, step, &p, &s) ? fetch_spread(t, load, &at, step, &p, &s) : fetch_blocks(t, load, &p);
 }
 
 /* A prefetch of the first lane, `ahead` iterations of loop[sum] later, around it those of the loops inside loop[from] that
  * move it. Where a vector is less than a line, one of several neighbours is enough. */
-static Stmt *fetch(const Nesting *t, const Expr *load, int32_t sum, int32_t from) {
+static Stmt *fetch_stream(const Nesting *t, const Expr *load, int32_t sum, int32_t from) {
     Affine at;
     affine_of(load->a[0], &at);
     int64_t vector = 1, step = stride(t, load, &at, t->loop[sum]), size = dtype_bytes[t->k->buf[load->buf].dtype];
@@ -287,12 +292,9 @@ static bool find_points(const Nesting *t, const Expr *load, const Affine *at, in
 }
 
 static bool is_points(const Nesting *t, const Expr *load, int32_t sum) {
-    const Buf *b = &t->k->buf[load->buf];
     Affine at;
     Points p;
-    if (b->cls != BUF_ARG || !b->batched || b->written || b->elements * dtype_bytes[b->dtype] < t->point_bytes)
-        return false;
-    return affine_of(load->a[0], &at) && affine_coef(&at, t->loop[t->n - 1]->u.loop.var) == 0 &&
+    return is_large(t, load, true, t->point_bytes) && affine_of(load->a[0], &at) && affine_coef(&at, t->loop[t->n - 1]->u.loop.var) == 0 &&
            find_points(t, load, &at, sum, place(t, sum), &p);
 }
 
@@ -326,7 +328,7 @@ static Stmt *fetch_points(const Nesting *t, const Expr *load, int32_t sum, int32
 static void find_fetches(Nesting *t, const Expr *e, int32_t sum) {
     if (e->kind == EX_load && t->n_found < STREAMS_MAX) {
         t->found[t->n_found].load = e;
-        t->found[t->n_found].fetch = is_stream(t, e, sum)   ? fetch
+        t->found[t->n_found].fetch = is_stream(t, e, sum)   ? fetch_stream
                                      : is_panel(t, e, sum)  ? fetch_panel
                                      : is_points(t, e, sum) ? fetch_points
                                                             : NULL;
