@@ -76,7 +76,8 @@ static int64_t stored_width(const Type *t) {
 /* Dimension 1 as stored, before it is rounded up. */
 static int32_t stored_extent(const Type *t) { return t->layout.whole ? t->layout.whole : extent(t, 1); }
 
-int32_t type_whole_channels(const Type *t) { return t->layout.whole ? t->layout.whole : type_channels(t); }
+/* Channels as stored before blocks round them up: those of the tensor that t is a part of, or its own. */
+static int32_t whole_channels(const Type *t) { return t->layout.whole ? t->layout.whole : type_channels(t); }
 
 int64_t type_stored(const Type *t) {
     int64_t d0 = type_batched(t) ? 1 : extent(t, 0);
@@ -103,7 +104,7 @@ int64_t type_offset(const Type *t, const int64_t *index) {
 Layout type_part_layout(const Type *t, int32_t from, int32_t channels) {
     Layout l = t->layout;
     if (channels == type_channels(t)) return l;
-    l.whole = type_whole_channels(t);
+    l.whole = whole_channels(t);
     l.from += from;
     return l;
 }

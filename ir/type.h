@@ -67,8 +67,6 @@ int64_t type_stored(const Type *t);
 int64_t type_bytes(const Type *t);
 /* Where the logical element index[0..rank-1] is stored, in elements from the start of the tensor. */
 int64_t type_offset(const Type *t, const int64_t *index);
-/* Channels as stored before blocks round them up: those of the tensor that t is a part of, or its own. */
-int32_t type_whole_channels(const Type *t);
 /* The layout of `channels` channels of t from channel `from` on, where they lie in t: t's own if these are all. */
 Layout type_part_layout(const Type *t, int32_t from, int32_t channels);
 /* Does `part` lie in t's memory as t's channels from `from` on? */
