@@ -10,7 +10,10 @@
  * channels at 14x14 go from 425 to 494 GFLOP/s, of 512 channels at 7x7 from 225 to 288 (effective, one thread).
  *
  * Large pictures are fetched tile by tile of points: at batch 16, 1x1 convolutions of 512 to 128 channels at 28x28 go from
- * 139 to 173 GFLOP/s, of 1024 to 256 at 14x14 from 158 to 171. Of smaller ones the cache has kept too much to gain. */
+ * 139 to 173 GFLOP/s, of 1024 to 256 at 14x14 from 158 to 171. Of smaller ones the cache has kept too much to gain.
+ *
+ * What a tile adds to its sums when they are done, the other operand of a residual block, is asked for before the sums: at
+ * batch 16 these layers of ResNet-50 take 4 % less time. */
 #include "pass.h"
 
 #include <string.h>
@@ -352,6 +355,58 @@ static void add_fetches(Nesting *t, const Stmt *store) {
     }
 }
 
+/* ---- operands of the finish ----------------------------------------------------------------------------------- */
+
+/* A large picture of which each vector is a cache line. */
+static bool is_operand(const Nesting *t, const Expr *e, const Stmt *lane) {
+    int64_t lanes;
+    Affine at;
+    if (e->kind != EX_load || !constant_extent(lane, &lanes) || !affine_of(e->a[0], &at)) return false;
+    const Buf *b = &t->k->buf[e->buf];
+    return b->cls == BUF_ARG && b->batched && !b->written && lanes * dtype_bytes[b->dtype] == CACHE_LINE &&
+           b->elements * dtype_bytes[b->dtype] >= t->least_bytes && affine_coef(&at, lane->u.loop.var) == 1;
+}
+
+static void fetch_operand(const Nesting *t, const Expr *e, const Stmt *lane, Stmt *seq) {
+    if (is_operand(t, e, lane)) {
+        const Expr **map = NEW_ARRAY(t->k->arena, const Expr *, t->k->n_var);
+        map[lane->u.loop.var] = ex_int(t->k, 0);
+        st_append(t->k, seq, st_prefetch(t->k, e->buf, ex_subst(t->k, e->a[0], map)));
+    }
+    for (int32_t i = 0; i < expr_info[e->kind].n; i++) fetch_operand(t, e->a[i], lane, seq);
+}
+
+static void fetch_stored(const Nesting *t, const Stmt *s, const Stmt *lane, Stmt *seq) {
+    if (s->kind == ST_STORE) fetch_operand(t, s->u.store.value, lane, seq);
+    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++) fetch_stored(t, s->u.seq.item[i], lane, seq);
+}
+
+/* The unrolled loops of a finish around prefetches of what it loads; NULL if that is nothing. */
+static Stmt *fetch_finish(const Nesting *t, const Stmt *s) {
+    if (s->kind != ST_FOR) return NULL;
+    if (s->u.loop.mode == LOOP_VECTOR) {
+        Stmt *seq = st_seq(t->k);
+        fetch_stored(t, s->u.loop.body, s, seq);
+        return seq->u.seq.n ? seq : NULL;
+    }
+    Stmt *body = s->u.loop.mode == LOOP_UNROLL ? fetch_finish(t, s->u.loop.body) : NULL;
+    if (!body) return NULL;
+    return st_for(t->k, s->u.loop.var, s->u.loop.lo, s->u.loop.hi, LOOP_UNROLL, s->u.loop.role, body);
+}
+
+/* seq: sets sums, adds to them, finishes them. */
+static void add_operands(Nesting *t, Stmt *seq) {
+    int32_t n = seq->u.seq.n;
+    if (n < 3 || seq->u.seq.item[n - 2]->kind != ST_FOR) return;
+    const Stmt *sum = seq->u.seq.item[n - 2];
+    if (sum->u.loop.role != ROLE_REDUCE || !runs(sum)) return;
+    Stmt *fetch = fetch_finish(t, seq->u.seq.item[n - 1]);
+    if (!fetch) return;
+    st_append(t->k, seq, fetch);
+    for (int32_t i = n; i > n - 3; i--) seq->u.seq.item[i] = seq->u.seq.item[i - 1];
+    seq->u.seq.item[n - 3] = fetch;
+}
+
 static void walk(Nesting *t, Stmt *s) {
     if (s->kind == ST_STORE) {
         add_fetches(t, s);
@@ -366,6 +421,7 @@ static void walk(Nesting *t, Stmt *s) {
         t->seq[at] = s;
         for (t->item[at] = 0; t->item[at] < s->u.seq.n; t->item[at]++) walk(t, s->u.seq.item[t->item[at]]);
         t->n_seq--;
+        add_operands(t, s);
     }
 }
 
