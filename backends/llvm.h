@@ -165,6 +165,7 @@ LLVMValueRef llvm_kernel(Module *m, const Kernel *k, const char *name);
 LLVMValueRef math_rsqrt(const Gen *g, LLVMValueRef x);
 LLVMValueRef math_exp(const Gen *g, LLVMValueRef x);
 LLVMValueRef math_expm1(const Gen *g, LLVMValueRef x);
+LLVMValueRef math_sigmoid(const Gen *g, LLVMValueRef x);
 LLVMValueRef math_tanh(const Gen *g, LLVMValueRef x);
 LLVMValueRef math_erf(const Gen *g, LLVMValueRef x);
 LLVMValueRef math_log(const Gen *g, LLVMValueRef x);

@@ -280,6 +280,7 @@ static Val gen_function(Gen *g, const Expr *e) {
     case EX_exp: x.v = math_exp(g, x.v); break;
     case EX_log: x.v = math_log(g, x.v); break;
     case EX_expm1: x.v = math_expm1(g, x.v); break;
+    case EX_sigmoid: x.v = math_sigmoid(g, x.v); break;
     case EX_tanh: x.v = math_tanh(g, x.v); break;
     case EX_erf: x.v = math_erf(g, x.v); break;
     case EX_tofloat: x.v = LLVMBuildSIToFP(g->b, x.v, llvm_like(type, g->m->f32), ""); break;
@@ -295,7 +296,7 @@ static ValueRule *const value_rule[EX_COUNT] = {
     [EX_sub] = gen_binary,   [EX_mul] = gen_binary,     [EX_div] = gen_binary,   [EX_mod] = gen_binary,
     [EX_min] = gen_binary,   [EX_max] = gen_binary,     [EX_fma] = gen_fma,      [EX_sqrt] = gen_function, [EX_rsqrt] = gen_function,
     [EX_exp] = gen_function, [EX_log] = gen_function,   [EX_expm1] = gen_function, [EX_tanh] = gen_function,
-    [EX_erf] = gen_function, [EX_lt] = gen_compare,   [EX_le] = gen_compare,
+    [EX_sigmoid] = gen_function, [EX_erf] = gen_function, [EX_lt] = gen_compare,   [EX_le] = gen_compare,
     [EX_eq] = gen_compare,   [EX_and] = gen_binary,     [EX_select] = gen_select, [EX_tofloat] = gen_function,
     [EX_random] = gen_function,
 };

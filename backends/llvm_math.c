@@ -1,4 +1,4 @@
-/* exp, log, expm1, tanh, erf, reciprocal roots and Philox as straight-line code on floats or vectors of floats.
+/* exp, log, expm1, sigmoid, tanh, erf, reciprocal roots and Philox as straight-line code on floats or vectors of floats.
  *
  * exp and log follow the single-precision routines of Cephes (S. L. Moshier, netlib.org/cephes, expf.c and logf.c: range
  * reduction and coefficients), with the branches replaced by selects. Worst errors against double precision over all
@@ -39,53 +39,65 @@ static LLVMValueRef select_if(const Gen *g, LLVMRealPredicate p, LLVMValueRef x,
     return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, p, x, llvm_real(LLVMTypeOf(x), limit), ""), yes, no, "");
 }
 
-/* What exp and expm1 are made of: x = n log 2 + r with |r| <= log(2)/2, in two steps so that r is exact; less = e^r - 1.
- * Outside of [-104, 89] x is clamped, which changes no result. */
+/* What exp, expm1 and sigmoid are made of: x = n log 2 + r with |r| <= log(2)/2, in two steps so that r is exact; less =
+ * e^r - 1. x is brought into [low, high] first. Adding 1.5 * 2^23 rounds to a whole number, whose last bits are then n's;
+ * if x is NaN, n is anything and less is NaN. */
 typedef struct ExpParts {
     LLVMValueRef n, less;
 } ExpParts;
 
-static ExpParts exp_parts(const Gen *g, LLVMValueRef x) {
+static ExpParts exp_parts(const Gen *g, LLVMValueRef x, double low, double high) {
     static const double c[] = {1.9875691500E-4, 1.3981999507E-3, 8.3334519073E-3,
                                4.1665795894E-2, 1.6666665459E-1, 5.0000001201E-1};
     LLVMTypeRef type = LLVMTypeOf(x), whole = as_i32(g, type);
-    LLVMValueRef t = select_if(g, LLVMRealOGT, x, 89.0, llvm_real(type, 89.0), x);
-    t = select_if(g, LLVMRealOLT, t, -104.0, llvm_real(type, -104.0), t);
-    t = LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealUNO, x, x, ""), llvm_real(type, 0.0), t, "");
-    LLVMValueRef scaled = LLVMBuildFMul(g->b, t, llvm_real(type, 1.44269504088896341), "");
-    LLVMValueRef n = llvm_intrinsic(g, "llvm.rint", &type, 1, &scaled, 1);
+    LLVMValueRef t = select_if(g, LLVMRealOGT, x, high, llvm_real(type, high), x), magic = llvm_real(type, 0x1.8p23);
+    t = select_if(g, LLVMRealOLT, t, low, llvm_real(type, low), t);
+    LLVMValueRef shifted = llvm_fma(g, t, llvm_real(type, 1.44269504088896341), magic);
+    LLVMValueRef n = LLVMBuildFSub(g->b, shifted, magic, "");
     LLVMValueRef r = llvm_fma(g, n, llvm_real(type, -0.693359375), t);
     r = llvm_fma(g, n, llvm_real(type, 2.12194440e-4), r);
     LLVMValueRef less = llvm_fma(g, polynomial(g, r, c, ARRAY_LEN(c)), LLVMBuildFMul(g->b, r, r, ""), r);
-    return (ExpParts){LLVMBuildFPToSI(g->b, n, whole, ""), less};
+    LLVMValueRef bits = LLVMBuildBitCast(g->b, shifted, whole, "");
+    return (ExpParts){LLVMBuildSub(g->b, bits, llvm_whole(whole, 0x4b400000), ""), less};
 }
 
-/* y * 2^n in two halves, so that results overflow to infinity and underflow through the denormals on their own. NaN if x is. */
-static LLVMValueRef times_power(const Gen *g, LLVMValueRef y, LLVMValueRef n, LLVMValueRef x) {
-    LLVMTypeRef type = LLVMTypeOf(x);
+/* y * 2^n in two halves, so that results overflow to infinity and underflow through the denormals on their own. */
+static LLVMValueRef times_power(const Gen *g, LLVMValueRef y, LLVMValueRef n) {
+    LLVMTypeRef type = LLVMTypeOf(y);
     LLVMValueRef half = LLVMBuildAShr(g->b, n, llvm_whole(LLVMTypeOf(n), 1), "");
     y = LLVMBuildFMul(g->b, y, power_of_two(g, half, type), "");
-    y = LLVMBuildFMul(g->b, y, power_of_two(g, LLVMBuildSub(g->b, n, half, ""), type), "");
-    return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealUNO, x, x, ""), x, y, "");
+    return LLVMBuildFMul(g->b, y, power_of_two(g, LLVMBuildSub(g->b, n, half, ""), type), "");
 }
+
+/* Beyond these nothing changes: e^x is 0 or infinite. */
+static const double exp_low = -104, exp_high = 89;
 
 /* e^x = 2^n e^r */
 LLVMValueRef math_exp(const Gen *g, LLVMValueRef x) {
-    ExpParts p = exp_parts(g, x);
-    return times_power(g, LLVMBuildFAdd(g->b, p.less, llvm_real(LLVMTypeOf(x), 1.0), ""), p.n, x);
+    ExpParts p = exp_parts(g, x, exp_low, exp_high);
+    return times_power(g, LLVMBuildFAdd(g->b, p.less, llvm_real(LLVMTypeOf(x), 1.0), ""), p.n);
+}
+
+/* 1 / (1 + e^-x), where e^-x is a normal number: below -87 the result stays at that of -87, 1.6e-38. */
+LLVMValueRef math_sigmoid(const Gen *g, LLVMValueRef x) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    ExpParts p = exp_parts(g, LLVMBuildFNeg(g->b, x, ""), -87, 87);
+    LLVMValueRef power = power_of_two(g, p.n, type), one = llvm_real(type, 1.0);
+    LLVMValueRef below = LLVMBuildFAdd(g->b, llvm_fma(g, p.less, power, power), one, "");
+    return LLVMBuildFDiv(g->b, one, below, "");
 }
 
 /* e^x - 1 = 2^n (e^r - 1 + (1 - 2^-n)), where 1 - 2^-n is exact as long as it matters: for n = 0 nothing is added. */
 LLVMValueRef math_expm1(const Gen *g, LLVMValueRef x) {
     LLVMTypeRef type = LLVMTypeOf(x);
-    ExpParts p = exp_parts(g, x);
+    ExpParts p = exp_parts(g, x, exp_low, exp_high);
     LLVMTypeRef whole = LLVMTypeOf(p.n);
     LLVMValueRef low = llvm_whole(whole, -126), high = llvm_whole(whole, 126);
     LLVMValueRef back = LLVMBuildSub(g->b, llvm_whole(whole, 0), p.n, "");
     back = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, back, low, ""), low, back, "");
     back = LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSGT, back, high, ""), high, back, "");
     LLVMValueRef gap = LLVMBuildFSub(g->b, llvm_real(type, 1.0), power_of_two(g, back, type), "");
-    LLVMValueRef y = times_power(g, LLVMBuildFAdd(g->b, p.less, gap, ""), p.n, x);
+    LLVMValueRef y = times_power(g, LLVMBuildFAdd(g->b, p.less, gap, ""), p.n);
     return select_if(g, LLVMRealOLT, x, -18.0, llvm_real(type, -1.0), y); /* there 2^-n swallows the rest */
 }
 

@@ -12,6 +12,7 @@
 #define EXP(a) exp(a)
 #define EXPM1(a) expm1(a)
 #define LOG(a) log(a)
+#define SIGMOID(a) (1 / (1 + exp(-(a))))
 #define TANH(a) tanh(a)
 #define ERF(a) erf(a)
 #define LT(a, b) ((a) < (b))
@@ -76,6 +77,7 @@
 #undef EXP
 #undef EXPM1
 #undef LOG
+#undef SIGMOID
 #undef TANH
 #undef ERF
 #undef LT

@@ -110,6 +110,7 @@ FLOAT_OP(rsqrt, 1 / sqrtf(X))
 FLOAT_OP(exp, expf(X))
 FLOAT_OP(log, logf(X))
 FLOAT_OP(expm1, expm1f(X))
+FLOAT_OP(sigmoid, 1 / (1 + expf(-X)))
 FLOAT_OP(tanh, tanhf(X))
 FLOAT_OP(erf, erff(X))
 FLOAT_OP(tofloat, (float)A)
@@ -176,6 +177,7 @@ static FloatFn *const float_fn[EX_COUNT] = {
     [EX_mul] = float_mul,        [EX_div] = float_div,         [EX_min] = float_min,       [EX_max] = float_max,
     [EX_fma] = float_fma,        [EX_sqrt] = float_sqrt, [EX_rsqrt] = float_rsqrt,       [EX_exp] = float_exp,       [EX_log] = float_log,
     [EX_expm1] = float_expm1,    [EX_tanh] = float_tanh,       [EX_erf] = float_erf,
+    [EX_sigmoid] = float_sigmoid,
     [EX_select] = float_select,  [EX_tofloat] = float_tofloat, [EX_random] = float_random,
 };
 

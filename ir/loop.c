@@ -94,7 +94,7 @@ int32_t kernel_add_var(Kernel *k, const char *name) {
 static const char operand_types[EX_COUNT][4] = {
     [EX_load] = "i", [EX_add] = "ss",     [EX_sub] = "ss",    [EX_mul] = "ss",   [EX_div] = "ss",
     [EX_mod] = "ii", [EX_min] = "ss",     [EX_max] = "ss",    [EX_fma] = "fff",  [EX_sqrt] = "f", [EX_rsqrt] = "f",
-    [EX_exp] = "f",  [EX_log] = "f",      [EX_expm1] = "f",    [EX_tanh] = "f", [EX_erf] = "f",      [EX_lt] = "ss",     [EX_le] = "ss",    [EX_eq] = "ss",
+    [EX_exp] = "f",  [EX_log] = "f",      [EX_expm1] = "f",    [EX_sigmoid] = "f", [EX_tanh] = "f", [EX_erf] = "f",      [EX_lt] = "ss",     [EX_le] = "ss",    [EX_eq] = "ss",
     [EX_and] = "bb", [EX_select] = "btt", [EX_tofloat] = "i", [EX_random] = "i",
 };
 

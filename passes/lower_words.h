@@ -15,6 +15,7 @@
 #define EXP(a) ex1(l->k, EX_exp, a)
 #define EXPM1(a) ex1(l->k, EX_expm1, a)
 #define LOG(a) ex1(l->k, EX_log, a)
+#define SIGMOID(a) ex1(l->k, EX_sigmoid, a)
 #define TANH(a) ex1(l->k, EX_tanh, a)
 #define ERF(a) ex1(l->k, EX_erf, a)
 #define LT(a, b) ex2(l->k, EX_lt, a, b)

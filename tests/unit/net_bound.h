@@ -185,7 +185,7 @@ static inline void bound_nearer(Bound *b, const BoundNode *x) {
 }
 
 /* The other activations: how steep they are at most, and at most 8 roundings of the result; that of gelu is x times a
- * number below 1 whose roundings are those of 1. */
+ * number below 1 whose roundings are those of 1. A sigmoid does not go below 2e-38. */
 static inline void bound_act(Bound *b, const BoundNode *x) {
     static const double steepest[OP_COUNT] = {[OP_sigmoid] = 0.25,   [OP_hsigmoid] = 1.0 / 6, [OP_tanh] = 1,
                                               [OP_swish] = 1.1,      [OP_hswish] = 1.5,       [OP_gelu] = 1.13,
@@ -195,7 +195,7 @@ static inline void bound_act(Bound *b, const BoundNode *x) {
     if (op_info[op].attr == ATTR_SLOPE) steep = fmax(steep, x->n->attr.slope.slope);
     for (int64_t i = 0; i < x->count; i++) {
         double size = fabs(x->y[i]) + (op == OP_gelu || op == OP_gelu_tanh ? fabs(x->v[0][i]) : 0);
-        x->err[i] = steep * x->e[0][i] + 8 * BOUND_ROUND * size;
+        x->err[i] = steep * x->e[0][i] + 8 * BOUND_ROUND * size + 2e-38 * fabs(x->v[0][i]);
     }
     b->unit[x->ref] = 0;
 }

@@ -232,6 +232,8 @@ static void test_float_expressions(void) {
     check_expression("exp(x[1])", false, 3e-7f);
     check_expression("log(mul(x[i], x[i]))", false, 3e-7f);
     check_expression("expm1(x[i])", false, 3e-7f);
+    check_expression("sigmoid(x[i])", false, 3e-7f);
+    check_expression("sigmoid(x[1])", false, 3e-7f);
     check_expression("tanh(x[i])", false, 3e-7f);
     check_expression("erf(x[i])", false, 3e-7f);
     check_expression("erf(x[1])", false, 3e-7f);
@@ -425,6 +427,8 @@ static void test_exp_and_log(void) {
     CU_ASSERT_TRUE(worst("log", log, 0x1p-149f, 0x1p-126f, true) <= 2);
 }
 
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+
 /* From small numbers, by their bits, to those where nothing changes any more, on both sides of 0. */
 static void test_curves(void) {
     static const struct {
@@ -432,7 +436,7 @@ static void test_curves(void) {
         double (*truth)(double);
         float far;
         double limit;
-    } curve[] = {{"expm1", expm1, 88.7f, 2}, {"tanh", tanh, 12.0f, 3}, {"erf", erf, 5.0f, 2}};
+    } curve[] = {{"expm1", expm1, 88.7f, 2}, {"sigmoid", sigmoid, 86.0f, 3}, {"tanh", tanh, 12.0f, 3}, {"erf", erf, 5.0f, 2}};
     for (int i = 0; i < ARRAY_LEN(curve); i++) {
         double up = fmax(worst(curve[i].name, curve[i].truth, 1e-30f, curve[i].far, true),
                          worst(curve[i].name, curve[i].truth, 0.0f, curve[i].far, false));
@@ -447,12 +451,13 @@ static void test_curves(void) {
 static void test_special_values(void) {
     static const float x[16] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1.0f, -1.0f, 89.0f, 1000.0f, -1000.0f, -104.5f,
                                 0x1p-149f, FP_NAN, 88.8f, -0x1p-126f, 3e38f};
-    float in[16], e[16], l[16], m[16], t[16], f[16];
+    float in[16], e[16], l[16], m[16], t[16], f[16], s[16];
     memcpy(in, x, sizeof x);
     apply("exp", in, e, 16);
     apply("log", in, l, 16);
     apply("expm1", in, m, 16);
     apply("tanh", in, t, 16);
+    apply("sigmoid", in, s, 16);
     apply("erf", in, f, 16);
     for (int i = 0; i < 16; i++) {
         double log_of = isnan(x[i]) || x[i] < 0 ? (double)NAN : log((double)x[i]);
@@ -461,6 +466,7 @@ static void test_special_values(void) {
         CU_ASSERT_TRUE(ulps(m[i], expm1((double)x[i])) <= 2);
         CU_ASSERT_TRUE(ulps(t[i], tanh((double)x[i])) <= 3);
         CU_ASSERT_TRUE(ulps(f[i], erf((double)x[i])) <= 2);
+        CU_ASSERT_TRUE(x[i] < -86 ? s[i] >= 0 && s[i] < 2e-38f : ulps(s[i], sigmoid((double)x[i])) <= 3);
         if (ulps(e[i], exp((double)x[i])) > 2 || ulps(l[i], log_of) > 2)
             printf("x %g: exp %g log %g\n", (double)x[i], (double)e[i], (double)l[i]);
     }
@@ -609,7 +615,7 @@ int main(void) {
         {"register tiles", test_register_tile}, {"shifted registers", test_shifted_registers},
         {"parallel nests", test_parallel_nests}, {"nests side by side", test_nests_side_by_side}, {"windows", test_windows},
         {"lane sums", test_lane_sums}, {"lane by lane", test_lane_by_lane}, {"scratch", test_scratch},
-        {"many terms", test_many_terms}, {"exp and log", test_exp_and_log}, {"expm1, tanh, erf", test_curves},
+        {"many terms", test_many_terms}, {"exp and log", test_exp_and_log}, {"expm1, sigmoid, tanh, erf", test_curves},
         {"special values", test_special_values},
         {"max of NaN", test_max_of_nan}, {"philox", test_philox}, {"halves", test_halves},
         {"prefetch", test_prefetch}, {"targets", test_targets}, {"lists of targets", test_target_lists},
