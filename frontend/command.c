@@ -132,6 +132,8 @@ static bool set_tune(CommandLine *c, const char *value) { return !*value && set_
 static bool set_json(CommandLine *c, const char *value) { (void)value; return c->json = true; }
 static bool set_jobs(CommandLine *c, const char *value) { return read_number(value, 256, &c->jobs); }
 
+static bool set_kind(CommandLine *c, const char *value) { c->kind = value; return *value != 0; }
+
 static bool set_values(CommandLine *c, const char *value) {
     const char *equals = strchr(value, '=');
     if (!equals || equals == value || !equals[1]) return false;

@@ -50,6 +50,7 @@ struct CommandLine {
     bool check_roundtrip, time_report, list_passes, version, help;
     DiagOptions diag;                /* of every message about a file */
     bool check, in_place;            /* of fmt */
+    const char *kind;                /* of new; NULL: the usual one */
     bool json;                       /* of sweep */
     int32_t jobs;                    /* of sweep; 0: as many as processors */
     Definition *values;              /* of sweep: NAME=V,V,... */

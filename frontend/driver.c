@@ -115,6 +115,7 @@ const char *driver_bytes(Arena *a, int64_t bytes) {
     static const char *const unit[] = {"KiB", "MiB", "GiB", "TiB"};
     double x = (double)bytes / 1024;
     int i = 0;
+    if (bytes < 1024) return arena_printf(a, "%d B", (int)bytes);
     for (; x >= 1000 && i < ARRAY_LEN(unit) - 1; i++) x /= 1024;
     return arena_printf(a, "%.1f %s", x, unit[i]);
 }

@@ -141,6 +141,61 @@ else
     skip 'verbs/sweep --json' 'no python3 here'
 fi
 
+# ---- diff ----
+
+status 'verbs/diff of equal nets' 0 "$cnnc" diff "$examples/resnet.net" "$examples/resnet.net"
+says 'verbs/diff: all layers are the same' '  70 layers are the same'
+says 'verbs/diff: all weights load' 'load into the second: 102 of 102'
+status 'verbs/diff of depths' 1 "$cnnc" diff "$examples/resnet.net" "$examples/resnet.net" -Ddepth=34
+says 'verbs/diff: a layer more' '+ layer1.2.conv1               conv             64x56x56        36,864     115.6 M'
+[ "$(grep -c '^-' "$log")" = 1 ] || fail 'verbs/diff: no layer less' "$log"
+says 'verbs/diff: parameters' 'parameters        11,689,512      21,797,672  +86.5 %'
+status 'verbs/diff, an option of both' 1 "$cnnc" diff -Dclasses=5 "$examples/resnet.net" -Ddepth=34 "$examples/resnet.net" -Dclasses=7
+says 'verbs/diff: a weight of another shape' 'fc.weight 5x512, 7x512'
+sed -e 's/conv(8, kernel, pad=1)/conv(8, kernel, pad=1)@name("first") -> relu/' tests/verbs/illegal.net >"$work/renamed.net"
+status 'verbs/diff of another name' 1 "$cnnc" diff tests/verbs/illegal.net "$work/renamed.net"
+grep '^[-+] ' "$log" | awk '{ print $1 $2 }' | tr '\n' ' ' >"$work/rows"
+printf -- '-tests/verbs/illegal.net: +%s/renamed.net: -conv1 +first +relu1 ' "$work" >"$work/wanted"
+same 'verbs/diff: by kind and shape where names differ' "$work/wanted" "$work/rows"
+sed 's/0.5 in/0.25 in/' tests/verbs/illegal.net >"$work/drop.net"
+status 'verbs/diff of another attribute' 1 "$cnnc" diff tests/verbs/illegal.net "$work/drop.net"
+says 'verbs/diff: the attribute' 'p=0.25'
+status 'verbs/diff with a wrong file' 65 "$cnnc" diff tests/errors/e0010.net "$examples/resnet.net"
+status 'verbs/diff with a missing file' 66 "$cnnc" diff "$examples/resnet.net" "$work/none.net"
+
+# ---- new ----
+
+make_shapes=${CNNC_BUILD:-$root/build}/release/tests/make_shapes
+[ -x "$make_shapes" ] || make_shapes=${CNNC_BUILD:-$root/build}/tests/make_shapes
+rm -rf "$work/new"
+mkdir "$work/new"
+cd "$work/new" || exit 1
+"$make_shapes" shapes --train 4 --test 2 || exit 1
+kinds=$(sed -n 's/^KIND(\([a-z]*\),.*/\1/p' "$root/frontend/new.def")
+for kind in $kinds; do
+    status "verbs/new --kind=$kind" 0 "$cnnc" new --kind="$kind" "my-$kind"
+    status "verbs/new --kind=$kind: it is good" 0 "$cnnc" check "my-$kind.net"
+    if grep -q warning "$log"; then fail "verbs/new --kind=$kind: no warnings" "$log"; fi
+    status "verbs/new --kind=$kind: it is canonical" 0 "$cnnc" fmt --check "my-$kind.net"
+    awk 'length > 120' "my-$kind.net" >"$log"
+    if [ -s "$log" ]; then fail "verbs/new --kind=$kind: no line is too long" "$log"; fi
+    # Pictures of 32x32, so that it is quick; the weights to begin with are those of the same net before training.
+    grep -v '^    init ' "my-$kind.net" >fresh.net
+    "$cnnc" -march=native -O1 -Dclasses=12 -Dsize=32x32 fresh.net -o fresh >"$log" 2>&1
+    check "verbs/new --kind=$kind: it trains" ./fresh train --data shapes --steps 1 --batch 4 --out .
+    [ "$kind" != transfer ] || cp fresh.safetensors resnet18.safetensors
+    "$cnnc" -march=native -O1 -Dclasses=12 -Dsize=32x32 "my-$kind.net" -o mine >"$log" 2>&1
+    check "verbs/new --kind=$kind: as it is" ./mine train --data shapes --steps 1 --batch 4 --out out
+done
+cp my-plain.net kept.net
+status 'verbs/new over a file' 73 "$cnnc" new my-plain.net
+same 'verbs/new never overwrites' my-plain.net kept.net
+status 'verbs/new of no kind' 64 "$cnnc" new --kind=none x
+says 'verbs/new of no kind: those there are' 'transfer '
+for name in 1x '' for 'a b' ../ .net; do status "verbs/new of the name '$name'" 64 "$cnnc" new "$name"; done
+ls for.net 1x.net >"$log" 2>/dev/null && fail 'verbs/new leaves nothing after a mistake' "$log"
+cd "$root" || exit 1
+
 # ---- time, of one processor ----
 
 # within NAME SECONDS COMMAND...
