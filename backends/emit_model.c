@@ -185,11 +185,9 @@ static int64_t region_bytes(const Unit *u, Region r) {
 /* What of the parameters nobody reads after this step. */
 static void releases(Writer *w, const Program *p, const Step *s) {
     int n = 0;
-    for (int32_t i = 0; i < s->n_arg; i++) {
-        const Storage *at = &p->storage[s->arg[i]];
-        if (!program_releases(p, (int32_t)(s - p->step), s->arg[i]) || release_bytes(at) <= 0) continue;
-        str_addf(w->s, n++ ? ", [%lld,%lld]" : ", \"release\": [[%lld,%lld]", (long long)release_from(at),
-                 (long long)release_bytes(at));
+    for (int32_t k = 0; k < s->n_arg; k++) {
+        int64_t from, bytes = program_releases(p, (int32_t)(s - p->step), k, &from);
+        if (bytes > 0) str_addf(w->s, n++ ? ", [%lld,%lld]" : ", \"release\": [[%lld,%lld]", (long long)from, (long long)bytes);
     }
     if (n) str_add(w->s, "]");
 }

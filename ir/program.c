@@ -2,31 +2,40 @@
 
 const char *const region_name[REGION_COUNT] = {"param", "state", "fixed", "batch", "image", "label", "scalar"};
 
-static bool touches(const Step *s, int32_t storage) {
-    for (int32_t i = 0; i < s->n_arg; i++)
-        if (s->arg[i] == storage) return true;
-    return false;
+/* The storage whose memory s uses: others may have taken it over one after the other. */
+static int32_t owner(const Program *p, int32_t s) {
+    while (p->storage[s].alias >= 0) s = p->storage[s].alias;
+    return s;
 }
 
-/* A storage that another one took over lives as long as that one. */
-bool program_releases(const Program *p, int32_t step, int32_t storage) {
-    const Storage *s = &p->storage[storage];
-    if (s->region != REGION_PARAM || s->alias >= 0 || s->dies == INT32_MAX || step >= p->n_once) return false;
+/* The first argument of the step that lies in that memory, or -1. */
+static int32_t first_touch(const Program *p, const Step *s, int32_t memory) {
+    for (int32_t k = 0; k < s->n_arg; k++)
+        if (owner(p, s->arg[k]) == memory) return k;
+    return -1;
+}
+
+int64_t program_releases(const Program *p, int32_t step, int32_t k, int64_t *from) {
+    int32_t memory = owner(p, p->step[step].arg[k]);
+    const Storage *s = &p->storage[memory];
+    if (s->region != REGION_PARAM || s->dies == INT32_MAX || step >= p->n_once) return 0;
+    if (first_touch(p, &p->step[step], memory) != k) return 0;
     for (int32_t i = step + 1; i < p->n_step; i++)
-        if (touches(&p->step[i], storage)) return false;
-    return touches(&p->step[step], storage);
+        if (first_touch(p, &p->step[i], memory) >= 0) return 0;
+    *from = round_up(s->offset, RELEASE_UNIT);
+    return max_i64((s->offset + s->bytes) / RELEASE_UNIT * RELEASE_UNIT - *from, 0);
 }
 
 int64_t program_once_bytes(Arena *a, const Program *p) {
     int64_t param = p->region_bytes[REGION_PARAM], fixed = 0, most = param;
     bool *seen = NEW_ARRAY(a, bool, p->n_storage + 1);
     for (int32_t i = 0; i < p->n_once; i++) {
-        int64_t released = 0;
+        int64_t released = 0, from;
         for (int32_t k = 0; k < p->step[i].n_arg; k++) {
             int32_t arg = p->step[i].arg[k];
             const Storage *s = &p->storage[arg];
             if (!seen[arg] && s->region == REGION_FIXED && s->alias < 0) fixed += s->bytes;
-            if (program_releases(p, i, arg)) released += max_i64(release_bytes(s), 0);
+            released += program_releases(p, i, k, &from);
             seen[arg] = true;
         }
         fixed = min_i64(fixed, p->region_bytes[REGION_FIXED]);

@@ -54,16 +54,11 @@ typedef struct Program {
     int64_t lower_bound_bytes;            /* of REGION_BATCH: most live bytes at any step */
 } Program;
 
-/* Is this the last step that touches the parameter in that storage, among the steps that run once, so that nobody misses its
- * memory afterwards? */
-bool program_releases(const Program *p, int32_t step, int32_t storage);
-/* The bytes of a released storage that are given back: whole units of RELEASE_UNIT of the region, the huge pages of x86.
- * May be 0 or less. */
+/* How many bytes of region param, from *from on, nobody misses after argument k of a step that runs once: the memory of a
+ * parameter, or of what took its place, that no later step touches, in whole units of RELEASE_UNIT, the huge pages of x86.
+ * 0 if there are none, and for all but the first of several arguments in one memory. */
 enum { RELEASE_UNIT = 2 << 20 };
-static inline int64_t release_from(const Storage *s) { return round_up(s->offset, RELEASE_UNIT); }
-static inline int64_t release_bytes(const Storage *s) {
-    return (s->offset + s->bytes) / RELEASE_UNIT * RELEASE_UNIT - release_from(s);
-}
+int64_t program_releases(const Program *p, int32_t step, int32_t k, int64_t *from);
 /* The most bytes of the regions param and fixed that are in use at a time while the once-steps run. */
 int64_t program_once_bytes(Arena *a, const Program *p);
 

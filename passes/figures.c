@@ -5,11 +5,9 @@
 
 /* As in runtime/exec.c: after the steps that run once, which give back parameters that nobody reads again; or while they run. */
 int64_t figures_memory(Arena *a, const Program *p) {
-    int64_t released = 0;
+    int64_t released = 0, from;
     for (int32_t i = 0; i < p->n_once; i++)
-        for (int32_t k = 0; k < p->step[i].n_arg; k++)
-            if (program_releases(p, i, p->step[i].arg[k]))
-                released += max_i64(release_bytes(&p->storage[p->step[i].arg[k]]), 0);
+        for (int32_t k = 0; k < p->step[i].n_arg; k++) released += program_releases(p, i, k, &from);
     int64_t after =
         p->region_bytes[REGION_PARAM] - released + p->region_bytes[REGION_FIXED] + p->region_bytes[REGION_BATCH];
     return max_i64(after, program_once_bytes(a, p));

@@ -226,16 +226,26 @@ static void test_releases(void) {
     }
     p.region_bytes[REGION_PARAM] = 13 * MIB;
     p.region_bytes[REGION_FIXED] = 8 * MIB;
-    CU_ASSERT(program_releases(&p, 0, 0) && program_releases(&p, 1, 1));
-    CU_ASSERT_FALSE(program_releases(&p, 0, 1) || program_releases(&p, 2, 2) || program_releases(&p, 0, 3));
-    CU_ASSERT_EQUAL(release_from(&storage[1]), 6 * MIB);
-    CU_ASSERT_EQUAL(release_bytes(&storage[1]), 2 * MIB);
+    int64_t from;
+    CU_ASSERT_EQUAL(program_releases(&p, 0, 0, &from), 4 * MIB);
+    CU_ASSERT_EQUAL(program_releases(&p, 1, 0, &from), 2 * MIB);
+    CU_ASSERT_EQUAL(from, 6 * MIB);
+    CU_ASSERT_EQUAL(program_releases(&p, 0, 1, &from), 0);
+    CU_ASSERT_EQUAL(program_releases(&p, 2, 0, &from), 0);
     CU_ASSERT_EQUAL(program_once_bytes(a, &p), (13 + 4) * MIB); /* after 4 went, as much comes */
-    storage[0].dies = INT32_MAX;                                /* somebody took it over */
-    CU_ASSERT_FALSE(program_releases(&p, 0, 0));
-    CU_ASSERT_EQUAL(program_once_bytes(a, &p), (13 + 8) * MIB);
+    arg[1][1] = 0; /* the second step reads it too: then the first one gives nothing back */
+    CU_ASSERT_EQUAL(program_releases(&p, 0, 0, &from), 0);
+    CU_ASSERT_EQUAL(program_releases(&p, 1, 1, &from), 4 * MIB);
+    storage[3] = (Storage){.region = REGION_PARAM, .bytes = 4 * MIB, .alias = 0}; /* or what the first one put in its place */
+    arg[1][1] = 3;
+    CU_ASSERT_EQUAL(program_releases(&p, 0, 0, &from), 0);
+    CU_ASSERT_EQUAL(program_releases(&p, 0, 1, &from), 0);
+    arg[2][1] = 2;
+    CU_ASSERT_EQUAL(program_releases(&p, 1, 1, &from), 4 * MIB);
+    storage[0].dies = INT32_MAX; /* or what the calls read */
+    CU_ASSERT_EQUAL(program_releases(&p, 1, 1, &from), 0);
     arg[2][0] = 1; /* read again at each call */
-    CU_ASSERT_FALSE(program_releases(&p, 1, 1));
+    CU_ASSERT_EQUAL(program_releases(&p, 1, 0, &from), 0);
     arena_free(a);
 }
 
