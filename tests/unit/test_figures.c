@@ -35,6 +35,8 @@ static void compare(const char *path, const Machine *machine) {
     CU_ASSERT_EQUAL(alone.memory, planned);
     CU_ASSERT_EQUAL(first.memory, planned);
     CU_ASSERT_EQUAL(again.memory, planned);
+    const int64_t *region = u->program[ENTRY_INFER]->region_bytes, work = region[REGION_FIXED] + region[REGION_BATCH];
+    CU_ASSERT(planned >= work && planned <= work + region[REGION_PARAM]);
     CU_ASSERT(planned >= alone.parameters * 4 / 2);   /* half of the bytes of the weights: they may be fp16 */
     if (alone.memory != planned)
         fprintf(stderr, "%s on %s: %lld, planned %lld\n", path, machine->cpu, (long long)alone.memory, (long long)planned);
