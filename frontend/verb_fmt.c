@@ -1,5 +1,6 @@
 /* cnnc fmt FILE.net...: the canonical form of files, printed, or written back, or only compared. A file with mistakes stays as it
  * is. */
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -25,7 +26,11 @@ static int deliver(const CommandLine *c, Arena *a, const char *path, const char 
         return same ? EX_OK : EX_NOT_CANONICAL;
     }
     if (!c->in_place || is_standard_input(path)) return driver_write(a, NULL, canonical);
-    return same ? EX_OK : driver_write(a, path, canonical);
+    if (same) return EX_OK;
+    char *target = realpath(path, NULL);   /* a link stays one */
+    int code = target ? driver_write(a, target, canonical) : driver_complain(EX_NOINPUT, "cannot find", path);
+    free(target);
+    return code;
 }
 
 static int format_file(const CommandLine *c, const char *path) {

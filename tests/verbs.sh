@@ -73,6 +73,16 @@ status 'verbs/fmt --check of a wild file' 1 "$cnnc" fmt --check "$work/wild.net"
 status 'verbs/fmt -i' 0 "$cnnc" fmt -i "$work/wild.net" "$work/tame.net"
 same 'verbs/fmt -i writes' "$work/tame.net" "$work/wild.net"
 status 'verbs/fmt --check of a tame file' 0 "$cnnc" fmt --check "$work/wild.net"
+printf 'cnnc  1\n' >"$work/target.net"
+chmod 640 "$work/target.net"
+ln -sf target.net "$work/link.net"
+status 'verbs/fmt -i through a link' 0 "$cnnc" fmt -i "$work/link.net"
+if [ -L "$work/link.net" ] && [ "$(stat -c %a "$work/target.net")" = 640 ] && [ "$(cat "$work/target.net")" = 'cnnc 1' ]; then
+    ok 'verbs/fmt -i keeps links and permissions'
+else
+    ls -l "$work"/*.net >"$log"
+    fail 'verbs/fmt -i keeps links and permissions' "$log"
+fi
 rm -rf "$work/locked"
 mkdir "$work/locked"
 printf 'cnnc  1\n' >"$work/locked/a.net"
