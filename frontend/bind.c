@@ -113,6 +113,11 @@ static int target(Elab *e, const Call *c, const Signature *s, const Actual *a, i
         return i;
     }
     i = *next < s->n ? *next : -1;
+    if (i >= 0 && s->param[i].type->by_name) {
+        diag_error(e->diags, a->span, "E0108", "one argument too many, or `%s` of `%s` without its name: %s=%s",
+                   s->param[i].name, c->fn->name, s->param[i].name, value_text_of(e->arena, &a->value));
+        return -1;
+    }
     if (i < 0) diag_error(e->diags, a->span, "E0108", "`%s` takes at most %d arguments", c->fn->name, s->n);
     else if (!s->param[i].rest) ++*next;
     return i;

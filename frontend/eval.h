@@ -55,6 +55,7 @@ typedef struct ParamType {
     const char *wants;           /* "a whole number of at least 1": for messages */
     Convert *convert;            /* NULL: only in settings */
     ConvertExpr *from_expr;      /* NULL: evaluate, then convert */
+    bool by_name;                /* never by position: fc(16, 10) is more likely a slip than a bias of 10 */
 } ParamType;
 const ParamType *type_find(const char *name, size_t n);
 /* Evaluates x as the parameter wants it; false if it was reported. */
