@@ -111,6 +111,7 @@ static const struct Vectors *set_vectors(Arena *a, Machine *m) {
     m->fma_latency = 4;
     m->line_cycles[0] = 1.4;
     m->line_cycles[1] = 8;
+    m->line_cycles[2] = 14.7;
     return &vectors[i];
 }
 

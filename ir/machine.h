@@ -16,7 +16,14 @@ typedef struct Machine {
     int32_t fma_units;        /* vector FMAs that begin in a cycle */
     int32_t load_units;       /* vector loads, likewise */
     int32_t fma_latency;      /* cycles until an FMA's result can be added to */
-    double line_cycles[2];    /* cycles in which one core gets 64 bytes of a stream: from L2, from L3 */
+    double line_cycles[3];    /* cycles in which one core gets LINE_BYTES of a stream: from L2, from L3, from memory */
 } Machine;
+
+enum { LINE_BYTES = 64 };
+
+/* Of a vector multiply-add, where all units have work. */
+static inline double machine_fma_cycles(const Machine *m) { return (m->fma ? 1.0 : 2.0) / m->fma_units; }
+/* Of a byte of a stream: from L2 (0), L3 (1), memory (2). */
+static inline double machine_byte_cycles(const Machine *m, int from) { return m->line_cycles[from] / LINE_BYTES; }
 
 #endif

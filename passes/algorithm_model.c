@@ -5,9 +5,8 @@
 
 #include "../ir/winograd.h"
 
-/* Cycles of a vector FMA (two a cycle, at the share of the peak that tiles reach), of a byte from memory and from the
- * third-level cache, of a step with its barrier; measured on a Xeon of 3.7 GHz: 16 and 29 GB/s a core. */
-static const double fma_cycles = 0.5 / 0.85, memory_cycles = 0.23, far_cycles = 0.125, step_cycles = 4000;
+/* The share of the FMAs' rate that register tiles reach, and cycles of a step with its barrier; measured on a Xeon. */
+static const double tile_share = 0.85, step_cycles = 4000;
 static const double never = 1e30;
 
 /* The longer of the two and half of the shorter. */
@@ -17,12 +16,17 @@ static double blocks_of(const ConvProblem *p, const Type *t) {
     return (double)div_up(t->dim[1], p->machine->vector_lanes);
 }
 
+static double fma_cycles(const ConvProblem *p) { return machine_fma_cycles(p->machine) / tile_share; }
+static double memory_cycles(const ConvProblem *p) { return machine_byte_cycles(p->machine, 2); }
+static double far_cycles(const ConvProblem *p) { return machine_byte_cycles(p->machine, 1); }
+
 static double direct_cycles(const ConvProblem *p) {
     double taps = (double)p->conv->kernel[0] * p->conv->kernel[1], pixels = (double)p->y->dim[2] * p->y->dim[3];
     double lanes = p->machine->vector_lanes,
            weights = blocks_of(p, p->y) * blocks_of(p, p->x) * lanes * taps; /* vectors */
     weights /= p->conv->groups;
-    return overlapped(weights * pixels * p->pictures * fma_cycles, weights * lanes * 4 * memory_cycles) + step_cycles;
+    return overlapped(weights * pixels * p->pictures * fma_cycles(p), weights * lanes * 4 * memory_cycles(p)) +
+           step_cycles;
 }
 
 /* Transforms of one tile and block of channels: vector operations, of which two run in a cycle, loads and stores
@@ -37,14 +41,14 @@ static double winograd_cycles(const ConvProblem *p, int32_t tile, int32_t band) 
     double in_blocks = blocks_of(p, p->x), out_blocks = blocks_of(p, p->y), tiles = rows * across * p->pictures;
     double weights = taps * out_blocks * in_blocks * lanes; /* vectors */
     double bytes = weights * lanes * 4, tile_bytes = taps * lanes * 4;
-    double in = tiles * in_blocks, out = tiles * out_blocks, product = weights * tiles * fma_cycles;
+    double in = tiles * in_blocks, out = tiles * out_blocks, product = weights * tiles * fma_cycles(p);
     double transforms = in * transform_cycles(side, side) + out * transform_cycles(side, tile);
-    double fetch = bytes * memory_cycles, l2 = (double)p->machine->cache_bytes[1];
+    double fetch = bytes * memory_cycles(p), l2 = (double)p->machine->cache_bytes[1];
     if (!band)
-        return overlapped(product, fetch + 2 * (in + out) * tile_bytes * far_cycles) + transforms + 3 * step_cycles;
+        return overlapped(product, fetch + 2 * (in + out) * tile_bytes * far_cycles(p)) + transforms + 3 * step_cycles;
     double bands = rows / band, held = band * across * in_blocks * tile_bytes;
     if (held > 0.5 * l2) return never;
-    if (bytes > 0.5 * l2) fetch += bytes * (bands * p->pictures - 1) * far_cycles;
+    if (bytes > 0.5 * l2) fetch += bytes * (bands * p->pictures - 1) * far_cycles(p);
     double tasks = bands * p->pictures, uneven = (double)div_up((int64_t)tasks, 2) * 2 / tasks; /* two threads */
     return (overlapped(product, fetch) + transforms) * uneven + step_cycles;
 }

@@ -1,7 +1,7 @@
 #include "chain.h"
 
-/* Cycles of a vector FMA in register tiles: with several channel blocks, with one. */
-static const double fma_cycles[] = {0.5 / 0.86, 0.5 / 0.62};
+/* The share of the FMAs' rate that register tiles reach: with several channel blocks, with one. */
+static const double tile_share[] = {0.86, 0.62};
 /* Of a vector on its way to the next convolution: in the second-level cache; between kernels, where it often has to come
  * from the cache of another core. Of the start of a kernel, with the wait for the last thread of the one before. */
 static const double vector_cycles = 4, far_cycles = 12, kernel_cycles = 3000;
@@ -48,11 +48,12 @@ typedef struct Rows {
     const ConvAttr *attr;
 } Rows;
 
-static double row_cycles(const Graph *g, Ref conv, int32_t lanes, bool one_block) {
+static double row_cycles(const Graph *g, Ref conv, const Machine *m, bool one_block) {
     if (!conv) return 0;
     const Node *n = graph_node(g, conv);
-    double padded = (double)round_up(n->type.dim[1], lanes) / n->type.dim[1];
-    return (double)node_macs(g, n) / n->type.dim[2] / lanes * padded * fma_cycles[one_block];
+    double padded = (double)round_up(n->type.dim[1], m->vector_lanes) / n->type.dim[1];
+    double fmas = (double)node_macs(g, n) / n->type.dim[2] / m->vector_lanes * padded;
+    return fmas * machine_fma_cycles(m) / tile_share[one_block];
 }
 
 static Rows rows_of(const Graph *g, const Chain *c, const Machine *m) {
@@ -60,9 +61,9 @@ static Rows rows_of(const Graph *g, const Chain *c, const Machine *m) {
     const Type *x = &graph_node(g, window->in[0])->type, *y = &window->type;
     int32_t lanes = m->vector_lanes;
     Rows r = {.blocks = div_up(y->dim[1], lanes), .in = x->dim[2], .out = y->dim[2], .attr = &window->attr.conv};
-    for (int one = 0; one < 2; one++) r.before[one] = row_cycles(g, c->before, lanes, one);
-    r.window = row_cycles(g, c->window, lanes, false);
-    r.after = row_cycles(g, c->after, lanes, c->after && graph_node(g, c->after)->type.dim[1] <= lanes);
+    for (int one = 0; one < 2; one++) r.before[one] = row_cycles(g, c->before, m, one);
+    r.window = row_cycles(g, c->window, m, false);
+    r.after = row_cycles(g, c->after, m, c->after && graph_node(g, c->after)->type.dim[1] <= lanes);
     r.x = c->before ? row_vectors(x) : 0;
     r.y = c->after ? row_vectors(y) : 0;
     r.vector = 4.0 * lanes;

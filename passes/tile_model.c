@@ -7,12 +7,12 @@
 static const double load_share = 0.12; /* of a load */
 static const double l2_share = 0.15;   /* of a line that comes from the second-level cache */
 static const double l3_share = 0.75;   /* of a line from beyond, where nothing says beforehand that it will be needed */
-enum { LINE = 64, TILE_START = 8, PRODUCT_REGISTERS = 2 };
+enum { TILE_START = 8, PRODUCT_REGISTERS = 2 };
 
 static double at_least(double a, double b) { return a > b ? a : b; }
-static double lines(double bytes) { return bytes / LINE; }
+static double lines(double bytes) { return bytes / LINE_BYTES; }
 
-static double fma_cycles(const Machine *m, double n) { return n * (m->fma ? 1 : 2) / m->fma_units; }
+static double fma_cycles(const Machine *m, double n) { return n * machine_fma_cycles(m); }
 
 /* One term of b x p sums: b vectors and p broadcasts are loaded. */
 static double step_cycles(const Machine *m, int64_t b, int64_t p) {

@@ -20,7 +20,7 @@ static const Machine machine = {.isa = "v4",
                                 .fma_units = 2,
                                 .load_units = 2,
                                 .fma_latency = 4,
-                                .line_cycles = {1.4, 8}};
+                                .line_cycles = {1.4, 8, 14.7}};
 
 typedef struct Shape {
     int32_t in, size, out, kernel, stride, groups, pictures;

@@ -16,7 +16,7 @@ static const Machine wide = {.vector_lanes = 16,
                              .fma_units = 2,
                              .load_units = 2,
                              .fma_latency = 4,
-                             .line_cycles = {1.4, 8}};
+                             .line_cycles = {1.4, 8, 14.7}};
 static const Machine narrow = {.vector_lanes = 8,
                                .vector_registers = 16,
                                .fma = true,
@@ -24,7 +24,7 @@ static const Machine narrow = {.vector_lanes = 8,
                                .fma_units = 2,
                                .load_units = 2,
                                .fma_latency = 4,
-                               .line_cycles = {1.4, 8}};
+                               .line_cycles = {1.4, 8, 14.7}};
 
 static int32_t registers_of(const Tile *t) {
     int32_t points = t->points[0] * t->points[1];
@@ -166,7 +166,7 @@ static Unit *new_unit(Arena *a, int32_t lanes) {
                    .fma_units = 2,
                    .load_units = 2,
                    .fma_latency = 4,
-                   .line_cycles = {1.4, 8}};
+                   .line_cycles = {1.4, 8, 14.7}};
     Unit *u = NEW(a, Unit);
     *u = (Unit){.arena = a, .diags = diag_new(a), .opt = &options, .machine = m, .name = name_of("lab")};
     return u;
