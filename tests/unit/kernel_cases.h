@@ -295,13 +295,13 @@ static Ref build_binary(Case *c, Op op, int i) {
     return case_op2(c, op, x, y, NULL);
 }
 
-/* The rest: one number a plane, as [N,C] and as [N,C,1,1]; one for all. */
+/* The rest: one number a plane, as [N,C] and as [N,C,1,1], of pictures in blocks and not; one for all. */
 static Ref build_broadcast(Case *c, Op op, int i) {
     if (i < 2 * N_SHAPES) return build_binary(c, op, i);
-    Ref x = case_any(c, i);
+    Ref x = i % 2 ? case_stored(c, case_any(c, i)) : case_any(c, i);
     int32_t channels = type_channels(case_type(c, x));
     Ref y = i % 3 == 0   ? case_features(c, channels)
-            : i % 3 == 1 || op != OP_mul ? case_pictures(c, i / 3, channels, 1, 1)
+            : i % 3 == 1 || op != OP_mul ? case_stored(c, case_image(c, channels, 1, 1))
                                          : case_vector(c, 1);
     return case_op2(c, op, x, y, NULL);
 }
