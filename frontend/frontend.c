@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "contract.h"
 #include "net_input.h"
 #include "parse.h"
 #include "bundle.h"
@@ -85,5 +86,9 @@ bool frontend_build(Unit *u, const char *path, const FrontendOptions *options) {
     train_mark_frozen(u->net);
     u->settings_json = sections_json(p, section, &input);
     u->options_json = bundle_options_json(p);
-    return true;
+    int64_t parameters, macs;
+    graph_costs(u->net, u->arena, &parameters, &macs);
+    contract_check(u, FIGURE_PARAMS, parameters);
+    contract_check(u, FIGURE_MACS, macs);
+    return u->diags->n_error == 0;
 }

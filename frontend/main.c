@@ -9,10 +9,12 @@
 
 #include "../backends/emit.h"
 #include "../backends/target.h"
+#include "../passes/figures.h"
 #include "../passes/pass.h"
 #include "../passes/report.h"
 #include "codes.h"
 #include "command.h"
+#include "contract.h"
 #include "driver.h"
 #include "tune.h"
 
@@ -126,7 +128,9 @@ static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
         if (t->n > 1 && (c->options.verbose || c->time_report)) fprintf(stderr, "for %s:\n", t->machine[i]->cpu);
         if (!pipeline_run(unit[i], &o)) return driver_exit_code(u->diags);
         if (!c->stop_after) print_reports(c, unit[i]);
+        if (!c->stop_after) contract_check(u, FIGURE_MEMORY, figures_memory(c->arena, unit[i]->program[ENTRY_INFER]));
     }
+    if (u->diags->n_error) return driver_exit_code(u->diags);
     fflush(stdout);
     if (c->stop_after) return print_unit(c, unit[0], find_pass(c->stop_after)->level);
     return c->product == OUT_LOOPS ? print_unit(c, unit[0], LEVEL_LOOPS) : emit(c, unit, t->n);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "contract.h"
 #include "net_input.h"
 #include "train.h"
 
@@ -92,6 +93,10 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
     if (!kind) {
         report_section(e, item);
         return v_error;
+    }
+    if (kind->contract) {
+        contract_read(e, u, item->settings);
+        return v_none;
     }
     Value v = section_eval(e, kind, item->settings, item->span);
     if (v.kind == V_LIST && input->kind == V_RECORD) check_augment(e, item->settings, &v, input->record);

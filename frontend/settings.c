@@ -11,20 +11,24 @@ typedef struct SettingsCall {
 static const SectionKind section_table[] = {
 #define SECTION(id, text, ...) {.name = #id, .keys = text, __VA_ARGS__},
 #define STEPS(id) {.name = #id},
+#define CLAUSES(id) {.name = #id, .contract = true},
 #define CALL(group, id, text)
 #include "settings.def"
 #undef SECTION
 #undef STEPS
+#undef CLAUSES
 #undef CALL
 };
 
 static const SettingsCall call_table[] = {
 #define SECTION(...)
 #define STEPS(id)
+#define CLAUSES(id)
 #define CALL(of, id, text) {.group = #of, .fn = {.kind = FN_BUILTIN, .name = #id, .signature = text}},
 #include "settings.def"
 #undef SECTION
 #undef STEPS
+#undef CLAUSES
 #undef CALL
 };
 

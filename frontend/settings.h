@@ -8,9 +8,10 @@
 
 typedef struct SectionKind {
     const char *name;
-    const char *keys;            /* signature; NULL: a list of steps instead, calls of the group of the same name */
+    const char *keys;            /* signature; NULL: a list of steps instead, calls of the group of the same name, or clauses */
     bool train;                  /* says how the net is trained; may hold group PATTERN { } */
     bool deploy;                 /* says how the net is deployed */
+    bool contract;               /* clauses that compare figures, see contract.h */
     bool compiled;               /* decides what is compiled: one section of the kind holds, chosen by cnnc */
 } SectionKind;
 

@@ -54,6 +54,16 @@ typedef struct Options {       /* of the command line, as far as passes and back
     const TunedConvs *tuned;   /* comes before any model; NULL: nothing was measured */
 } Options;
 
+/* What a net costs, in require { }: parameters, multiply-adds for a picture, bytes of inference at batch 1. */
+typedef enum Figure { FIGURE_PARAMS, FIGURE_MACS, FIGURE_MEMORY, FIGURE_COUNT } Figure;
+
+typedef struct Clause {        /* figure < limit, <=, > or >= */
+    Figure figure;
+    bool below, equal;
+    double limit;
+    Span span;
+} Clause;
+
 typedef enum Entry { ENTRY_INFER, ENTRY_TRAIN, ENTRY_COUNT } Entry;
 
 typedef struct Unit {
@@ -65,6 +75,8 @@ typedef struct Unit {
     Graph *net;                /* as written: dropout and bn as layers, outputs with their `only` */
     Ref image;                 /* the picture input in `net` */
     TrainConfig train;
+    Clause *clause;            /* of require { } */
+    int32_t n_clause, cap_clause;
     bool half_weights;         /* deploy { weights = fp16 } */
     const char *settings_json; /* sections input, data, augment, train, eval: see runtime/abi.h */
     const char *options_json;  /* {"classes": 1000, ...}: option values that were in force */

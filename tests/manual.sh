@@ -12,7 +12,7 @@ page=docs/cnnc-net.5
 
 # rows MACRO FILE: the rows of a table as "MACRO first, second, ... "text"", one a line.
 rows() {
-    macros='LAYER(...) FUNCTION(...) SECTION(...) STEPS(...) CALL(...) ANNOTATION(...)'
+    macros='LAYER(...) FUNCTION(...) SECTION(...) STEPS(...) CLAUSES(...) CALL(...) ANNOTATION(...)'
     {
         for macro in $macros; do printf '#define %s\n' "$macro"; done | grep -v "^#define $1("
         printf '#define %s(...) \nROW %s __VA_ARGS__\n' "$1" "$1" | tr -d '\n' | sed 's/$/\n/'
@@ -66,7 +66,7 @@ rows LAYER frontend/layers.def | awk -v keys=0 -f "$work/signature.awk" | expect
 rows FUNCTION frontend/builtins.def | awk -v keys=0 -f "$work/signature.awk" | expect functions
 rows CALL frontend/settings.def | awk -v keys=0 -f "$work/signature.awk" | expect calls
 rows SECTION frontend/settings.def | awk -v keys=1 -f "$work/signature.awk" | expect keys
-{ rows SECTION frontend/settings.def; rows STEPS frontend/settings.def; } | sed 's/,.*//' |
+{ rows SECTION frontend/settings.def; rows STEPS frontend/settings.def; rows CLAUSES frontend/settings.def; } | sed 's/,.*//' |
     while read -r name; do grep -qx "\.Ss $name" "$page" || echo "$page lacks .Ss $name"; done >"$log"
 if [ -s "$log" ]; then fail manual/sections "$log"; else ok manual/sections; fi
 # The tables were read: an empty list would pass everything above.

@@ -1,0 +1,84 @@
+/* See contract.h. */
+#include "contract.h"
+
+#include <string.h>
+
+#include "settings.h"
+
+/* ONE ROW PER FIGURE, as in Figure. */
+static const struct FigureRow {
+    const char *name;
+    Measure unit;
+    const char *example;
+} figure_row[FIGURE_COUNT] = {
+    [FIGURE_PARAMS] = {"params", UNIT_NONE, "params <= 61M"},
+    [FIGURE_MACS] = {"macs", UNIT_NONE, "macs <= 730M"},
+    [FIGURE_MEMORY] = {"memory", UNIT_BYTES, "memory <= 200 MiB"},
+};
+
+static bool is_order(Operator op) { return op == OPR_lt || op == OPR_le || op == OPR_gt || op == OPR_ge; }
+
+/* The figure that the clause names, or FIGURE_COUNT if there is none (reported). */
+static Figure find_figure(Elab *e, const AstExpr *x) {
+    const char *known[FIGURE_COUNT];
+    for (int i = 0; i < FIGURE_COUNT; i++) {
+        if (!strcmp(x->name, figure_row[i].name)) return (Figure)i;
+        known[i] = figure_row[i].name;
+    }
+    if (settings_is_later("require", x->name)) {
+        diag_error(e->diags, x->span, "E0401", "`%s` of `require` is not part of this version", x->name);
+        return FIGURE_COUNT;
+    }
+    const char *near = did_you_mean(x->name, known, FIGURE_COUNT);
+    diag_error(e->diags, x->span, "E0101", near ? "`require` knows no `%s`; did you mean `%s`?" : "`require` knows no `%s`",
+               x->name, near);
+    return FIGURE_COUNT;
+}
+
+static void read_clause(Elab *e, Unit *u, const Setting *s) {
+    const AstExpr *x = s->value;
+    bool clause = !s->key && !s->group && x->kind == X_BINARY && is_order(x->op.op) && x->op.a->kind == X_NAME;
+    if (!clause) {
+        diag_error(e->diags, s->span, "E0402", "`require` holds comparisons of a figure with a number, like params <= 61M");
+        return;
+    }
+    Figure figure = find_figure(e, x->op.a);
+    Value v = figure < FIGURE_COUNT ? eval(e, x->op.b) : v_error;
+    if (v.kind == V_ERROR) return;
+    const struct FigureRow *row = &figure_row[figure];
+    if (!value_is_number(&v) || v.unit != row->unit) {
+        report_wants(e, x->op.b->span, row->name, arena_printf(e->arena, "a limit like %s", row->example), &v);
+        return;
+    }
+    Operator op = x->op.op;
+    Clause c = {.figure = figure, .below = op == OPR_lt || op == OPR_le, .equal = op == OPR_le || op == OPR_ge,
+                .limit = value_double(&v), .span = x->span};
+    PUSH(u->arena, u->clause, u->n_clause, u->cap_clause, c);
+}
+
+void contract_read(Elab *e, Unit *u, const SettingList *list) {
+    for (int32_t i = 0; i < list->n; i++) read_clause(e, u, list->item[i]);
+}
+
+static const char *figure_text(Arena *a, Figure figure, int64_t value) {
+    if (figure_row[figure].unit != UNIT_BYTES) return arena_printf(a, "%lld", (long long)value);
+    bool small = value < 1 << 20;
+    return arena_printf(a, "%.1f %s", (double)value / (small ? 1 << 10 : 1 << 20), small ? "KiB" : "MiB");
+}
+
+void contract_check(const Unit *u, Figure figure, int64_t value) {
+    for (int32_t i = 0; i < u->n_clause; i++) {
+        const Clause *c = &u->clause[i];
+        double x = (double)value;
+        bool holds = (c->equal && x == c->limit) || (c->below ? x < c->limit : x > c->limit);
+        if (c->figure != figure || holds) continue;
+        diag_error(u->diags, c->span, "E0420", "the net does not keep this: %s is %s", figure_row[figure].name,
+                   figure_text(u->arena, figure, value));
+    }
+}
+
+bool contract_mentions(const Unit *u, Figure figure) {
+    for (int32_t i = 0; i < u->n_clause; i++)
+        if (u->clause[i].figure == figure) return true;
+    return false;
+}
