@@ -25,23 +25,23 @@ if needs torch; then
     for loss in weighted bce mse focal sum; do compare compare "curves_$loss" tests/torch/curves.net --train=$loss; done
 fi
 if needs torchvision; then
-    compare forward alexnet alexnet.net -Dvariant=torchvision
-    compare forward densenet121 densenet.net
-    compare forward efficientnet_b0 efficientnet.net
-    compare forward googlenet googlenet.net -Dvariant=torchvision
-    compare forward mobilenet_v2 mobilenet_v2.net
-    compare forward mobilenet_v3_large mobilenet_v3.net
-    compare forward mobilenet_v3_small mobilenet_v3.net -Dkind=small
-    compare forward resnet50 resnet.net -Ddepth=50
-    compare forward resnet101 resnet.net -Ddepth=101
-    compare forward resnet152 resnet.net -Ddepth=152
-    compare forward resnext50_32x4d resnet.net -Ddepth=50 -Dgroups=32 -Dbase=4
-    compare forward shufflenet_v2_x0_5 shufflenet_v2.net -Dwidth=0.5
-    compare forward shufflenet_v2_x1_0 shufflenet_v2.net
-    compare forward squeezenet1_0 squeezenet.net -Dversion=1.0
-    compare forward squeezenet1_1 squeezenet.net
-    compare forward vgg11_bn vgg.net -Ddepth=11 -Dnorm=true
-    compare forward vgg16 vgg.net
-    compare forward wide_resnet50_2 resnet.net -Ddepth=50 -Dbase=128
+    compare forward alexnet examples/alexnet.net -Dvariant=torchvision
+    compare forward densenet121 examples/densenet.net
+    compare forward efficientnet_b0 examples/efficientnet.net
+    compare forward googlenet examples/googlenet.net -Dvariant=torchvision
+    compare forward mobilenet_v2 examples/mobilenet_v2.net
+    compare forward mobilenet_v3_large examples/mobilenet_v3.net
+    compare forward mobilenet_v3_small examples/mobilenet_v3.net -Dkind=small
+    compare forward resnet50 examples/resnet.net -Ddepth=50
+    compare forward resnet101 examples/resnet.net -Ddepth=101
+    compare forward resnet152 examples/resnet.net -Ddepth=152
+    compare forward resnext50_32x4d examples/resnet.net -Ddepth=50 -Dgroups=32 -Dbase=4
+    compare forward shufflenet_v2_x0_5 examples/shufflenet_v2.net -Dwidth=0.5
+    compare forward shufflenet_v2_x1_0 examples/shufflenet_v2.net
+    compare forward squeezenet1_0 examples/squeezenet.net -Dversion=1.0
+    compare forward squeezenet1_1 examples/squeezenet.net
+    compare forward vgg11_bn examples/vgg.net -Ddepth=11 -Dnorm=true
+    compare forward vgg16 examples/vgg.net
+    compare forward wide_resnet50_2 examples/resnet.net -Ddepth=50 -Dbase=128
 fi
 finish

@@ -11,7 +11,7 @@
 
 #include "ir/base.h"
 
-enum { GEN_VALUES = 20, GEN_ARGS = 160, GEN_IN = 4, GEN_PAIRS = 2, GEN_TRIES = 30 };
+enum { GEN_VALUES = 20, GEN_ARGS = 160, GEN_IN = 4, GEN_PAIRS = 5, GEN_TRIES = 30 };
 /* Per picture, so that an interpreter is done in a moment. */
 enum { GEN_PLANE = 1100, GEN_ELEMENTS = 24000, GEN_LAYER_MACS = 1000000, GEN_MACS = 2000000 };
 
