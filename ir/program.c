@@ -2,8 +2,7 @@
 
 const char *const region_name[REGION_COUNT] = {"param", "state", "fixed", "batch", "image", "label", "scalar"};
 
-/* The storage whose memory s uses: others may have taken it over one after the other. */
-static int32_t owner(const Program *p, int32_t s) {
+int32_t program_owner(const Program *p, int32_t s) {
     while (p->storage[s].alias >= 0) s = p->storage[s].alias;
     return s;
 }
@@ -11,12 +10,12 @@ static int32_t owner(const Program *p, int32_t s) {
 /* The first argument of the step that lies in that memory, or -1. */
 static int32_t first_touch(const Program *p, const Step *s, int32_t memory) {
     for (int32_t k = 0; k < s->n_arg; k++)
-        if (owner(p, s->arg[k]) == memory) return k;
+        if (program_owner(p, s->arg[k]) == memory) return k;
     return -1;
 }
 
 int64_t program_releases(const Program *p, int32_t step, int32_t k, int64_t *from) {
-    int32_t memory = owner(p, p->step[step].arg[k]);
+    int32_t memory = program_owner(p, p->step[step].arg[k]);
     const Storage *s = &p->storage[memory];
     if (s->region != REGION_PARAM || s->dies == INT32_MAX || step >= p->n_once) return 0;
     if (first_touch(p, &p->step[step], memory) != k) return 0;

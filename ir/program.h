@@ -54,6 +54,8 @@ typedef struct Program {
     int64_t lower_bound_bytes;            /* of REGION_BATCH: most live bytes at any step */
 } Program;
 
+/* The storage whose memory s really uses: several may take it over one after the other. */
+int32_t program_owner(const Program *p, int32_t s);
 /* How many bytes of region param, from *from on, nobody misses after argument k of a step that runs once: the memory of a
  * parameter, or of what took its place, that no later step touches, in whole units of RELEASE_UNIT, the huge pages of x86.
  * 0 if there are none, and for all but the first of several arguments in one memory. */

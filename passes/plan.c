@@ -96,19 +96,13 @@ static bool joined(const Planner *pl, const Storage *s) {
     return s->ref && graph_node(pl->p->graph, s->ref)->op == OP_concat;
 }
 
-/* The storage whose memory s really uses. */
-static int32_t owner(const Program *p, int32_t s) {
-    while (p->storage[s].alias >= 0) s = p->storage[s].alias;
-    return s;
-}
-
 /* Inference may fold a parameter in place in the steps that run once, since it owns a copy of the parameters. */
 static bool may_replace(const Planner *pl, int32_t step, int32_t result, int32_t operand) {
     const Storage *r = &pl->p->storage[result], *o = &pl->p->storage[operand];
     bool folds = o->region == REGION_PARAM && r->region == REGION_FIXED && step < pl->p->n_once;
     bool older = o->region == r->region && planned(o) && o->born < r->born;
     return (folds || older) && type_equal(&r->type, &o->type) && o->dies == r->born &&
-           pl->p->storage[owner(pl->p, operand)].dies == r->born &&
+           pl->p->storage[program_owner(pl->p, operand)].dies == r->born &&
            read_in_step(pl->p, pl->p->step[step].root, operand);
 }
 
@@ -121,7 +115,7 @@ static void reuse_in_place(Planner *pl) {
             if (!planned(r) || joined(pl, r) || r->born != pl->time_of[i] || !stored_last(pl, i, r)) continue;
             for (int32_t j = 0; j < step->n_arg && r->alias < 0; j++) {
                 if (!may_replace(pl, i, step->arg[k], step->arg[j])) continue;
-                r->alias = owner(p, step->arg[j]);
+                r->alias = program_owner(p, step->arg[j]);
                 r->region = p->storage[r->alias].region;
                 p->storage[r->alias].dies = r->dies;
             }
@@ -246,6 +240,6 @@ void pass_plan(Unit *u, Entry entry) {
     p->region_bytes[REGION_FIXED] = place_region(&pl, REGION_FIXED, most_live(&pl, REGION_FIXED));
     p->region_bytes[REGION_BATCH] = place_region(&pl, REGION_BATCH, p->lower_bound_bytes);
     for (int32_t i = 0; i < p->n_storage; i++)
-        if (p->storage[i].alias >= 0) p->storage[i].offset = p->storage[owner(p, i)].offset;
+        if (p->storage[i].alias >= 0) p->storage[i].offset = p->storage[program_owner(p, i)].offset;
     if (entry == ENTRY_TRAIN) u->program[ENTRY_INFER]->region_bytes[REGION_PARAM] = p->region_bytes[REGION_PARAM];
 }
