@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../passes/figures.h"
+#include "contract.h"
 #include "driver.h"
 
 enum { MOST_COMBINATIONS = 1000000, REASON_BYTES = 240, PATH_BYTES = 120 };
@@ -137,10 +138,10 @@ static void run_one(const Sweep *s, int64_t i) {
     if (u) {
         u->machine = s->machine;
         figures_of(u, s->cache, &r->figures);
-    } else {
-        keep_reason(r, d);
+        contract_check(u, FIGURE_MEMORY, r->figures.memory);
     }
-    r->state = u ? STATE_LEGAL : STATE_ILLEGAL;
+    if (d->n_error) keep_reason(r, d);
+    r->state = d->n_error ? STATE_ILLEGAL : STATE_LEGAL;
     arena_free(a);
 }
 

@@ -1,3 +1,4 @@
+/* See product.h. */
 #include "product.h"
 
 #include <limits.h>

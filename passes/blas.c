@@ -1,3 +1,4 @@
+/* See blas.h. */
 #include "blas.h"
 
 /* What a training step spends on a layer, forward and both gradients together, ms on one core, here : by OpenBLAS 0.3.21

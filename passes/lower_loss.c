@@ -115,40 +115,34 @@ const Expr *lower_log_softmax(Lower *l, Ref node, const Expr *const *operand) {
     return NULL;
 }
 
-/* dx = dy - e^y * sum of dy */
-const Expr *lower_log_softmax_grad(Lower *l, Ref node, const Expr *const *operand) {
-    (void)operand;
+/* Of softmax dx = y * (dy - sum of dy * y), of its logarithm dx = dy - e^y * sum of dy. */
+static const Expr *softmax_gradient(Lower *l, Ref node, bool logarithm) {
     const Node *n = graph_node(l->g, node);
     lower_begin(l);
     Row r = row_begin(l, &n->type);
     Stmt *body = st_seq(l->k);
     Coord c;
     Nest nest = row_channels(l, &r, &c);
-    const Expr *sum = row_sum(l, &r, &nest, &c, "sum", load_at(l, n->in[0], &c), body);
+    const Expr *dy = load_at(l, n->in[0], &c), *term = logarithm ? dy : mul_e(l, dy, load_at(l, n->in[1], &c));
+    const Expr *sum = row_sum(l, &r, &nest, &c, "sum", term, body);
     nest = row_channels(l, &r, &c);
-    const Expr *share = mul_e(l, ex1(l->k, EX_exp, load_at(l, n->in[1], &c)), sum);
-    const Expr *dx = real_channel(l, &r, &c, ex2(l->k, EX_sub, load_at(l, n->in[0], &c), share), 0);
-    st_append(l->k, body, nest_wrap(l, &nest, lower_finish(l, &c, dx)));
+    dy = load_at(l, n->in[0], &c);
+    const Expr *y = load_at(l, n->in[1], &c);
+    const Expr *dx = logarithm ? ex2(l->k, EX_sub, dy, mul_e(l, ex1(l->k, EX_exp, y), sum))
+                               : mul_e(l, y, ex2(l->k, EX_sub, dy, sum));
+    st_append(l->k, body, nest_wrap(l, &nest, lower_finish(l, &c, real_channel(l, &r, &c, dx, 0))));
     lower_end(l, nest_wrap(l, &r.pixel, body));
     return NULL;
 }
 
-/* dx = y * (dy - sum of dy * y) */
 const Expr *lower_softmax_grad(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
-    const Node *n = graph_node(l->g, node);
-    lower_begin(l);
-    Row r = row_begin(l, &n->type);
-    Stmt *body = st_seq(l->k);
-    Coord c;
-    Nest nest = row_channels(l, &r, &c);
-    const Expr *product = mul_e(l, load_at(l, n->in[0], &c), load_at(l, n->in[1], &c));
-    const Expr *sum = row_sum(l, &r, &nest, &c, "sum", product, body);
-    nest = row_channels(l, &r, &c);
-    const Expr *dx = mul_e(l, load_at(l, n->in[1], &c), ex2(l->k, EX_sub, load_at(l, n->in[0], &c), sum));
-    st_append(l->k, body, nest_wrap(l, &nest, lower_finish(l, &c, dx)));
-    lower_end(l, nest_wrap(l, &r.pixel, body));
-    return NULL;
+    return softmax_gradient(l, node, false);
+}
+
+const Expr *lower_log_softmax_grad(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    return softmax_gradient(l, node, true);
 }
 
 static const Expr *label_at(Lower *l, Ref labels, const Row *r) {
