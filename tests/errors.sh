@@ -4,9 +4,14 @@
 # tests/errors/*.net: the first line is `# error LINE:COL CODE`, with `-` for a message without a place and `command`
 # for one about a definition; the second may be `# args ARGUMENTS` of cnnc. Files that would be too large to keep are
 # made here. A code in the sources that no test expects is a failure too.
+# `sh tests/errors.sh CNNC --update` writes the expected texts of tests/errors/user anew; read their diff.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$root/tests/errors" || exit 1
+case ${2:-} in
+--update) update=yes ;;
+*) update= ;;
+esac
 tested=$work/tested
 : >"$tested"
 n_passed=0
@@ -65,18 +70,30 @@ for file in *.net; do
     expect "$file" "$place" "$code" $args "$file"
 done
 
-# Whole nets with one mistake each, as somebody would write them who knows another framework: an error with a place.
-for file in user/*.net; do
+# Whole nets with a mistake, as somebody would write them who knows another framework. What cnnc says of NAME.net, and its
+# status, is kept in NAME.txt.
+cd user || exit 1
+for file in *.net; do
+    expected=${file%.net}.txt
     timeout 60 "$cnnc" --emit=graph -o "$work/out" "$file" >"$log" 2>&1
     status=$?
-    if { [ "$status" = 65 ] || [ "$status" = 66 ]; } && grep -qE "^$file:[0-9]+:[0-9]+: error: .* \[E[0-9]+\]\$" "$log" &&
-        ! grep -qE 'internal error|Sanitizer|runtime error' "$log"; then
-        ok "errors/$file"
+    echo "exit status $status" >>"$log"
+    if { [ "$status" != 65 ] && [ "$status" != 66 ]; } || ! grep -qE "^$file:[0-9]+:[0-9]+: error: .* \[E[0-9]+\]\$" "$log" ||
+        grep -qE 'internal error|Sanitizer|runtime error' "$log"; then
+        fail "errors/user/$file" "$log"
+    elif [ -n "$update" ]; then
+        cmp -s "$log" "$expected" || { cp "$log" "$expected"; echo "updated errors/user/$expected"; }
+    elif diff -u "$expected" "$log" >"$work/diff" 2>&1; then
+        ok "errors/user/$file"
         n_passed=$((n_passed + 1))
     else
-        fail "errors/$file" "$log"
+        fail "errors/user/$file" "$work/diff"
     fi
 done
+for expected in *.txt; do
+    [ -e "${expected%.txt}.net" ] || { echo "its net is gone" >"$log"; fail "errors/user/$expected" "$log"; }
+done
+[ -z "$update" ] || exit "$((n_failed > 0))"
 
 # ---- files made here: a limit, and what is just below it ----
 
