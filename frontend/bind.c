@@ -84,6 +84,9 @@ bool report_wants(Elab *e, Span at, const char *label, const char *wants, const 
 
 /* ---- binding ---- */
 
+/* Was its value lost before? */
+static bool has_failed(const Actual *a) { return !a->expr && a->value.kind == V_ERROR; }
+
 static int find_param(const Signature *s, Name name) {
     for (int i = 0; i < s->n; i++)
         if (s->param[i].name == name) return i;
@@ -113,7 +116,7 @@ static int target(Elab *e, const Call *c, const Signature *s, const Actual *a, i
         return i;
     }
     i = *next < s->n ? *next : -1;
-    if (i >= 0 && s->param[i].type->by_name) {
+    if (i >= 0 && s->param[i].type->by_name && !has_failed(a)) {
         diag_error(e->diags, a->span, "E0108", "one argument too many, or `%s` of `%s` without its name: %s=%s",
                    s->param[i].name, c->fn->name, s->param[i].name, value_text_of(e->arena, &a->value));
         return -1;
@@ -132,7 +135,7 @@ static bool bind_one(Elab *e, const Call *c, Bound *b, int i, const Actual *a) {
     b->given[i] = true;
     b->value[i] = a->value;
     b->span[i] = a->at;
-    return a->expr ? param_eval(e, p, a->expr, &b->value[i]) : p->type->convert(e, &b->value[i], a->at, p->name);
+    return has_failed(a) || (a->expr ? param_eval(e, p, a->expr, &b->value[i]) : p->type->convert(e, &b->value[i], a->at, p->name));
 }
 
 static void push_rest(Elab *e, Bound *b, int i, const Actual *a, Value **rest, int32_t *n, int32_t *cap) {
@@ -147,7 +150,7 @@ static bool fill_defaults(Elab *e, const Call *c, Bound *b) {
     for (int i = 0; i < b->signature->n; i++) {
         const ParamSpec *p = &b->signature->param[i];
         if (b->given[i]) continue;
-        if (!p->optional) diag_error(e->diags, c->span, "E0105", "`%s` needs `%s`", c->fn->name, p->name);
+        if (!p->optional && !c->lost) diag_error(e->diags, c->span, "E0105", "`%s` needs `%s`", c->fn->name, p->name);
         good = good && p->optional;
         b->value[i] = p->value;
         b->span[i] = c->span;
@@ -160,9 +163,10 @@ bool bind_call(Elab *e, const Call *c, Bound *b) {
     Value *rest = NULL;
     int32_t n_rest = 0, cap_rest = 0;
     int next = 0;
-    bool good = true;
+    bool good = true, lost = c->lost;
     for (int32_t k = 0; k < c->n; k++) {
         const Actual *a = &c->actual[k];
+        lost = lost || has_failed(a);
         int i = target(e, c, b->signature, a, &next);
         if (i < 0) good = false;
         else if (b->signature->param[i].rest && !a->name) push_rest(e, b, i, a, &rest, &n_rest, &cap_rest);
@@ -170,9 +174,9 @@ bool bind_call(Elab *e, const Call *c, Bound *b) {
     }
     for (int i = 0; i < b->signature->n; i++) {
         const ParamSpec *p = &b->signature->param[i];
-        if (p->rest && b->given[i]) good = p->type->convert(e, &b->value[i], b->span[i], p->name) && good;
+        if (p->rest && b->given[i] && !lost) good = p->type->convert(e, &b->value[i], b->span[i], p->name) && good;
     }
-    return good && fill_defaults(e, c, b);
+    return good && fill_defaults(e, c, b) && !lost;
 }
 
 static int bound_index(const Bound *b, const char *param) {

@@ -82,27 +82,56 @@ static void assign_all(Elab *e, const NameList *names, Value v, Span at, bool lo
     for (int32_t i = 0; i < names->n; i++) assign(e, names, i, apart ? v.item[i] : v, loop);
 }
 
+/* The statement does not run because it is not known how: what it would have assigned is not known either. */
+static void lose(Elab *e, const AstStmt *s);
+
+static void lose_names(Elab *e, const NameList *names) {
+    for (int32_t i = 0; i < names->n; i++) {
+        const Variable *v = variable_find(e, names->item[i]);
+        bool tensor = v && value_is_tensorish(&v->value);
+        if (v || !table_get(&e->globals, names->item[i]))
+            variable_set(e, names->item[i], names->span[i], tensor ? v_lost : v_error, true);
+    }
+}
+
+static void lose_body(Elab *e, const Body *body) {
+    for (int32_t i = 0; body && i < body->n && spend(e, 1); i++) lose(e, body->item[i]);
+}
+
+static void lose(Elab *e, const AstStmt *s) {
+    lose_names(e, &s->names);
+    lose_body(e, s->body);
+    lose_body(e, s->other);
+    if (s->else_if) lose(e, s->else_if);
+    if (s->kind != S_RETURN || e->scope->item->kind == I_NET) return;
+    e->scope->result = v_lost;   /* whether it would have returned is not known, and what comes after is not judged */
+    e->scope->returned = true;
+}
+
 static void run_for(Elab *e, const AstStmt *s) {
     Value list = eval(e, s->value);
-    if (list.kind == V_ERROR) return;
     if (list.kind != V_LIST) {
-        diag_error(e->diags, s->value->span, "E0109", "`for` runs over a list; this is %s", value_kind_name(&list));
+        if (list.kind != V_ERROR)
+            diag_error(e->diags, s->value->span, "E0109", "`for` runs over a list; this is %s", value_kind_name(&list));
+        lose(e, s);
         return;
     }
+    const Loop here = {.names = &s->names, .outer = e->scope->loop};
+    e->scope->loop = &here;
     for (int32_t i = 0; i < list.n && !e->scope->returned && spend(e, 1); i++) {
         assign_all(e, &s->names, list.item[i], s->value->span, true);
         run_body(e, s->body);
     }
+    e->scope->loop = here.outer;
 }
 
 static void run_if(Elab *e, const AstStmt *s) {
     for (; s; s = s->else_if) {
-        int32_t before = e->diags->n_error;
-        bool yes = eval_condition(e, s->value);
-        if (e->diags->n_error > before || e->stopped) return;
-        if (yes) run_body(e, s->body);
-        else if (s->other) run_body(e, s->other);
-        if (yes) return;
+        Truth truth = eval_condition(e, s->value);
+        if (truth == IS_UNKNOWN) lose(e, s);
+        if (truth == IS_TRUE) run_body(e, s->body);
+        if (truth == IS_FALSE && s->other) run_body(e, s->other);
+        if (truth != IS_FALSE || e->stopped) return;
     }
 }
 
@@ -134,8 +163,9 @@ static void run_output(Elab *e, const AstStmt *s) {
     }
     Value v = eval(e, s->value);
     OutputOnly only = only_of(e, s);
-    if (v.kind == V_ERROR) return;
-    if (v.kind != V_TENSOR) {
+    if (v.kind == V_ERROR) {
+        if (!variable_find(e, name)) lose_names(e, &s->names);
+    } else if (v.kind != V_TENSOR) {
         diag_error(e->diags, s->value->span, "E0126", "an output is a tensor; this is %s", value_kind_name(&v));
     } else if (graph_find_output(e->graph, name)) {
         diag_error(e->diags, s->span, "E0102", "there is an output `%s` already", name);
@@ -253,7 +283,9 @@ Value block_run(Elab *e, const Call *c) {
     Scope *s = NEW(e->arena, Scope);
     *s = (Scope){.item = c->fn->block, .caller = caller, .call = c->span, .prefix = name_join(name, ".", ""),
                  .frozen = c->notes.freeze || caller->frozen};
-    if (!bind_actuals(e, c, s)) return v_error;
+    Global *block = table_get(&e->globals, c->fn->block->name);
+    s->use = ++block->uses;
+    if (c->lost || !bind_actuals(e, c, s)) return v_lost;
     e->depth += 8;   /* a use of a block costs several C frames */
     Value v = run_in(e, c, s);
     e->depth -= 8;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-const Value v_error = {.kind = V_ERROR}, v_none = {.kind = V_NONE};
+const Value v_error = {.kind = V_ERROR}, v_none = {.kind = V_NONE}, v_lost = {.kind = V_ERROR, .n = 1};
 
 void exceed(Elab *e, Span at, const char *code, const char *what, int64_t most) {
     if (!e->stopped) diag_error(e->diags, at, code, "%s (at most %lld)", what, (long long)most);
@@ -87,12 +87,12 @@ static Value eval_string(Elab *e, const AstExpr *x) {
 }
 
 static Value eval_list(Elab *e, const AstExpr *x) {
-    Value *item = NEW_ARRAY(e->arena, Value, x->list.n);
+    Value *item = NEW_ARRAY(e->arena, Value, x->list.n), list = value_list(item, x->list.n);
     for (int32_t i = 0; i < x->list.n; i++) {
         item[i] = eval(e, x->list.item[i]);
-        if (item[i].kind == V_ERROR) return v_error;
+        if (item[i].kind == V_ERROR && !value_is_lost(&list)) list = item[i];   /* tensors are expected where one is lost */
     }
-    return value_list(item, x->list.n);
+    return list;
 }
 
 static Value eval_index(Elab *e, const AstExpr *x) {
@@ -132,19 +132,18 @@ static Value eval_field(Elab *e, const AstExpr *x) {
     return v_error;
 }
 
-bool eval_condition(Elab *e, const AstExpr *x) {
+Truth eval_condition(Elab *e, const AstExpr *x) {
     Value v = eval(e, x);
-    if (v.kind == V_BOOL) return v.flag;
+    if (v.kind == V_BOOL) return v.flag ? IS_TRUE : IS_FALSE;
     if (v.kind != V_ERROR)
         diag_error(e->diags, x->span, "E0109", "a condition is true or false; this is %s", value_kind_name(&v));
-    return false;
+    return IS_UNKNOWN;
 }
 
 static Value eval_cond(Elab *e, const AstExpr *x) {
-    int32_t before = e->diags->n_error;
-    bool yes = eval_condition(e, x->cond.test);
-    if (e->diags->n_error > before) return v_error;
-    return eval(e, yes ? x->cond.value : x->cond.other);
+    Truth truth = eval_condition(e, x->cond.test);
+    if (truth == IS_UNKNOWN) return v_error;
+    return eval(e, truth == IS_TRUE ? x->cond.value : x->cond.other);
 }
 
 static Value eval_kind(Elab *e, const AstExpr *x) {

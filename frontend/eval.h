@@ -83,6 +83,7 @@ typedef struct Actual {          /* an argument */
     const AstExpr *expr;         /* settings: instead of a value, because the parameter says how to read it */
     Span span;                   /* of the name if it has one */
     Span at;                     /* of the value */
+    const AstExpr *text;         /* how the value was written; NULL: spread from a list */
 } Actual;
 
 typedef struct Notes {           /* what annotations said */
@@ -91,11 +92,12 @@ typedef struct Notes {           /* what annotations said */
     bool freeze;                 /* @freeze() */
 } Notes;
 
-typedef struct Call {            /* a call with its arguments evaluated */
+typedef struct Call {            /* a call with its arguments evaluated; those that failed are V_ERROR */
     const Function *fn;
     Span span;
     Actual *actual;
     int32_t n, cap;
+    bool lost;                   /* a list to spread failed: how many arguments there are is not known */
     Notes notes;
 } Call;
 
@@ -113,6 +115,7 @@ struct Bound {                   /* arguments matched to a signature */
     Name name;                   /* of the layer, with its blocks: "layer1.0.conv1" */
 };
 
+/* False if an argument failed, now (reported) or before. */
 bool bind_call(Elab *e, const Call *c, Bound *b);
 const Value *bound(const Bound *b, const char *param);
 Span bound_span(const Bound *b, const char *param);
@@ -134,6 +137,11 @@ typedef struct Variable {
     bool loop;                   /* a loop's or a parameter: need not be used */
 } Variable;
 
+typedef struct Loop {            /* a `for` that is running */
+    const NameList *names;
+    const struct Loop *outer;
+} Loop;
+
 typedef struct Scope {           /* one use of a block, or the net */
     Table variables;
     Table ordinals;              /* layer kind -> how many of them had no name of their own */
@@ -142,6 +150,8 @@ typedef struct Scope {           /* one use of a block, or the net */
     const Item *item;            /* the block or net */
     struct Scope *caller;        /* NULL for the net */
     Span call;                   /* of this use */
+    int32_t use;                 /* which of the block's, from 1 */
+    const Loop *loop;            /* the innermost */
     bool returned;
     Value result;
 } Scope;
@@ -150,6 +160,7 @@ typedef struct Global {
     const Item *item;            /* const, option or block */
     Value value;
     Function fn;                 /* of a block */
+    int32_t uses;                /* of a block: so far */
 } Global;
 
 struct Elab {
@@ -165,10 +176,11 @@ struct Elab {
     int64_t steps;
     int64_t n_parameters;
     int depth, n_layers, n_dropout;
+    bool lost;                   /* layers are missing because they failed: not all parameters are known */
     bool stopped;                /* a limit was exceeded, or too many errors: evaluate nothing more */
 };
 
-extern const Value v_error, v_none;
+extern const Value v_error, v_none, v_lost;   /* v_lost: a lost tensor */
 
 /* ---- evaluation ---- */
 
@@ -180,16 +192,18 @@ void exceed(Elab *e, Span at, const char *code, const char *what, int64_t most);
 Value eval_operator(Elab *e, const AstExpr *x);
 Value eval_call(Elab *e, const AstExpr *x);   /* with annotations or without */
 Value eval_arrow(Elab *e, const AstExpr *x);
-/* A compile-time condition; false also if it was none (reported). */
-bool eval_condition(Elab *e, const AstExpr *x);
+/* A compile-time condition. */
+typedef enum Truth { IS_FALSE, IS_TRUE, IS_UNKNOWN } Truth;   /* unknown: it was none, which was reported */
+Truth eval_condition(Elab *e, const AstExpr *x);
 
 Value call_run(Elab *e, const Call *c);
 /* Inlines a block; defined in elab.c. */
 Value block_run(Elab *e, const Call *c);
+/* A tensor, also a lost one, or a list that begins with one. */
 bool value_is_tensorish(const Value *v);
 
-/* The element-wise sum of two tensors; "" for a new name. */
-Value layer_add(Elab *e, Span at, Value a, Value b);
+/* x, which is the sum of two tensors; either may be lost. */
+Value layer_add(Elab *e, const AstExpr *x, Value a, Value b);
 /* Registers the name of a new layer of this kind here; NULL if it was reported. */
 Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at);
 /* The name a b c; a and c count up to MAX_IDENT bytes. There are hundred thousands of such names, so nothing is

@@ -8,7 +8,14 @@
 
 bool value_is_tensorish(const Value *v) {
     while (v->kind == V_LIST && v->n > 0) v = &v->item[0];
-    return v->kind == V_TENSOR;
+    return v->kind == V_TENSOR || value_is_lost(v);
+}
+
+/* Did an argument fail? */
+static bool has_failed(const Call *c) {
+    for (int32_t i = 0; i < c->n; i++)
+        if (c->actual[i].value.kind == V_ERROR) return true;
+    return c->lost;
 }
 
 static bool wants_tensor(const Function *f) { return f->kind != FN_BUILTIN; }
@@ -42,16 +49,13 @@ static bool push_spread(Elab *e, Call *c, const Arg *arg, Value v) {
 }
 
 /* Evaluates all arguments, so that each reports its own mistakes. */
-static bool push_args(Elab *e, Call *c, const ArgList *list) {
-    bool good = true;
+static void push_args(Elab *e, Call *c, const ArgList *list) {
     for (int32_t i = 0; i < list->n; i++) {
         const Arg *arg = &list->item[i];
-        Value v = eval(e, arg->value);
-        if (v.kind == V_ERROR) good = false;
-        else if (arg->spread) good = push_spread(e, c, arg, v) && good;
-        else push_actual(e, c, (Actual){.name = arg->name, .value = v, .span = arg->span, .at = arg->value->span});
+        Actual a = {.name = arg->name, .value = eval(e, arg->value), .span = arg->span, .at = arg->value->span, .text = arg->value};
+        if (!arg->spread) push_actual(e, c, a);
+        else if (a.value.kind == V_ERROR || !push_spread(e, c, arg, a.value)) c->lost = true;
     }
-    return good;
 }
 
 static bool not_callable(Elab *e, Span at, const Value *v) {
@@ -64,11 +68,11 @@ static bool prepare(Elab *e, const AstExpr *x, Call *c, const Pipe **pipe) {
     bool call = x->kind == X_CALL;
     Value f = eval(e, call ? x->call.callee : x);
     c->span = x->span;
-    bool good = !call || push_args(e, c, &x->call.arg);
+    if (call) push_args(e, c, &x->call.arg);
     if (f.kind == V_PIPE) *pipe = f.pipe;
     else if (f.kind == V_FUNC) c->fn = f.func;
     else return not_callable(e, x->span, &f);
-    return good;
+    return true;
 }
 
 static bool add_note(Elab *e, const AstExpr *x, Notes *notes) {
@@ -120,7 +124,7 @@ static Value as_pipe(Elab *e, const Pipe *before, const Call *c) {
 
 /* The call with `first` in front of its arguments. */
 static Call with_first(Elab *e, const Call *c, Value first, Span at) {
-    Call longer = {.fn = c->fn, .span = c->span, .notes = c->notes};
+    Call longer = {.fn = c->fn, .span = c->span, .notes = c->notes, .lost = c->lost};
     push_actual(e, &longer, (Actual){.value = first, .span = at, .at = at});
     for (int32_t i = 0; i < c->n; i++) push_actual(e, &longer, c->actual[i]);
     return longer;
@@ -146,7 +150,7 @@ static Value pipe_join(Elab *e, const Pipe *a, const Pipe *b) {
 static Value pipe_run(Elab *e, const Pipe *p, Value first, Span at) {
     int32_t n;
     const Pipe **chain = pipe_calls(e, p, &n);
-    while (n > 0 && first.kind != V_ERROR) {
+    while (n > 0 && value_is_tensorish(&first)) {
         Call c = with_first(e, &chain[--n]->call, first, at);
         first = call_run(e, &c);
     }
@@ -156,9 +160,14 @@ static Value pipe_run(Elab *e, const Pipe *p, Value first, Span at) {
 /* fork(p, q, ...) feeds x to each pipeline and gives the list of results. */
 static Value fork_run(Elab *e, const Call *c) {
     Value *item = NEW_ARRAY(e->arena, Value, c->n);
+    bool failed = c->lost;
     for (int32_t i = 1; i < c->n; i++) {
         const Actual *a = &c->actual[i];
         Call alone = {.span = a->span};
+        if (a->value.kind == V_ERROR) {
+            failed = true;
+            continue;
+        }
         if (a->name || (a->value.kind != V_PIPE && a->value.kind != V_FUNC)) {
             diag_error(e->diags, a->span, "E0109", "`fork` takes pipelines; this is %s", value_kind_name(&a->value));
             return v_error;
@@ -166,9 +175,9 @@ static Value fork_run(Elab *e, const Call *c) {
         alone.fn = a->value.kind == V_FUNC ? a->value.func : NULL;
         Call first = with_first(e, &alone, c->actual[0].value, a->span);
         item[i - 1] = alone.fn ? call_run(e, &first) : pipe_run(e, a->value.pipe, c->actual[0].value, a->span);
-        if (item[i - 1].kind == V_ERROR) return v_error;
+        failed = failed || item[i - 1].kind == V_ERROR;
     }
-    return value_list(item, c->n - 1);
+    return failed ? v_lost : value_list(item, c->n - 1);
 }
 
 static void freeze_from(Graph *g, int32_t first) {
@@ -178,29 +187,40 @@ static void freeze_from(Graph *g, int32_t first) {
     }
 }
 
+/* A layer that failed has taken its name, and so the layers after it have the names that they will have. */
+static Value layer_run(Elab *e, const Call *c) {
+    Bound *b = NEW(e->arena, Bound);
+    int32_t before = e->diags->n_error, first_node = e->graph ? e->graph->n_node : 0;
+    bool good = bind_call(e, c, b);
+    if (e->diags->n_error > before) note_uses(e);
+    if (!good && !e->scope) return v_error;
+    before = e->diags->n_error;
+    b->name = layer_name(e, c->fn->name, &c->notes, c->span);
+    Value v = b->name && good ? c->fn->run(e, b) : v_lost;
+    if (e->diags->n_error > before) note_uses(e);
+    if (c->notes.freeze || (e->scope && e->scope->frozen)) freeze_from(e->graph, first_node);
+    if (v.kind != V_ERROR) return v;
+    e->lost = true;
+    return v_lost;
+}
+
+static Value builtin_run(Elab *e, const Call *c) {
+    Bound *b = NEW(e->arena, Bound);
+    int32_t before = e->diags->n_error;
+    Value v = bind_call(e, c, b) ? c->fn->run(e, b) : v_error;
+    if (e->diags->n_error > before) note_uses(e);
+    return v;
+}
+
 static Value function_run(Elab *e, const Call *c) {
     if (c->fn->kind == FN_BLOCK) return block_run(e, c);
     if (!c->fn->run) return fork_run(e, c);
-    Bound *b = NEW(e->arena, Bound);
-    if (!bind_call(e, c, b)) {
-        note_uses(e);
-        return v_error;
-    }
-    int32_t before = e->diags->n_error;
-    if (c->fn->kind == FN_LAYER) b->name = layer_name(e, c->fn->name, &c->notes, c->span);
-    if (c->fn->kind == FN_LAYER && !b->name) return v_error;
-    int32_t first_node = e->graph ? e->graph->n_node : 0;
-    Value v = c->fn->run(e, b);
-    if (e->diags->n_error > before) note_uses(e);
-    if (c->notes.freeze || (e->scope && e->scope->frozen)) freeze_from(e->graph, first_node);
-    return v;
+    return c->fn->kind == FN_LAYER ? layer_run(e, c) : builtin_run(e, c);
 }
 
 Value call_run(Elab *e, const Call *c) {
     if (!spend(e, 1)) return v_error;
-    if (wants_tensor(c->fn)) {
-        if (!has_tensor(e, c)) return as_pipe(e, NULL, c);
-    }
+    if (wants_tensor(c->fn) && !has_tensor(e, c)) return has_failed(c) ? v_error : as_pipe(e, NULL, c);
     if (!c->fn->run && c->fn->kind != FN_BLOCK && has_notes(&c->notes)) return no_notes(e, c->span, c->fn->name);
     if (c->fn->kind == FN_BUILTIN && has_notes(&c->notes)) return no_notes(e, c->span, c->fn->name);
     return function_run(e, c);
@@ -233,6 +253,7 @@ static Value flow(Elab *e, const AstExpr *x, Value first, Call *c, const Pipe *p
         diag_error(e->diags, c->span, "E0104", "a pipeline takes one tensor");
         return v_error;
     }
+    if (first.kind == V_ERROR && !value_is_lost(&first)) return v_error;
     if ((pipe || wants_tensor(c->fn)) && !value_is_tensorish(&first)) {
         diag_error(e->diags, from, "E0109", "`%s` takes a tensor; this is %s", pipe ? "->" : c->fn->name,
                    value_kind_name(&first));
@@ -249,6 +270,6 @@ Value eval_arrow(Elab *e, const AstExpr *x) {
     const Pipe *pipe = NULL;
     bool good = true;
     const AstExpr *call = take_notes(e, x->arrow.to, &c.notes, &good);
-    if (!prepare(e, call, &c, &pipe) || !good || first.kind == V_ERROR) return v_error;
+    if (!prepare(e, call, &c, &pipe) || !good) return v_error;
     return flow(e, x, first, &c, pipe);
 }

@@ -162,17 +162,19 @@ static Value eval_logic(Elab *e, const AstExpr *x) {
     return a.kind == V_BOOL && b.kind == V_BOOL ? b : mismatch(e, x, &a, &b);
 }
 
+static bool is_tensor(const Value *v) { return v->kind == V_TENSOR || value_is_lost(v); }
+
 Value eval_operator(Elab *e, const AstExpr *x) {
     if (x->kind == X_UNARY) return eval_unary(e, x);
     Operator op = x->op.op;
     if (op == OPR_and || op == OPR_or) return eval_logic(e, x);
     Value a = eval(e, x->op.a), b = eval(e, x->op.b);
+    if (op == OPR_add && is_tensor(&a) && is_tensor(&b)) return layer_add(e, x, a, b);
     if (a.kind == V_ERROR || b.kind == V_ERROR) return v_error;
     if (op >= OPR_eq && op <= OPR_ge) return compare(e, x, &a, &b);
     if (op == OPR_shl) return shift(e, x, &a, &b);
     if (op == OPR_range) return range(e, x, &a, &b);
     if (value_is_number(&a) && value_is_number(&b)) return arithmetic(e, x, &a, &b);
-    if (op == OPR_add && a.kind == V_TENSOR && b.kind == V_TENSOR) return layer_add(e, x->span, a, b);
     if (op == OPR_add && a.kind == V_LIST && b.kind == V_LIST) return join_lists(e, x, &a, &b);
     return mismatch(e, x, &a, &b);
 }

@@ -179,14 +179,16 @@ static Value fold(Elab *e, const Bound *b, Op op) {
 Value build_add(Elab *e, const Bound *b) { return fold(e, b, OP_add); }
 Value build_mul(Elab *e, const Bound *b) { return fold(e, b, OP_mul); }
 
-Value layer_add(Elab *e, Span at, Value a, Value b) {
-    Name name = layer_name(e, "add", &(Notes){0}, at);
-    if (!name) return v_error;
+Value layer_add(Elab *e, const AstExpr *x, Value a, Value b) {
+    Name name = layer_name(e, "add", &(Notes){0}, x->span);
+    if (!name || a.kind == V_ERROR || b.kind == V_ERROR) return v_lost;
     Ref in[] = {a.tensor, b.tensor};
     order_operands(e, in);
-    Value v = layer_value(graph_add(e->graph, OP_add, 2, in, NULL, name, at, e->diags));
-    if (v.kind == V_ERROR) note_uses(e);
-    return v;
+    Value v = layer_value(graph_add(e->graph, OP_add, 2, in, NULL, name, x->span, e->diags));
+    if (v.kind != V_ERROR) return v;
+    note_uses(e);
+    e->lost = true;
+    return v_lost;
 }
 
 static const Function layer_table[] = {

@@ -11,9 +11,8 @@ static const char *wants_of(const char *type) { return settings_type_find(type, 
 /* `a if c else b` chooses between words and calls as it does between values. */
 static const AstExpr *chosen(Elab *e, const AstExpr *x) {
     while (x && x->kind == X_COND) {
-        int32_t before = e->diags->n_error;
-        bool yes = eval_condition(e, x->cond.test);
-        x = e->diags->n_error > before ? NULL : yes ? x->cond.value : x->cond.other;
+        Truth truth = eval_condition(e, x->cond.test);
+        x = truth == IS_UNKNOWN ? NULL : truth == IS_TRUE ? x->cond.value : x->cond.other;
     }
     return x;
 }

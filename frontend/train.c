@@ -46,7 +46,7 @@ static void each_param(Elab *e, const char *pattern, Span at, Change *change, co
         change(&n->attr.param, group);
         any = true;
     }
-    if (!any) diag_error(e->diags, at, "E0410", "the pattern \"%s\" matches no parameter", pattern);
+    if (!any && !e->lost) diag_error(e->diags, at, "E0410", "the pattern \"%s\" matches no parameter", pattern);
 }
 
 static void freeze(ParamAttr *param, const Record *group) {
@@ -110,7 +110,7 @@ static Ref find_scores(Elab *e, const char *loss, const AstExpr *x) {
     }
     const Variable *v = variable_find(e, x->name);
     Ref r = v && v->value.kind == V_TENSOR ? v->value.tensor : graph_find_output(e->graph, x->name);
-    if (!r) report_unknown_name(e, x->span, x->name);
+    if (!r && !(v && v->value.kind == V_ERROR)) report_unknown_name(e, x->span, x->name);
     return r;
 }
 

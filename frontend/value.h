@@ -3,7 +3,8 @@
  * Numbers are exact rationals as long as they can be (integers, quotients of integers) and reals otherwise (a literal
  * with a point or an exponent, and whatever such a number touches). Either may carry a unit. Values are immutable and
  * live in the arena, so lists are shared, never copied. V_ERROR is the result of anything that was already reported;
- * every operation passes it on in silence, so one mistake gives one message. */
+ * every operation passes it on in silence, so one mistake gives one message. What a layer would have made is a V_ERROR with
+ * n = 1, a lost tensor: blocks run with it, so that mistakes that do not depend on it are found in the same run. */
 #ifndef CNNC_FRONTEND_VALUE_H
 #define CNNC_FRONTEND_VALUE_H
 
@@ -30,7 +31,7 @@ struct Record;
 typedef struct Value {
     uint8_t kind;       /* ValueKind */
     uint8_t unit;       /* Measure, of V_RATIO and V_REAL */
-    int32_t n;          /* items of V_LIST */
+    int32_t n;          /* items of V_LIST; 1 of a lost tensor */
     union {
         struct { int64_t num, den; } ratio;         /* den > 0, reduced */
         double real;
@@ -69,6 +70,7 @@ Value value_list(const Value *item, int32_t n);
 /* num/den reduced; V_ERROR if den is 0 or the reduced fraction does not fit. */
 Value value_ratio(int64_t num, int64_t den);
 
+static inline bool value_is_lost(const Value *v) { return v->kind == V_ERROR && v->n > 0; }
 bool value_is_number(const Value *v);
 bool value_is_whole(const Value *v);      /* a number without a unit that is an integer, exact or real */
 double value_double(const Value *v);      /* of a number */

@@ -4,7 +4,7 @@
 # tests/errors/*.net: the first line is `# error LINE:COL CODE`, with `-` for a message without a place and `command`
 # for one about a definition; the second may be `# args ARGUMENTS` of cnnc. Files that would be too large to keep are
 # made here. A code in the sources that no test expects is a failure too.
-# `sh tests/errors.sh CNNC --update` writes the expected texts of tests/errors/user anew; read their diff.
+# `sh tests/errors.sh CNNC --update` writes the expected texts of tests/errors/{user,shape} anew; read their diff.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$root/tests/errors" || exit 1
@@ -70,28 +70,31 @@ for file in *.net; do
     expect "$file" "$place" "$code" $args "$file"
 done
 
-# Whole nets with a mistake, as somebody would write them who knows another framework. What cnnc says of NAME.net, and its
-# status, is kept in NAME.txt.
-cd user || exit 1
-for file in *.net; do
-    expected=${file%.net}.txt
-    timeout 60 "$cnnc" --emit=graph -o "$work/out" "$file" >"$log" 2>&1
-    status=$?
-    echo "exit status $status" >>"$log"
-    if { [ "$status" != 65 ] && [ "$status" != 66 ]; } || ! grep -qE "^$file:[0-9]+:[0-9]+: error: .* \[E[0-9]+\]\$" "$log" ||
-        grep -qE 'internal error|Sanitizer|runtime error' "$log"; then
-        fail "errors/user/$file" "$log"
-    elif [ -n "$update" ]; then
-        cmp -s "$log" "$expected" || { cp "$log" "$expected"; echo "updated errors/user/$expected"; }
-    elif diff -u "$expected" "$log" >"$work/diff" 2>&1; then
-        ok "errors/user/$file"
-        n_passed=$((n_passed + 1))
-    else
-        fail "errors/user/$file" "$work/diff"
-    fi
-done
-for expected in *.txt; do
-    [ -e "${expected%.txt}.net" ] || { echo "its net is gone" >"$log"; fail "errors/user/$expected" "$log"; }
+# Whole nets with a mistake: user/ as somebody would write them who knows another framework, shape/ about shapes and values
+# of layers. What cnnc says of NAME.net, and its status, is kept in NAME.txt.
+for folder in user shape; do
+    cd "$root/tests/errors/$folder" || exit 1
+    for file in *.net; do
+        expected=${file%.net}.txt
+        timeout 60 "$cnnc" --emit=graph -o "$work/out" "$file" >"$log" 2>&1
+        status=$?
+        echo "exit status $status" >>"$log"
+        if { [ "$status" != 65 ] && [ "$status" != 66 ]; } ||
+            ! grep -qE "^$file:[0-9]+:[0-9]+: error: .* \[E[0-9]+\]\$" "$log" ||
+            grep -qE 'internal error|Sanitizer|runtime error' "$log"; then
+            fail "errors/$folder/$file" "$log"
+        elif [ -n "$update" ]; then
+            cmp -s "$log" "$expected" || { cp "$log" "$expected"; echo "updated errors/$folder/$expected"; }
+        elif diff -u "$expected" "$log" >"$work/diff" 2>&1; then
+            ok "errors/$folder/$file"
+            n_passed=$((n_passed + 1))
+        else
+            fail "errors/$folder/$file" "$work/diff"
+        fi
+    done
+    for expected in *.txt; do
+        [ -e "${expected%.txt}.net" ] || { echo "its net is gone" >"$log"; fail "errors/$folder/$expected" "$log"; }
+    done
 done
 [ -z "$update" ] || exit "$((n_failed > 0))"
 
