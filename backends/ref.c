@@ -31,16 +31,23 @@ static View view_of(const RefRun *r, const Type *t) {
 
 static const Type *type_in(const RefRun *r, const Node *n, int i) { return &graph_node(r->graph, n->in[i])->type; }
 
-/* One axis of a pooling window: real positions begin..end, and how many positions of the padded input it covers. */
+/* One axis of a pooling window: real positions begin..end, where tap 0 is, and how many positions of the padded input it
+ * covers. */
 typedef struct Window {
-    int64_t begin, end, padded;
+    int64_t begin, end, start, padded;
 } Window;
 
 static Window window_of(int64_t out, int32_t kernel, int32_t stride, int32_t pad_before, int32_t pad_after,
                         int64_t in) {
     int64_t start = out * stride - pad_before;
     int64_t stop = min_i64(start + kernel, in + pad_after);
-    return (Window){max_i64(start, 0), min_i64(stop, in), stop - start};
+    return (Window){max_i64(start, 0), min_i64(stop, in), start, stop - start};
+}
+
+/* Window number `out` of the `to` that share the input out among them: every position that belongs to it in part. */
+static Window window_share(int64_t out, int64_t to, int64_t in) {
+    int64_t begin = out * in / to, end = ((out + 1) * in + to - 1) / to;
+    return (Window){begin, end, begin, end - begin};
 }
 
 /* The uniform number that runtime/abi.h defines for this index of this site. */

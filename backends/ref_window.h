@@ -12,10 +12,12 @@ static REF(Plane) REF(planes)(const RefRun *r, const Type *in, const Type *out) 
 }
 
 static Window REF(rows)(const PoolAttr *a, int64_t oh, int64_t in_h) {
+    if (a->to[0]) return window_share(oh, a->to[0], in_h);
     return window_of(oh, a->kernel[0], a->stride[0], a->pad[0], a->pad[1], in_h);
 }
 
 static Window REF(columns)(const PoolAttr *a, int64_t ow, int64_t in_w) {
+    if (a->to[1]) return window_share(ow, a->to[1], in_w);
     return window_of(ow, a->kernel[1], a->stride[1], a->pad[2], a->pad[3], in_w);
 }
 
@@ -46,8 +48,8 @@ static void REF(maxpool_index)(const RefRun *r, const Node *n, REAL *y) {
         for (int64_t oh = 0; oh < p.out_h; oh++)
             for (int64_t ow = 0; ow < p.out_w; ow++) {
                 int64_t at = REF(max_window)(x, p.in_w, REF(rows)(a, oh, p.in_h), REF(columns)(a, ow, p.in_w));
-                int64_t kh = at / p.in_w - oh * a->stride[0] + a->pad[0];
-                int64_t kw = at % p.in_w - ow * a->stride[1] + a->pad[2];
+                int64_t kh = at / p.in_w - REF(rows)(a, oh, p.in_h).start;
+                int64_t kw = at % p.in_w - REF(columns)(a, ow, p.in_w).start;
                 *y++ = (REAL)(kh * a->kernel[1] + kw);
             }
 }
@@ -59,8 +61,8 @@ static void REF(maxpool_grad)(const RefRun *r, const Node *n, REAL *dx) {
     for (int64_t i = 0; i < p.count; i++, dx += p.in_h * p.in_w)
         for (int64_t oh = 0; oh < p.out_h; oh++)
             for (int64_t ow = 0; ow < p.out_w; ow++, dy++, index++) {
-                int64_t ih = oh * a->stride[0] - a->pad[0] + (int64_t)*index / a->kernel[1];
-                int64_t iw = ow * a->stride[1] - a->pad[2] + (int64_t)*index % a->kernel[1];
+                int64_t ih = REF(rows)(a, oh, p.in_h).start + (int64_t)*index / a->kernel[1];
+                int64_t iw = REF(columns)(a, ow, p.in_w).start + (int64_t)*index % a->kernel[1];
                 dx[ih * p.in_w + iw] += *dy;
             }
 }

@@ -101,14 +101,35 @@ Value build_identity(Elab *e, const Bound *b) {
     return *bound(b, "x");
 }
 
+/* The result's size is given. Where that divides the plane, windows are as large as their stride. */
+static bool pool_shares(Elab *e, const Bound *b, PoolAttr *p) {
+    const Type *x = tensor_type(e, bound(b, "x"));
+    const int32_t in[2] = {type_height(x), type_width(x)}, *pad = bound(b, "pad")->pad;
+    if (pad[0] || pad[1] || pad[2] || pad[3] || bound(b, "round")->flag) {
+        diag_error(e->diags, b->at, "E0360", "`to` says where all windows are: there is nothing to pad or to round");
+        return false;
+    }
+    layer_pair(p->to, bound(b, "to"));
+    bool even = in[0] % p->to[0] == 0 && in[1] % p->to[1] == 0;
+    for (int d = 0; d < 2; d++) {
+        p->kernel[d] = pool_largest(in[d], p->to[d]);
+        p->stride[d] = even ? p->kernel[d] : 1;
+    }
+    if (even) p->to[0] = p->to[1] = 0;
+    return true;
+}
+
 /* global=true: one window over the whole plane. */
 static bool pool_window(Elab *e, const Bound *b, PoolAttr *p) {
     bool global = bound(b, "global")->flag, kernel = bound_given(b, "kernel"), stride = bound_given(b, "stride");
+    bool to = bound_given(b, "to");
     const Type *x = tensor_type(e, bound(b, "x"));
-    if (global == kernel || (global && stride)) {
-        diag_error(e->diags, b->at, "E0128", "pooling takes either a kernel (and stride) or global=true");
+    if (global + kernel + to != 1 || (!kernel && stride)) {
+        diag_error(e->diags, b->at, "E0128",
+                   "pooling takes a kernel (and stride), to=, the size of the result, or global=true");
         return false;
     }
+    if (to) return pool_shares(e, b, p);
     Value whole = value_dim(type_height(x), type_width(x));
     layer_pair(p->kernel, global ? &whole : bound(b, "kernel"));
     layer_pair(p->stride, stride ? bound(b, "stride") : global ? &whole : bound(b, "kernel"));
@@ -123,7 +144,7 @@ Value build_maxpool(Elab *e, const Bound *b) {
 }
 
 Value build_avgpool(Elab *e, const Bound *b) {
-    Attr attr = {.pool = {.count_pad = bound(b, "count_include_pad")->flag}};
+    Attr attr = {.pool = {.count_pad = bound(b, "count_include_pad")->flag && !bound_given(b, "to")}};
     return pool_window(e, b, &attr.pool) ? layer_unary(e, b, OP_avgpool, &attr) : v_error;
 }
 

@@ -60,7 +60,7 @@ static const Field norm_field[] = {F(norm, eps, F64, 1), F(norm, momentum, F64, 
 static const Field dropout_field[] = {F(dropout, p, F64, 1), F(dropout, site, I32, 1), F(dropout, per_picture, BOOL, 1)};
 static const Field pool_field[] = {
     F(pool, kernel, I32, 2), F(pool, stride, I32, 2), F(pool, pad, I32, 4), F(pool, ceil, BOOL, 1),
-    F(pool, count_pad, BOOL, 1), F(pool, in_h, I32, 1), F(pool, in_w, I32, 1)};
+    F(pool, count_pad, BOOL, 1), F(pool, in_h, I32, 1), F(pool, in_w, I32, 1), F(pool, to, I32, 2)};
 static const Field lrn_field[] = {F(lrn, size, I32, 1), F(lrn, alpha, F64, 1), F(lrn, beta, F64, 1), F(lrn, k, F64, 1)};
 static const Field shape_field[] = {F(shape, type, TYPE, 1)};
 static const Field slice_field[] = {F(slice, from, I32, 1), F(slice, count, I32, 1)};

@@ -59,11 +59,13 @@ typedef struct NormAttr { double eps, momentum; } NormAttr;
 /* site: which mask of the step. per_picture: of a picture all numbers stay or all go. */
 typedef struct DropoutAttr { double p; int32_t site; bool per_picture; } DropoutAttr;
 /* ceil: output size rounds up (Caffe), a window then starts inside the padded input. count_pad: an average divides by
- * the window's size with padding. in_h, in_w: for the gradients. */
+ * the window's size with padding. in_h, in_w: for the gradients. to: 0, or the size of the result, of whose windows number
+ * i then covers in * i / to, rounded down, up to in * (i + 1) / to, rounded up; kernel is the largest of them. */
 typedef struct PoolAttr {
     int32_t kernel[2], stride[2], pad[4];
     bool ceil, count_pad;
     int32_t in_h, in_w;
+    int32_t to[2];
 } PoolAttr;
 /* y = x * (k + alpha/size * sum of x^2 over `size` neighbouring channels)^-beta (Krizhevsky 2012; PyTorch's form). */
 typedef struct LrnAttr { int32_t size; double alpha, beta, k; } LrnAttr;
@@ -114,6 +116,9 @@ typedef struct OpInfo {   /* what is true of an operator on every target */
 extern const OpInfo op_info[OP_COUNT];
 /* OP_none if there is no operator of that name. */
 Op op_by_name(const char *name);
+
+/* The largest of the windows that PoolAttr.to makes of `in` numbers. Both at least 1. */
+int32_t pool_largest(int32_t in, int32_t to);
 
 /* The numbers of a table, in the order of the text: calls `each` with the context, the index and the number, and returns
  * how many there are. */

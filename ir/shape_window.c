@@ -1,6 +1,13 @@
 /* Pooling, local response normalisation, padding and resizing. */
 #include "shape.h"
 
+/* A window that covers a part of a number at both ends reads 2 more than the whole ones in between. No window does if
+ * the rest that is shared out divides the number of windows: then each has at most one border inside. */
+int32_t pool_largest(int32_t in, int32_t to) {
+    int32_t rest = in % to;
+    return in / to + (rest == 0 ? 0 : to % rest == 0 ? 1 : 2);
+}
+
 static bool check_attr(const Node *n, Diags *d) {
     const PoolAttr *a = &n->attr.pool;
     for (int i = 0; i < 2; i++) {
@@ -27,9 +34,22 @@ static int64_t pooled(const PoolAttr *a, int i, int64_t in) {
     return count;
 }
 
+static bool adaptive_size(const Node *n, Diags *d, const int64_t in[2], int64_t out[2]) {
+    const PoolAttr *a = &n->attr.pool;
+    bool padded = a->pad[0] || a->pad[1] || a->pad[2] || a->pad[3];
+    for (int i = 0; i < 2; i++) {
+        out[i] = a->to[i];
+        if (padded || a->to[i] < 1 || a->kernel[i] != pool_largest((int32_t)in[i], a->to[i]))
+            return rule_misfit(n, d, E_INTERNAL, "windows of %d do not make %d of %lld", a->kernel[i], a->to[i],
+                               (long long)in[i]);
+    }
+    return true;
+}
+
 static bool output_size(const Node *n, Diags *d, int64_t in_h, int64_t in_w, int64_t out[2]) {
     const PoolAttr *a = &n->attr.pool;
     if (!check_attr(n, d)) return false;
+    if (a->to[0] || a->to[1]) return adaptive_size(n, d, (const int64_t[]){in_h, in_w}, out);
     out[0] = pooled(a, 0, in_h);
     out[1] = pooled(a, 1, in_w);
     return (out[0] > 0 && out[1] > 0) ||

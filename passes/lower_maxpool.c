@@ -21,7 +21,9 @@ typedef struct Row {
     int32_t column, best;  /* registers */
 } Row;
 
-bool maxpool_is_small(const PoolAttr *a) { return (int64_t)a->kernel[0] * a->kernel[1] <= SMALL_TAPS; }
+bool maxpool_is_small(const PoolAttr *a) {
+    return !a->to[0] && (int64_t)a->kernel[0] * a->kernel[1] <= SMALL_TAPS;
+}
 
 static const Expr *nearest(Lower *l, const Expr *i, int32_t size) {
     return ex2(l->k, EX_max, ex_int(l->k, 0), ex2(l->k, EX_min, ex_int(l->k, size - 1), i));

@@ -3,15 +3,26 @@
 #include "lower_maxpool.h"
 
 typedef struct Window {
-    const Expr *lo[2], *hi[2]; /* taps inside the picture: rows, columns */
+    const Expr *lo[2], *hi[2]; /* taps inside the picture; where windows share it out, its rows and columns */
     const Expr *start[2];      /* of tap 0 in the picture; may be negative */
 } Window;
+
+/* Axis d of window `at` where windows share the picture out (PoolAttr.to). */
+static void share_at(Lower *l, const PoolAttr *a, int d, int64_t in, const Expr *at, Window *w) {
+    const Expr *to = ex_int(l->k, a->to[d]);
+    w->start[d] = w->lo[d] = ex2(l->k, EX_div, mul_i(l, at, in), to);
+    w->hi[d] = ex2(l->k, EX_div, add_i(l, mul_i(l, at, in), in + a->to[d] - 1), to);
+}
 
 /* The window of output pixel (oh, ow) over a picture of height x width. */
 static Window window_at(Lower *l, const PoolAttr *a, const int32_t out[2], const int32_t in[2],
                         const Expr *const at[2]) {
     Window w;
     for (int d = 0; d < 2; d++) {
+        if (a->to[d]) {
+            share_at(l, a, d, in[d], at[d], &w);
+            continue;
+        }
         int32_t pad = a->pad[2 * d];
         bool inside = pad == 0 && (out[d] - 1) * a->stride[d] + a->kernel[d] <= in[d];
         w.start[d] = add_i(l, mul_i(l, at[d], a->stride[d]), -pad);
@@ -26,7 +37,8 @@ static Window window_at(Lower *l, const PoolAttr *a, const int32_t out[2], const
 typedef struct Pool {
     Nest out, red;
     Coord y, x; /* output element; input element under the present tap */
-    const Expr *lane, *kh, *kw;
+    const Expr *lane;
+    const Expr *tap, *first; /* number of the present tap, and of the first one in the picture: kh * KW + kw */
     Window win;
     const PoolAttr *attr;
     int32_t big[2]; /* rows and columns of the tensor the windows lie on */
@@ -49,11 +61,16 @@ static Pool pool_begin(Lower *l, Ref node, bool gradient) {
     at[1] = nest_loop(l, &p.out, "ow", out[1], ROLE_NONE);
     p.lane = nest_loop(l, &p.out, "i", t->layout.b1, ROLE_LANE);
     p.win = window_at(l, p.attr, out, p.big, at);
-    p.kh = nest_range(l, &p.red, "kh", p.win.lo[0], p.win.hi[0], ROLE_REDUCE);
-    p.kw = nest_range(l, &p.red, "kw", p.win.lo[1], p.win.hi[1], ROLE_REDUCE);
     const Expr *zero = ex_int(l->k, 0);
-    p.y = (Coord){{pic, cb, at[0], at[1]}, {zero, p.lane}};
-    p.x = (Coord){{pic, cb, add_e(l, p.win.start[0], p.kh), add_e(l, p.win.start[1], p.kw)}, {zero, p.lane}};
+    p.y = p.x = (Coord){{pic, cb, at[0], at[1]}, {zero, p.lane}};
+    p.tap = p.first = zero;
+    for (int d = 0; d < 2; d++) {
+        const Expr *k = nest_range(l, &p.red, d ? "kw" : "kh", p.win.lo[d], p.win.hi[d], ROLE_REDUCE);
+        bool shared = p.attr->to[d] > 0;
+        p.x.outer[2 + d] = shared ? k : add_e(l, p.win.start[d], k);
+        p.tap = add_e(l, mul_i(l, p.tap, p.attr->kernel[d]), shared ? ex2(l->k, EX_sub, k, p.win.start[d]) : k);
+        p.first = add_e(l, mul_i(l, p.first, p.attr->kernel[d]), shared ? zero : p.win.lo[d]);
+    }
     return p;
 }
 
@@ -91,13 +108,11 @@ const Expr *lower_maxpool_index(Lower *l, Ref node, const Expr *const *operand) 
     Kernel *k = l->k;
     int32_t best = lower_reg(l, "best", DT_F32, p.lanes), which = lower_reg(l, "which", DT_I32, p.lanes);
     const Expr *here = load_at(l, n->in[0], &p.x), *now = ex_load(k, best, p.lane);
-    const Expr *tap = add_e(l, mul_i(l, p.kh, n->attr.pool.kernel[1]), p.kw);
     const Expr *better = ex2(k, EX_lt, now, here);
-    const Expr *first = add_e(l, mul_i(l, p.win.lo[0], n->attr.pool.kernel[1]), p.win.lo[1]);
     Stmt *body = st_seq(k), *step = st_seq(k);
     st_append(k, body, st_store(k, best, p.lane, num(l, -1.0 / 0.0)));
-    st_append(k, body, st_store(k, which, p.lane, first));
-    st_append(k, step, st_store(k, which, p.lane, ex3(k, EX_select, better, tap, ex_load(k, which, p.lane))));
+    st_append(k, body, st_store(k, which, p.lane, p.first));
+    st_append(k, step, st_store(k, which, p.lane, ex3(k, EX_select, better, p.tap, ex_load(k, which, p.lane))));
     st_append(k, step, st_store(k, best, p.lane, ex2(k, EX_max, now, here)));
     st_append(k, body, nest_wrap(l, &p.red, step));
     st_append(k, body, st_store(k, lower_arg(l, node), index_at(l, &n->type, &p.y), ex_load(k, which, p.lane)));
@@ -135,8 +150,7 @@ const Expr *lower_maxpool_grad(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
     Pool p = pool_begin(l, node, true);
-    const Expr *tap = add_e(l, mul_i(l, p.kh, n->attr.pool.kernel[1]), p.kw);
-    const Expr *chosen = ex2(l->k, EX_eq, load_at(l, n->in[1], &p.y), tap);
+    const Expr *chosen = ex2(l->k, EX_eq, load_at(l, n->in[1], &p.y), p.tap);
     scatter(l, node, &p, ex3(l->k, EX_select, chosen, load_at(l, n->in[0], &p.y), num(l, 0)));
     return NULL;
 }

@@ -57,7 +57,7 @@ static void net_loss(Unit *u, int i, Ref logits, double weight, double smoothing
 static Ref net_relu(Unit *u, Ref x) { return net_op(u, OP_relu, x, NULL); }
 static Ref net_add(Unit *u, Ref x, Ref y) { return graph_op2(u->net, OP_add, x, y, NULL, x); }
 
-static const PoolAttr net_pool_3x3 = {{3, 3}, {2, 2}, {1, 1, 1, 1}, false, false, 0, 0};
+static const PoolAttr net_pool_3x3 = {{3, 3}, {2, 2}, {1, 1, 1, 1}, false, false, 0, 0, {0, 0}};
 
 /* Residual blocks with and without a projection, a depthwise layer, batch norm everywhere, global pooling. */
 static void net_residual(Unit *u) {

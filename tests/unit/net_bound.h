@@ -233,6 +233,11 @@ static inline BoundWindow bound_window(const Bound *b, const BoundNode *x, int64
     int64_t out_h = type_height(&x->n->type), out_w = type_width(&x->n->type);
     int64_t h = to / out_w % out_h * a->stride[0] - a->pad[0], w = to % out_w * a->stride[1] - a->pad[2];
     int64_t h1 = min_i64(h + a->kernel[0], in_h + a->pad[1]), w1 = min_i64(w + a->kernel[1], in_w + a->pad[3]);
+    if (a->to[0]) {
+        int64_t oh = to / out_w % out_h, ow = to % out_w;
+        h = oh * in_h / out_h, h1 = div_up((oh + 1) * in_h, out_h);
+        w = ow * in_w / out_w, w1 = div_up((ow + 1) * in_w, out_w);
+    }
     return (BoundWindow){to / (out_h * out_w) * in_h * in_w,
                          in_w,
                          max_i64(h, 0),

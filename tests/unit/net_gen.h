@@ -250,8 +250,18 @@ static inline void gen_pool_window(Gen *g, GenWindow *w, bool exact) {
     w->ceil = gen_chance(g, 40);
 }
 
+/* Of a given size: smaller, equal, larger. */
+static inline bool gen_pool_to(Gen *g, GenValue *v) {
+    const GenShape *x = gen_shape(g, v);
+    const int32_t to[2] = {gen_from(g, 1, gen_chance(g, 85) ? x->h : 2 * x->h), gen_from(g, 1, x->w)};
+    v->shape = (GenShape){4, x->c, to[0], to[1]};
+    gen_pair(g, v, "to=", to);
+    return (int64_t)v->shape.c * v->shape.h * v->shape.w <= g->scale * GEN_ELEMENTS;
+}
+
 static inline bool gen_pool(Gen *g, GenValue *v, bool exact) {
     const GenShape *x = gen_shape(g, v);
+    if (!exact && gen_chance(g, 20)) return gen_pool_to(g, v);
     GenWindow w = {.kernel = {x->h, x->w}, .stride = {x->h, x->w}, .dilation = {1, 1}};
     bool global = gen_chance(g, 15);
     if (!global) gen_pool_window(g, &w, exact);
@@ -272,7 +282,8 @@ static inline bool gen_maxpool(Gen *g, GenValue *v) { return gen_pool(g, v, fals
 
 static inline bool gen_avgpool(Gen *g, GenValue *v) {
     if (!gen_pool(g, v, g->whole)) return false;
-    if (gen_chance(g, 40)) gen_arg(v, "count_include_pad=%s", gen_chance(g, 70) ? "false" : "true");
+    if (!strstr(v->args, "to=") && gen_chance(g, 40))
+        gen_arg(v, "count_include_pad=%s", gen_chance(g, 70) ? "false" : "true");
     return true;
 }
 

@@ -16,7 +16,9 @@ static Arena *arena;
 #define PLAIN(kernel, pad, rest) CONV(kernel, "1,1", "1,1", pad, rest)
 #define POOL(kernel, stride, pad, ceil, in) \
     "{kernel=[" kernel "], stride=[" stride "], pad=[" pad "], ceil=" ceil ", count_pad=false" in "}"
-#define HW(h, w) ", in_h=" h ", in_w=" w
+#define HW(h, w) ", in_h=" h ", in_w=" w ", to=[0,0]"
+#define SHARES(kernel, to) \
+    "{kernel=[" kernel "], stride=[1,1], pad=[0,0,0,0], ceil=false, count_pad=false, in_h=0, in_w=0, to=[" to "]}"
 #define PARAM(type) "{role=weight, init=he, a=0, b=0, frozen=false, lr_scale=1, weight_decay=1e-04, type=" type "}"
 #define LRN "{size=5, alpha=1e-04, beta=0.75, k=2}"
 #define SGD "{momentum=0.9, weight_decay=5e-04, lr_scale=1, nesterov=false}"
@@ -170,6 +172,9 @@ static const Case table[] = {
     {OP_maxpool_grad, "f32[N,8,56,56] i32[N,8,56,56]", POOL("3,3", "2,2", "0,0,0,0", "true", HW("112", "112")),
      "E0300 `maxpool_grad` gets a gradient of 8x56x56 and an index of 8x56x56"},
     {OP_avgpool, "f32[N,8,7,7]", POOL("7,7", "1,1", "0,0,0,0", "false", HW("0", "0")), "f32[N,8,1,1]"},
+    {OP_avgpool, "f32[N,8,7,10]", SHARES("4,3", "2,7"), "f32[N,8,2,7]"},
+    {OP_avgpool, "f32[N,8,7,10]", SHARES("3,3", "2,7"), "E0300 windows of 3 do not make 2 of 7"},
+    {OP_avgpool, "f32[N,8,7,10]", SHARES("4,3", "2,0"), "E0300 windows of 3 do not make 0 of 10"},
     {OP_avgpool_grad, "f32[N,8,1,1]", POOL("7,7", "1,1", "0,0,0,0", "false", HW("7", "7")), "f32[N,8,7,7]"},
     {OP_avgpool_grad, "f32[N,8,2,1]", POOL("7,7", "1,1", "0,0,0,0", "false", HW("7", "7")),
      "E0300 `avgpool_grad` needs a gradient of height 1 and width 1, but gets 8x2x1"},
@@ -427,6 +432,15 @@ static void attributes_differ_in_any_field(void) {
     }
 }
 
+static void shared_windows_are_no_larger_than_said(void) {
+    for (int32_t in = 1; in < 40; in++)
+        for (int32_t to = 1; to < 40; to++) {
+            int64_t most = 0;
+            for (int32_t i = 0; i < to; i++) most = max_i64(most, div_up((i + 1) * in, to) - i * in / to);
+            CU_ASSERT_EQUAL(pool_largest(in, to), most);
+        }
+}
+
 /* Any prefix, and any text with one character changed, is read or refused, but never more than that. */
 static void broken_texts_are_refused(void) {
     const char *text = text_of(graph_of_everything()), *error;
@@ -455,6 +469,7 @@ int main(void) {
     CU_ADD_TEST(s, misfits_point_at_both_operands);
     CU_ADD_TEST(s, every_operator_prints_and_reads_back);
     CU_ADD_TEST(s, attributes_differ_in_any_field);
+    CU_ADD_TEST(s, shared_windows_are_no_larger_than_said);
     CU_ADD_TEST(s, broken_texts_are_refused);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
