@@ -5,15 +5,14 @@
 
 #include "settings.h"
 
-/* ONE ROW PER FIGURE, as in Figure. */
 static const struct FigureRow {
     const char *name;
     Measure unit;
     const char *example;
 } figure_row[FIGURE_COUNT] = {
-    [FIGURE_PARAMS] = {"params", UNIT_NONE, "params <= 61M"},
-    [FIGURE_MACS] = {"macs", UNIT_NONE, "macs <= 730M"},
-    [FIGURE_MEMORY] = {"memory", UNIT_BYTES, "memory <= 200 MiB"},
+#define FIGURE(id, NAME, measure, example) [FIGURE_##NAME] = {#id, UNIT_##measure, example},
+#include "../ir/figures.def"
+#undef FIGURE
 };
 
 static bool is_order(Operator op) { return op == OPR_lt || op == OPR_le || op == OPR_gt || op == OPR_ge; }

@@ -61,7 +61,8 @@ static Value eval_name(Elab *e, const AstExpr *x) {
     const Function *f = layer_find(x->name);
     if (!f) f = builtin_find(x->name);
     if (f) return function_value(f);
-    if (!strcmp(x->name, "true") || !strcmp(x->name, "false")) return value_bool(x->name[0] == 't');
+#define CONSTANT(text, truth) if (!strcmp(x->name, #text)) return value_bool(truth);
+#include "words.def"
     report_unknown_name(e, x->span, x->name);
     return v_error;
 }
@@ -110,25 +111,32 @@ static Value eval_index(Elab *e, const AstExpr *x) {
     return v_error;
 }
 
+/* What can be asked of a tensor and of a size. */
+static const struct { const char *name; int32_t (*of_type)(const Type *t); int side; } field_table[] = {
+#define FIELD(text, of_type, side) {#text, of_type, side},
+#include "words.def"
+};
+
+static void report_field(Elab *e, const AstExpr *x, const Value *base) {
+    const char *known[ARRAY_LEN(field_table)], *field = x->access.field;
+    for (int i = 0; i < ARRAY_LEN(field_table); i++) known[i] = field_table[i].name;
+    const char *near = did_you_mean(field, known, ARRAY_LEN(known));
+    diag_error(e->diags, x->span, "E0119", "%s has no `.%s`%s%s%s", value_kind_name(base), field,
+               near ? "; did you mean `." : "", near ? near : "", near ? "`?" : "");
+    if (base->kind == V_TENSOR) diag_help(e->diags, (Span){0}, "a tensor has .channels, .height and .width");
+}
+
 /* Shapes are known while the net is elaborated: x.channels, x.height, x.width. */
 static Value eval_field(Elab *e, const AstExpr *x) {
     Value base = eval(e, x->access.base);
     if (base.kind == V_ERROR) return v_error;
-    const char *field = x->access.field;
-    if (base.kind == V_TENSOR) {
-        const Type *t = tensor_type(e, &base);
-        if (!strcmp(field, "channels")) return value_int(type_channels(t));
-        if (!strcmp(field, "height")) return value_int(type_height(t));
-        if (!strcmp(field, "width")) return value_int(type_width(t));
-    } else if (base.kind == V_DIM) {
-        if (!strcmp(field, "height")) return value_int(base.dim.h);
-        if (!strcmp(field, "width")) return value_int(base.dim.w);
+    for (int i = 0; i < ARRAY_LEN(field_table); i++) {
+        if (strcmp(x->access.field, field_table[i].name) != 0) continue;
+        int side = field_table[i].side;
+        if (base.kind == V_TENSOR) return value_int(field_table[i].of_type(tensor_type(e, &base)));
+        if (base.kind == V_DIM && side >= 0) return value_int(side ? base.dim.w : base.dim.h);
     }
-    static const char *const known[] = {"channels", "height", "width"};
-    const char *near = did_you_mean(field, known, ARRAY_LEN(known));
-    diag_error(e->diags, x->span, "E0119", "%s has no `.%s`%s%s%s", value_kind_name(&base), field,
-               near ? "; did you mean `." : "", near ? near : "", near ? "`?" : "");
-    if (base.kind == V_TENSOR) diag_help(e->diags, (Span){0}, "a tensor has .channels, .height and .width");
+    report_field(e, x, &base);
     return v_error;
 }
 

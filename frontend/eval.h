@@ -90,6 +90,7 @@ typedef struct Notes {           /* what annotations said */
     const char *label;           /* @name("...") */
     Span label_span;
     bool freeze;                 /* @freeze() */
+    bool nofuse;                 /* @nofuse() */
 } Notes;
 
 typedef struct Call {            /* a call with its arguments evaluated; those that failed are V_ERROR */

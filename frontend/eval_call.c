@@ -75,22 +75,26 @@ static bool prepare(Elab *e, const AstExpr *x, Call *c, const Pipe **pipe) {
     return true;
 }
 
-static bool add_note(Elab *e, const AstExpr *x, Notes *notes) {
-    static const char *const known[] = {"name", "freeze", "nofuse"};
+static bool no_arguments(Elab *e, const AstExpr *x) {
     const ArgList *arg = &x->call.arg;
-    Name label = x->call.label;
-    if (!strcmp(label, "freeze") || !strcmp(label, "nofuse")) {
-        if (arg->n > 0) diag_error(e->diags, arg->item[0].span, "E0106", "`@%s` takes no arguments", label);
-        if (label[0] == 'f') notes->freeze = true;
-        else diag_warning(e->diags, x->span, "W0132", "`@nofuse` has no effect in this version");
-        return arg->n == 0;
-    }
-    if (strcmp(label, "name") != 0) {
-        const char *near = did_you_mean(label, known, ARRAY_LEN(known));
-        diag_error(e->diags, x->span, "E0123", near ? "there is no annotation `@%s`; did you mean `@%s`?"
-                                                    : "there is no annotation `@%s`", label, near);
-        return false;
-    }
+    if (arg->n == 0) return true;
+    diag_error(e->diags, arg->item[0].span, "E0106", "`@%s` takes no arguments", x->call.label);
+    return false;
+}
+
+static bool note_freeze(Elab *e, const AstExpr *x, Notes *notes) {
+    notes->freeze = true;
+    return no_arguments(e, x);
+}
+
+static bool note_nofuse(Elab *e, const AstExpr *x, Notes *notes) {
+    notes->nofuse = true;
+    diag_warning(e->diags, x->span, "W0132", "`@nofuse` has no effect in this version");
+    return no_arguments(e, x);
+}
+
+static bool note_name(Elab *e, const AstExpr *x, Notes *notes) {
+    const ArgList *arg = &x->call.arg;
     Value v = arg->n == 1 && !arg->item[0].name ? eval(e, arg->item[0].value) : v_none;
     if (v.kind == V_TEXT && v.text[0]) {
         notes->label = v.text;
@@ -101,7 +105,24 @@ static bool add_note(Elab *e, const AstExpr *x, Notes *notes) {
     return false;
 }
 
-static bool has_notes(const Notes *n) { return n->label || n->freeze; }
+static const struct { const char *name; bool (*add)(Elab *e, const AstExpr *x, Notes *notes); } note_table[] = {
+#define ANNOTATION(text) {#text, note_##text},
+#include "words.def"
+};
+
+static bool add_note(Elab *e, const AstExpr *x, Notes *notes) {
+    const char *known[ARRAY_LEN(note_table)], *label = x->call.label;
+    for (int i = 0; i < ARRAY_LEN(note_table); i++) {
+        if (!strcmp(label, note_table[i].name)) return note_table[i].add(e, x, notes);
+        known[i] = note_table[i].name;
+    }
+    const char *near = did_you_mean(label, known, ARRAY_LEN(known));
+    diag_error(e->diags, x->span, "E0123", near ? "there is no annotation `@%s`; did you mean `@%s`?"
+                                                : "there is no annotation `@%s`", label, near);
+    return false;
+}
+
+static bool has_notes(const Notes *n) { return n->label || n->freeze || n->nofuse; }
 
 static Value no_notes(Elab *e, Span at, const char *name) {
     diag_error(e->diags, at, "E0123", "`%s` is not a layer or block: it takes no annotations", name);

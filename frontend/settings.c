@@ -13,11 +13,13 @@ static const SectionKind section_table[] = {
 #define STEPS(id) {.name = #id},
 #define CLAUSES(id) {.name = #id, .contract = true},
 #define CALL(group, id, text)
+#define GROUP(text)
 #include "settings.def"
 #undef SECTION
 #undef STEPS
 #undef CLAUSES
 #undef CALL
+#undef GROUP
 };
 
 static const SettingsCall call_table[] = {
@@ -25,11 +27,13 @@ static const SettingsCall call_table[] = {
 #define STEPS(id)
 #define CLAUSES(id)
 #define CALL(of, id, text) {.group = #of, .fn = {.kind = FN_BUILTIN, .name = #id, .signature = text}},
+#define GROUP(text)
 #include "settings.def"
 #undef SECTION
 #undef STEPS
 #undef CLAUSES
 #undef CALL
+#undef GROUP
 };
 
 const SectionKind *section_find(const char *name) {
@@ -117,7 +121,13 @@ Value section_eval(Elab *e, const SectionKind *kind, const SettingList *list, Sp
 }
 
 Value group_eval(Elab *e, const SettingList *list, Span at) {
-    static const Function fn = {.kind = FN_BUILTIN, .name = "group",
-                                .signature = "lr_scale?: nonnegative, weight_decay?: nonnegative"};
+    static const Function fn = {.kind = FN_BUILTIN, .name = "group", .signature =
+#define SECTION(...)
+#define STEPS(id)
+#define CLAUSES(id)
+#define CALL(group, id, text)
+#define GROUP(text) text
+#include "settings.def"
+    };
     return eval_keys(e, &fn, false, list, at);
 }

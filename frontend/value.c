@@ -181,14 +181,11 @@ const Field *record_field(const Record *r, const char *key) {
     return NULL;
 }
 
-/* ONE ROW PER SUFFIX OR UNIT: the factor is num/den. */
+/* What may stand behind a number: the factor is num/den. */
 static const struct { const char *text; int64_t num, den; Measure unit; } suffix[] = {
-    {"", 1, 1, UNIT_NONE}, {"k", 1000, 1, UNIT_NONE}, {"M", 1000000, 1, UNIT_NONE}, {"G", 1000000000, 1, UNIT_NONE},
-    {"%", 1, 100, UNIT_NONE}, {"step", 1, 1, UNIT_STEPS}, {"steps", 1, 1, UNIT_STEPS}, {"epoch", 1, 1, UNIT_EPOCHS},
-    {"epochs", 1, 1, UNIT_EPOCHS}, {"image", 1, 1, UNIT_IMAGES}, {"images", 1, 1, UNIT_IMAGES},
-    {"batch", 1, 1, UNIT_BATCHES}, {"batches", 1, 1, UNIT_BATCHES}, {"KiB", 1 << 10, 1, UNIT_BYTES},
-    {"MiB", 1 << 20, 1, UNIT_BYTES}, {"GiB", 1 << 30, 1, UNIT_BYTES}, {"us", 1, 1000000, UNIT_SECONDS},
-    {"ms", 1, 1000, UNIT_SECONDS}, {"sec", 1, 1, UNIT_SECONDS}, {"min", 60, 1, UNIT_SECONDS},
+    {"", 1, 1, UNIT_NONE},
+#define UNIT(text, num, den, measure) {text, num, den, measure},
+#include "words.def"
 };
 
 static Value bad_number(const char **error, const char *why) {

@@ -54,8 +54,13 @@ typedef struct Options {       /* of the command line, as far as passes and back
     const TunedConvs *tuned;   /* comes before any model; NULL: nothing was measured */
 } Options;
 
-/* What a net costs, in require { }: parameters, multiply-adds for a picture, bytes of inference at batch 1. */
-typedef enum Figure { FIGURE_PARAMS, FIGURE_MACS, FIGURE_MEMORY, FIGURE_COUNT } Figure;
+/* What a net costs, in require { }. */
+typedef enum Figure {
+#define FIGURE(id, NAME, measure, example) FIGURE_##NAME,
+#include "figures.def"
+#undef FIGURE
+    FIGURE_COUNT
+} Figure;
 
 typedef struct Clause {        /* figure < limit, <=, > or >= */
     Figure figure;

@@ -12,7 +12,7 @@ page=docs/cnnc-net.5
 
 # rows MACRO FILE: the rows of a table as "MACRO first, second, ... "text"", one a line.
 rows() {
-    macros='LAYER(...) FUNCTION(...) SECTION(...) STEPS(...) CLAUSES(...) CALL(...) ANNOTATION(...)'
+    macros='LAYER(...) FUNCTION(...) SECTION(...) STEPS(...) CLAUSES(...) CALL(...) GROUP(...)'
     {
         for macro in $macros; do printf '#define %s\n' "$macro"; done | grep -v "^#define $1("
         printf '#define %s(...) \nROW %s __VA_ARGS__\n' "$1" "$1" | tr -d '\n' | sed 's/$/\n/'

@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/setup.sh
 . "$root/tests/setup.sh"
 
-default_labels='style unit grad kernels nets sanitize parse errors explain roundtrip verbs published e2e badinput torch manual readme'
+default_labels='style unit grad kernels nets sanitize parse errors explain roundtrip verbs published e2e badinput torch manual editors readme'
 if [ "${1:-}" = --labels ]; then
     echo "$default_labels"
     exit 0
@@ -91,7 +91,7 @@ run_label() {
 count() { grep -c "^$1 " "$results"; }
 
 install_packages
-build_preset release cnnc runtime unit_tests make_shapes
+build_preset release cnnc runtime unit_tests make_shapes make_editors
 mkdir -p "$work"
 : >"$results"
 start=$(date +%s)

@@ -3,7 +3,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$root" || exit 1
-sources=$(find frontend ir passes backends runtime tests examples -name '*.[chly]' -o -name '*.def' | LC_ALL=C sort)
+sources=$(find frontend ir passes backends runtime tests examples docs -name '*.[chly]' -o -name '*.def' | LC_ALL=C sort)
 found=$work/found
 
 # verdict NAME: passes if $found is empty.
