@@ -12,7 +12,7 @@ typedef enum Joining { ALONE, JOINED, NEXT } Joining;
 /* False if the value is wrong. */
 typedef bool SetOption(CommandLine *c, const char *value);
 
-static const char *const product_name[OUT_COUNT] = {"ast", "graph", "loops", "llvm-ir", "asm", "obj", "exe"};
+static const char *const product_name[OUT_COUNT] = {"ast", "graph", "loops", "llvm-ir", "asm", "obj", "exe", "dot"};
 
 static bool set_output(CommandLine *c, const char *value) { c->output = value; return *value != 0; }
 static bool set_object(CommandLine *c, const char *value) { (void)value; c->product = OUT_OBJ; return true; }
@@ -82,7 +82,7 @@ static bool set_emit(CommandLine *c, const char *value) {
 }
 
 static bool set_report(CommandLine *c, const char *value) {
-    static const char *const name[REPORT_COUNT] = {"schedule", "memory"};
+    static const char *const name[REPORT_COUNT] = {"summary", "schedule", "fusion", "memory"};
     for (int i = 0; i < REPORT_COUNT; i++)
         if (!strcmp(value, name[i])) return c->report[i] = true;
     return false;
@@ -125,6 +125,8 @@ enum { PICTURES_MOST = 65536 };
 
 static bool set_max_batch(CommandLine *c, const char *value) { return read_number(value, PICTURES_MOST, &c->options.max_batch); }
 static bool set_batch(CommandLine *c, const char *value) { return read_number(value, PICTURES_MOST, &c->options.batch); }
+
+static bool set_depth(CommandLine *c, const char *value) { return read_number(value, 1000, &c->depth); }
 
 static bool set_tune_seconds(CommandLine *c, const char *value) { return read_number(value, 3600, &c->tune_seconds); }
 static bool set_tune(CommandLine *c, const char *value) { return !*value && set_tune_seconds(c, "10"); }

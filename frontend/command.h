@@ -6,9 +6,9 @@
 
 #include "frontend.h"
 
-typedef enum Product { OUT_AST, OUT_GRAPH, OUT_LOOPS, OUT_LLVM_IR, OUT_ASM, OUT_OBJ, OUT_EXE, OUT_COUNT } Product;
+typedef enum Product { OUT_AST, OUT_GRAPH, OUT_LOOPS, OUT_LLVM_IR, OUT_ASM, OUT_OBJ, OUT_EXE, OUT_DOT, OUT_COUNT } Product;
 
-typedef enum Report { REPORT_SCHEDULE, REPORT_MEMORY, REPORT_COUNT } Report;
+typedef enum Report { REPORT_SUMMARY, REPORT_SCHEDULE, REPORT_FUSION, REPORT_MEMORY, REPORT_COUNT } Report;
 
 typedef struct CommandLine CommandLine;
 
@@ -47,6 +47,7 @@ struct CommandLine {
     const char **dump_after;
     int32_t n_dump_after, cap_dump_after;
     bool report[REPORT_COUNT];
+    int32_t depth;                   /* of the summary; 0: every layer */
     bool check_roundtrip, time_report, list_passes, version, help;
     DiagOptions diag;                /* of every message about a file */
     bool check, in_place;            /* of fmt */

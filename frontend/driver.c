@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../backends/target.h"
+#include "../passes/report.h"
 
 Diags *driver_diags(Arena *a, const CommandLine *c) {
     Diags *d = diag_new(a);
@@ -92,33 +93,23 @@ const Machine *driver_machine(const CommandLine *c) {
     return NULL;
 }
 
-const char *driver_thousands(Arena *a, int64_t n) {
-    char digits[24];
-    Str s = STR(a);
-    int length = snprintf(digits, sizeof digits, "%lld", (long long)n);
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-') str_add(&s, ",");
-        str_addn(&s, digits + i, 1);
-    }
-    return str_text(&s);
+/* The loss terms point into the net, so they are copied with it. */
+Unit *driver_unit_for(const Unit *u, const Machine *m) {
+    Unit *copy = NEW(u->arena, Unit);
+    *copy = *u;
+    copy->machine = m;
+    copy->net = graph_clone(u->arena, u->net);
+    copy->train.loss = NEW_ARRAY(u->arena, LossTerm, u->train.n_loss);
+    for (int32_t i = 0; i < u->train.n_loss; i++) copy->train.loss[i] = u->train.loss[i];
+    return copy;
 }
 
-const char *driver_scaled(Arena *a, int64_t n) {
-    static const struct {
-        double least;
-        const char *unit;
-    } row[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}};
-    for (int i = 0; i < ARRAY_LEN(row); i++)
-        if ((double)n >= row[i].least)
-            return arena_printf(a, "%.*f %s", i < 2 ? 2 : 1, (double)n / row[i].least, row[i].unit);
-    return driver_thousands(a, n);
+void driver_reports(Str *s, const CommandLine *c, const Unit *u, const Outline *o) {
+    if (c->report[REPORT_SCHEDULE]) report_schedule(s, u);
+    if (c->report[REPORT_FUSION]) report_fusion(s, u, o);
+    if (c->report[REPORT_MEMORY]) report_memory(s, u);
 }
 
-const char *driver_bytes(Arena *a, int64_t bytes) {
-    static const char *const unit[] = {"KiB", "MiB", "GiB", "TiB"};
-    double x = (double)bytes / 1024;
-    int i = 0;
-    if (bytes < 1024) return arena_printf(a, "%d B", (int)bytes);
-    for (; x >= 1000 && i < ARRAY_LEN(unit) - 1; i++) x /= 1024;
-    return arena_printf(a, "%.1f %s", x, unit[i]);
+bool driver_reports_need_passes(const CommandLine *c) {
+    return c->report[REPORT_SCHEDULE] || c->report[REPORT_FUSION] || c->report[REPORT_MEMORY];
 }

@@ -3,6 +3,7 @@
 #define CNNC_FRONTEND_DRIVER_H
 
 #include "../ir/machine.h"
+#include "../ir/outline.h"
 #include "command.h"
 
 /* For messages in `a`, shown as the command line says. */
@@ -21,10 +22,11 @@ Unit *driver_unit(Arena *a, Diags *d, const CommandLine *c, const char *path, co
 /* The processor that figures about memory are for: the first one that the command line's -march, or the default for programs,
  * names. NULL after a message. */
 const Machine *driver_machine(const CommandLine *c);
-
-/* 25557032 as "25,557,032"; as "25.6 M", from a million on; bytes as "97.5 MiB". */
-const char *driver_thousands(Arena *a, int64_t n);
-const char *driver_scaled(Arena *a, int64_t n);
-const char *driver_bytes(Arena *a, int64_t bytes);
+/* The same net for a processor of its own: passes change the net. */
+Unit *driver_unit_for(const Unit *u, const Machine *m);
+/* Adds what the command line asks to know about a compiled unit; `o`: of its net before any pass. */
+void driver_reports(Str *s, const CommandLine *c, const Unit *u, const Outline *o);
+/* Does the command line ask for a report that needs passes? */
+bool driver_reports_need_passes(const CommandLine *c);
 
 #endif

@@ -285,6 +285,9 @@ Value block_run(Elab *e, const Call *c) {
                  .frozen = c->notes.freeze || caller->frozen};
     Global *block = table_get(&e->globals, c->fn->block->name);
     s->use = ++block->uses;
+    s->block = e->graph->n_block;
+    PUSH(e->graph->arena, e->graph->block, e->graph->n_block, e->graph->cap_block,
+         ((BlockUse){.name = name, .kind = c->fn->name, .parent = caller->block}));
     if (c->lost || !bind_actuals(e, c, s)) return v_lost;
     e->depth += 8;   /* a use of a block costs several C frames */
     Value v = run_in(e, c, s);

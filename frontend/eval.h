@@ -153,6 +153,7 @@ typedef struct Scope {           /* one use of a block, or the net */
     Span call;                   /* of this use */
     int32_t use;                 /* which of the block's, from 1 */
     const Loop *loop;            /* the innermost */
+    int32_t block;               /* this use in Graph.block */
     bool returned;
     Value result;
 } Scope;
@@ -203,6 +204,8 @@ Value block_run(Elab *e, const Call *c);
 /* A tensor, also a lost one, or a list that begins with one. */
 bool value_is_tensorish(const Value *v);
 
+/* Says of the nodes from `first` on that they are a layer of this kind, in the block that is being run. */
+void layer_mark(Elab *e, int32_t first, const char *kind);
 /* x, which is the sum of two tensors; either may be lost. */
 Value layer_add(Elab *e, const AstExpr *x, Value a, Value b);
 /* Registers the name of a new layer of this kind here; NULL if it was reported. */

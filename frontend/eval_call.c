@@ -219,6 +219,7 @@ static Value layer_run(Elab *e, const Call *c) {
     b->name = layer_name(e, c->fn->name, &c->notes, c->span);
     Value v = b->name && good ? c->fn->run(e, b) : v_lost;
     if (e->diags->n_error > before) note_uses(e);
+    if (e->scope) layer_mark(e, first_node, c->fn->name);
     if (c->notes.freeze || (e->scope && e->scope->frozen)) freeze_from(e->graph, first_node);
     if (v.kind != V_ERROR) return v;
     e->lost = true;

@@ -200,12 +200,21 @@ static Value fold(Elab *e, const Bound *b, Op op) {
 Value build_add(Elab *e, const Bound *b) { return fold(e, b, OP_add); }
 Value build_mul(Elab *e, const Bound *b) { return fold(e, b, OP_mul); }
 
+void layer_mark(Elab *e, int32_t first, const char *kind) {
+    for (int32_t i = first; i < e->graph->n_node; i++) {
+        e->graph->node[i].kind = name_of(kind);
+        e->graph->node[i].block = e->scope->block;
+    }
+}
+
 Value layer_add(Elab *e, const AstExpr *x, Value a, Value b) {
     Name name = layer_name(e, "add", &(Notes){0}, x->span);
     if (!name || a.kind == V_ERROR || b.kind == V_ERROR) return v_lost;
     Ref in[] = {a.tensor, b.tensor};
     order_operands(e, in);
+    int32_t first = e->graph->n_node;
     Value v = layer_value(graph_add(e->graph, OP_add, 2, in, NULL, name, x->span, e->diags));
+    layer_mark(e, first, "add");
     if (v.kind != V_ERROR) return v;
     note_uses(e);
     e->lost = true;

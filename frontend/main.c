@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../backends/dot.h"
 #include "../backends/emit.h"
 #include "../backends/target.h"
 #include "../passes/figures.h"
@@ -98,36 +99,32 @@ static int print_unit(const CommandLine *c, const Unit *u, Level level) {
     return driver_write(c->arena, c->output, &s);
 }
 
-/* What the command line asks to know about a compiled unit. */
-static void print_reports(const CommandLine *c, const Unit *u) {
+static int print_dot(const CommandLine *c, const Outline *o) {
     Str s = STR(c->arena);
-    if (c->report[REPORT_SCHEDULE]) report_schedule(&s, u);
-    if (c->report[REPORT_MEMORY]) report_memory(&s, u);
-    fputs(str_text(&s), stderr);
+    dot_print(&s, o);
+    return driver_write(c->arena, c->output, &s);
 }
 
-/* The same net for a processor of its own: passes change the net, and the loss terms point into it. */
-static Unit *unit_for(const Unit *u, const Machine *m) {
-    Unit *copy = NEW(u->arena, Unit);
-    *copy = *u;
-    copy->machine = m;
-    copy->net = graph_clone(u->arena, u->net);
-    copy->train.loss = NEW_ARRAY(u->arena, LossTerm, u->train.n_loss);
-    for (int32_t i = 0; i < u->train.n_loss; i++) copy->train.loss[i] = u->train.loss[i];
-    return copy;
-}
+static void print_report(const Str *s) { fputs(str_text(s), stderr); }
 
 /* Passes for each processor, then what was asked for. */
 static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
+    const Outline *outline = outline_of(u->net, c->arena);
+    Str summary = STR(c->arena);
+    if (c->report[REPORT_SUMMARY]) report_summary(&summary, c->arena, outline, c->depth);
+    print_report(&summary);
     if (c->product == OUT_GRAPH && !c->stop_after) return print_unit(c, u, LEVEL_NET);
+    if (c->product == OUT_DOT) return print_dot(c, outline);
     PassOptions o = {.dump_after = c->dump_after, .n_dump_after = c->n_dump_after, .stop_after = c->stop_after,
                      .time_report = c->time_report, .check_roundtrip = c->check_roundtrip, .dump = stdout};
     Unit *unit[TARGETS_MAX];
     for (int i = 0; i < t->n; i++) {
-        unit[i] = unit_for(u, t->machine[i]);
+        Str reports = STR(c->arena);
+        unit[i] = driver_unit_for(u, t->machine[i]);
         if (t->n > 1 && (c->options.verbose || c->time_report)) fprintf(stderr, "for %s:\n", t->machine[i]->cpu);
         if (!pipeline_run(unit[i], &o)) return driver_exit_code(u->diags);
-        if (!c->stop_after) print_reports(c, unit[i]);
+        if (!c->stop_after) driver_reports(&reports, c, unit[i], outline);
+        print_report(&reports);
         if (!c->stop_after) contract_check(u, FIGURE_MEMORY, figures_memory(c->arena, unit[i]->program[ENTRY_INFER]));
     }
     if (u->diags->n_error) return driver_exit_code(u->diags);

@@ -1,8 +1,11 @@
-/* cnnc check FILE.net...: every mistake of each file, and what its net costs. Passes run only where
- * require { memory } asks for them: all else that the author of a net can do wrong is found by the front end. */
+/* cnnc check FILE.net...: every mistake of each file, what its net costs, and reports. Passes run only where
+ * require { memory } or a report asks for them: all else that the author of a net can do wrong is found by the front end. */
 #include <sysexits.h>
 
+#include "../ir/number.h"
 #include "../passes/figures.h"
+#include "../passes/pass.h"
+#include "../passes/report.h"
 #include "contract.h"
 #include "driver.h"
 
@@ -14,18 +17,32 @@ static void check_memory(const CommandLine *c, Unit *u) {
     contract_check(u, FIGURE_MEMORY, f.memory);
 }
 
+/* The reports that the command line asks for, of the processor that figures are for. */
+static void add_reports(Str *s, const CommandLine *c, const Unit *u) {
+    static const PassOptions options;
+    const Outline *o = outline_of(u->net, u->arena);
+    if (c->report[REPORT_SUMMARY]) report_summary(s, u->arena, o, c->depth);
+    if (!driver_reports_need_passes(c)) return;
+    const Machine *machine = driver_machine(c);
+    Unit *copy = machine ? driver_unit_for(u, machine) : NULL;
+    if (copy && pipeline_run(copy, &options)) driver_reports(s, c, copy, o);
+}
+
 static int check_file(const CommandLine *c, const char *path) {
     Arena *a = arena_new();
     Diags *d = driver_diags(a, c);
     Unit *u = driver_unit(a, d, c, path, c->definition, c->n_definition);
     if (u && contract_mentions(u, FIGURE_MEMORY)) check_memory(c, u);
+    Str reports = STR(a);
+    if (u && !d->n_error) add_reports(&reports, c, u);
     int code = d->n_error ? driver_exit_code(d) : EX_OK;
     diag_print(d);
     if (u && !d->n_error) {
         int64_t parameters, macs;
         graph_costs(u->net, a, &parameters, &macs);
-        printf("%s: net %s, %s parameters, %s MACs per picture\n", path, u->name, driver_thousands(a, parameters),
-               driver_scaled(a, macs));
+        printf("%s: net %s, %s parameters, %s MACs per picture\n", path, u->name, number_thousands(a, parameters),
+               number_scaled(a, macs));
+        fputs(str_text(&reports), stdout);
     }
     arena_free(a);
     return code;

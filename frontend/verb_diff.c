@@ -4,55 +4,33 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "../ir/number.h"
+#include "../ir/outline.h"
 #include "../passes/figures.h"
 #include "driver.h"
 #include "table.h"
 
 enum { EX_DIFFERENT = 1, MOST_LISTED = 12, MOST_PAIRS = 4000000 };
 
-typedef struct Layer { /* nodes of one name */
-    Name name;
-    Op op; /* of the first one that is no parameter */
-    Attr attr;
-    Type type; /* of the result */
-    int64_t parameters, macs;
-    int32_t match; /* in the other net, -1: none */
-} Layer;
-
 typedef struct Side {
     const char *path;
     const Definition *definition;
     int32_t n_definition;
     const Unit *unit;
-    Layer *layer;
-    int32_t n_layer, cap_layer;
+    const Layer *layer;
+    int32_t n_layer;
+    int32_t *match; /* layer -> the one of the other net, -1: none */
     Figures figures;
 } Side;
 
 /* ---- layers ---- */
 
-static void add_parameters(const Graph *g, const Node *n, Layer *l) {
-    for (int32_t k = 0; k < n->n_in; k++) {
-        const Node *p = graph_node(g, n->in[k]);
-        if (p->op == OP_param && p->attr.param.role == PARAM_WEIGHT) l->parameters += type_elements(&p->type);
-    }
-}
-
 static void find_layers(Side *s) {
-    const Graph *g = s->unit->net;
-    Arena *a = s->unit->arena;
-    for (int32_t i = 1; i < g->n_node; i++) {
-        const Node *n = graph_node(g, (Ref)i);
-        if (n->op == OP_param || n->op == OP_input) continue;
-        bool more = s->n_layer > 0 && n->name && s->layer[s->n_layer - 1].name == n->name;
-        Layer new = {
-            .name = n->name ? n->name : name_of(op_info[n->op].name), .op = n->op, .attr = n->attr, .match = -1};
-        if (!more) PUSH(a, s->layer, s->n_layer, s->cap_layer, new);
-        Layer *l = &s->layer[s->n_layer - 1];
-        l->type = n->type;
-        l->macs += node_macs(g, n);
-        add_parameters(g, n, l);
-    }
+    const Outline *o = outline_of(s->unit->net, s->unit->arena);
+    s->layer = o->layer;
+    s->n_layer = o->n_layer;
+    s->match = NEW_ARRAY(s->unit->arena, int32_t, o->n_layer + 1);
+    for (int32_t i = 0; i < o->n_layer; i++) s->match[i] = -1;
 }
 
 /* 0: of another kind; else the more the likelier is it that one came from the other. */
@@ -72,10 +50,10 @@ static bool same_layer(const Layer *a, const Layer *b) {
 static void match_names(Arena *a, Side *x, Side *y) {
     Table place = {0};
     int32_t *best = NEW_ARRAY(a, int32_t, x->n_layer + 1), *before = NEW_ARRAY(a, int32_t, x->n_layer + 1), n = 0;
-    Layer **named = NEW_ARRAY(a, Layer *, x->n_layer + 1);
-    for (int32_t j = 0; j < y->n_layer; j++) table_set(a, &place, y->layer[j].name, &y->layer[j]);
+    const Layer **named = NEW_ARRAY(a, const Layer *, x->n_layer + 1);
+    for (int32_t j = 0; j < y->n_layer; j++) table_set(a, &place, y->layer[j].name, (void *)&y->layer[j]);
     for (int32_t i = 0; i < x->n_layer; i++) {
-        Layer *l = named[i] = table_get(&place, x->layer[i].name);
+        const Layer *l = named[i] = table_get(&place, x->layer[i].name);
         if (!l || l->op != x->layer[i].op) continue;
         int32_t lo = 0, hi = n; /* how many sequences end before l */
         while (lo < hi) {
@@ -90,8 +68,8 @@ static void match_names(Arena *a, Side *x, Side *y) {
         n = lo == n ? n + 1 : n;
     }
     for (int32_t i = n ? best[n - 1] : -1; i >= 0; i = before[i]) {
-        x->layer[i].match = (int32_t)(named[i] - y->layer);
-        named[i]->match = i;
+        x->match[i] = (int32_t)(named[i] - y->layer);
+        y->match[x->match[i]] = i;
     }
 }
 
@@ -107,11 +85,11 @@ static void match_gap(Arena *a, Side *x, int32_t x0, int32_t x1, Side *y, int32_
             sum[i * wide + j] = (int32_t)max_i64(skip, like ? like + sum[(i + 1) * wide + j + 1] : 0);
         }
     for (int64_t i = 0, j = 0; i < nx && j < ny;) {
-        Layer *p = &x->layer[x0 + i], *q = &y->layer[y0 + j];
+        const Layer *p = &x->layer[x0 + i], *q = &y->layer[y0 + j];
         int32_t like = likeness(p, q), here = sum[i * wide + j];
         if (like && here == like + sum[(i + 1) * wide + j + 1]) {
-            p->match = (int32_t)(y0 + j++);
-            q->match = (int32_t)(x0 + i++);
+            x->match[x0 + i] = (int32_t)(y0 + j);
+            y->match[y0 + j++] = (int32_t)(x0 + i++);
         } else if (here == sum[(i + 1) * wide + j]) {
             i++;
         } else {
@@ -123,9 +101,9 @@ static void match_gap(Arena *a, Side *x, int32_t x0, int32_t x1, Side *y, int32_
 static void align(Arena *a, Side *x, Side *y) {
     match_names(a, x, y);
     for (int32_t i = 0, j = 0; i <= x->n_layer; i++) {
-        if (i < x->n_layer && x->layer[i].match < 0) continue;
-        int32_t end = i < x->n_layer ? x->layer[i].match : y->n_layer, from = i;
-        while (from > 0 && x->layer[from - 1].match < 0) from--;
+        if (i < x->n_layer && x->match[i] < 0) continue;
+        int32_t end = i < x->n_layer ? x->match[i] : y->n_layer, from = i;
+        while (from > 0 && x->match[from - 1] < 0) from--;
         match_gap(a, x, from, i, y, j, end);
         j = end + 1;
     }
@@ -151,8 +129,8 @@ static void add_layer(Page *o, char mark, const Layer *l, bool attributes) {
     end_same(o);
     o->different = true;
     str_addf(&o->text, "%c %-28s %-10s %14s %13s %11s %10s", mark, l->name, op_info[l->op].name,
-             type_shape_text(a, &l->type), driver_thousands(a, l->parameters), driver_scaled(a, l->macs),
-             driver_bytes(a, type_elements(&l->type) * (int64_t)sizeof(float)));
+             type_shape_text(a, &l->type), number_thousands(a, l->parameters), number_scaled(a, l->macs),
+             number_bytes(a, type_elements(&l->type) * (int64_t)sizeof(float)));
     if (attributes) {
         str_add(&o->text, " ");
         attr_print(&o->text, op_info[l->op].attr, &l->attr);
@@ -164,20 +142,20 @@ static void add_layers(Page *o, const Side *x, const Side *y) {
     str_addf(&o->text, "  %-28s %-10s %14s %13s %11s %10s\n", "layer", "kind", "shape", "parameters", "MACs", "result");
     for (int32_t i = 0, j = 0; i < x->n_layer || j < y->n_layer;) {
         const Layer *p = i < x->n_layer ? &x->layer[i] : NULL, *q = j < y->n_layer ? &y->layer[j] : NULL;
-        bool pair = p && q && p->match == j;
+        bool pair = p && q && x->match[i] == j, alone = p && x->match[i] < 0;
         if (pair && same_layer(p, q)) {
             o->n_same++;
         } else if (pair) {
             bool attributes = likeness(p, q) == 3 && !attr_equal(op_info[p->op].attr, &p->attr, &q->attr);
             add_layer(o, '-', p, attributes);
             add_layer(o, '+', q, attributes);
-        } else if (p && p->match < 0) {
+        } else if (alone) {
             add_layer(o, '-', p, false);
         } else {
             add_layer(o, '+', q, false);
         }
-        i += pair || (p && p->match < 0);
-        j += pair || !(p && p->match < 0);
+        i += pair || alone;
+        j += pair || !alone;
     }
     end_same(o);
 }
@@ -192,11 +170,11 @@ static void add_total(Page *o, const char *what, const char *a, const char *b, i
 static void add_totals(Page *o, const Side *x, const Side *y) {
     Arena *a = o->arena;
     const Figures *f = &x->figures, *g = &y->figures;
-    add_total(o, "layers", driver_thousands(a, x->n_layer), driver_thousands(a, y->n_layer), x->n_layer, y->n_layer);
-    add_total(o, "parameters", driver_thousands(a, f->parameters), driver_thousands(a, g->parameters), f->parameters,
+    add_total(o, "layers", number_thousands(a, x->n_layer), number_thousands(a, y->n_layer), x->n_layer, y->n_layer);
+    add_total(o, "parameters", number_thousands(a, f->parameters), number_thousands(a, g->parameters), f->parameters,
               g->parameters);
-    add_total(o, "MACs", driver_scaled(a, f->macs), driver_scaled(a, g->macs), f->macs, g->macs);
-    add_total(o, "memory", driver_bytes(a, f->memory), driver_bytes(a, g->memory), f->memory, g->memory);
+    add_total(o, "MACs", number_scaled(a, f->macs), number_scaled(a, g->macs), f->macs, g->macs);
+    add_total(o, "memory", number_bytes(a, f->memory), number_bytes(a, g->memory), f->memory, g->memory);
 }
 
 /* ---- weights ---- */

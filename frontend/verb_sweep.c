@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../ir/number.h"
 #include "../passes/figures.h"
 #include "contract.h"
 #include "driver.h"
@@ -225,8 +226,8 @@ static void print_table(const Sweep *s) {
         Arena *a = arena_new();
         for (int32_t k = 0; k < s->n_swept; k++) printf("%-*s  ", width[k], s->swept[k]->value[value_index(s, i, k)]);
         if (r->state == STATE_LEGAL)
-            printf("%15s %10s %11s", driver_thousands(a, r->figures.parameters), driver_scaled(a, r->figures.macs),
-                   driver_bytes(a, r->figures.memory));
+            printf("%15s %10s %11s", number_thousands(a, r->figures.parameters), number_scaled(a, r->figures.macs),
+                   number_bytes(a, r->figures.memory));
         else
             print_reason(r);
         printf("\n");

@@ -9,6 +9,7 @@ Graph *graph_new(Arena *a, Name name) {
     g->arena = a;
     g->name = name ? name : name_of("");
     PUSH(a, g->node, g->n_node, g->cap_node, (Node){.op = OP_none});
+    PUSH(a, g->block, g->n_block, g->cap_block, ((BlockUse){.name = name_of(""), .kind = g->name}));
     return g;
 }
 
@@ -26,6 +27,9 @@ Graph *graph_clone(Arena *a, const Graph *g) {
     copy->node = NEW_ARRAY(a, Node, g->n_node);
     memcpy(copy->node, g->node, (size_t)g->n_node * sizeof *g->node);
     for (int32_t i = 1; i < g->n_node; i++) copy->node[i].in = copy_refs(a, g->node[i].n_in, g->node[i].in);
+    copy->cap_block = g->n_block;
+    copy->block = NEW_ARRAY(a, BlockUse, g->n_block);
+    memcpy(copy->block, g->block, (size_t)g->n_block * sizeof *g->block);
     copy->cap_output = g->n_output;
     copy->output = NEW_ARRAY(a, Output, g->n_output);
     if (g->n_output) memcpy(copy->output, g->output, (size_t)g->n_output * sizeof *g->output);
@@ -54,10 +58,11 @@ Ref graph_add(Graph *g, Op op, int n_in, const Ref *in, const Attr *attr, Name n
 }
 
 static Ref add_from(Graph *g, Op op, int n_in, const Ref *in, const Attr *attr, Ref from) {
-    const Node *source = graph_node(g, from);
-    bool frozen = source->frozen;
-    Ref r = graph_add(g, op, n_in, in, attr, source->name, source->span, NULL);
-    g->node[r].frozen = frozen;
+    const Node source = *graph_node(g, from);
+    Ref r = graph_add(g, op, n_in, in, attr, source.name, source.span, NULL);
+    g->node[r].frozen = source.frozen;
+    g->node[r].kind = source.kind;
+    g->node[r].block = source.block;
     return r;
 }
 
@@ -154,12 +159,18 @@ int64_t node_macs(const Graph *g, const Node *n) {
     }
 }
 
-void graph_costs(const Graph *g, Arena *a, int64_t *parameters, int64_t *macs) {
+Graph *graph_deployed(const Graph *g, Arena *a, Ref **map) {
     Graph *deployed = graph_clone(a, g);
     deployed->n_output = 0;
     for (int32_t i = 0; i < g->n_output; i++)
         if (g->output[i].only != ONLY_TRAIN) deployed->output[deployed->n_output++] = g->output[i];
-    graph_compact(deployed, a);
+    Ref *moved = graph_compact(deployed, a);
+    if (map) *map = moved;
+    return deployed;
+}
+
+void graph_costs(const Graph *g, Arena *a, int64_t *parameters, int64_t *macs) {
+    const Graph *deployed = graph_deployed(g, a, NULL);
     *parameters = *macs = 0;
     for (int32_t i = 1; i < deployed->n_node; i++) {
         const Node *n = &deployed->node[i];

@@ -24,8 +24,11 @@ typedef struct Node {
     Type type;
     Attr attr;
     Name name;       /* "conv1", "layer1.0.bn2": of the layer it came from; of the parameter for a param; may be NULL */
+    Name kind;       /* "conv", "relu6": what the .net text calls the layer it came from; may be NULL */
+    int32_t block;   /* the use of a block it came from, in Graph.block */
     Span span;       /* the .net text this came from; every pass copies it on */
     int32_t group;   /* 0: not fused */
+    const char *apart;   /* after pass fuse: why it is in no kernel of what it reads, for reports; NULL: it is in one */
     bool frozen;     /* @freeze or train.freeze covers this layer: no gradient flows into its parameters */
 } Node;
 
@@ -38,9 +41,17 @@ typedef struct Output {
     OutputOnly only;
 } Output;
 
+typedef struct BlockUse {   /* a use of a block of the .net text */
+    Name name;           /* "layer1.0" */
+    Name kind;           /* "bottleneck" */
+    int32_t parent;      /* the use that it is in */
+} BlockUse;
+
 typedef struct Graph {
     Arena *arena;
     Name name;
+    BlockUse *block;        /* block[0] is the net itself; each comes after its parent */
+    int32_t n_block, cap_block;
     Node *node;          /* node[0] is unused */
     int32_t n_node, cap_node;
     Output *output;
@@ -78,7 +89,11 @@ bool graph_reads_before(const Graph *g, Ref r, Ref e);
  * nodes keep their order, but each is preceded by what it needs. Returns the map old -> new (0: dropped), from `a`. */
 Ref *graph_compact(Graph *g, Arena *a);
 
-/* Text, one node a line, and back; spans are not kept. graph_read returns NULL and sets *error on a mistake, with its
+/* What is left without outputs that are for training alone: a copy from `a`. *map, if map is not NULL, says what became of each
+ * node (0: dropped). */
+Graph *graph_deployed(const Graph *g, Arena *a, Ref **map);
+
+/* Text, one node a line, and back; spans, kinds and blocks are not kept. graph_read returns NULL and sets *error on a mistake, with its
  * line or, since it verifies what it read, with the broken rule.
  *     graph infer alexnet {
  *       %1 = input {role=image, type=f32[N,3,227,227]} : f32[N,3,227,227]

@@ -43,3 +43,13 @@ int64_t program_once_bytes(Arena *a, const Program *p) {
     }
     return most;
 }
+
+int32_t *program_times(Arena *a, const Program *p) {
+    int32_t *time_of = NEW_ARRAY(a, int32_t, p->n_step + 1), time = -1;
+    for (int32_t i = 0; i < p->n_step; i++) {
+        if (i == 0 || p->step[i].root != p->step[i - 1].root) time++;
+        time_of[i] = time;
+    }
+    time_of[p->n_step] = time + 1;
+    return time_of;
+}

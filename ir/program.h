@@ -54,6 +54,9 @@ typedef struct Program {
     int64_t lower_bound_bytes;            /* of REGION_BATCH: most live bytes at any step */
 } Program;
 
+/* Steps of one group are one time, counted from 0: the time of each step, and behind them how many times there are. Array from
+ * `a`. */
+int32_t *program_times(Arena *a, const Program *p);
 /* The storage whose memory s really uses: several may take it over one after the other. */
 int32_t program_owner(const Program *p, int32_t s);
 /* How many bytes of region param, from *from on, nobody misses after argument k of a step that runs once: the memory of a

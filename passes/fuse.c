@@ -82,40 +82,60 @@ static Ref convolution_of(const Fuse *f, Ref r) {
 /* A convolution that continues its operand's group, and so no chain of its own can begin with it. */
 static bool in_chain(const Fuse *f, Ref conv) { return conv && same_group(f, graph_node(f->g, conv)->in[0], conv); }
 
-/* The convolutions that conv would be in one kernel with if it joined its operand's group. */
-static bool ends_chain(const Fuse *f, Ref conv) {
+/* Why a node is in no kernel of what it reads, as --report=fusion says it behind the name of that. */
+static const char whole[] = "one result needs many of its numbers", update[] = "the step changes a parameter",
+                  no_band[] = "the convolution goes by phases over the whole picture",
+                  no_chain[] = "no chain of convolutions can be made with it",
+                  slow_chain[] = "bands of rows through both would be slower, or do not fit in the cache",
+                  train_chain[] = "training needs what lies between convolutions",
+                  no_kernel[] = "no kernel makes it", no_head[] = "nothing can follow it in a kernel",
+                  other_shape[] = "its shape is another", constant[] = "only one of the two is computed once, from parameters",
+                  other_layout[] = "its numbers lie in memory in another order",
+                  many[] = "the kernel would have too many operands", circle[] = "the kernel would wait for itself";
+
+/* Why conv cannot be in one kernel with the convolutions before it; NULL: it can, if it joins its operand's group. */
+static const char *chain_refuses(const Fuse *f, Ref conv) {
     const Graph *g = f->g;
     Chain c = {0, 0, 0};
+    bool window = chain_is_window(g, conv);
+    if (!window && !chain_may_end(g, conv)) return whole;
+    if (f->train) return train_chain;
     Ref source = convolution_of(f, graph_node(g, conv)->in[0]);
-    if (f->train || !source) return false;
-    if (chain_is_window(g, conv) && chain_may_begin(g, source) && !in_chain(f, source))
+    if (!source) return no_chain;
+    if (window && chain_may_begin(g, source) && !in_chain(f, source))
         c = (Chain){source, conv, 0};
     else if (chain_may_end(g, conv) && chain_is_window(g, source)) {
         Ref before = graph_node(g, source)->in[0];
         before = same_group(f, before, source) ? convolution_of(f, before) : 0;
         c = (Chain){before, source, conv};
     }
-    return c.window && chain_plan(g, &c, f->machine).rows > 0;
+    if (!c.window) return no_chain;
+    return chain_plan(g, &c, f->machine).rows > 0 ? NULL : slow_chain;
 }
 
-/* Phases of a convolution, or several convolutions, that one kernel takes a band through. */
-static bool continues(const Fuse *f, Ref r) {
+/* Phases of a convolution, or several convolutions, go on in one kernel that takes a band through; NULL if r does. */
+static const char *band_refuses(const Fuse *f, Ref r) {
     const Node *n = graph_node(f->g, r);
-    if (n->op == OP_conv) return ends_chain(f, r);
-    return (n->op == OP_winograd_product || n->op == OP_winograd_output) && n->attr.winograd.band;
+    if (n->op == OP_conv) return chain_refuses(f, r);
+    if (op_info[n->op].effect) return update;
+    if (n->op != OP_winograd_product && n->op != OP_winograd_output) return whole;
+    return n->attr.winograd.band ? NULL : no_band;
 }
 
-static bool may_join(Fuse *f, Ref user, Ref operand) {
+/* Why user does not join its operand's group; NULL: it does. */
+static const char *refuses(Fuse *f, Ref user, Ref operand) {
     const Node *n = graph_node(f->g, user), *p = graph_node(f->g, operand);
     const OpInfo *info = &op_info[p->op];
-    if (continues(f, user)) return operand == n->in[0];
-    if (!info->heads && !info->elementwise) return false;
-    if (!type_same_dims(&n->type, &p->type) || f->constant[user] != f->constant[operand]) return false;
-    if (n->type.layout.b0 != p->type.layout.b0 || n->type.layout.b1 != p->type.layout.b1) return false;
-    if (arguments(f, operand) + n->n_in + 1 > KERNEL_ARGUMENTS) return false;
+    if (!band_refuses(f, user)) return operand == n->in[0] ? NULL : whole;
+    if (p->op == OP_input || p->op == OP_param) return no_kernel;
+    if (!info->heads && !info->elementwise) return no_head;
+    if (!type_same_dims(&n->type, &p->type)) return other_shape;
+    if (f->constant[user] != f->constant[operand]) return constant;
+    if (n->type.layout.b0 != p->type.layout.b0 || n->type.layout.b1 != p->type.layout.b1) return other_layout;
+    if (arguments(f, operand) + n->n_in + 1 > KERNEL_ARGUMENTS) return many;
     for (int32_t i = 0; i < n->n_in; i++)
-        if (!same_group(f, n->in[i], operand) && depends_on(f, n->in[i], operand)) return false;
-    return true;
+        if (!same_group(f, n->in[i], operand) && depends_on(f, n->in[i], operand)) return circle;
+    return NULL;
 }
 
 static void join(Fuse *f, Ref user, Ref operand) {
@@ -127,20 +147,25 @@ static void join(Fuse *f, Ref user, Ref operand) {
     f->next[user] = after;
 }
 
-/* Of several operands the youngest is tried first: its value is the most likely to be in a register. */
+/* Of several operands the youngest is tried first: its value is the most likely to be in a register. Its refusal is the reason
+ * to report. */
 static void try_join(Fuse *f, Ref user) {
-    const Node *n = graph_node(f->g, user);
+    Node *n = graph_node(f->g, user);
     Ref below = (Ref)f->g->n_node;
-    if (!op_info[n->op].elementwise && !continues(f, user)) return;
+    n->apart = op_info[n->op].elementwise || n->n_in == 0 ? NULL : band_refuses(f, user);
+    if (n->apart) return;
     for (int32_t tried = 0; tried < n->n_in; tried++) {
         Ref best = 0;
         for (int32_t i = 0; i < n->n_in; i++)
             if (n->in[i] < below && n->in[i] > best) best = n->in[i];
         if (best == 0) return;
-        if (may_join(f, user, best)) {
+        const char *why = refuses(f, user, best);
+        if (!why) {
+            n->apart = NULL;
             join(f, user, best);
             return;
         }
+        if (tried == 0) n->apart = why;
         below = best;
     }
 }

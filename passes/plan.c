@@ -30,15 +30,14 @@ static bool planned(const Storage *s) { return s->region == REGION_FIXED || s->r
 
 static void find_lifetimes(Planner *pl) {
     Program *p = pl->p;
-    int32_t time = -1, once_end = 0;
-    pl->time_of = NEW_ARRAY(pl->u->arena, int32_t, p->n_step + 1);
+    int32_t once_end = 0;
+    pl->time_of = program_times(pl->u->arena, p);
     for (int32_t i = 0; i < p->n_storage; i++) {
         p->storage[i].born = INT32_MAX;
         p->storage[i].dies = -1;
     }
     for (int32_t i = 0; i < p->n_step; i++) {
-        if (i == 0 || p->step[i].root != p->step[i - 1].root) time++;
-        pl->time_of[i] = time;
+        int32_t time = pl->time_of[i];
         if (i < p->n_once) once_end = time + 1;
         for (int32_t k = 0; k < p->step[i].n_arg; k++) {
             Storage *s = &p->storage[p->step[i].arg[k]];
