@@ -39,6 +39,7 @@ typedef struct Arg {            /* of a call: expr, name = expr, or *expr */
     Name name;                  /* NULL: positional */
     bool spread;
     Span span;                  /* of the name, or of the expression */
+    Span whole;                 /* with name and value; len 0 if it runs over several lines */
     const AstExpr *value;
 } Arg;
 
@@ -71,8 +72,9 @@ struct AstExpr {
         struct { Value value; const char *text; } literal;              /* X_NUMBER, X_DIM; text as written */
         struct { const char *text; PartList part; } string;             /* text as written, without quotes */
         ExprList list;
-        struct { AstExpr *callee; ArgList arg; Name label; } call;         /* X_CALL; X_ANNOTATE: callee @label(arg) */
-        struct { AstExpr *base, *index; Name field; } access;              /* X_INDEX, X_FIELD */
+        struct { AstExpr *callee; ArgList arg; Name label; Span brackets; } call;   /* X_CALL; X_ANNOTATE: callee @label(arg);
+                                                                               brackets.len 0: on several lines */
+        struct { AstExpr *base, *index; Name field; Span dot; } access;    /* X_INDEX, X_FIELD; the place of the dot */
         struct { Operator op; AstExpr *a, *b; } op;                        /* X_UNARY (b NULL), X_BINARY */
         struct { AstExpr *value, *test, *other; } cond;                    /* value if test else other */
         struct { AstExpr *from, *to; } arrow;

@@ -1,7 +1,7 @@
 /* Signatures, and arguments matched to them: by position, by name, with defaults. See eval.h. */
 #include <string.h>
 
-#include "eval.h"
+#include "foreign.h"
 #include "parse.h"
 #include "settings.h"
 
@@ -100,10 +100,12 @@ static bool report_unknown_param(Elab *e, const Call *c, const Signature *s, con
     }
     const char *known[MAX_PARAMS];
     for (int i = 0; i < s->n; i++) known[i] = s->param[i].name;
-    const char *near = did_you_mean(a->name, known, s->n);
-    diag_error(e->diags, a->span, "E0107",
-               near ? "`%s` has no parameter `%s`; did you mean `%s`?" : "`%s` has no parameter `%s`", c->fn->name,
-               a->name, near);
+    const char *where = c->fn->kind == FN_LAYER ? "*" : c->fn->name, *what = section_find(c->fn->name) ? "key" : "parameter";
+    Suggestion better = foreign_suggest(FOREIGN_PARAM, where, a->name, known, s->n);
+    diag_error(e->diags, a->span, "E0107", "`%s` has no %s `%s`%s", c->fn->name, what, a->name,
+               foreign_question(e->arena, &better));
+    bool layer = s->n > 0 && c->fn->kind == FN_LAYER;   /* its first parameter comes by the arrow */
+    foreign_fix_param(e, c, a, &better, known + layer, s->n - layer);
     return false;
 }
 
@@ -135,7 +137,9 @@ static bool bind_one(Elab *e, const Call *c, Bound *b, int i, const Actual *a) {
     b->given[i] = true;
     b->value[i] = a->value;
     b->span[i] = a->at;
-    return has_failed(a) || (a->expr ? param_eval(e, p, a->expr, &b->value[i]) : p->type->convert(e, &b->value[i], a->at, p->name));
+    if (has_failed(a)) return true;
+    if (a->value.kind == V_TEXT && foreign_fix_value(e, c, p->name, a)) return false;
+    return a->expr ? param_eval(e, p, a->expr, &b->value[i]) : p->type->convert(e, &b->value[i], a->at, p->name);
 }
 
 static void push_rest(Elab *e, Bound *b, int i, const Actual *a, Value **rest, int32_t *n, int32_t *cap) {

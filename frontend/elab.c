@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "foreign.h"
+
 /* ---- names ---- */
 
 Name name_join(const char *a, const char *b, const char *c) {
@@ -149,9 +151,9 @@ static OutputOnly only_of(Elab *e, const AstStmt *s) {
     if (!s->only) return ONLY_BOTH;
     if (!strcmp(s->only, "train")) return ONLY_TRAIN;
     if (!strcmp(s->only, "deploy")) return ONLY_DEPLOY;
-    const char *near = did_you_mean(s->only, word, 2);
-    diag_error(e->diags, s->only_span, "E0127", "`only` is followed by train or deploy%s%s%s",
-               near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+    Suggestion better = foreign_suggest(FOREIGN_WORD, "only", s->only, word, 2);
+    diag_error(e->diags, s->only_span, "E0127", "`only` is followed by train or deploy%s", foreign_question(e->arena, &better));
+    foreign_fix_word(e->diags, s->only_span, &better);
     return ONLY_BOTH;
 }
 
@@ -215,10 +217,10 @@ static void report_unknown(Elab *e, const Call *c, const Actual *a) {
     const ParamList *list = &c->fn->block->param;
     int n = list->n < MOST ? list->n : MOST;
     for (int i = 0; i < n; i++) known[i] = list->item[i].name;
-    const char *near = did_you_mean(a->name, known, n);
-    diag_error(e->diags, a->span, "E0107",
-               near ? "`%s` has no parameter `%s`; did you mean `%s`?" : "`%s` has no parameter `%s`", c->fn->name,
-               a->name, near);
+    Suggestion better = foreign_suggest(FOREIGN_PARAM, c->fn->name, a->name, known, n);
+    diag_error(e->diags, a->span, "E0107", "`%s` has no parameter `%s`%s", c->fn->name, a->name,
+               foreign_question(e->arena, &better));
+    foreign_fix_param(e, c, a, &better, known, n);
 }
 
 /* Arguments by position and name into the new scope's variables. */

@@ -1,5 +1,5 @@
 /* Expressions to values, except operators (eval_op.c) and calls (eval_call.c). See eval.h. */
-#include "eval.h"
+#include "foreign.h"
 
 #include <string.h>
 
@@ -40,30 +40,34 @@ static int collect_globals(const Elab *e, const char **out, int cap) {
     return n;
 }
 
-void report_unknown_name(Elab *e, Span at, Name name) {
-    enum { MOST = 512 };
-    const char *candidate[MOST];
-    int n = layer_names(candidate, MOST);
-    n += builtin_names(candidate + n, MOST - n);
-    n += collect_globals(e, candidate + n, MOST - n);
-    const char *near = did_you_mean(name, candidate, n);
-    diag_error(e->diags, at, "E0101", near ? "`%s` is not defined; did you mean `%s`?" : "`%s` is not defined", name,
-               near);
+int known_names(const Elab *e, const char **out, int cap) {
+    int n = layer_names(out, cap);
+    n += builtin_names(out + n, cap - n);
+    return n + collect_globals(e, out + n, cap - n);
 }
+
+void report_unknown_name(Elab *e, const AstExpr *x) { foreign_report_callee(e, x, x); }
 
 static Value function_value(const Function *f) { return (Value){.kind = V_FUNC, .func = f}; }
 
-static Value eval_name(Elab *e, const AstExpr *x) {
-    Variable *v = variable_find(e, x->name);
-    if (v) return v->value;
-    Global *g = table_get(&e->globals, x->name);
-    if (g) return g->fn.name ? function_value(&g->fn) : g->value;
-    const Function *f = layer_find(x->name);
-    if (!f) f = builtin_find(x->name);
-    if (f) return function_value(f);
-#define CONSTANT(text, truth) if (!strcmp(x->name, #text)) return value_bool(truth);
+bool name_value(Elab *e, Name name, Value *out) {
+    const Variable *v = variable_find(e, name);
+    const Global *g = v ? NULL : table_get(&e->globals, name);
+    const Function *f = v || g ? NULL : layer_find(name);
+    if (!v && !g && !f) f = builtin_find(name);
+    if (v) *out = v->value;
+    else if (g) *out = g->fn.name ? function_value(&g->fn) : g->value;
+    else if (f) *out = function_value(f);
+#define CONSTANT(text, truth) else if (!strcmp(name, #text)) *out = value_bool(truth);
 #include "words.def"
-    report_unknown_name(e, x->span, x->name);
+    else return false;
+    return true;
+}
+
+static Value eval_name(Elab *e, const AstExpr *x) {
+    Value v;
+    if (name_value(e, x->name, &v)) return v;
+    report_unknown_name(e, x);
     return v_error;
 }
 
@@ -117,13 +121,19 @@ static const struct { const char *name; int32_t (*of_type)(const Type *t); int s
 #include "words.def"
 };
 
+/* A method of a tensor, x.relu(), is a layer behind an arrow. */
 static void report_field(Elab *e, const AstExpr *x, const Value *base) {
     const char *known[ARRAY_LEN(field_table)], *field = x->access.field;
     for (int i = 0; i < ARRAY_LEN(field_table); i++) known[i] = field_table[i].name;
-    const char *near = did_you_mean(field, known, ARRAY_LEN(known));
-    diag_error(e->diags, x->span, "E0119", "%s has no `.%s`%s%s%s", value_kind_name(base), field,
-               near ? "; did you mean `." : "", near ? near : "", near ? "`?" : "");
-    if (base->kind == V_TENSOR) diag_help(e->diags, (Span){0}, "a tensor has .channels, .height and .width");
+    Span dot = x->access.dot, name = {dot.file, dot.line, dot.col + 1, (uint32_t)strlen(field)};
+    Value layer;
+    Suggestion s = foreign_suggest(FOREIGN_FIELD, "", field, known, ARRAY_LEN(known));
+    bool method = base->kind == V_TENSOR && name_value(e, name_of(field), &layer) && layer.kind == V_FUNC;
+    if (method) s = (Suggestion){0};
+    diag_error(e->diags, name, "E0119", "%s has no `.%s`%s", value_kind_name(base), field, foreign_question(e->arena, &s));
+    if (method) diag_fix(e->diags, dot, " -> ", "layers are given a tensor by ->");
+    else if (s.row || s.name) foreign_fix_word(e->diags, name, &s);
+    else if (base->kind == V_TENSOR) diag_help(e->diags, (Span){0}, "a tensor has .channels, .height and .width");
 }
 
 /* Shapes are known while the net is elaborated: x.channels, x.height, x.width. */

@@ -95,6 +95,7 @@ typedef struct Notes {           /* what annotations said */
 
 typedef struct Call {            /* a call with its arguments evaluated; those that failed are V_ERROR */
     const Function *fn;
+    const AstExpr *source;       /* the X_CALL, NULL for a section or a function without brackets */
     Span span;
     Actual *actual;
     int32_t n, cap;
@@ -220,6 +221,11 @@ const Type *tensor_type(const Elab *e, const Value *v);
 /* Variables and globals. */
 Variable *variable_find(const Elab *e, Name name);
 void variable_set(Elab *e, Name name, Span at, Value v, bool loop);
-void report_unknown_name(Elab *e, Span at, Name name);
+/* What the name stands for here; false if nothing. */
+bool name_value(Elab *e, Name name, Value *v);
+/* Reports that the name x is not defined. */
+void report_unknown_name(Elab *e, const AstExpr *x);
+/* Names of layers, functions, constants, options, blocks and variables; returns how many, at most cap. */
+int known_names(const Elab *e, const char **out, int cap);
 
 #endif

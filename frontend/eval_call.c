@@ -4,7 +4,7 @@
  * pipeline on the left it is the longer pipeline. */
 #include <string.h>
 
-#include "eval.h"
+#include "foreign.h"
 
 bool value_is_tensorish(const Value *v) {
     while (v->kind == V_LIST && v->n > 0) v = &v->item[0];
@@ -49,10 +49,13 @@ static bool push_spread(Elab *e, Call *c, const Arg *arg, Value v) {
 }
 
 /* Evaluates all arguments, so that each reports its own mistakes. */
-static void push_args(Elab *e, Call *c, const ArgList *list) {
+static void push_args(Elab *e, Call *c, const AstExpr *call) {
+    const ArgList *list = &call->call.arg;
     for (int32_t i = 0; i < list->n; i++) {
         const Arg *arg = &list->item[i];
+        int32_t before = e->diags->n_error;
         Actual a = {.name = arg->name, .value = eval(e, arg->value), .span = arg->span, .at = arg->value->span, .text = arg->value};
+        if (e->diags->n_error > before) foreign_drop_argument(e, call, i);
         if (!arg->spread) push_actual(e, c, a);
         else if (a.value.kind == V_ERROR || !push_spread(e, c, arg, a.value)) c->lost = true;
     }
@@ -63,12 +66,21 @@ static bool not_callable(Elab *e, Span at, const Value *v) {
     return false;
 }
 
+/* What x calls; a name that is nothing here is reported with its arguments. */
+static Value eval_callee(Elab *e, const AstExpr *x, const AstExpr *callee) {
+    Value v;
+    if (callee->kind == X_NAME && !name_value(e, callee->name, &v)) foreign_report_callee(e, x, callee);
+    else if (!foreign_report_prefixed(e, x, callee)) return eval(e, callee);
+    return v_error;
+}
+
 /* f(args) without running it. *pipe is set instead if f is a pipeline (which takes one argument: its tensor). */
 static bool prepare(Elab *e, const AstExpr *x, Call *c, const Pipe **pipe) {
     bool call = x->kind == X_CALL;
-    Value f = eval(e, call ? x->call.callee : x);
+    Value f = eval_callee(e, x, call ? x->call.callee : x);
     c->span = x->span;
-    if (call) push_args(e, c, &x->call.arg);
+    c->source = call ? x : NULL;
+    if (call) push_args(e, c, x);
     if (f.kind == V_PIPE) *pipe = f.pipe;
     else if (f.kind == V_FUNC) c->fn = f.func;
     else return not_callable(e, x->span, &f);
@@ -145,7 +157,7 @@ static Value as_pipe(Elab *e, const Pipe *before, const Call *c) {
 
 /* The call with `first` in front of its arguments. */
 static Call with_first(Elab *e, const Call *c, Value first, Span at) {
-    Call longer = {.fn = c->fn, .span = c->span, .notes = c->notes, .lost = c->lost};
+    Call longer = {.fn = c->fn, .source = c->source, .span = c->span, .notes = c->notes, .lost = c->lost};
     push_actual(e, &longer, (Actual){.value = first, .span = at, .at = at});
     for (int32_t i = 0; i < c->n; i++) push_actual(e, &longer, c->actual[i]);
     return longer;

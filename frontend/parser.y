@@ -45,6 +45,7 @@ int parse_next_token(YYSTYPE *v, Place *at, Parse *p, void *scanner);
 #define net_lex parse_next_token
 
 #define AT(place) parse_span(p, place)
+#define WHOLE(place) whole_span(p, place)
 #define YYLLOC_DEFAULT(here, rhs, n)                                                                 \
     do {                                                                                             \
         if (n) {                                                                                     \
@@ -65,6 +66,8 @@ static Item *add_item(Parse *p, ItemKind kind, Span at, Name name);
 static NameList *add_name(Parse *p, NameList *list, Name name, Span at);
 static Setting *new_setting(Parse *p, Name key, Span at, AstExpr *value);
 static Span callee_span(Span whole, const AstExpr *callee);
+static Span whole_span(const Parse *p, Place at);
+static Place join(Place from, Place to);
 }
 
 %token END 0      "end of file"
@@ -244,10 +247,12 @@ un     : post
        ;
 post   : prim
        | post '(' args ')'                          { $$ = ast_expr_call(p->arena, callee_span(AT(@$), $1), $1, *$3);
+                                                      $$->call.brackets = WHOLE(join(@2, @4));
                                                       check_deep(p, $$); }
        | post '[' expr ']'                          { $$ = ast_expr_index(p->arena, AT(@$), $1, $3);
                                                        check_deep(p, $$); }
        | post '.' IDENT                             { $$ = ast_expr_field(p->arena, AT(@$), $1, $3);
+                                                       $$->access.dot = AT(@2);
                                                        check_deep(p, $$); }
        | post '@' IDENT '(' args ')'                { $$ = ast_expr_annotate(p->arena, AT(@3), $1, $3, *$5);
                                                       check_deep(p, $$); }
@@ -267,10 +272,11 @@ arglist: arg                                        { $$ = NEW(p->arena, ArgList
                                                       PUSH(p->arena, $$->item, $$->n, $$->cap, $1); }
        | arglist ',' arg                            { $$ = $1; PUSH(p->arena, $$->item, $$->n, $$->cap, $3); }
        ;
-arg    : expr                                       { $$ = (Arg){.span = AT(@1), .value = $1}; }
-       | IDENT '=' expr                             { $$ = (Arg){.name = $1, .span = AT(@1), .value = $3}; }
-       | FOR '=' expr                               { $$ = (Arg){.name = name_of("for"), .span = AT(@1), .value = $3}; }
-       | '*' expr                                   { $$ = (Arg){.spread = true, .span = AT(@2), .value = $2}; }
+arg    : expr                                       { $$ = (Arg){.span = AT(@1), .whole = WHOLE(@$), .value = $1}; }
+       | IDENT '=' expr                             { $$ = (Arg){.name = $1, .span = AT(@1), .whole = WHOLE(@$), .value = $3}; }
+       | FOR '=' expr                               { $$ = (Arg){.name = name_of("for"), .span = AT(@1), .whole = WHOLE(@$),
+                                                                 .value = $3}; }
+       | '*' expr                                   { $$ = (Arg){.spread = true, .span = AT(@2), .whole = WHOLE(@$), .value = $2}; }
        ;
 list   : %empty                                     { $$ = NEW(p->arena, ExprList); }
        | elist
@@ -288,9 +294,18 @@ Span parse_span(const Parse *p, Place at) {
     return (Span){.file = p->file, .line = at.line, .col = at.col, .len = len};
 }
 
+static Place join(Place from, Place to) { return (Place){from.line, from.col, to.end_line, to.end_col}; }
+
+/* The place if it is on one line, else one of length 0. */
+static Span whole_span(const Parse *p, Place at) {
+    Span s = parse_span(p, at);
+    if (at.line != at.end_line) s.len = 0;
+    return s;
+}
+
 /* A call of a plain name is marked at the name: its arguments may run over many lines. */
 static Span callee_span(Span whole, const AstExpr *callee) {
-    return callee->kind == X_NAME ? callee->span : whole;
+    return callee->kind == X_NAME || callee->kind == X_FIELD ? callee->span : whole;
 }
 
 static void check_version(Parse *p, Span at, const AstExpr *number) {

@@ -75,7 +75,7 @@ static bool misplaced(Elab *e, const char *section, const Setting *s, const char
 
 static Value eval_steps(Elab *e, const SectionKind *kind, const SettingList *list) {
     Value *item = NEW_ARRAY(e->arena, Value, list->n);
-    const ParamSpec step = {.name = name_of("step"), .type = type_find("call", 4), .choice = kind->name};
+    const ParamSpec step = {.name = name_of(kind->name), .type = type_find("call", 4), .choice = kind->name};
     bool good = true;
     for (int32_t i = 0; i < list->n; i++) {
         const Setting *s = list->item[i];

@@ -2,6 +2,7 @@
  * of numbers, patterns. */
 #include <string.h>
 
+#include "foreign.h"
 #include "settings.h"
 
 enum { MAX_CHOICES = 32 };
@@ -35,10 +36,18 @@ static bool report_choice(Elab *e, Span at, const char *code, const char *where,
         diag_error(e->diags, at, "E0401", "`%s` is not part of this version", got);
         return false;
     }
-    const char *near = got ? did_you_mean(got, word, n) : NULL;
+    Suggestion better = got ? foreign_suggest(FOREIGN_WORD, where, got, word, n) : (Suggestion){0};
     Str s = STR(e->arena);
     for (int i = 0; i < n; i++) str_addf(&s, "%s%s", i == 0 ? "" : i == n - 1 ? " or " : ", ", word[i]);
-    diag_error(e->diags, at, code, near ? "`%s` is %s; did you mean `%s`?" : "`%s` is %s", label, str_text(&s), near);
+    if (!got) {
+        diag_error(e->diags, at, code, "`%s` wants %s", label, str_text(&s));
+        return false;
+    }
+    bool quoted = foreign_source(e->diags, at)[0] == '"';
+    diag_error(e->diags, at, code, quoted ? "`%s` does not know \"%s\"%s" : "`%s` does not know `%s`%s", label, got,
+               foreign_question(e->arena, &better));
+    if (better.row || better.name) foreign_fix_word(e->diags, at, &better);
+    else diag_help(e->diags, (Span){0}, "it knows %s", str_text(&s));
     return false;
 }
 
@@ -82,8 +91,8 @@ static bool from_words(Elab *e, const AstExpr *x, Value *v, const char *label, c
 }
 
 /* The record of a call: its arguments checked against the row. */
-static bool call_record(Elab *e, const Function *fn, const ArgList *args, Span at, Value *v) {
-    Call c = {.fn = fn, .span = at};
+static bool call_record(Elab *e, const Function *fn, const AstExpr *source, const ArgList *args, Span at, Value *v) {
+    Call c = {.fn = fn, .source = source, .span = at};
     for (int32_t i = 0; args && i < args->n; i++) {
         const Arg *a = &args->item[i];
         if (a->spread) {
@@ -105,14 +114,30 @@ static bool call_record(Elab *e, const Function *fn, const ArgList *args, Span a
     return true;
 }
 
+/* A string alone where a call takes one: "cats" becomes folder("cats"). */
+static void wrap_text(Elab *e, const AstExpr *x, const char *group, const char *const *known, int n) {
+    for (int i = 0; i < n; i++) {
+        const Signature *s = signature_of(e, settings_call_find(group, known[i])->signature);
+        if (s->n == 0 || strcmp(s->param[0].type->name, "text") != 0) continue;
+        diag_fix(e->diags, x->span, arena_printf(e->arena, "%s(%s)", known[i], foreign_source(e->diags, x->span)),
+                 "a string is the argument of a call");
+        return;
+    }
+}
+
 static bool from_call(Elab *e, const AstExpr *x, Value *v, const char *label, const char *group) {
     if (!(x = chosen(e, x))) return false;
     Name name = callee_name(x);
     const Function *fn = name ? settings_call_find(group, name) : NULL;
-    if (fn) return call_record(e, fn, x->kind == X_CALL ? &x->call.arg : NULL, x->span, v);
-    const char *known[MAX_CHOICES];
+    const AstExpr *call = x->kind == X_CALL ? x : NULL;
+    if (fn) return call_record(e, fn, call, call ? &x->call.arg : NULL, x->span, v);
+    const char *known[MAX_CHOICES], *got = name;
     int n = settings_call_names(group, known, MAX_CHOICES);
-    return report_choice(e, x->span, "E0405", group, label, name, known, n);
+    if (x->kind == X_STRING && foreign_suggest(FOREIGN_WORD, group, x->string.text, known, n).name) got = x->string.text;
+    if (call && x->call.callee->kind == X_FIELD) got = x->call.callee->access.field;
+    bool bad = report_choice(e, call ? x->call.callee->span : x->span, "E0405", group, label, got, known, n);
+    if (!got && x->kind == X_STRING) wrap_text(e, x, group, known, n);
+    return bad;
 }
 
 /* One piece of a schedule: a call, or a number, which stands for constant(number). */
@@ -122,7 +147,7 @@ static bool schedule_piece(Elab *e, const AstExpr *x, Value *v, const char *labe
         return from_call(e, x, v, label, "lr");
     Arg base = {.value = x, .span = x->span};
     ArgList args = {.item = &base, .n = 1};
-    return call_record(e, settings_call_find("lr", "constant"), &args, x->span, v);
+    return call_record(e, settings_call_find("lr", "constant"), NULL, &args, x->span, v);
 }
 
 /* a -> b -> c: each but the last says how long it runs. */
@@ -178,6 +203,7 @@ static bool to_time(Elab *e, Value *v, Span at, const char *label) {
     if (value_is_number(v) && v->unit == UNIT_NONE) {
         const char *n = value_text_of(e->arena, v);
         diag_error(e->diags, at, "E0121", "`%s` needs a unit: %s steps, or %s epochs?", label, n, n);
+        diag_fix(e->diags, at, arena_printf(e->arena, "%s epochs", n), "%s", "");
         return false;
     }
     if (!value_is_number(v) || !known || value_double(v) <= 0 || value_double(v) > 1e15)
@@ -190,7 +216,11 @@ static bool to_time(Elab *e, Value *v, Span at, const char *label) {
 
 /* A list in which every item passes `item`. */
 static bool to_list_of(Elab *e, Value *v, Span at, const char *label, const char *type, Convert *item) {
-    if (v->kind != V_LIST || v->n == 0) return report_wants(e, at, label, wants_of(type), v);
+    if (v->kind != V_LIST || v->n == 0) {
+        report_wants(e, at, label, wants_of(type), v);
+        if (value_is_number(v)) diag_fix(e->diags, at, arena_printf(e->arena, "[%s]", value_text_of(e->arena, v)), "%s", "");
+        return false;
+    }
     Value *copy = NEW_ARRAY(e->arena, Value, v->n);
     for (int32_t i = 0; i < v->n; i++) {
         copy[i] = v->item[i];

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "foreign.h"
+
 /* ---- patterns ---- */
 
 /* Shell pattern against s[0..n): `*` any run, dots included, `?` any byte. Linear in the usual case, never exponential.
@@ -110,7 +112,7 @@ static Ref find_scores(Elab *e, const char *loss, const AstExpr *x) {
     }
     const Variable *v = variable_find(e, x->name);
     Ref r = v && v->value.kind == V_TENSOR ? v->value.tensor : graph_find_output(e->graph, x->name);
-    if (!r && !(v && v->value.kind == V_ERROR)) report_unknown_name(e, x->span, x->name);
+    if (!r && !(v && v->value.kind == V_ERROR)) report_unknown_name(e, x);
     return r;
 }
 
@@ -162,15 +164,20 @@ static bool class_weights(Elab *e, const Bound *b, Ref scores, Name *text) {
     return good && some;
 }
 
-static bool unknown_loss(Elab *e, const AstExpr *x, Name got) {
+static bool unknown_loss(Elab *e, const AstExpr *x, const AstExpr *callee) {
     enum { MOST = 16 };
-    const char *known[MOST];
+    const char *known[MOST], *got = callee->kind == X_NAME ? callee->name : NULL;
+    if (callee->kind == X_FIELD) got = callee->access.field;
+    if (callee->kind == X_STRING) got = callee->string.text;
     int n = settings_call_names("loss", known, MOST);
-    const char *near = got ? did_you_mean(got, known, n) : NULL;
+    Suggestion better = got ? foreign_suggest(FOREIGN_WORD, "loss", got, known, n) : (Suggestion){0};
     Str s = STR(e->arena);
     for (int i = 0; i < n; i++) str_addf(&s, "%s%s", i == 0 ? "" : i == n - 1 ? " and " : ", ", known[i]);
-    str_addf(&s, near ? "; did you mean `%s`?" : "", near);
-    return bad_loss(e, x->span, arena_printf(e->arena, "a loss is a sum of terms, and terms are %s", str_text(&s)));
+    if (!better.row && !better.name)
+        return bad_loss(e, x->span, arena_printf(e->arena, "a loss is a sum of terms, and terms are %s", str_text(&s)));
+    diag_error(e->diags, callee->span, "E0409", "there is no loss `%s`%s", got, foreign_question(e->arena, &better));
+    foreign_fix_word(e->diags, callee->span, &better);
+    return false;
 }
 
 /* cross_entropy(logits, smoothing=s), or `logits -> cross_entropy(...)`; x is the call, `first` what the arrow gives.
@@ -179,7 +186,7 @@ static bool add_term(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, co
     const AstExpr *callee = x->kind == X_CALL ? x->call.callee : x;
     Name name = callee->kind == X_NAME ? callee->name : NULL;
     Call c = {.fn = name ? settings_call_find("loss", name) : NULL, .span = x->span};
-    if (!c.fn) return unknown_loss(e, x, name);
+    if (!c.fn) return unknown_loss(e, x, callee);
     Op op = op_by_name(name);
     const char *scores_name = signature_of(e, c.fn->signature)->param[0].name;
     const AstExpr *scores = first;

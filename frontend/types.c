@@ -31,9 +31,23 @@ static bool to_list(Elab *e, Value *v, Span at, const char *label) {
     return v->kind == V_LIST || wants(e, at, label, "list", v);
 }
 
+/* Proposes the value with another text; false, as the message before it did. */
+static bool propose(Elab *e, Span at, const char *text) {
+    diag_fix(e->diags, at, text, "%s", "");
+    return false;
+}
+
+static bool unwanted_unit(Elab *e, const Value *v, Span at, const char *label, const char *type) {
+    Value plain = *v;
+    plain.unit = UNIT_NONE;
+    wants(e, at, label, type, v);
+    return propose(e, at, value_text_of(e->arena, &plain));
+}
+
 /* Whole and within int32: the message says so apart from a wrong kind, because 96/64 is the usual slip. */
 static bool whole_from(Elab *e, Value *v, Span at, const char *label, const char *type, int64_t least) {
-    if (!value_is_number(v) || v->unit) return wants(e, at, label, type, v);
+    if (value_is_number(v) && v->unit) return unwanted_unit(e, v, at, label, type);
+    if (!value_is_number(v)) return wants(e, at, label, type, v);
     if (!value_is_whole(v)) {
         diag_error(e->diags, at, "E0117", "`%s` must be a whole number; this is %s", label, value_text_of(e->arena, v));
         return false;
@@ -57,8 +71,11 @@ static bool real_in(Elab *e, Value *v, Span at, const char *label, const char *t
                     bool open_hi) {
     if (!value_is_number(v) || v->unit) return wants(e, at, label, type, v);
     double x = value_double(v);
-    if (x < lo || x > hi || (open_lo && x == lo) || (open_hi && x == hi)) return wants(e, at, label, type, v);
-    return true;
+    if (x >= lo && x <= hi && !(open_lo && x == lo) && !(open_hi && x == hi)) return true;
+    wants(e, at, label, type, v);
+    bool percent = hi == 1 && x > 1 && x < 100;
+    if (percent) diag_fix(e->diags, at, arena_printf(e->arena, "%s%%", value_text_of(e->arena, v)), "per cent are written");
+    return false;
 }
 
 /* Beyond this a float32 would be infinite. */
@@ -179,7 +196,10 @@ static bool to_filter(Elab *e, Value *v, Span at, const char *label) {
 static bool to_dim(Elab *e, Value *v, Span at, const char *label) {
     int32_t hw[2];
     if (list_of_whole(v, 2, 1, hw)) *v = value_dim(hw[0], hw[1]);
-    return v->kind == V_DIM || wants(e, at, label, "dim", v);
+    if (v->kind == V_DIM) return true;
+    wants(e, at, label, "dim", v);
+    const char *side = value_is_whole(v) && value_whole(v) >= 1 ? value_text_of(e->arena, v) : NULL;
+    return side && propose(e, at, arena_printf(e->arena, "%sx%s", side, side));
 }
 
 /* `he` alone is he(). */
