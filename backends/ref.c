@@ -31,8 +31,8 @@ static View view_of(const RefRun *r, const Type *t) {
 
 static const Type *type_in(const RefRun *r, const Node *n, int i) { return &graph_node(r->graph, n->in[i])->type; }
 
-/* One axis of a pooling window: real positions begin..end, where tap 0 is, and how many positions of the padded input it
- * covers. */
+/* One axis of a pooling window: real positions begin..end, where tap 0 is, and how many positions of the padded input
+ * it covers. */
 typedef struct Window {
     int64_t begin, end, start, padded;
 } Window;
@@ -62,6 +62,7 @@ static double uniform(const RefRun *r, int32_t site, int64_t index) {
 #include "ref_conv.h"
 #include "ref_loss.h"
 #include "ref_ops.h"
+#include "ref_norm.h"
 #include "ref_resize.h"
 #include "ref_act.h"
 #include "ref_window.h"
@@ -74,6 +75,7 @@ static double uniform(const RefRun *r, int32_t site, int64_t index) {
 #include "ref_conv.h"
 #include "ref_loss.h"
 #include "ref_ops.h"
+#include "ref_norm.h"
 #include "ref_resize.h"
 #include "ref_act.h"
 #include "ref_window.h"

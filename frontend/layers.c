@@ -21,7 +21,7 @@ Ref layer_param(Elab *e, const Bound *b, const char *what, ParamRole role, Value
                      const int32_t *dim) {
     Attr attr = {.param = {.role = role, .init = init.init.kind, .a = init.init.a, .b = init.init.b, .lr_scale = 1,
                            .type = type_make(DT_F32, rank, dim)}};
-    Name name = name_join(b->name, ".", what);
+    Name name = what ? name_join(b->name, ".", what) : b->name;
     Ref r = graph_add(e->graph, OP_param, 0, NULL, &attr, name, b->at, e->diags);
     if (!r) return 0;
     e->n_parameters += type_elements(&graph_node(e->graph, r)->type);
@@ -82,18 +82,6 @@ Value build_fc(Elab *e, const Bound *b) {
     return layer_value(layer_bias(e, b, y, dim[0], dim[1]));
 }
 
-Value build_bn(Elab *e, const Bound *b) {
-    int32_t channels = type_channels(tensor_type(e, bound(b, "x")));
-    Attr attr = {.norm = {.eps = bound_real(b, "eps"), .momentum = bound_real(b, "momentum")}};
-    Ref gamma = layer_param(e, b, "weight", PARAM_WEIGHT, layer_constant(bound_real(b, "gamma")), 1, &channels);
-    Ref beta = layer_param(e, b, "bias", PARAM_WEIGHT, layer_constant(bound_real(b, "beta")), 1, &channels);
-    Ref mean = layer_param(e, b, "running_mean", PARAM_BUFFER, layer_constant(0), 1, &channels);
-    Ref var = layer_param(e, b, "running_var", PARAM_BUFFER, layer_constant(1), 1, &channels);
-    if (!gamma || !beta || !mean || !var) return v_error;
-    Ref in[] = {bound(b, "x")->tensor, mean, var, gamma, beta};
-    return layer_value(layer_node(e, b, OP_bn, 5, in, &attr));
-}
-
 Value build_flatten(Elab *e, const Bound *b) { return layer_unary(e, b, OP_flatten, NULL); }
 
 Value build_identity(Elab *e, const Bound *b) {
@@ -146,12 +134,6 @@ Value build_maxpool(Elab *e, const Bound *b) {
 Value build_avgpool(Elab *e, const Bound *b) {
     Attr attr = {.pool = {.count_pad = bound(b, "count_include_pad")->flag && !bound_given(b, "to")}};
     return pool_window(e, b, &attr.pool) ? layer_unary(e, b, OP_avgpool, &attr) : v_error;
-}
-
-Value build_lrn(Elab *e, const Bound *b) {
-    Attr attr = {.lrn = {.size = (int32_t)bound_int(b, "size"), .alpha = bound_real(b, "alpha"),
-                         .beta = bound_real(b, "beta"), .k = bound_real(b, "k")}};
-    return layer_unary(e, b, OP_lrn, &attr);
 }
 
 Value build_dropout(Elab *e, const Bound *b) {

@@ -14,7 +14,8 @@ Value layer_value(Ref r);   /* of a node; V_ERROR for 0 */
 Ref layer_node(Elab *e, const Bound *b, Op op, int n_in, const Ref *in, const Attr *attr);
 /* op(x) */
 Value layer_unary(Elab *e, const Bound *b, Op op, const Attr *attr);
-/* A parameter of the layer, "conv1.weight", with its first values, a V_INIT; 0 if its size was reported. */
+/* A parameter of the layer, "conv1.weight", or with the layer's own name if `what` is NULL, with its first values, a V_INIT;
+ * 0 if its size was reported. */
 Ref layer_param(Elab *e, const Bound *b, const char *what, ParamRole role, Value init, int rank, const int32_t *dim);
 Value layer_constant(double x);                 /* the V_INIT of one number */
 Value layer_weight_init(const Bound *b);        /* the argument `init`, or PyTorch's default */

@@ -39,6 +39,14 @@ void grad_lrn(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[0] = graph_op2(g, OP_lrn_grad, dy, graph_node(g, node)->in[0], &attr, node);
 }
 
+void grad_layer_norm(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Attr attr = graph_node(g, node)->attr;
+    Ref x = graph_node(g, node)->in[0], gamma = graph_node(g, node)->in[1];
+    dx[0] = graph_op3(g, OP_layer_norm_grad, dy, x, gamma, &attr, node);
+    dx[1] = graph_op1(g, OP_channel_sum, graph_op2(g, OP_layer_norm_dot, dy, x, &attr, node), NULL, node);
+    dx[2] = graph_op1(g, OP_channel_sum, dy, NULL, node);
+}
+
 void grad_flatten(Graph *g, Ref node, Ref dy, Ref *dx) {
     Type t = *type_in(g, node, 0);
     Attr attr = {.shape = {type_make(t.dtype, t.rank, t.dim)}};

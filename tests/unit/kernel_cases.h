@@ -378,13 +378,13 @@ static const struct PoolShape {
     {{2, 1, 9, 2}, {{3, 1}, {3, 2}, {2, 2, 0, 0}, true, false, 0, 0, {0, 0}}},
     {{1, 3, 1, 12}, {{1, 4}, {1, 3}, {0, 0, 3, 0}, true, true, 0, 0, {0, 0}}},
     {{2, 5, 6, 6}, {{3, 3}, {4, 4}, {0, 1, 1, 0}, false, true, 0, 0, {0, 0}}},
-    {{1, 17, 3, 9}, {{3, 4}, {4, 4}, {2, 2, 1, 1}, false, true, 0, 0, {0, 0}}}, /* a step of rows is longer than the plane */
-    {{1, 17, 20, 18}, {{17, 16}, {2, 1}, {3, 0, 0, 5}, false, false, 0, 0, {0, 0}}}, /* an index needs more than a byte */
+    {{1, 17, 3, 9}, {{3, 4}, {4, 4}, {2, 2, 1, 1}, false, true, 0, 0, {0, 0}}}, /* a step of rows above the plane's */
+    {{1, 17, 20, 18}, {{17, 16}, {2, 1}, {3, 0, 0, 5}, false, false, 0, 0, {0, 0}}}, /* a large index */
     {{1, 17, 5, 83}, {{3, 3}, {2, 2}, {1, 1, 1, 1}, true, false, 0, 0, {0, 0}}}, /* several tiles a row */
     {{2, 3, 4, 61}, {{2, 2}, {3, 2}, {0, 0, 0, 0}, false, true, 0, 0, {0, 0}}},
     {{1, 5, 3, 60}, {{3, 5}, {1, 1}, {1, 1, 2, 2}, false, true, 0, 0, {0, 0}}},
     {{1, 4, 3, 90}, {{2, 2}, {1, 5}, {0, 1, 1, 1}, false, false, 0, 0, {0, 0}}},
-    {.s = {1, 17, 7, 9}, .a = {.kernel = {4, 3}, .stride = {1, 1}, .to = {2, 4}}}, /* windows that share the plane out */
+    {.s = {1, 17, 7, 9}, .a = {.kernel = {4, 3}, .stride = {1, 1}, .to = {2, 4}}}, /* windows share the plane */
     {.s = {2, 3, 10, 12}, .a = {.kernel = {3, 4}, .stride = {1, 1}, .to = {7, 5}}},
     {.s = {1, 33, 3, 5}, .a = {.kernel = {2, 5}, .stride = {1, 1}, .to = {5, 1}}},
     {.s = {5, 4, 20, 18}, .a = {.kernel = {20, 5}, .stride = {1, 1}, .to = {1, 4}}},
@@ -489,6 +489,35 @@ static Ref build_lrn_grad(Case *c, int i) {
     Attr attr = lrn_attr(i);
     Ref dy = case_any(c, i);
     return case_op2(c, OP_lrn_grad, dy, case_like(c, dy), &attr);
+}
+
+/* ---- layer norm -------------------------------------------------------------------------------------------------- */
+
+/* In every fifth case far from zero, where the mean of squares less the square of the mean would cancel. */
+static Ref layer_norm_x(Case *c, int i) {
+    Attr far = {.scale = {.alpha = 1, .beta = 16}};
+    Ref x = case_any_rank(c, i);
+    return i % 5 == 4 ? case_op1(c, OP_scale, x, &far) : x;
+}
+
+static Ref build_layer_norm(Case *c, int i) {
+    Attr attr = {.eps = {i % 2 ? 1e-5 : 0.1}};
+    Ref x = layer_norm_x(c, i);
+    int32_t channels = type_channels(case_type(c, x));
+    Ref gamma = case_vector(c, channels), beta = case_vector(c, channels);
+    return case_followed(c, graph_op3(c->g, OP_layer_norm, x, gamma, beta, &attr, x), i);
+}
+
+static Ref build_layer_norm_grad(Case *c, int i) {
+    Attr attr = {.eps = {i % 2 ? 1e-5 : 0.1}};
+    Ref x = layer_norm_x(c, i), gamma = case_vector(c, type_channels(case_type(c, x)));
+    return case_followed(c, graph_op3(c->g, OP_layer_norm_grad, case_like(c, x), x, gamma, &attr, x), i);
+}
+
+static Ref build_layer_norm_dot(Case *c, int i) {
+    Attr attr = {.eps = {i % 2 ? 1e-5 : 0.1}};
+    Ref x = layer_norm_x(c, i);
+    return case_followed(c, case_op2(c, OP_layer_norm_dot, case_like(c, x), x, &attr), i);
 }
 
 /* ---- shape ------------------------------------------------------------------------------------------------------ */
@@ -727,6 +756,9 @@ static const struct OpCases {
     [OP_resize_grad] = {build_resize_grad, 3 * N_RESIZES, false},
     [OP_lrn] = {build_lrn, N_SHAPES, false},
     [OP_lrn_grad] = {build_lrn_grad, N_SHAPES, false},
+    [OP_layer_norm] = {build_layer_norm, N_SHAPES},
+    [OP_layer_norm_grad] = {build_layer_norm_grad, N_SHAPES},
+    [OP_layer_norm_dot] = {build_layer_norm_dot, N_SHAPES},
     [OP_flatten] = {build_flatten, N_SHAPES, false},
     [OP_reshape] = {build_reshape, N_SHAPES, false},
     [OP_concat] = {build_concat, N_SHAPES + 1, false},

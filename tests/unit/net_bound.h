@@ -296,6 +296,35 @@ static inline void bound_lrn(Bound *b, const BoundNode *x) {
     b->unit[x->ref] = 0;
 }
 
+/* How far (v - mean) / sqrt(var + eps), a number of at most sqrt(n) for n numbers v that are off by at most e, may be off.
+ * d: the largest of |v - mean|, spread: sqrt(var). */
+static inline double bound_standard(double n, double e, double largest, double d, double spread, double eps, double y) {
+    double growth = bound_growth(n) * BOUND_ROUND, moved = 2 * e + (growth + 2 * BOUND_ROUND) * (largest + e);
+    double deviation = sqrt(spread * spread + eps), var = (2 * spread + moved) * moved;
+    double relative = var / (deviation * deviation) + (growth + 8 * BOUND_ROUND);
+    double off = (moved + (d + moved) * relative) / deviation + 8 * BOUND_ROUND * fabs(y);
+    return relative < 0.5 ? off : 2 * sqrt(n) + fabs(y);
+}
+
+static inline void bound_layer_norm(Bound *b, const BoundNode *x) {
+    int64_t channels = type_channels(&x->n->type), inner = (int64_t)type_height(&x->n->type) * type_width(&x->n->type);
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t c = i / inner % channels, first = i - c * inner;
+        double mean = 0, var = 0, largest = 0, e = 0;
+        for (int64_t k = first; k < first + channels * inner; k += inner) {
+            mean += x->v[0][k] / (double)channels;
+            largest = fmax(largest, fabs(x->v[0][k]));
+            e = fmax(e, x->e[0][k]);
+        }
+        for (int64_t k = first; k < first + channels * inner; k += inner)
+            var += (x->v[0][k] - mean) * (x->v[0][k] - mean) / (double)channels;
+        double d = fabs(x->v[0][i] - mean), eps = x->n->attr.eps.eps, y = d / sqrt(var + eps);
+        double off = bound_standard((double)channels, e, largest, d, sqrt(var), eps, y);
+        x->err[i] = fabs(x->v[1][c]) * off + 4 * BOUND_ROUND * (fabs(x->v[1][c]) * y + fabs(x->v[2][c]));
+    }
+    b->unit[x->ref] = 0;
+}
+
 /* y = x - top - log(sum of exponentials), whose relative error is a bound of the logarithm's. */
 static inline void bound_log_softmax(Bound *b, const BoundNode *x) {
     int64_t channels = type_channels(&x->n->type), inner = (int64_t)type_height(&x->n->type) * type_width(&x->n->type);
@@ -438,7 +467,7 @@ static BoundRule *const bound_rules[OP_COUNT] = {
     [OP_sub] = bound_sub,         [OP_leaky_relu] = bound_act,  [OP_elu] = bound_act,
     [OP_sigmoid] = bound_act,     [OP_hsigmoid] = bound_act,    [OP_tanh] = bound_act,
     [OP_swish] = bound_act,       [OP_hswish] = bound_act,      [OP_gelu] = bound_act,
-    [OP_gelu_tanh] = bound_act,
+    [OP_gelu_tanh] = bound_act,   [OP_layer_norm] = bound_layer_norm,
 };
 
 static inline bool bound_leaf(Op op) { return op == OP_input || op == OP_param; }

@@ -249,6 +249,15 @@ static Ref build_lrn(Lab *l, int i) {
     return op1(l, OP_lrn, any_pictures(l, i, FILL_SIGNED), &attr);
 }
 
+static Ref build_layer_norm(Lab *l, int i) {
+    Attr attr = {.eps = {i % 2 ? 1e-5 : 0.1}};
+    Ref x = any_pictures(l, i, FILL_SIGNED);
+    if (i % 3 == 2) x = op1(l, OP_flatten, x, NULL);
+    int32_t c = type_channels(&graph_node(l->g, x)->type);
+    Ref gamma = per_channel(l, c, FILL_SIGNED), beta = per_channel(l, c, FILL_SIGNED);
+    return graph_op3(l->g, OP_layer_norm, x, gamma, beta, &attr, x);
+}
+
 static Ref build_flatten(Lab *l, int i) { return op1(l, OP_flatten, any_pictures(l, i, FILL_SIGNED), NULL); }
 
 static Ref build_reshape(Lab *l, int i) {
@@ -357,6 +366,7 @@ static const struct {
     [OP_pad] = {build_pad, N_SHAPES},
     [OP_resize] = {build_resize, 3 * N_SHAPES},
     [OP_lrn] = {build_lrn, N_SHAPES},
+    [OP_layer_norm] = {build_layer_norm, N_SHAPES},
     [OP_flatten] = {build_flatten, N_SHAPES},
     [OP_reshape] = {build_reshape, N_SHAPES},
     [OP_concat] = {build_concat, N_SHAPES},
