@@ -211,3 +211,46 @@ AstExpr *parse_string(Parse *p, Span at, const char *text, size_t n) {
     PUSH(p->arena, e->string.part.item, e->string.part.n, e->string.part.cap, rest);
     return e;
 }
+
+static void names_of_args(Arena *a, Table *t, const ArgList *list) {
+    for (int32_t i = 0; i < list->n; i++) ast_expr_names(a, t, list->item[i].value);
+}
+
+void ast_expr_names(Arena *a, Table *t, const AstExpr *x) {
+    if (!x) return;
+    switch (x->kind) {
+    case X_NAME: table_set(a, t, x->name, (void *)(uintptr_t)x->name); break;
+    case X_NUMBER:
+    case X_DIM: break;
+    case X_STRING:
+        for (int32_t i = 0; i < x->string.part.n; i++) ast_expr_names(a, t, x->string.part.item[i].value);
+        break;
+    case X_LIST:
+        for (int32_t i = 0; i < x->list.n; i++) ast_expr_names(a, t, x->list.item[i]);
+        break;
+    case X_CALL:
+    case X_ANNOTATE:
+        ast_expr_names(a, t, x->call.callee);
+        names_of_args(a, t, &x->call.arg);
+        break;
+    case X_INDEX:
+    case X_FIELD:
+        ast_expr_names(a, t, x->access.base);
+        ast_expr_names(a, t, x->access.index);
+        break;
+    case X_UNARY:
+    case X_BINARY:
+        ast_expr_names(a, t, x->op.a);
+        ast_expr_names(a, t, x->op.b);
+        break;
+    case X_COND:
+        ast_expr_names(a, t, x->cond.value);
+        ast_expr_names(a, t, x->cond.test);
+        ast_expr_names(a, t, x->cond.other);
+        break;
+    case X_ARROW:
+        ast_expr_names(a, t, x->arrow.from);
+        ast_expr_names(a, t, x->arrow.to);
+        break;
+    }
+}

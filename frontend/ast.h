@@ -4,6 +4,7 @@
 #define CNNC_FRONTEND_AST_H
 
 #include "../ir/diag.h"
+#include "table.h"
 #include "value.h"
 
 enum {
@@ -168,6 +169,8 @@ Item *ast_item(Arena *a, ItemKind kind, Span at, Name name);
 
 /* 0 for ->, 1 for if-else, then operator_precedence, 10 for calls, fields and what needs no parentheses at all. */
 int ast_precedence(const AstExpr *e);
+/* Adds the names that x mentions to the table: what they are mapped to is not NULL. */
+void ast_expr_names(Arena *a, Table *t, const AstExpr *x);
 /* The file as source in the house form: parsing the result and printing again gives the same bytes. */
 void ast_print(Str *s, const Ast *ast);
 void ast_expr_print(Str *s, const AstExpr *e);

@@ -137,6 +137,7 @@ static bool bind_one(Elab *e, const Call *c, Bound *b, int i, const Actual *a) {
     b->given[i] = true;
     b->value[i] = a->value;
     b->span[i] = a->at;
+    b->text[i] = a->text;
     if (has_failed(a)) return true;
     if (a->value.kind == V_TEXT && foreign_fix_value(e, c, p->name, a)) return false;
     return a->expr ? param_eval(e, p, a->expr, &b->value[i]) : p->type->convert(e, &b->value[i], a->at, p->name);
@@ -163,7 +164,7 @@ static bool fill_defaults(Elab *e, const Call *c, Bound *b) {
 }
 
 bool bind_call(Elab *e, const Call *c, Bound *b) {
-    *b = (Bound){.signature = signature_of(e, c->fn->signature), .at = c->span};
+    *b = (Bound){.signature = signature_of(e, c->fn->signature), .at = c->span, .call = c->source};
     Value *rest = NULL;
     int32_t n_rest = 0, cap_rest = 0;
     int next = 0;

@@ -1,4 +1,5 @@
 /* Statements, uses of blocks, names of layers, the net. See elab.h and eval.h. */
+#include "blame.h"
 #include "elab.h"
 
 #include <stdio.h>
@@ -27,7 +28,7 @@ static Name next_ordinal(Elab *e, const char *kind) {
     return name_join(kind, "", ordinal);
 }
 
-Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at) {
+Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at, const Bound *b) {
     if (!e->scope) {
         diag_error(e->diags, at, "E0129", "`%s` is a layer: it belongs into a net or block", kind);
         return NULL;
@@ -42,38 +43,34 @@ Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at) {
         return NULL;
     }
     Name name = name_join(e->scope->prefix, "", last);
-    const Span *other = table_get(&e->layers, name);
+    const Site *other = table_get(&e->layers, name);
     if (other) {
         diag_error(e->diags, notes->label ? notes->label_span : at, "E0113", "there is a layer `%s` already", name);
-        diag_note(e->diags, *other, "it is here");
+        diag_note(e->diags, other->at, "it is here");
         return NULL;
     }
-    Span *place = NEW(e->arena, Span);
-    *place = at;
-    table_set(e->arena, &e->layers, name, place);
+    Site *site = NEW(e->arena, Site);
+    *site = (Site){.at = at, .kind = kind, .scope = e->scope, .bound = b};
+    table_set(e->arena, &e->layers, name, site);
     return name;
-}
-
-void note_uses(Elab *e) {
-    for (const Scope *s = e->scope; s && s->caller; s = s->caller)
-        diag_note(e->diags, s->call, "in `%.*s`, a use of `%s`", (int)strlen(s->prefix) - 1, s->prefix, s->item->name);
 }
 
 /* ---- statements ---- */
 
 static void run_body(Elab *e, const Body *body);
 
-static void assign(Elab *e, const NameList *names, int32_t i, Value v, bool loop) {
+static void assign(Elab *e, const NameList *names, int32_t i, Value v, const AstExpr *from) {
     Name name = names->item[i];
     if (table_get(&e->globals, name) && !variable_find(e, name)) {
         diag_error(e->diags, names->span[i], "E0103", "`%s` is fixed outside of this body; take another name", name);
         return;
     }
-    variable_set(e, name, names->span[i], v, loop);
+    variable_set(e, name, names->span[i], v, from);
 }
 
-/* a, b = [1, 2]: one name takes the value, several take a list apart. */
-static void assign_all(Elab *e, const NameList *names, Value v, Span at, bool loop) {
+/* a, b = [1, 2]: one name takes the value, several take a list apart. from: the expression, or NULL if v is one of a
+ * list. */
+static void assign_all(Elab *e, const NameList *names, Value v, Span at, const AstExpr *from) {
     bool apart = names->n > 1 && v.kind != V_ERROR;
     if (apart && (v.kind != V_LIST || v.n != names->n)) {
         diag_error(e->diags, at, "E0120", "%d names need a list of as many; this is %s", names->n,
@@ -81,7 +78,7 @@ static void assign_all(Elab *e, const NameList *names, Value v, Span at, bool lo
         v = v_error;
         apart = false;
     }
-    for (int32_t i = 0; i < names->n; i++) assign(e, names, i, apart ? v.item[i] : v, loop);
+    for (int32_t i = 0; i < names->n; i++) assign(e, names, i, apart ? v.item[i] : v, apart ? NULL : from);
 }
 
 /* The statement does not run because it is not known how: what it would have assigned is not known either. */
@@ -92,7 +89,7 @@ static void lose_names(Elab *e, const NameList *names) {
         const Variable *v = variable_find(e, names->item[i]);
         bool tensor = v && value_is_tensorish(&v->value);
         if (v || !table_get(&e->globals, names->item[i]))
-            variable_set(e, names->item[i], names->span[i], tensor ? v_lost : v_error, true);
+            variable_set(e, names->item[i], names->span[i], tensor ? v_lost : v_error, NULL);
     }
 }
 
@@ -121,7 +118,7 @@ static void run_for(Elab *e, const AstStmt *s) {
     const Loop here = {.names = &s->names, .outer = e->scope->loop};
     e->scope->loop = &here;
     for (int32_t i = 0; i < list.n && !e->scope->returned && spend(e, 1); i++) {
-        assign_all(e, &s->names, list.item[i], s->value->span, true);
+        assign_all(e, &s->names, list.item[i], s->value->span, NULL);
         run_body(e, s->body);
     }
     e->scope->loop = here.outer;
@@ -173,13 +170,14 @@ static void run_output(Elab *e, const AstStmt *s) {
         diag_error(e->diags, s->span, "E0102", "there is an output `%s` already", name);
     } else {
         graph_output(e->graph, name, v.tensor, only);
-        if (!variable_find(e, name) && !table_get(&e->globals, name)) variable_set(e, name, s->span, v, true);
+        if (!variable_find(e, name) && !table_get(&e->globals, name)) variable_set(e, name, s->span, v, s->value);
     }
 }
 
 static void run_stmt(Elab *e, const AstStmt *s) {
+    e->scope->stmt = s;
     switch (s->kind) {
-    case S_ASSIGN: assign_all(e, &s->names, eval(e, s->value), s->value->span, false); break;
+    case S_ASSIGN: assign_all(e, &s->names, eval(e, s->value), s->value->span, s->value); break;
     case S_FOR: run_for(e, s); break;
     case S_IF: run_if(e, s); break;
     case S_RETURN: run_return(e, s); break;
@@ -241,7 +239,8 @@ static bool bind_actuals(Elab *e, const Call *c, Scope *s) {
             good = false;
         } else {
             Variable *v = NEW(e->arena, Variable);
-            *v = (Variable){.value = a->value, .span = list->item[i].span, .loop = true};
+            const Span at = list->item[i].span;
+            *v = (Variable){.value = a->value, .span = at, .set = at, .from = a->text, .where = s->caller};
             table_set(e->arena, &s->variables, list->item[i].name, v);
         }
     }
@@ -257,7 +256,7 @@ static bool bind_defaults(Elab *e, const Call *c) {
         if (variable_find(e, p->name)) continue;
         if (!p->value) diag_error(e->diags, c->span, "E0105", "`%s` needs `%s`", c->fn->name, p->name);
         good = good && p->value;
-        variable_set(e, p->name, p->span, p->value ? eval(e, p->value) : v_error, true);
+        variable_set(e, p->name, p->span, p->value ? eval(e, p->value) : v_error, p->value);
     }
     return good;
 }
@@ -270,7 +269,7 @@ static Value run_in(Elab *e, const Call *c, Scope *s) {
         diag_error(e->diags, c->fn->block->span, "E0115", "block `%s` ends without `return`", c->fn->name);
         diag_note(e->diags, c->span, "it is used here");
     }
-    return s->returned ? s->result : v_error;
+    return s->returned ? s->result : v_lost;
 }
 
 Value block_run(Elab *e, const Call *c) {
@@ -279,7 +278,7 @@ Value block_run(Elab *e, const Call *c) {
         exceed(e, c->span, "E0902", "blocks nest too deep", MAX_DEPTH);
         return v_error;
     }
-    Name name = layer_name(e, c->fn->name, &c->notes, c->span);
+    Name name = layer_name(e, c->fn->name, &c->notes, c->span, NULL);
     if (!name) return v_error;
     Scope *caller = e->scope;
     Scope *s = NEW(e->arena, Scope);
@@ -302,7 +301,7 @@ Scope *elab_net(Elab *e, const Item *net, Ref image) {
     Scope *s = NEW(e->arena, Scope);
     *s = (Scope){.item = net, .prefix = name_of(""), .call = net->span};
     e->scope = s;
-    variable_set(e, net->param.item[0].name, net->param.item[0].span, (Value){.kind = V_TENSOR, .tensor = image}, true);
+    variable_set(e, net->param.item[0].name, net->param.item[0].span, (Value){.kind = V_TENSOR, .tensor = image}, NULL);
     run_body(e, net->body);
     return s;
 }

@@ -21,15 +21,14 @@ bool spend(Elab *e, int64_t n) {
 
 Variable *variable_find(const Elab *e, Name name) { return e->scope ? table_get(&e->scope->variables, name) : NULL; }
 
-void variable_set(Elab *e, Name name, Span at, Value v, bool loop) {
-    Variable *old = table_get(&e->scope->variables, name);
-    if (old) {
-        old->value = v;
-        return;
+void variable_set(Elab *e, Name name, Span at, Value v, const AstExpr *from) {
+    Variable *var = table_get(&e->scope->variables, name);
+    if (!var) {
+        var = NEW(e->arena, Variable);
+        var->span = at;
+        table_set(e->arena, &e->scope->variables, name, var);
     }
-    Variable *var = NEW(e->arena, Variable);
-    *var = (Variable){.value = v, .span = at, .loop = loop};
-    table_set(e->arena, &e->scope->variables, name, var);
+    *var = (Variable){.value = v, .span = var->span, .set = at, .from = from, .where = e->scope};
 }
 
 static int collect_globals(const Elab *e, const char **out, int cap) {
@@ -95,7 +94,7 @@ static Value eval_list(Elab *e, const AstExpr *x) {
     Value *item = NEW_ARRAY(e->arena, Value, x->list.n), list = value_list(item, x->list.n);
     for (int32_t i = 0; i < x->list.n; i++) {
         item[i] = eval(e, x->list.item[i]);
-        if (item[i].kind == V_ERROR && !value_is_lost(&list)) list = item[i];   /* tensors are expected where one is lost */
+        if (item[i].kind == V_ERROR && !value_is_lost(&list)) list = item[i];   /* a lost tensor is one */
     }
     return list;
 }

@@ -112,6 +112,8 @@ struct Bound {                   /* arguments matched to a signature */
     const Signature *signature;
     Value value[MAX_PARAMS];
     Span span[MAX_PARAMS];       /* of the argument; of the call for defaults */
+    const AstExpr *text[MAX_PARAMS];   /* of the argument; NULL: a default, or one of several */
+    const AstExpr *call;         /* as Call.source */
     bool given[MAX_PARAMS];
     Span at;                     /* of the call */
     Name name;                   /* of the layer, with its blocks: "layer1.0.conv1" */
@@ -133,10 +135,14 @@ int layer_names(const char **out, int cap);
 
 /* ---- state ---- */
 
+struct Scope;
+
 typedef struct Variable {
     Value value;
-    Span span;                   /* of its first assignment */
-    bool loop;                   /* a loop's or a parameter: need not be used */
+    Span span;                   /* of its first assignment; of the parameter */
+    Span set;                    /* of the last one */
+    const AstExpr *from;         /* what was assigned; NULL: an item of a list */
+    struct Scope *where;         /* in which `from` was evaluated */
 } Variable;
 
 typedef struct Loop {            /* a `for` that is running */
@@ -155,9 +161,23 @@ typedef struct Scope {           /* one use of a block, or the net */
     int32_t use;                 /* which of the block's, from 1 */
     const Loop *loop;            /* the innermost */
     int32_t block;               /* this use in Graph.block */
+    const AstStmt *stmt;         /* that is running */
     bool returned;
     Value result;
 } Scope;
+
+typedef struct Site {            /* where a layer or a use of a block was written */
+    Span at;
+    const char *kind;            /* "conv" */
+    Scope *scope;
+    const Bound *bound;          /* a layer's arguments; NULL of a sum and of a block */
+} Site;
+
+typedef struct UseNote {         /* a note that says how many uses a block has, once that is known */
+    int32_t message;
+    const Scope *scope;
+    const char *loops;           /* " (s = 0)" */
+} UseNote;
 
 typedef struct Global {
     const Item *item;            /* const, option or block */
@@ -174,7 +194,9 @@ struct Elab {
     Table globals;               /* name -> Global */
     Name *global_name;           /* in order of definition */
     int32_t n_global, cap_global;
-    Table layers;                /* full name -> Span of its call */
+    Table layers;                /* full name -> Site */
+    UseNote *use_note;
+    int32_t n_use_note, cap_use_note;
     Table signatures;            /* text -> Signature */
     int64_t steps;
     int64_t n_parameters;
@@ -209,18 +231,17 @@ bool value_is_tensorish(const Value *v);
 void layer_mark(Elab *e, int32_t first, const char *kind);
 /* x, which is the sum of two tensors; either may be lost. */
 Value layer_add(Elab *e, const AstExpr *x, Value a, Value b);
-/* Registers the name of a new layer of this kind here; NULL if it was reported. */
-Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at);
+/* Registers the name of a new layer of this kind here; b: its arguments, or NULL. NULL if it was reported. */
+Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at, const Bound *b);
 /* The name a b c; a and c count up to MAX_IDENT bytes. There are hundred thousands of such names, so nothing is
  * allocated for one that is known already. */
 Name name_join(const char *a, const char *b, const char *c);
-/* After an error in a layer: through which uses of blocks we came here. */
-void note_uses(Elab *e);
 const Type *tensor_type(const Elab *e, const Value *v);
 
 /* Variables and globals. */
 Variable *variable_find(const Elab *e, Name name);
-void variable_set(Elab *e, Name name, Span at, Value v, bool loop);
+/* from: the expression of v in this scope, or NULL. */
+void variable_set(Elab *e, Name name, Span at, Value v, const AstExpr *from);
 /* What the name stands for here; false if nothing. */
 bool name_value(Elab *e, Name name, Value *v);
 /* Reports that the name x is not defined. */

@@ -4,6 +4,7 @@
  * pipeline on the left it is the longer pipeline. */
 #include <string.h>
 
+#include "blame.h"
 #include "foreign.h"
 
 bool value_is_tensorish(const Value *v) {
@@ -54,7 +55,8 @@ static void push_args(Elab *e, Call *c, const AstExpr *call) {
     for (int32_t i = 0; i < list->n; i++) {
         const Arg *arg = &list->item[i];
         int32_t before = e->diags->n_error;
-        Actual a = {.name = arg->name, .value = eval(e, arg->value), .span = arg->span, .at = arg->value->span, .text = arg->value};
+        Actual a = {.name = arg->name, .value = eval(e, arg->value), .span = arg->span, .at = arg->value->span,
+                    .text = arg->value};
         if (e->diags->n_error > before) foreign_drop_argument(e, call, i);
         if (!arg->spread) push_actual(e, c, a);
         else if (a.value.kind == V_ERROR || !push_spread(e, c, arg, a.value)) c->lost = true;
@@ -156,9 +158,9 @@ static Value as_pipe(Elab *e, const Pipe *before, const Call *c) {
 }
 
 /* The call with `first` in front of its arguments. */
-static Call with_first(Elab *e, const Call *c, Value first, Span at) {
+static Call with_first(Elab *e, const Call *c, Value first, Span at, const AstExpr *text) {
     Call longer = {.fn = c->fn, .source = c->source, .span = c->span, .notes = c->notes, .lost = c->lost};
-    push_actual(e, &longer, (Actual){.value = first, .span = at, .at = at});
+    push_actual(e, &longer, (Actual){.value = first, .span = at, .at = at, .text = text});
     for (int32_t i = 0; i < c->n; i++) push_actual(e, &longer, c->actual[i]);
     return longer;
 }
@@ -180,12 +182,14 @@ static Value pipe_join(Elab *e, const Pipe *a, const Pipe *b) {
     return joined;
 }
 
-static Value pipe_run(Elab *e, const Pipe *p, Value first, Span at) {
+static Value pipe_run(Elab *e, const Pipe *p, Value first, Span at, const AstExpr *text) {
     int32_t n;
     const Pipe **chain = pipe_calls(e, p, &n);
     while (n > 0 && value_is_tensorish(&first)) {
-        Call c = with_first(e, &chain[--n]->call, first, at);
+        Call c = with_first(e, &chain[--n]->call, first, at, text);
         first = call_run(e, &c);
+        at = c.span;
+        text = NULL;
     }
     return first;
 }
@@ -193,6 +197,7 @@ static Value pipe_run(Elab *e, const Pipe *p, Value first, Span at) {
 /* fork(p, q, ...) feeds x to each pipeline and gives the list of results. */
 static Value fork_run(Elab *e, const Call *c) {
     Value *item = NEW_ARRAY(e->arena, Value, c->n);
+    const Actual *x = &c->actual[0];
     bool failed = c->lost;
     for (int32_t i = 1; i < c->n; i++) {
         const Actual *a = &c->actual[i];
@@ -206,8 +211,8 @@ static Value fork_run(Elab *e, const Call *c) {
             return v_error;
         }
         alone.fn = a->value.kind == V_FUNC ? a->value.func : NULL;
-        Call first = with_first(e, &alone, c->actual[0].value, a->span);
-        item[i - 1] = alone.fn ? call_run(e, &first) : pipe_run(e, a->value.pipe, c->actual[0].value, a->span);
+        Call first = with_first(e, &alone, x->value, x->at, x->text);
+        item[i - 1] = alone.fn ? call_run(e, &first) : pipe_run(e, a->value.pipe, x->value, x->at, x->text);
         failed = failed || item[i - 1].kind == V_ERROR;
     }
     return failed ? v_lost : value_list(item, c->n - 1);
@@ -225,12 +230,12 @@ static Value layer_run(Elab *e, const Call *c) {
     Bound *b = NEW(e->arena, Bound);
     int32_t before = e->diags->n_error, first_node = e->graph ? e->graph->n_node : 0;
     bool good = bind_call(e, c, b);
-    if (e->diags->n_error > before) note_uses(e);
+    if (e->diags->n_error > before) explain_call(e, c, b);
     if (!good && !e->scope) return v_error;
     before = e->diags->n_error;
-    b->name = layer_name(e, c->fn->name, &c->notes, c->span);
+    b->name = layer_name(e, c->fn->name, &c->notes, c->span, b);
     Value v = b->name && good ? c->fn->run(e, b) : v_lost;
-    if (e->diags->n_error > before) note_uses(e);
+    if (e->diags->n_error > before) explain_call(e, c, b);
     if (e->scope) layer_mark(e, first_node, c->fn->name);
     if (c->notes.freeze || (e->scope && e->scope->frozen)) freeze_from(e->graph, first_node);
     if (v.kind != V_ERROR) return v;
@@ -242,7 +247,7 @@ static Value builtin_run(Elab *e, const Call *c) {
     Bound *b = NEW(e->arena, Bound);
     int32_t before = e->diags->n_error;
     Value v = bind_call(e, c, b) ? c->fn->run(e, b) : v_error;
-    if (e->diags->n_error > before) note_uses(e);
+    if (e->diags->n_error > before) explain_call(e, c, b);
     return v;
 }
 
@@ -269,7 +274,7 @@ Value eval_call(Elab *e, const AstExpr *x) {
     if (!pipe) return call_run(e, &c);
     if (has_notes(&c.notes)) return no_notes(e, c.span, "pipeline");
     if (x->kind == X_CALL && c.n == 1 && value_is_tensorish(&c.actual[0].value))
-        return pipe_run(e, pipe, c.actual[0].value, c.span);
+        return pipe_run(e, pipe, c.actual[0].value, c.actual[0].at, c.actual[0].text);
     diag_error(e->diags, c.span, "E0104", "a pipeline takes one tensor");
     return v_error;
 }
@@ -293,8 +298,8 @@ static Value flow(Elab *e, const AstExpr *x, Value first, Call *c, const Pipe *p
                    value_kind_name(&first));
         return v_error;
     }
-    if (pipe) return pipe_run(e, pipe, first, from);
-    Call longer = with_first(e, c, first, from);
+    if (pipe) return pipe_run(e, pipe, first, from, x->arrow.from);
+    Call longer = with_first(e, c, first, from, x->arrow.from);
     return call_run(e, &longer);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "blame.h"
 #include "contract.h"
 #include "net_input.h"
 #include "parse.h"
@@ -65,6 +66,7 @@ static Scope *build_net(Bundle *p, Unit *u, Value *input) {
     u->image = input->kind == V_RECORD ? net_input(e, (Record *)(uintptr_t)input->record, item->name, item->span) : 0;
     if (!u->image) return NULL;
     Scope *scope = elab_net(e, p->net, u->image);
+    finish_use_notes(e);
     e->scope = NULL;
     check_net(e, p->net);
     return scope;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "blame.h"
 #include "layers.h"
 
 Value layer_value(Ref r) { return r ? (Value){.kind = V_TENSOR, .tensor = r} : v_error; }
@@ -73,7 +74,6 @@ Value build_fc(Elab *e, const Bound *b) {
     const Type x = *tensor_type(e, bound(b, "x"));
     if (x.rank == 4) {
         diag_error(e->diags, b->at, "E0313", "`fc` takes a flat tensor; this is %s", type_shape_text(e->arena, &x));
-        diag_help(e->diags, (Span){0}, "flatten it first: -> flatten -> fc(%lld)", (long long)bound_int(b, "out"));
         return v_error;
     }
     int32_t dim[] = {(int32_t)bound_int(b, "out"), type_channels(&x)};
@@ -190,7 +190,7 @@ void layer_mark(Elab *e, int32_t first, const char *kind) {
 }
 
 Value layer_add(Elab *e, const AstExpr *x, Value a, Value b) {
-    Name name = layer_name(e, "add", &(Notes){0}, x->span);
+    Name name = layer_name(e, "add", &(Notes){0}, x->span, NULL);
     if (!name || a.kind == V_ERROR || b.kind == V_ERROR) return v_lost;
     Ref in[] = {a.tensor, b.tensor};
     order_operands(e, in);
@@ -198,7 +198,9 @@ Value layer_add(Elab *e, const AstExpr *x, Value a, Value b) {
     Value v = layer_value(graph_add(e->graph, OP_add, 2, in, NULL, name, x->span, e->diags));
     layer_mark(e, first, "add");
     if (v.kind != V_ERROR) return v;
-    note_uses(e);
+    Actual side[] = {{.value = a, .span = x->op.a->span, .at = x->op.a->span, .text = x->op.a},
+                     {.value = b, .span = x->op.b->span, .at = x->op.b->span, .text = x->op.b}};
+    explain_call(e, &(Call){.fn = layer_find(name_of("add")), .span = x->span, .actual = side, .n = 2}, NULL);
     e->lost = true;
     return v_lost;
 }

@@ -4,57 +4,10 @@
 
 #include "bundle.h"
 
-static char yes;   /* any pointer: the tables here are sets */
-
-static void read_expr(Arena *a, Table *t, const AstExpr *x);
-
-static void read_args(Arena *a, Table *t, const ArgList *list) {
-    for (int32_t i = 0; i < list->n; i++) read_expr(a, t, list->item[i].value);
-}
-
-static void read_expr(Arena *a, Table *t, const AstExpr *x) {
-    if (!x) return;
-    switch (x->kind) {
-    case X_NAME: table_set(a, t, x->name, &yes); break;
-    case X_NUMBER:
-    case X_DIM: break;
-    case X_STRING:
-        for (int32_t i = 0; i < x->string.part.n; i++) read_expr(a, t, x->string.part.item[i].value);
-        break;
-    case X_LIST:
-        for (int32_t i = 0; i < x->list.n; i++) read_expr(a, t, x->list.item[i]);
-        break;
-    case X_CALL:
-    case X_ANNOTATE:
-        read_expr(a, t, x->call.callee);
-        read_args(a, t, &x->call.arg);
-        break;
-    case X_INDEX:
-    case X_FIELD:
-        read_expr(a, t, x->access.base);
-        read_expr(a, t, x->access.index);
-        break;
-    case X_UNARY:
-    case X_BINARY:
-        read_expr(a, t, x->op.a);
-        read_expr(a, t, x->op.b);
-        break;
-    case X_COND:
-        read_expr(a, t, x->cond.value);
-        read_expr(a, t, x->cond.test);
-        read_expr(a, t, x->cond.other);
-        break;
-    case X_ARROW:
-        read_expr(a, t, x->arrow.from);
-        read_expr(a, t, x->arrow.to);
-        break;
-    }
-}
-
 static void read_body(Arena *a, Table *t, const Body *body);
 
 static void read_stmt(Arena *a, Table *t, const AstStmt *s) {
-    read_expr(a, t, s->value);
+    ast_expr_names(a, t, s->value);
     if (s->body) read_body(a, t, s->body);
     if (s->other) read_body(a, t, s->other);
     if (s->else_if) read_stmt(a, t, s->else_if);
@@ -66,7 +19,7 @@ static void read_body(Arena *a, Table *t, const Body *body) {
 
 static void read_settings(Arena *a, Table *t, const SettingList *list) {
     for (int32_t i = 0; i < list->n; i++) {
-        read_expr(a, t, list->item[i]->value);
+        ast_expr_names(a, t, list->item[i]->value);
         if (list->item[i]->group) read_settings(a, t, list->item[i]->group);
     }
 }
@@ -78,7 +31,7 @@ static void check_body(Elab *e, Table *read, const Body *body) {
             bool alone = s->kind == S_ASSIGN && s->names.n == 1;   /* several names: some are there to be skipped */
             if (alone && !table_get(read, s->names.item[0])) {
                 diag_error(e->diags, s->span, "E0116", "`%s` is never used", s->names.item[0]);
-                table_set(e->arena, read, s->names.item[0], &yes);
+                table_set(e->arena, read, s->names.item[0], (void *)(uintptr_t)s);
             }
             if (s->body) check_body(e, read, s->body);
             if (s->other) check_body(e, read, s->other);
@@ -99,10 +52,10 @@ static void read_program(Bundle *p, Table *t) {
     Elab *e = p->elab;
     for (int32_t i = 0; i < e->n_global; i++) {
         const Item *item = ((const Global *)table_get(&e->globals, e->global_name[i]))->item;
-        read_expr(e->arena, t, item->value);
-        read_expr(e->arena, t, item->set);
+        ast_expr_names(e->arena, t, item->value);
+        ast_expr_names(e->arena, t, item->set);
         if (item->body) read_body(e->arena, t, item->body);
-        for (int32_t k = 0; k < item->param.n; k++) read_expr(e->arena, t, item->param.item[k].value);
+        for (int32_t k = 0; k < item->param.n; k++) ast_expr_names(e->arena, t, item->param.item[k].value);
     }
     if (p->net) read_body(e->arena, t, p->net->body);
     for (int32_t i = 0; i < p->inputs.n; i++) read_settings(e->arena, t, p->inputs.item[i]->settings);

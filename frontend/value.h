@@ -3,8 +3,8 @@
  * Numbers are exact rationals as long as they can be (integers, quotients of integers) and reals otherwise (a literal
  * with a point or an exponent, and whatever such a number touches). Either may carry a unit. Values are immutable and
  * live in the arena, so lists are shared, never copied. V_ERROR is the result of anything that was already reported;
- * every operation passes it on in silence, so one mistake gives one message. What a layer would have made is a V_ERROR with
- * n = 1, a lost tensor: blocks run with it, so that mistakes that do not depend on it are found in the same run. */
+ * every operation passes it on in silence, so one mistake gives one message. What a layer would have made is a V_ERROR
+ * with n = 1, a lost tensor: blocks run with it, so that mistakes that do not depend on it are found in the same run. */
 #ifndef CNNC_FRONTEND_VALUE_H
 #define CNNC_FRONTEND_VALUE_H
 

@@ -92,6 +92,10 @@ void diag_fix(Diags *d, Span at, const char *replacement, const char *format, ..
     diag_edit(d, at, replacement);
 }
 
+void diag_reword(Diags *d, int32_t i, const char *format, ...) {
+    FORWARD(d->message[i].text = arena_vprintf(d->arena, format, ap));
+}
+
 void diag_resume(Diags *d, int32_t group) { d->current = group; }
 
 static int min3(int a, int b, int c) {

@@ -74,6 +74,8 @@ void diag_label(Diags *d, Span at, const char *format, ...) __attribute__((forma
 void diag_edit(Diags *d, Span at, const char *replacement);
 /* diag_help and diag_edit in one. The text shows the line as it would be; an empty format is for machines alone. */
 void diag_fix(Diags *d, Span at, const char *replacement, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Gives message i, an index into Diags.message, another text. */
+void diag_reword(Diags *d, int32_t i, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Notes that follow belong to `group`, the index of an error or warning. */
 void diag_resume(Diags *d, int32_t group);
 

@@ -219,9 +219,30 @@ static void show_excerpt(Str *s, const Diags *d, Paint p, const Mark *mark, int 
 
 /* ---- proposals ---- */
 
+/* A new line, which ends where the old one starts: without its indentation at the end. */
+static bool is_new_line(const Message *edit) {
+    const char *end = strchr(edit->text, '\n');
+    return edit->span.len == 0 && end && end[1 + strspn(end + 1, " \t")] == 0;
+}
+
+static void show_new_line(Str *s, const Diags *d, const Message *edit) {
+    size_t bytes, n = strcspn(edit->text, "\n");
+    const char *text = diag_line(d, edit->span, &bytes);
+    str_addf(s, "%5u + ", edit->span.line);
+    paint(s, d, PAINT_ADDED);
+    for (size_t i = 0; text && i < edit->span.col - 1 && i < bytes; i++) str_add(s, text[i] == '\t' ? "\t" : " ");
+    print_escaped(s, arena_strndup(s->arena, edit->text, n));
+    unpaint(s, d);
+    str_add(s, "\n");
+}
+
 /* The line with all edits of the proposal, and + under what is new. Nothing for edits of several lines or with line ends. */
 static void show_edited(Str *s, const Diags *d, const Message *const *edit, int n) {
     size_t bytes;
+    if (n == 1 && is_new_line(edit[0])) {
+        show_new_line(s, d, edit[0]);
+        return;
+    }
     const char *text = diag_line(d, edit[0]->span, &bytes);
     for (int i = 0; i < n; i++)
         if (!text || edit[i]->span.line != edit[0]->span.line || strchr(edit[i]->text, '\n')) return;

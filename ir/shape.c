@@ -37,10 +37,18 @@ const char *rule_difference(Diags *d, const Type *a, const Type *b) {
     return str_text(&s);
 }
 
-void rule_note_operand(const Graph *g, const Node *n, int i, Diags *d) {
-    const Node *from = graph_node(g, n->in[i]);
-    if (!d || from->span.line == 0) return;
-    diag_note(d, from->span, "the %s comes from here", type_shape_text(d->arena, &from->type));
+bool rule_window_misfit(const Node *n, Diags *d, int64_t in_h, int64_t in_w, const int32_t *kernel,
+                        const int32_t *dilation, const int32_t *pad) {
+    if (!d) return false;
+    const int32_t one[] = {1, 1}, *apart = dilation ? dilation : one;
+    const char *spans = "", *pads = arena_printf(d->arena, "2*%d", pad[0]);
+    if (apart[0] > 1 || apart[1] > 1)
+        spans = arena_printf(d->arena, " of dilation %dx%d, which spans %lldx%lld,", apart[0], apart[1],
+                             (long long)apart[0] * (kernel[0] - 1) + 1, (long long)apart[1] * (kernel[1] - 1) + 1);
+    if (pad[0] != pad[1] || pad[0] != pad[2] || pad[0] != pad[3])
+        pads = arena_printf(d->arena, "%d+%d and %d+%d", pad[0], pad[1], pad[2], pad[3]);
+    return rule_misfit(n, d, E_KERNEL, "a %dx%d window%s does not fit on %lldx%lld (+ %s padding)", kernel[0],
+                       kernel[1], spans, (long long)in_h, (long long)in_w, pads);
 }
 
 static bool fits_limits(const Node *n, Diags *d, int rank, const int64_t *dim) {
@@ -85,11 +93,9 @@ bool rule_like(const Graph *g, const Node *n, Diags *d, Type *result, int64_t c)
 
 bool rule_pictures(const Graph *g, const Node *n, int i, Diags *d) {
     const Type *t = rule_in(g, n, i);
-    if (t->dtype == DT_F32 && t->rank == 4 && type_batched(t)) return true;
-    rule_misfit(n, d, E_OPERAND, "`%s` needs channels x height x width, but its input is %s", op_info[n->op].name,
-                rule_text(d, t));
-    rule_note_operand(g, n, i, d);
-    return false;
+    return (t->dtype == DT_F32 && t->rank == 4 && type_batched(t)) ||
+           rule_misfit(n, d, E_OPERAND, "`%s` needs channels x height x width, but its input is %s",
+                       op_info[n->op].name, rule_text(d, t));
 }
 
 bool rule_floats(const Graph *g, const Node *n, int i, Diags *d) {

@@ -39,8 +39,10 @@ bool rule_misfit(const Node *n, Diags *d, const char *code, const char *format, 
 const char *rule_text(Diags *d, const Type *t);
 /* Which dimensions differ, for a message: "channels differ", "heights and widths differ". "" if d is NULL. */
 const char *rule_difference(Diags *d, const Type *a, const Type *b);
-/* Points at where operand i comes from, after rule_misfit. */
-void rule_note_operand(const Graph *g, const Node *n, int i, Diags *d);
+/* E_KERNEL: kernel taps (height, width), `dilation` apart (NULL: 1), do not fit on in_h x in_w with pad (top, bottom,
+ * left, right). */
+bool rule_window_misfit(const Node *n, Diags *d, int64_t in_h, int64_t in_w, const int32_t *kernel,
+                        const int32_t *dilation, const int32_t *pad);
 
 /* Sets *result to a plain tensor, or reports E_LIMIT. dim[0] may be BATCH. */
 bool rule_result(const Node *n, Diags *d, Type *result, DType dtype, int rank, const int64_t *dim);

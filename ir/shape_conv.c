@@ -1,8 +1,6 @@
 /* Convolution, the fully connected layer, and their gradients. */
 #include "shape.h"
 
-static const char *const axis_name[2] = {"height", "width"};
-
 static bool check_attr(const Node *n, Diags *d) {
     const ConvAttr *a = &n->attr.conv;
     for (int i = 0; i < 2; i++)
@@ -21,10 +19,7 @@ static bool output_size(const Node *n, Diags *d, int64_t in_h, int64_t in_w, int
     for (int i = 0; i < 2; i++) {
         int64_t pads = (int64_t)a->pad[2 * i] + a->pad[2 * i + 1];
         out[i] = window_count(in[i], pads, a->kernel[i], a->stride[i], a->dilation[i]);
-        if (out[i] == 0)
-            return rule_misfit(n, d, E_KERNEL, "the kernel spans a %s of %lld, but the input has %lld and padding %lld",
-                               axis_name[i], (long long)a->dilation[i] * (a->kernel[i] - 1) + 1, (long long)in[i],
-                               (long long)pads);
+        if (out[i] == 0) return rule_window_misfit(n, d, in_h, in_w, a->kernel, a->dilation, a->pad);
     }
     return true;
 }
@@ -33,8 +28,10 @@ static bool groups_divide(const Node *n, Diags *d, int64_t in, int64_t out) {
     int32_t groups = n->attr.conv.groups;
     if (in % groups == 0 && out % groups == 0) return true;
     bool blame_in = in % groups != 0;
-    return rule_misfit(n, d, E_GROUPS, "groups = %d does not divide the %s's %lld channels", groups,
-                       blame_in ? "input" : "output", (long long)(blame_in ? in : out));
+    int64_t channels = blame_in ? in : out;
+    return rule_misfit(n, d, E_GROUPS, "groups = %d does not divide the %s's %lld channels: %lld = %lld * %d + %lld",
+                       groups, blame_in ? "input" : "output", (long long)channels, (long long)channels,
+                       (long long)(channels / groups), groups, (long long)(channels % groups));
 }
 
 /* Weights are made by the compiler: these checks guard against our own mistakes. */

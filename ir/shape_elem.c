@@ -43,11 +43,9 @@ static bool binary(const Graph *g, const Node *n, Type *result, Diags *d, const 
     bool vector = y->rank == 1 && !type_batched(y) && type_channel_dim(x) >= 0;
     Broadcast b = type_broadcast(x, y);
     if (b != BROADCAST_MISFIT && (b != BROADCAST_ONE || n->op == OP_mul)) return rule_like(g, n, d, result, 0);
-    rule_misfit(n, d, E_SHAPES, "cannot %s %s and %s: %s", verb, rule_text(d, x), rule_text(d, y),
-                vector && x->rank > 1 ? "channels differ" : rule_difference(d, x, y));
-    rule_note_operand(g, n, 0, d);
-    rule_note_operand(g, n, 1, d);
-    return false;
+    bool plane = y->rank == 4 && x->rank == 4 && type_height(y) == 1 && type_width(y) == 1;
+    return rule_misfit(n, d, E_SHAPES, "cannot %s %s and %s: %s", verb, rule_text(d, x), rule_text(d, y),
+                       (vector && x->rank > 1) || plane ? "channels differ" : rule_difference(d, x, y));
 }
 
 bool shape_add(const Graph *g, const Node *n, Type *result, Diags *d) { return binary(g, n, result, d, "add"); }

@@ -30,11 +30,8 @@ static bool concat_misfit(const Graph *g, const Node *n, int i, Diags *d) {
     const Type *a = rule_in(g, n, 0), *b = rule_in(g, n, i);
     Type same = *b;   /* with a's channels: these may differ and are not to be blamed */
     if (a->rank == b->rank && a->rank > 1) same.dim[1] = a->dim[1];
-    rule_misfit(n, d, E_CONCAT, "cannot concatenate %s and %s: %s", rule_text(d, a), rule_text(d, b),
-                rule_difference(d, a, &same));
-    rule_note_operand(g, n, 0, d);
-    rule_note_operand(g, n, i, d);
-    return false;
+    return rule_misfit(n, d, E_CONCAT, "cannot concatenate %s and %s: %s", rule_text(d, a), rule_text(d, b),
+                       rule_difference(d, a, &same));
 }
 
 bool shape_concat(const Graph *g, const Node *n, Type *result, Diags *d) {

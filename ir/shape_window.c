@@ -53,8 +53,7 @@ static bool output_size(const Node *n, Diags *d, int64_t in_h, int64_t in_w, int
     out[0] = pooled(a, 0, in_h);
     out[1] = pooled(a, 1, in_w);
     return (out[0] > 0 && out[1] > 0) ||
-           rule_misfit(n, d, E_KERNEL, "a %dx%d kernel is larger than the padded input of %lldx%lld", a->kernel[0],
-                       a->kernel[1], (long long)in_h + a->pad[0] + a->pad[1], (long long)in_w + a->pad[2] + a->pad[3]);
+           rule_window_misfit(n, d, in_h, in_w, a->kernel, NULL, a->pad);
 }
 
 static bool pool(const Graph *g, const Node *n, Type *result, Diags *d, DType dtype) {

@@ -46,9 +46,9 @@ static const Case table[] = {
     {OP_conv, "f32[N,8,9,10] f32[12,4,3,2]", CONV("3,2", "2,3", "2,3", "1,0,2,1", "2" NO_IN), "f32[N,12,3,4]"},
     {OP_conv, "f32[N,8,5,5] f32[8,1,3,3]", PLAIN("3,3", "1,1,1,1", "8" NO_IN), "f32[N,8,5,5]"},
     {OP_conv, "f32[N,8,5,5] f32[8,8,7,7]", PLAIN("7,7", "1,0,1,1", "1" NO_IN),
-     "E0304 the kernel spans a height of 7, but the input has 5 and padding 1"},
+     "E0304 a 7x7 window does not fit on 5x5 (+ 1+0 and 1+1 padding)"},
     {OP_conv, "f32[N,8,9,5] f32[8,8,3,3]", CONV("3,3", "1,1", "1,3", "0,0,0,0", "1" NO_IN),
-     "E0304 the kernel spans a width of 7, but the input has 5 and padding 0"},
+     "E0304 a 3x3 window of dilation 1x3, which spans 3x7, does not fit on 9x5 (+ 2*0 padding)"},
     {OP_conv, "f32[N,8,5,5] f32[8,8,3,3]", CONV("3,3", "1,0", "1,1", "0,0,0,0", "1" NO_IN),
      "E0303 kernel, stride and dilation must be at least 1, but are 3, 0 and 1"},
     {OP_conv, "f32[N,8,5,5] f32[8,8,3,3]", PLAIN("3,3", "0,0,-1,0", "1" NO_IN),
@@ -56,9 +56,9 @@ static const Case table[] = {
     {OP_conv, "f32[N,8,5,5] f32[8,8,3,3]", PLAIN("3,3", "0,0,0,0", "0" NO_IN),
      "E0303 groups must be at least 1, but is 0"},
     {OP_conv, "f32[N,8,5,5] f32[9,8,3,3]", PLAIN("3,3", "0,0,0,0", "3" NO_IN),
-     "E0306 groups = 3 does not divide the input's 8 channels"},
+     "E0306 groups = 3 does not divide the input's 8 channels: 8 = 2 * 3 + 2"},
     {OP_conv, "f32[N,8,5,5] f32[9,2,3,3]", PLAIN("3,3", "0,0,0,0", "4" NO_IN),
-     "E0306 groups = 4 does not divide the output's 9 channels"},
+     "E0306 groups = 4 does not divide the output's 9 channels: 9 = 2 * 4 + 1"},
     {OP_conv, "f32[N,8,5,5] f32[8,7,3,3]", PLAIN("3,3", "0,0,0,0", "1" NO_IN),
      "E0300 `conv` needs a weight of 8x8x3x3, but gets 8x7x3x3"},
     {OP_conv, "f32[N,8] f32[8,8,3,3]", PLAIN("3,3", "0,0,0,0", "1" NO_IN),
@@ -68,7 +68,7 @@ static const Case table[] = {
     {OP_conv, "f32[N,1,2,2] f32[1,1,1,1]", PLAIN("1,1", "1000000000,0,1000000000,0", "1" NO_IN),
      "E0301 `conv` would give a tensor of more than 2^40 numbers"},
     {OP_conv, "f32[N,1,2,2] f32[1,1,2147483647,1]", CONV("2147483647,1", "1,1", "2147483647,1", "0,0,0,0", "1" NO_IN),
-     "E0304 the kernel spans a height of 4611686011984936963, but the input has 2 and padding 0"},
+     "E0304 a 2147483647x1 window of dilation 2147483647x1, which spans 4611686011984936963x1, does not fit on 2x2 (+ 2*0 padding)"},
     {OP_conv_dgrad, "f32[N,12,3,4] f32[8,6,3,2]", CONV("3,2", "2,3", "2,3", "1,0,2,1", "2" IN("8", "9", "10")),
      "f32[N,8,9,10]"},
     {OP_conv_dgrad, "f32[N,12,3,5] f32[8,6,3,2]", CONV("3,2", "2,3", "2,3", "1,0,2,1", "2" IN("8", "9", "10")),
@@ -172,7 +172,7 @@ static const Case table[] = {
     {OP_maxpool, "f32[N,8,5,5]", POOL("3,3", "0,1", "0,0,0,0", "false", HW("0", "0")),
      "E0303 kernel and stride must be at least 1, but are 3 and 0"},
     {OP_maxpool, "f32[N,8,5,5]", POOL("3,7", "1,1", "0,0,1,0", "true", HW("0", "0")),
-     "E0304 a 3x7 kernel is larger than the padded input of 5x6"},
+     "E0304 a 3x7 window does not fit on 5x5 (+ 0+0 and 1+0 padding)"},
     {OP_maxpool_index, "f32[N,8,15,17]", POOL("15,17", "1,1", "0,0,0,0", "false", HW("0", "0")), "u8[N,8,1,1]"},
     {OP_maxpool_index, "f32[N,8,16,16]", POOL("16,16", "1,1", "0,0,0,0", "false", HW("0", "0")), "i32[N,8,1,1]"},
     {OP_maxpool_grad, "f32[N,8,56,56] u8[N,8,56,56]", POOL("3,3", "2,2", "0,0,0,0", "true", HW("112", "112")),
@@ -370,20 +370,6 @@ static void zero_dimensions_are_refused(void) {
     }
 }
 
-static void misfits_point_at_both_operands(void) {
-    Graph *g = graph_new(arena, name_of("notes"));
-    Diags *d = diag_new(arena);
-    Attr a = {.fill = {.type = type_make(DT_F32, 2, (const int32_t[]){BATCH, 3})}}, b = a;
-    b.fill.type.dim[1] = 4;
-    Ref in[2] = {graph_add(g, OP_fill, 0, NULL, &a, NULL, (Span){.line = 3, .col = 1, .len = 1}, d),
-                 graph_add(g, OP_fill, 0, NULL, &b, NULL, (Span){.line = 4, .col = 1, .len = 1}, d)};
-    CU_ASSERT_EQUAL(graph_add(g, OP_add, 2, in, NULL, NULL, (Span){.line = 5, .col = 1, .len = 1}, d), 0);
-    CU_ASSERT_EQUAL_FATAL(d->n_message, 3);
-    CU_ASSERT_EQUAL(d->message[0].span.line, 5);
-    CU_ASSERT_EQUAL(d->message[1].span.line, 3);
-    CU_ASSERT_STRING_EQUAL(d->message[2].text, "the 4 comes from here");
-}
-
 static Graph *graph_of_everything(void) {
     Graph *g = graph_new(arena, name_of("every operator"));
     bool seen[OP_COUNT] = {false};
@@ -474,7 +460,6 @@ int main(void) {
     CU_ADD_TEST(s, every_rule_gives_what_the_table_says);
     CU_ADD_TEST(s, rules_are_silent_without_diags);
     CU_ADD_TEST(s, zero_dimensions_are_refused);
-    CU_ADD_TEST(s, misfits_point_at_both_operands);
     CU_ADD_TEST(s, every_operator_prints_and_reads_back);
     CU_ADD_TEST(s, attributes_differ_in_any_field);
     CU_ADD_TEST(s, shared_windows_are_no_larger_than_said);
