@@ -11,6 +11,10 @@ published() {
     cat <<'ROWS'
 60965224 724406816 alexnet.net
 61100840 714188480 alexnet.net -Dvariant=torchvision
+28589128 4455531264 convnext.net
+50223688 8683712256 convnext.net -Dkind=small
+88591464 15354729472 convnext.net -Dkind=base
+197767336 34361433600 convnext.net -Dkind=large
 7978856 2834161664 densenet.net
 28681000 7727907072 densenet.net -Ddepth=161
 14149480 3359843328 densenet.net -Ddepth=169

@@ -26,6 +26,7 @@ if needs torch; then
 fi
 if needs torchvision; then
     compare forward alexnet examples/alexnet.net -Dvariant=torchvision
+    compare forward convnext_tiny examples/convnext.net
     compare forward densenet121 examples/densenet.net
     compare forward efficientnet_b0 examples/efficientnet.net
     compare forward googlenet examples/googlenet.net -Dvariant=torchvision

@@ -12,6 +12,7 @@ import torch
 import torchvision
 from torch import nn
 from torch_compare import read_safetensors, run, write_safetensors
+from torchvision.models.convnext import CNBlock
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 TOLERANCE = 1e-4            # of the largest logit
@@ -25,11 +26,14 @@ def randomise(net):
             nn.init.kaiming_normal_(layer.weight)
             if layer.bias is not None:
                 nn.init.uniform_(layer.bias, -0.1, 0.1)
-        if isinstance(layer, nn.BatchNorm2d):
+        if isinstance(layer, (nn.BatchNorm2d, nn.LayerNorm)):
             nn.init.uniform_(layer.weight, 0.5, 1.5)
             nn.init.uniform_(layer.bias, -0.5, 0.5)
+        if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 1
     for block in net.modules():
+        if isinstance(block, CNBlock):
+            nn.init.uniform_(block.layer_scale, 0.1, 0.5)
         if isinstance(block, (BasicBlock, Bottleneck)):
             nn.init.uniform_((block.bn3 if isinstance(block, Bottleneck) else block.bn2).weight, 0.1, 0.5)
 
