@@ -283,7 +283,7 @@ Value block_run(Elab *e, const Call *c) {
     Scope *caller = e->scope;
     Scope *s = NEW(e->arena, Scope);
     *s = (Scope){.item = c->fn->block, .caller = caller, .call = c->span, .prefix = name_join(name, ".", ""),
-                 .frozen = c->notes.freeze || caller->frozen};
+                 .frozen = c->notes.freeze || caller->frozen, .nofuse = c->notes.nofuse || caller->nofuse};
     Global *block = table_get(&e->globals, c->fn->block->name);
     s->use = ++block->uses;
     s->block = e->graph->n_block;

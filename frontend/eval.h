@@ -154,7 +154,7 @@ typedef struct Scope {           /* one use of a block, or the net */
     Table variables;
     Table ordinals;              /* layer kind -> how many of them had no name of their own */
     Name prefix;                 /* "layer1.0.", or "" */
-    bool frozen;
+    bool frozen, nofuse;         /* annotated, or in a block that is */
     const Item *item;            /* the block or net */
     struct Scope *caller;        /* NULL for the net */
     Span call;                   /* of this use */

@@ -6,6 +6,7 @@
 
 #include "blame.h"
 #include "foreign.h"
+#include "settings.h"
 
 bool value_is_tensorish(const Value *v) {
     while (v->kind == V_LIST && v->n > 0) v = &v->item[0];
@@ -103,7 +104,6 @@ static bool note_freeze(Elab *e, const AstExpr *x, Notes *notes) {
 
 static bool note_nofuse(Elab *e, const AstExpr *x, Notes *notes) {
     notes->nofuse = true;
-    diag_warning(e->diags, x->span, "W0132", "`@nofuse` has no effect in this version");
     return no_arguments(e, x);
 }
 
@@ -129,6 +129,10 @@ static bool add_note(Elab *e, const AstExpr *x, Notes *notes) {
     for (int i = 0; i < ARRAY_LEN(note_table); i++) {
         if (!strcmp(label, note_table[i].name)) return note_table[i].add(e, x, notes);
         known[i] = note_table[i].name;
+    }
+    if (settings_is_later("annotation", label)) {
+        diag_error(e->diags, x->span, "E0401", "`@%s` is not part of this version", label);
+        return false;
     }
     const char *near = did_you_mean(label, known, ARRAY_LEN(known));
     diag_error(e->diags, x->span, "E0123", near ? "there is no annotation `@%s`; did you mean `@%s`?"
@@ -218,10 +222,14 @@ static Value fork_run(Elab *e, const Call *c) {
     return failed ? v_lost : value_list(item, c->n - 1);
 }
 
-static void freeze_from(Graph *g, int32_t first) {
-    for (int32_t i = first; i < g->n_node; i++) {
-        g->node[i].frozen = true;
-        if (g->node[i].op == OP_param) g->node[i].attr.param.frozen = true;
+/* What annotations say about the nodes of a layer; layer_mark says what those of the blocks around it do. */
+static void annotate_from(const Elab *e, const Notes *notes, int32_t first) {
+    bool freeze = notes->freeze || (e->scope && e->scope->frozen);
+    for (int32_t i = first; i < e->graph->n_node; i++) {
+        Node *n = &e->graph->node[i];
+        n->frozen = n->frozen || freeze;
+        if (n->op == OP_param) n->attr.param.frozen = n->attr.param.frozen || freeze;
+        else n->nofuse = n->nofuse || notes->nofuse;
     }
 }
 
@@ -237,7 +245,7 @@ static Value layer_run(Elab *e, const Call *c) {
     Value v = b->name && good ? c->fn->run(e, b) : v_lost;
     if (e->diags->n_error > before) explain_call(e, c, b);
     if (e->scope) layer_mark(e, first_node, c->fn->name);
-    if (c->notes.freeze || (e->scope && e->scope->frozen)) freeze_from(e->graph, first_node);
+    if (e->graph) annotate_from(e, &c->notes, first_node);
     if (v.kind != V_ERROR) return v;
     e->lost = true;
     return v_lost;

@@ -186,6 +186,7 @@ void layer_mark(Elab *e, int32_t first, const char *kind) {
     for (int32_t i = first; i < e->graph->n_node; i++) {
         e->graph->node[i].kind = name_of(kind);
         e->graph->node[i].block = e->scope->block;
+        e->graph->node[i].nofuse = e->scope->nofuse && e->graph->node[i].op != OP_param;
     }
 }
 

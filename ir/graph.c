@@ -63,6 +63,7 @@ static Ref add_from(Graph *g, Op op, int n_in, const Ref *in, const Attr *attr, 
     g->node[r].frozen = source.frozen;
     g->node[r].kind = source.kind;
     g->node[r].block = source.block;
+    g->node[r].nofuse = source.nofuse;
     return r;
 }
 

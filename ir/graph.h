@@ -30,6 +30,7 @@ typedef struct Node {
     int32_t group;   /* 0: not fused */
     const char *apart;   /* after pass fuse: why it is in no kernel of what it reads, for reports; NULL: it is in one */
     bool frozen;     /* @freeze or train.freeze covers this layer: no gradient flows into its parameters */
+    bool nofuse;     /* @nofuse: its nodes are in a kernel with nodes of its own layer (of the same name) at most */
 } Node;
 
 typedef enum OutputOnly { ONLY_BOTH, ONLY_TRAIN, ONLY_DEPLOY, ONLY_COUNT } OutputOnly;
@@ -65,7 +66,7 @@ Node *graph_node(const Graph *g, Ref r);
 /* Appends a node and infers its type. Returns 0 if the shapes do not fit (reported to d; an ICE if d is NULL). `in` and
  * `attr` are copied; attr may be NULL for ATTR_NONE. */
 Ref graph_add(Graph *g, Op op, int n_in, const Ref *in, const Attr *attr, Name name, Span span, Diags *d);
-/* Short forms for passes: the new node inherits name and span from `from`. */
+/* Short forms for passes: the new node inherits name, span, frozen and nofuse from `from`. */
 Ref graph_op1(Graph *g, Op op, Ref a, const Attr *attr, Ref from);
 Ref graph_op2(Graph *g, Op op, Ref a, Ref b, const Attr *attr, Ref from);
 Ref graph_op3(Graph *g, Op op, Ref a, Ref b, Ref c, const Attr *attr, Ref from);
@@ -98,7 +99,7 @@ Graph *graph_deployed(const Graph *g, Arena *a, Ref **map);
  *     graph infer alexnet {
  *       %1 = input {role=image, type=f32[N,3,227,227]} : f32[N,3,227,227]
  *       %2 = param {...} "conv1.weight" : f32[96,3,11,11]{16,1;0,0,0,0}
- *       %3 = conv(%1, %2) {kernel=[11,11], ...} "conv1" group=1 frozen : f32[N,96,55,55]{1,16;0,0,0,0}
+ *       %3 = conv(%1, %2) {kernel=[11,11], ...} "conv1" group=1 frozen nofuse : f32[N,96,55,55]
  *       output "scores" %9
  *       output "loss" %8 only=train
  *     } */

@@ -32,7 +32,8 @@ static void print_node(Str *s, const Node *n, int32_t number) {
         str_add_json(s, n->name);
     }
     if (n->group) str_addf(s, " group=%d", n->group);
-    str_add(s, n->frozen ? " frozen : " : " : ");
+    str_add(s, n->frozen ? " frozen" : "");
+    str_add(s, n->nofuse ? " nofuse : " : " : ");
     type_print(s, &n->type);
     str_add(s, "\n");
 }

@@ -60,7 +60,7 @@ static bool read_attr(Reader *r, Node *n) {
            want(r, scan_text(&r->at, " ") && attr_read(&r->at, kind, &n->attr), "the operator's attributes");
 }
 
-/* ` "name" group=3 frozen : f32[N,10]`, all but the type optional. */
+/* ` "name" group=3 frozen nofuse : f32[N,10]`, all but the type optional. */
 static bool read_rest(Reader *r, Node *n) {
     if (strncmp(r->at, " \"", 2) == 0) {
         r->at++;
@@ -69,6 +69,7 @@ static bool read_rest(Reader *r, Node *n) {
     if (scan_text(&r->at, " group=") && !want(r, scan_i32(&r->at, &n->group) && n->group != 0, "a group's number"))
         return false;
     n->frozen = scan_text(&r->at, " frozen");
+    n->nofuse = scan_text(&r->at, " nofuse");
     return want(r, scan_text(&r->at, " : ") && type_read(&r->at, &n->type), "` : ` and a type");
 }
 

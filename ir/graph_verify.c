@@ -228,7 +228,13 @@ static const char *rule_groups(Arena *a, const Graph *g) {
         if (n->group && (n->op == OP_input || n->op == OP_param))
             return arena_printf(a, "%%%d = %s cannot be in a group", i, op_name(g, (Ref)i));
     }
-    Ref stuck = stuck_kernel(g, a, kernels_of(g, a));
+    const Ref *kernel = kernels_of(g, a);
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *n = &g->node[i], *first = &g->node[kernel[i]];
+        if ((n->nofuse || first->nofuse) && n->name != first->name)
+            return arena_printf(a, "%%%d = %s is in a kernel of another layer, against nofuse", i, op_name(g, (Ref)i));
+    }
+    Ref stuck = stuck_kernel(g, a, kernel);
     if (!stuck) return NULL;
     return arena_printf(a, "group %d, of %%%u = %s, would wait for itself", g->node[stuck].group, stuck,
                         op_name(g, stuck));

@@ -49,12 +49,16 @@ static void swap_with_operand(Graph *g, Ref r) {
     Ref moved = graph_op1(g, f->op, graph_node(g, inner)->in[0], plain ? NULL : &attr, r);
     Node *now = graph_node(g, r), *h = graph_node(g, inner);
     graph_node(g, moved)->frozen = now->frozen;
+    graph_node(g, moved)->nofuse = now->nofuse;
     now->op = h->op;
     now->in[0] = moved;
     now->attr = h->attr;
     now->name = h->name;
     now->span = h->span;
+    now->kind = h->kind;
+    now->block = h->block;
     now->frozen = h->frozen;
+    now->nofuse = h->nofuse;
 }
 
 static void swap_if_better(Graph *g, Ref r, const int32_t *uses) {
@@ -84,7 +88,7 @@ static void unpad_conv(Graph *g, Ref r) {
     Node *n = graph_node(g, r);
     if (n->op != OP_conv) return;
     const Node *p = graph_node(g, n->in[0]);
-    if (p->op != OP_pad || p->attr.pad.value != 0) return;
+    if (p->op != OP_pad || p->attr.pad.value != 0 || p->nofuse || n->nofuse) return;
     for (int i = 0; i < 4; i++)
         if (p->attr.pad.pad[i] < 0 || p->attr.pad.pad[i] > INT32_MAX - n->attr.conv.pad[i]) return;
     for (int i = 0; i < 4; i++) n->attr.conv.pad[i] += p->attr.pad.pad[i];

@@ -6,7 +6,7 @@
  * An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if nothing
  * else it reads depends on the group: then every element can be finished while it is in a register. The phases of a Winograd
  * convolution are one group if they share a band, and so are the convolutions of a chain (chain.h), which go through it by
- * bands of rows. */
+ * bands of rows. A layer with @nofuse shares its kernel with no other. */
 #include "lower.h"
 #include "chain.h"
 #include "order.h"
@@ -91,7 +91,8 @@ static const char whole[] = "one result needs many of its numbers", update[] = "
                   no_kernel[] = "no kernel makes it", no_head[] = "nothing can follow it in a kernel",
                   other_shape[] = "its shape is another", constant[] = "only one of the two is computed once, from parameters",
                   other_layout[] = "its numbers lie in memory in another order",
-                  many[] = "the kernel would have too many operands", circle[] = "the kernel would wait for itself";
+                  many[] = "the kernel would have too many operands", apart[] = "@nofuse keeps them apart",
+                  circle[] = "the kernel would wait for itself";
 
 /* Why conv cannot be in one kernel with the convolutions before it; NULL: it can, if it joins its operand's group. */
 static const char *chain_refuses(const Fuse *f, Ref conv) {
@@ -126,6 +127,7 @@ static const char *band_refuses(const Fuse *f, Ref r) {
 static const char *refuses(Fuse *f, Ref user, Ref operand) {
     const Node *n = graph_node(f->g, user), *p = graph_node(f->g, operand);
     const OpInfo *info = &op_info[p->op];
+    if ((n->nofuse || p->nofuse) && n->name != p->name) return apart;
     if (!band_refuses(f, user)) return operand == n->in[0] ? NULL : whole;
     if (p->op == OP_input || p->op == OP_param) return no_kernel;
     if (!info->heads && !info->elementwise) return no_head;

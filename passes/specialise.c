@@ -5,7 +5,8 @@
  *
  *   infer   outputs that are not `only train`. Dropout is gone. Batch normalisation uses the running statistics; where
  *           it follows a convolution or fully connected layer that nobody else reads, it becomes part of the weights
- *           and bias, by ordinary nodes on parameters, which run once after those were set. Elsewhere it stays.
+ *           and bias (not where @nofuse keeps either apart), by ordinary nodes on parameters, which run once after
+ *           those were set. Elsewhere it stays.
  *
  *   train   the logits of the loss terms are the outputs, "logits", "logits.1", ...; autodiff puts the loss there.
  *           Batch normalisation takes the statistics of the batch and an ema effect keeps the running ones; a frozen
@@ -67,9 +68,9 @@ static Graph *infer_graph(const Unit *u) {
     const int32_t *uses = graph_uses(g, u->arena);
     Ref n = (Ref)g->n_node, bias;
     for (Ref r = 1; r < n; r++) {
-        if (graph_node(g, r)->op != OP_bn) continue;
+        if (graph_node(g, r)->op != OP_bn || graph_node(g, r)->nofuse) continue;
         Ref conv = contraction_of(g, graph_node(g, r)->in[0], uses, n, &bias);
-        if (conv) fold_bn(g, r, conv, bias);
+        if (conv && !graph_node(g, conv)->nofuse) fold_bn(g, r, conv, bias);
     }
     return g;
 }

@@ -25,7 +25,7 @@ typedef struct GenValue {
     char args[GEN_ARGS]; /* ", 17, stride=2" */
     int32_t item;        /* of the list that the layer gives; 0: it gives a tensor. Counted from 1 */
     GenShape shape;
-    bool arrow, output;
+    bool arrow, output, nofuse;
 } GenValue;
 
 typedef struct GenNet {
@@ -110,7 +110,7 @@ static inline void gen_print_value(Str *s, const GenValue *v, int32_t number) {
     else
         str_addf(s, "%s(", v->layer);
     for (int i = 0; i < v->n_in && !arrow; i++) str_addf(s, "%sv%d", i ? ", " : "", v->in[i]);
-    str_addf(s, "%s)", arrow ? "" : v->args);
+    str_addf(s, "%s)%s", arrow ? "" : v->args, v->nofuse ? "@nofuse()" : "");
     if (v->item) str_addf(s, "[%d]", v->item - 1);
     str_add(s, "\n");
 }
@@ -565,6 +565,8 @@ static inline void gen_net(GenNet *net, uint64_t seed, bool whole) {
         if (!read) net->value[i].output = true;
     }
     if (net->n == 1) net->value[0].output = true;
+    bool apart = gen_chance(&g, 10);
+    for (int32_t i = 1; apart && i < net->n; i++) net->value[i].nofuse = gen_chance(&g, 35);
 }
 
 #endif

@@ -22,7 +22,7 @@ static const char step_text[] =
     "  %6 = relu(%5) \"relu1\" group=1 frozen : f32[N,4,8,8]{1,8;1,1,1,1}\n"
     "  %7 = relu_grad(%6, %6) : f32[N,4,8,8]\n"
     "  %8 = conv_wgrad(%7, %1) {kernel=[3,3], stride=[1,1], dilation=[1,1], pad=[1,1,1,1], groups=1, in_c=3, in_h=0, "
-    "in_w=0} \"conv1\" : f32[4,3,3,3]\n"
+    "in_w=0} \"conv1\" nofuse : f32[4,3,3,3]\n"
     "  %9 = sgd(%3, %8, %4, %2) {momentum=0.9, weight_decay=0.0001, lr_scale=1, nesterov=false} \"conv1\" : f32[]\n"
     "  output \"scores\" %6\n"
     "  output \"debug\" %7 only=train\n"
@@ -123,6 +123,9 @@ static void break_output_kind(Graph *g) { g->output[1].only = ONLY_COUNT; }
 static void break_group_of_source(Graph *g) { g->node[3].group = 2; }
 static void break_group_number(Graph *g) { g->node[7].group = -1; }
 
+/* %5 and %6 are of two layers and in one group. */
+static void break_nofuse(Graph *g) { g->node[5].nofuse = true; }
+
 /* conv and its wgrad in one group, relu_grad between them not. */
 static void break_groups_by_a_detour(Graph *g) { g->node[8].group = 1; }
 
@@ -169,6 +172,7 @@ static void every_rule_can_be_broken(void) {
                {break_output_kind, "outputs: \"debug\" is of kind 3"},
                {break_group_of_source, "groups: %3 = param cannot be in a group"},
                {break_group_number, "groups: %7 has group -1"},
+               {break_nofuse, "groups: %6 = relu is in a kernel of another layer, against nofuse"},
                {break_groups_by_a_detour, "groups: group 1, of %5 = conv, would wait for itself"},
                {break_groups_by_a_circle, "groups: group 7, of %10 = relu, would wait for itself"}};
     CU_ASSERT_PTR_NULL(graph_verify(arena, step()));
