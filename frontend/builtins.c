@@ -15,7 +15,7 @@ static Value extreme(Elab *e, const Bound *b, bool want_max) {
             report_wants(e, bound_span(b, "values"), want_max ? "max" : "min", "numbers of one unit", v);
             return v_error;
         }
-        if (best.kind == V_NONE || (value_double(v) > value_double(&best)) == want_max) best = *v;
+        if (best.kind == V_NONE || (want_max ? value_compare(v, &best) > 0 : value_compare(v, &best) < 0)) best = *v;
     }
     if (best.kind != V_NONE) return best;
     diag_error(e->diags, b->at, "E0105", "there is nothing to choose from");

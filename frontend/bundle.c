@@ -17,7 +17,7 @@ bool option_set_is_interval(const Value *set) {
 static bool within(const Value *v, const Value *set, int64_t *budget) {
     const Value *lo = set->item, *hi = set->item + 1;
     if (value_is_number(v) && option_set_is_interval(set))
-        return lo->unit == v->unit && value_double(lo) <= value_double(v) && value_double(v) <= value_double(hi);
+        return lo->unit == v->unit && hi->unit == v->unit && value_compare(lo, v) <= 0 && value_compare(v, hi) <= 0;
     for (int32_t i = 0; i < set->n; i++)
         if (value_equal(v, &set->item[i], budget)) return true;
     return false;

@@ -20,27 +20,25 @@ static Value checked(Elab *e, const AstExpr *x, Value v) {
     return v;
 }
 
+/* Whatever fits when it is reduced is exact: the products below are twice as wide as the parts of a ratio. */
 static Value ratio_add(const Value *a, const Value *b, int sign) {
-    int64_t left, right, den, num;
-    if (!mul_ok(a->ratio.num, b->ratio.den, &left) || !mul_ok(b->ratio.num, a->ratio.den, &right) ||
-        !mul_ok(right, sign, &right) || !add_ok(left, right, &num) || !mul_ok(a->ratio.den, b->ratio.den, &den))
-        return v_error;
-    return value_ratio(num, den);
+    Wide left = (Wide)a->ratio.num * b->ratio.den, right = (Wide)b->ratio.num * a->ratio.den;
+    return value_ratio(left + sign * right, (Wide)a->ratio.den * b->ratio.den);
 }
 
-static Value ratio_mul(const Value *a, const Value *b, bool divide) {
-    int64_t num, den;
-    int64_t bn = divide ? b->ratio.den : b->ratio.num, bd = divide ? b->ratio.num : b->ratio.den;
-    if (!mul_ok(a->ratio.num, bn, &num) || !mul_ok(a->ratio.den, bd, &den)) return v_error;
-    return value_ratio(num, den);
+static Value ratio_mul(const Value *a, const Value *b) {
+    return value_ratio((Wide)a->ratio.num * b->ratio.num, (Wide)a->ratio.den * b->ratio.den);
 }
 
+static Value ratio_div(const Value *a, const Value *b) {
+    return value_ratio((Wide)a->ratio.num * b->ratio.den, (Wide)a->ratio.den * b->ratio.num);
+}
+
+/* Of both over one denominator; the result has the sign of b. */
 static Value ratio_mod(const Value *a, const Value *b) {
-    Value q = ratio_mul(a, b, true);
-    if (q.kind == V_ERROR) return q;
-    int64_t floored = q.ratio.num / q.ratio.den - (q.ratio.num % q.ratio.den < 0);
-    Value whole = value_int(floored), back = ratio_mul(b, &whole, false);
-    return back.kind == V_ERROR ? back : ratio_add(a, &back, -1);
+    Wide left = (Wide)a->ratio.num * b->ratio.den, right = (Wide)b->ratio.num * a->ratio.den, rest = left % right;
+    if (rest != 0 && (rest < 0) != (right < 0)) rest += right;
+    return value_ratio(rest, (Wide)a->ratio.den * b->ratio.den);
 }
 
 static Value real_arithmetic(Operator op, double a, double b) {
@@ -57,8 +55,8 @@ static Value ratio_arithmetic(Operator op, const Value *a, const Value *b) {
     switch (op) {
     case OPR_add: return ratio_add(a, b, 1);
     case OPR_sub: return ratio_add(a, b, -1);
-    case OPR_mul: return ratio_mul(a, b, false);
-    case OPR_div: return ratio_mul(a, b, true);
+    case OPR_mul: return ratio_mul(a, b);
+    case OPR_div: return ratio_div(a, b);
     default: return ratio_mod(a, b);
     }
 }
@@ -133,12 +131,12 @@ static Value equal(Elab *e, const Value *a, const Value *b, bool want) {
 static Value compare(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
     if (x->op.op == OPR_eq || x->op.op == OPR_ne) return equal(e, a, b, x->op.op == OPR_eq);
     if (!value_is_number(a) || !value_is_number(b) || a->unit != b->unit) return mismatch(e, x, a, b);
-    double p = value_double(a), q = value_double(b);
+    int order = value_compare(a, b);
     switch (x->op.op) {
-    case OPR_lt: return value_bool(p < q);
-    case OPR_le: return value_bool(p <= q);
-    case OPR_gt: return value_bool(p > q);
-    default: return value_bool(p >= q);
+    case OPR_lt: return value_bool(order < 0);
+    case OPR_le: return value_bool(order <= 0);
+    case OPR_gt: return value_bool(order > 0);
+    default: return value_bool(order >= 0);
     }
 }
 

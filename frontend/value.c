@@ -19,20 +19,23 @@ Value value_dim(int64_t h, int64_t w) {
     return (Value){.kind = V_DIM, .dim = {(int32_t)h, (int32_t)w}};
 }
 
-static int64_t gcd(int64_t a, int64_t b) {
+static Wide gcd(Wide a, Wide b) {
     while (b) {
-        int64_t t = a % b;
+        Wide t = a % b;
         a = b;
         b = t;
     }
     return a;
 }
 
-Value value_ratio(int64_t num, int64_t den) {
-    if (den == 0 || num == INT64_MIN || den == INT64_MIN) return (Value){.kind = V_ERROR};
-    int64_t g = gcd(llabs(num), llabs(den));
+Value value_ratio(Wide num, Wide den) {
+    if (den == 0) return (Value){.kind = V_ERROR};
+    Wide g = gcd(num < 0 ? -num : num, den < 0 ? -den : den);
     if (den < 0) g = -g;
-    return (Value){.kind = V_RATIO, .ratio = {num / g, den / g}};
+    num /= g;
+    den /= g;
+    if (num > INT64_MAX || num < -INT64_MAX || den > INT64_MAX) return (Value){.kind = V_ERROR};
+    return (Value){.kind = V_RATIO, .ratio = {(int64_t)num, (int64_t)den}};
 }
 
 bool value_is_number(const Value *v) { return v->kind == V_RATIO || v->kind == V_REAL; }
@@ -50,6 +53,15 @@ double value_double(const Value *v) {
 
 int64_t value_whole(const Value *v) { return v->kind == V_RATIO ? v->ratio.num : (int64_t)v->real; }
 
+int value_compare(const Value *a, const Value *b) {
+    if (a->kind == V_RATIO && b->kind == V_RATIO) {
+        Wide left = (Wide)a->ratio.num * b->ratio.den, right = (Wide)b->ratio.num * a->ratio.den;
+        return (left > right) - (left < right);
+    }
+    double left = value_double(a), right = value_double(b);
+    return (left > right) - (left < right);
+}
+
 static bool list_equal(const Value *a, const Value *b, int64_t *budget) {
     if (a->n != b->n) return false;
     if (a->item == b->item) return true;
@@ -61,9 +73,7 @@ static bool list_equal(const Value *a, const Value *b, int64_t *budget) {
 bool value_equal(const Value *a, const Value *b, int64_t *budget) {
     --*budget;
     if (value_is_number(a) && value_is_number(b))
-        return a->unit == b->unit && (a->kind == V_RATIO && b->kind == V_RATIO
-                                          ? a->ratio.num == b->ratio.num && a->ratio.den == b->ratio.den
-                                          : value_double(a) == value_double(b));
+        return a->unit == b->unit && value_compare(a, b) == 0;
     if (a->kind != b->kind) return false;
     switch (a->kind) {
     case V_BOOL: return a->flag == b->flag;
@@ -215,8 +225,8 @@ static Value read_real(const char *text, size_t n, const char **error) {
 
 static Value scale_number(Value x, int64_t num, int64_t den, const char **error) {
     if (x.kind == V_REAL) return value_real(x.real * (double)num / (double)den);
-    if (!mul_ok(x.ratio.num, num, &x.ratio.num)) return bad_number(error, "this number is too large");
-    return value_ratio(x.ratio.num, den);
+    x = value_ratio((Wide)x.ratio.num * num, den);
+    return x.kind == V_ERROR ? bad_number(error, "this number is too large") : x;
 }
 
 Value value_read_number(const char *text, size_t n, const char **error) {

@@ -10,6 +10,9 @@
 
 #include "../ir/graph.h"
 
+/* Products of two parts of ratios fit, and sums of two such products. */
+typedef __int128 Wide;
+
 typedef enum ValueKind {
     V_ERROR, V_NONE, V_RATIO, V_REAL, V_BOOL, V_TEXT, V_DIM, V_PAD, V_LIST, V_TENSOR, V_PIPE, V_FUNC, V_INIT, V_RECORD
 } ValueKind;
@@ -67,11 +70,13 @@ Value value_bool(bool b);
 Value value_text(const char *text);
 Value value_dim(int64_t h, int64_t w);
 Value value_list(const Value *item, int32_t n);
-/* num/den reduced; V_ERROR if den is 0 or the reduced fraction does not fit. */
-Value value_ratio(int64_t num, int64_t den);
+/* num/den reduced, which are below 2^127 in size; V_ERROR if den is 0 or the reduced fraction has no 64 bits for its parts. */
+Value value_ratio(Wide num, Wide den);
 
 static inline bool value_is_lost(const Value *v) { return v->kind == V_ERROR && v->n > 0; }
 bool value_is_number(const Value *v);
+/* Below 0, 0, above 0: of numbers, whatever their units; exact for two ratios. */
+int value_compare(const Value *a, const Value *b);
 bool value_is_whole(const Value *v);      /* a number without a unit that is an integer, exact or real */
 double value_double(const Value *v);      /* of a number */
 int64_t value_whole(const Value *v);      /* of a whole number; saturates */
