@@ -160,10 +160,10 @@ static const char *relative_path(Bundle *p, const Item *item, const char *path) 
 /* The path in the folder of the file that uses it, or else in the first folder of the command line that has it. */
 static const char *search(Bundle *p, const Item *item, const char *path) {
     const char *first = relative_path(p, item, path);
-    if (path[0] == '/' || source_exists(first)) return first;
+    if (path[0] == '/' || source_exists(&p->options->shelf, first)) return first;
     for (int32_t i = 0; i < p->options->n_include; i++) {
         const char *there = arena_printf(p->elab->arena, "%s/%s", p->options->include[i], path);
-        if (source_exists(there)) return there;
+        if (source_exists(&p->options->shelf, there)) return there;
     }
     return first;
 }
@@ -216,7 +216,8 @@ static void load(Bundle *p, const char *path, const Loaded *by, Span use) {
     Loaded *l = NEW(e->arena, Loaded);
     *l = (Loaded){.by = by, .use = use, .open = true};
     if (!has_room(p, by, use)) return;
-    if (!source_read(e->arena, e->diags, path, use, by != NULL, &p->bytes, &l->source) || seen(p, &l->source, by, use))
+    if (!source_take(e->arena, e->diags, &p->options->shelf, path, use, by != NULL, &p->bytes, &l->source) ||
+        seen(p, &l->source, by, use))
         return;
     p->loaded[p->n_loaded++] = l;
     const Ast *ast = parse_file(e->arena, e->diags, l->source.file);

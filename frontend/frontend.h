@@ -3,6 +3,7 @@
 #define CNNC_FRONTEND_FRONTEND_H
 
 #include "../ir/unit.h"
+#include "source.h"
 
 typedef struct Definition {      /* -Dname=value */
     const char *name, *value;
@@ -13,6 +14,7 @@ typedef struct FrontendOptions { /* of the command line */
     int32_t n_definition;
     const char **include;        /* -I: folders where `use` looks after the one of the file that says so */
     int32_t n_include, cap_include;
+    SourceShelf shelf;           /* where files are; zero: on the disk */
     const char *train, *deploy;  /* --train=, --deploy=: the section of that name; NULL: the one without a name */
 } FrontendOptions;
 

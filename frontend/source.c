@@ -110,7 +110,25 @@ static bool is_net(const char *p) {
     return !strncmp(p, "cnnc", 4) && strspn(p + 4, " \t") > 0;
 }
 
-bool source_exists(const char *path) { return !access(path, F_OK); }
+static const SourceFile *find_text(const SourceShelf *shelf, const char *path) {
+    for (int32_t i = 0; i < shelf->n_text; i++)
+        if (!strcmp(shelf->text[i].path, path)) return &shelf->text[i];
+    return NULL;
+}
+
+bool source_exists(const SourceShelf *shelf, const char *path) {
+    return shelf->text ? find_text(shelf, path) != NULL : !access(path, F_OK);
+}
+
+/* Registers what was read, if it is what a source may be. */
+static bool accept(Diags *d, const char *path, Span at, bool used, char *text, size_t n, int64_t *total, Source *out) {
+    n = normalise(text, n);
+    *total += (int64_t)n;
+    if (*total > MAX_ALL_SOURCES) return refuse(d, at, "E0901", path, "all files together are larger than 64 MiB");
+    if (used && !is_net(text)) return refuse(d, at, "E0604", path, "it does not start with `cnnc 1`");
+    out->file = diag_add_file(d, path, text, n);
+    return check_text(d, out->file, text, n);
+}
 
 bool source_read(Arena *a, Diags *d, const char *path, Span at, bool used, int64_t *total, Source *out) {
     int fd;
@@ -120,13 +138,18 @@ bool source_read(Arena *a, Diags *d, const char *path, Span at, bool used, int64
     char *text = arena_alloc(a, n + 1);
     bool good = read_all(d, path, at, fd, text, &n);
     close(fd);
-    if (!good) return false;
-    n = normalise(text, n);
-    *total += (int64_t)n;
-    if (*total > MAX_ALL_SOURCES) return refuse(d, at, "E0901", path, "all files together are larger than 64 MiB");
-    if (used && !is_net(text)) return refuse(d, at, "E0604", path, "it does not start with `cnnc 1`");
-    *out = (Source){.file = diag_add_file(d, path, text, n), .device = st.st_dev, .inode = st.st_ino};
-    return check_text(d, out->file, text, n);
+    *out = (Source){.device = st.st_dev, .inode = st.st_ino};
+    return good && accept(d, path, at, used, text, n, total, out);
+}
+
+bool source_take(Arena *a, Diags *d, const SourceShelf *shelf, const char *path, Span at, bool used, int64_t *total,
+                 Source *out) {
+    if (!shelf->text) return source_read(a, d, path, at, used, total, out);
+    const SourceFile *f = find_text(shelf, path);
+    if (!f) return refuse(d, at, "E0601", path, strerror(ENOENT));
+    if (f->bytes > MAX_SOURCE) return refuse(d, at, "E0901", path, "it is larger than 16 MiB");
+    *out = (Source){.inode = (ino_t)(f - shelf->text)};
+    return accept(d, path, at, used, arena_strndup(a, f->text, f->bytes), f->bytes, total, out);
 }
 
 bool source_read_input(Arena *a, Diags *d, Source *out) {
@@ -135,7 +158,7 @@ bool source_read_input(Arena *a, Diags *d, Source *out) {
     size_t n = MAX_SOURCE + 1;
     if (!read_all(d, name, (Span){0}, STDIN_FILENO, text, &n)) return false;
     if (n > MAX_SOURCE) return refuse(d, (Span){0}, "E0901", name, "it is larger than 16 MiB");
-    n = normalise(text, n);
-    *out = (Source){.file = diag_add_file(d, name, text, n)};
-    return check_text(d, out->file, text, n);
+    int64_t total = 0;
+    *out = (Source){0};
+    return accept(d, name, (Span){0}, false, text, n, &total, out);
 }

@@ -5,6 +5,22 @@
 #include <string.h>
 #include <sysexits.h>
 
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1   /* as gcc has it */
+#endif
+#endif
+
+/* AddressSanitizer sees what an arena gives like what malloc gives: a gap that nobody may touch follows each piece. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+enum { GAP = 16 };
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+enum { GAP = 0 };
+#endif
+
 typedef struct Chunk {
     struct Chunk *next;
     size_t used, size;
@@ -32,22 +48,25 @@ void arena_free(Arena *a) {
     if (!a) return;
     for (Chunk *c = a->chunk, *next; c; c = next) {
         next = c->next;
+        ASAN_UNPOISON_MEMORY_REGION(c->data, c->size);
         free(c);
     }
     free(a);
 }
 
 void *arena_alloc(Arena *a, size_t bytes) {
-    size_t need = (bytes + 15) & ~(size_t)15;
+    size_t need = ((bytes + 15) & ~(size_t)15) + GAP;
     if (!a->chunk || a->chunk->size - a->chunk->used < need) {
         size_t size = need > CHUNK_BYTES ? need : CHUNK_BYTES;
         Chunk *c = must_alloc(sizeof(Chunk) + size);
         c->size = size;
         c->next = a->chunk;
         a->chunk = c;
+        ASAN_POISON_MEMORY_REGION(c->data, size);
     }
     void *p = a->chunk->data + a->chunk->used;
     a->chunk->used += need;
+    ASAN_UNPOISON_MEMORY_REGION(p, bytes);
     return p;
 }
 
@@ -193,6 +212,14 @@ Name name_of_n(const char *text, size_t n) {
         names.n++;
     }
     return *slot;
+}
+
+void names_free(void) {
+    free(names.slot);
+    arena_free(names.arena);
+    names.slot = NULL;
+    names.arena = NULL;
+    names.n = names.cap = 0;
 }
 
 Name name_of(const char *text) { return name_of_n(text, strlen(text)); }

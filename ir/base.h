@@ -56,6 +56,8 @@ typedef const char *Name;
 Name name_of(const char *text);
 Name name_of_n(const char *text, size_t n);
 Name name_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Forgets all names: for a process that compiles without end, at a moment when nothing holds one. */
+void names_free(void);
 
 /* n * size, or exits with EX_CONFIG (limit exceeded) on overflow or n < 0. */
 size_t checked_bytes(int64_t n, size_t size);

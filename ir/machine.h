@@ -24,6 +24,6 @@ enum { LINE_BYTES = 64 };
 /* Of a vector multiply-add, where all units have work. */
 static inline double machine_fma_cycles(const Machine *m) { return (m->fma ? 1.0 : 2.0) / m->fma_units; }
 /* Of a byte of a stream: from L2 (0), L3 (1), memory (2). */
-static inline double machine_byte_cycles(const Machine *m, int from) { return m->line_cycles[from] / LINE_BYTES; }
+static inline double machine_byte_cycles(const Machine *m, int from) { return m->line_cycles[from] / (double)LINE_BYTES; }
 
 #endif

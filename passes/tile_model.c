@@ -10,7 +10,7 @@ static const double l3_share = 0.75;   /* of a line from beyond, where nothing s
 enum { TILE_START = 8, PRODUCT_REGISTERS = 2 };
 
 static double at_least(double a, double b) { return a > b ? a : b; }
-static double lines(double bytes) { return bytes / LINE_BYTES; }
+static double lines(double bytes) { return bytes / (double)LINE_BYTES; }
 
 static double fma_cycles(const Machine *m, double n) { return n * machine_fma_cycles(m); }
 
@@ -29,7 +29,7 @@ static double tile_cycles(const TileProblem *q, int64_t b, int64_t p) {
     double bytes = (double)(b * q->vector_bytes), steps = (double)q->steps * step_cycles(m, b, p);
     if (bytes > (double)m->cache_bytes[0] / 2) steps += lines(bytes) * l2_share * m->line_cycles[0];
     if (bytes > (double)m->cache_bytes[1] / 2) steps = at_least(steps, lines(bytes) * m->line_cycles[1]);
-    return steps + 2.0 * (double)(b * p) / m->fma_units + TILE_START;
+    return steps + 2.0 * (double)(b * p) / m->fma_units + (double)TILE_START;
 }
 
 /* Of a panel that comes from beyond the second-level cache as fast as it can: what its first tile waits for it. */

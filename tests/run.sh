@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/setup.sh
 . "$root/tests/setup.sh"
 
-default_labels='style unit grad kernels nets sanitize parse errors explain roundtrip verbs reports published e2e badinput torch deploy manual editors readme'
+default_labels='style unit grad kernels nets sanitize parse errors fuzz explain roundtrip verbs reports published e2e badinput torch deploy manual editors readme'
 if [ "${1:-}" = --labels ]; then
     echo "$default_labels"
     exit 0
@@ -53,14 +53,14 @@ run_programs() {
 leaks_matter() { if grep -q '#include "backends/emit.h"' "$root/tests/unit/$1.c"; then echo 0; else echo 1; fi; }
 
 run_sanitize() {
-    build_preset sanitize cnnc runtime unit_tests
+    build_preset sanitize cnnc runtime unit_tests fuzz_net
     export ASAN_OPTIONS UBSAN_OPTIONS=print_stacktrace=1
     for name in $(programs_of unit) $(programs_of grad); do
         ASAN_OPTIONS=detect_leaks=$(leaks_matter "$name")
         run_program sanitize "$build/sanitize/tests/$name"
     done
     ASAN_OPTIONS=detect_leaks=0
-    for script in parse errors; do
+    for script in parse errors fuzz; do
         run_script "$script" "$build/sanitize/cnnc" | sed -E 's,^(ok|FAIL|skip) ,&sanitize/,'
     done
     unset ASAN_OPTIONS UBSAN_OPTIONS
@@ -91,7 +91,7 @@ run_label() {
 count() { grep -c "^$1 " "$results"; }
 
 install_packages
-build_preset release cnnc runtime unit_tests make_shapes make_editors
+build_preset release cnnc runtime unit_tests make_shapes make_editors fuzz_net
 mkdir -p "$work"
 : >"$results"
 start=$(date +%s)
