@@ -11,7 +11,7 @@ void exceed(Elab *e, Span at, const char *code, const char *what, int64_t most) 
 }
 
 bool spend(Elab *e, int64_t n) {
-    if (e->diags->n_error >= MAX_ERRORS) e->stopped = true;
+    if (e->diags->n_error >= MAX_ERRORS || e->diags->n_repeat >= MAX_REPEATS) e->stopped = true;
     e->steps += n;
     if (e->steps > MAX_STEPS && !e->stopped)
         exceed(e, e->scope ? e->scope->call : (Span){0}, "E0906", "too many steps of evaluation: loops within loops?",

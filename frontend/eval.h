@@ -13,6 +13,7 @@
 enum {
     MAX_STEPS = 4000000,        /* expressions and statements evaluated in one compilation: about a second */
     MAX_DEPTH = 4000,           /* expressions and blocks inside each other while evaluating */
+    MAX_REPEATS = 1000,         /* of errors that are known: then nothing new is to be expected */
     MAX_LAYERS = 100000,
     MAX_LIST = 1000000,
     MAX_PARAMS = 24             /* of one layer, call or section; blocks may have more */

@@ -49,8 +49,10 @@ static bool judge(const Diags *d, Severity *severity, const char *code) {
 static void start(Diags *d, Severity severity, Span at, const char *code, const char *format, va_list ap)
     __attribute__((format(printf, 5, 0)));
 static void start(Diags *d, Severity severity, Span at, const char *code, const char *format, va_list ap) {
+    bool repeat = is_repeat(d, at, code);
     d->current = -1;
-    if (is_repeat(d, at, code) || !judge(d, &severity, code)) return;
+    d->n_repeat += repeat && severity == SEV_ERROR;
+    if (repeat || !judge(d, &severity, code)) return;
     d->current = d->n_message;
     push(d, severity, at, code, arena_vprintf(d->arena, format, ap));
     d->n_error += severity == SEV_ERROR;

@@ -53,6 +53,7 @@ struct Diags {
     Message *message;
     int32_t n_message, cap_message;
     int32_t n_error, n_warning;
+    int32_t n_repeat;   /* errors that were not kept because there is one of that code at that place */
     int32_t current;    /* the group that notes go to; -1: the last error or warning is not shown, nor are its notes */
 };
 
