@@ -92,7 +92,7 @@ verdict markers
 { git ls-files 2>/dev/null || ls -A; } | sed 's,/.*,,' | sort -u | grep -vxE "$top|build.*" >"$found"
 verdict top_level
 if command -v shellcheck >/dev/null; then
-    check style/shellcheck shellcheck -x .ci/run tests/*.sh tests/bench/*.sh examples/*.sh
+    check style/shellcheck shellcheck -x .ci/run tests/*.sh tests/bench/*.sh tests/fuzz/*.sh examples/*.sh
 else
     skip style/shellcheck 'no shellcheck here'
 fi
