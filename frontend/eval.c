@@ -14,8 +14,7 @@ bool spend(Elab *e, int64_t n) {
     if (e->diags->n_error >= MAX_ERRORS || e->diags->n_repeat >= MAX_REPEATS) e->stopped = true;
     e->steps += n;
     if (e->steps > MAX_STEPS && !e->stopped)
-        exceed(e, e->scope ? e->scope->call : (Span){0}, "E0906", "too many steps of evaluation: loops within loops?",
-               MAX_STEPS);
+        exceed(e, e->here, "E0906", "too many steps of evaluation: loops within loops?", MAX_STEPS);
     return !e->stopped;
 }
 
@@ -183,6 +182,7 @@ static Value eval_kind(Elab *e, const AstExpr *x) {
 }
 
 Value eval(Elab *e, const AstExpr *x) {
+    e->here = x->span;
     if (!spend(e, 1)) return v_error;
     if (e->depth >= MAX_DEPTH) {
         exceed(e, x->span, "E0902", "evaluation nests too deep", MAX_DEPTH);

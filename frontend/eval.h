@@ -200,6 +200,7 @@ struct Elab {
     int32_t n_use_note, cap_use_note;
     Table signatures;            /* text -> Signature */
     int64_t steps;
+    Span here;                   /* of the expression that was begun last */
     int64_t n_parameters;
     int depth, n_layers, n_dropout;
     bool lost;                   /* layers are missing because they failed: not all parameters are known */
