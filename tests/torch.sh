@@ -1,7 +1,7 @@
 #!/bin/sh
-# Twenty training steps and the scores of cifar.net, resnet.net and a net of every activation, with every loss, against
-# PyTorch; the scores of the nets of the papers
-# against torchvision's nets with torchvision's weights.
+# Twenty training steps and the scores of cifar.net, resnet.net and a net of every activation, with every loss, ten of
+# GoogLeNet with its heads and of MobileNet v3, against PyTorch; the scores of the nets of the papers against torchvision's
+# nets with torchvision's weights.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=${PYTHON:-/usr/bin/python3}
@@ -25,6 +25,8 @@ if needs torch; then
     for loss in weighted bce mse focal sum; do compare compare "curves_$loss" tests/torch/curves.net --train=$loss; done
 fi
 if needs torchvision; then
+    compare compare googlenet examples/googlenet.net "-Ddrops=[0, 0]"
+    compare compare mobilenet_v3 examples/mobilenet_v3.net -Ddrop=0 -Dsize=128x128
     compare forward alexnet examples/alexnet.net -Dvariant=torchvision
     compare forward convnext_tiny examples/convnext.net
     compare forward densenet121 examples/densenet.net
