@@ -12,7 +12,7 @@ typedef enum Joining { ALONE, JOINED, NEXT } Joining;
 /* False if the value is wrong. */
 typedef bool SetOption(CommandLine *c, const char *value);
 
-static const char *const product_name[OUT_COUNT] = {"ast", "graph", "loops", "llvm-ir", "asm", "obj", "exe", "dot"};
+static const char *const product_name[OUT_COUNT] = {"ast", "graph", "loops", "llvm-ir", "asm", "obj", "exe", "dot", "html"};
 
 static bool set_output(CommandLine *c, const char *value) { c->output = value; return *value != 0; }
 static bool set_object(CommandLine *c, const char *value) { (void)value; c->product = OUT_OBJ; return true; }

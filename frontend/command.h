@@ -6,7 +6,7 @@
 
 #include "frontend.h"
 
-typedef enum Product { OUT_AST, OUT_GRAPH, OUT_LOOPS, OUT_LLVM_IR, OUT_ASM, OUT_OBJ, OUT_EXE, OUT_DOT, OUT_COUNT } Product;
+typedef enum Product { OUT_AST, OUT_GRAPH, OUT_LOOPS, OUT_LLVM_IR, OUT_ASM, OUT_OBJ, OUT_EXE, OUT_DOT, OUT_HTML, OUT_COUNT } Product;
 
 typedef enum Report { REPORT_SUMMARY, REPORT_SCHEDULE, REPORT_FUSION, REPORT_MEMORY, REPORT_COUNT } Report;
 

@@ -9,6 +9,7 @@
 
 #include "../backends/dot.h"
 #include "../backends/emit.h"
+#include "../backends/page.h"
 #include "../backends/target.h"
 #include "../passes/figures.h"
 #include "../passes/pass.h"
@@ -76,7 +77,7 @@ static const char *runtime_dir(Arena *a) {
 /* "dir/alexnet.net" -> "alexnet" + the suffix of the product; text goes to standard output. */
 static const char *output_path(const CommandLine *c) {
     static const char *const suffix[OUT_COUNT] = {
-        [OUT_LLVM_IR] = ".ll", [OUT_ASM] = ".s", [OUT_OBJ] = ".o", [OUT_EXE] = ""};
+        [OUT_LLVM_IR] = ".ll", [OUT_ASM] = ".s", [OUT_OBJ] = ".o", [OUT_EXE] = "", [OUT_HTML] = ".html"};
     if (c->output) return c->output;
     const char *slash = strrchr(c->input, '/'), *base = slash ? slash + 1 : c->input, *dot = strrchr(base, '.');
     int n = dot && dot > base ? (int)(dot - base) : (int)strlen(base);
@@ -105,6 +106,15 @@ static int print_dot(const CommandLine *c, const Outline *o) {
     return driver_write(c->arena, c->output, &s);
 }
 
+/* `u`: after all passes. */
+static int print_page(const CommandLine *c, const Unit *u, const Outline *o) {
+    Str s = STR(c->arena);
+    PageNet p = {.path = c->input, .outline = o, .unit = u};
+    p.memory = figures_memory(c->arena, u->program[ENTRY_INFER]);
+    page_print(&s, &p);
+    return driver_write(c->arena, output_path(c), &s);
+}
+
 static void print_report(const Str *s) { fputs(str_text(s), stderr); }
 
 /* Passes for each processor, then what was asked for. */
@@ -130,6 +140,7 @@ static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
     if (u->diags->n_error) return driver_exit_code(u->diags);
     fflush(stdout);
     if (c->stop_after) return print_unit(c, unit[0], find_pass(c->stop_after)->level);
+    if (c->product == OUT_HTML) return print_page(c, unit[0], outline);
     return c->product == OUT_LOOPS ? print_unit(c, unit[0], LEVEL_LOOPS) : emit(c, unit, t->n);
 }
 
@@ -143,8 +154,12 @@ static const Options *tuned_options(const CommandLine *c, const Unit *u) {
     return o;
 }
 
-/* Only programs have code for several processors. */
+/* Only programs have code for several processors. A page is for the one that figures are for, so that it is the same everywhere. */
 static bool find_targets(const CommandLine *c, Targets *t) {
+    if (c->product == OUT_HTML && !c->tune_seconds && !c->stop_after) {
+        *t = (Targets){.n = 1, .machine = {driver_machine(c)}};
+        return t->machine[0] != NULL;
+    }
     bool program = c->product == OUT_EXE && !c->stop_after;
     const char *march = c->march ? c->march : program && !c->tune_seconds ? target_default : "native", *error;
     if (c->tune_seconds && strcmp(march, "native") != 0) {

@@ -1,0 +1,12 @@
+# cmake -DOUT=FILE.c -DFILES=a.css,b.js -P embed.cmake: each file as an array of bytes with a zero at its end, asset_a_css.
+set(text "/* Made by embed.cmake. */\n")
+string(REPLACE "," ";" files "${FILES}")
+foreach(file ${files})
+    get_filename_component(name ${file} NAME)
+    string(REPLACE "." "_" name ${name})
+    file(READ ${file} bytes HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+    string(REGEX REPLACE "(....,....,....,....,....,....,....,....,....,....,....,....,....,....,....,....,)" "\\1\n" bytes "${bytes}")
+    string(APPEND text "extern const char asset_${name}[];\nconst char asset_${name}[] = {\n${bytes}0};\n")
+endforeach()
+file(WRITE ${OUT} "${text}")
