@@ -1,4 +1,4 @@
-/* Layers that normalise: bn, layer_norm, lrn; and scale. */
+/* Layers that normalise: bn, layer_norm, group_norm, lrn; and scale. */
 #include "layers.h"
 
 static Ref weight_vector(Elab *e, const Bound *b, const char *what, ParamRole role, double first) {
@@ -17,14 +17,21 @@ Value build_bn(Elab *e, const Bound *b) {
     return layer_value(layer_node(e, b, OP_bn, 5, in, &attr));
 }
 
-/* Over the channels of each pixel, as ConvNeXt's LayerNorm2d; of a flat tensor that is torch.nn.LayerNorm. */
-Value build_layer_norm(Elab *e, const Bound *b) {
-    Attr attr = {.eps = {bound_real(b, "eps")}};
+static Value affine(Elab *e, const Bound *b, Op op, const Attr *attr) {
     Ref gamma = weight_vector(e, b, "weight", PARAM_WEIGHT, bound_real(b, "gamma"));
     Ref beta = weight_vector(e, b, "bias", PARAM_WEIGHT, bound_real(b, "beta"));
     if (!gamma || !beta) return v_error;
     Ref in[] = {bound(b, "x")->tensor, gamma, beta};
-    return layer_value(layer_node(e, b, OP_layer_norm, 3, in, &attr));
+    return layer_value(layer_node(e, b, op, 3, in, attr));
+}
+
+/* Over the channels of each pixel, as ConvNeXt's LayerNorm2d; of a flat tensor that is torch.nn.LayerNorm. */
+Value build_layer_norm(Elab *e, const Bound *b) {
+    return affine(e, b, OP_layer_norm, &(Attr){.eps = {bound_real(b, "eps")}});
+}
+
+Value build_group_norm(Elab *e, const Bound *b) {
+    return affine(e, b, OP_group_norm, &(Attr){.groups = {bound_real(b, "eps"), (int32_t)bound_int(b, "groups")}});
 }
 
 /* Its parameter bears the layer's own name, as one that a module of PyTorch has itself. */

@@ -19,7 +19,7 @@ typedef enum Op {
 typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_SLOPE, ATTR_NORM, ATTR_DROPOUT,
     ATTR_POOL, ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE, ATTR_PAD,
-    ATTR_RESIZE, ATTR_FOCAL, ATTR_TABLE, ATTR_EPS, ATTR_COUNT
+    ATTR_RESIZE, ATTR_FOCAL, ATTR_TABLE, ATTR_EPS, ATTR_GROUPS, ATTR_COUNT
 } AttrKind;
 
 /* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N], the learning rate f32 scalar. */
@@ -57,6 +57,7 @@ typedef struct ClipAttr { double lo, hi; } ClipAttr;                            
 typedef struct SlopeAttr { double slope; } SlopeAttr;   /* of leaky_relu and elu below 0, at least 0 */
 typedef struct NormAttr { double eps, momentum; } NormAttr;
 typedef struct EpsAttr { double eps; } EpsAttr;
+typedef struct GroupsAttr { double eps; int32_t groups; } GroupsAttr;            /* of channels */
 /* site: which mask of the step. per_picture: of a picture all numbers stay or all go. */
 typedef struct DropoutAttr { double p; int32_t site; bool per_picture; } DropoutAttr;
 /* ceil: output size rounds up (Caffe), a window then starts inside the padded input. count_pad: an average divides by
@@ -94,7 +95,7 @@ typedef union Attr {
     InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; SlopeAttr slope;
     NormAttr norm; DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd;
     EmaAttr ema; WinogradAttr winograd; ShuffleAttr shuffle; PadAttr pad; ResizeAttr resize; FocalAttr focal; TableAttr table;
-    EpsAttr eps;
+    EpsAttr eps; GroupsAttr groups;
 } Attr;
 
 struct Node;

@@ -39,12 +39,20 @@ void grad_lrn(Graph *g, Ref node, Ref dy, Ref *dx) {
     dx[0] = graph_op2(g, OP_lrn_grad, dy, graph_node(g, node)->in[0], &attr, node);
 }
 
-void grad_layer_norm(Graph *g, Ref node, Ref dy, Ref *dx) {
+static void norm_gradients(Graph *g, Ref node, Op gradient, Op dot, Ref dy, Ref *dx) {
     Attr attr = graph_node(g, node)->attr;
     Ref x = graph_node(g, node)->in[0], gamma = graph_node(g, node)->in[1];
-    dx[0] = graph_op3(g, OP_layer_norm_grad, dy, x, gamma, &attr, node);
-    dx[1] = graph_op1(g, OP_channel_sum, graph_op2(g, OP_layer_norm_dot, dy, x, &attr, node), NULL, node);
+    dx[0] = graph_op3(g, gradient, dy, x, gamma, &attr, node);
+    dx[1] = graph_op1(g, OP_channel_sum, graph_op2(g, dot, dy, x, &attr, node), NULL, node);
     dx[2] = graph_op1(g, OP_channel_sum, dy, NULL, node);
+}
+
+void grad_layer_norm(Graph *g, Ref node, Ref dy, Ref *dx) {
+    norm_gradients(g, node, OP_layer_norm_grad, OP_layer_norm_dot, dy, dx);
+}
+
+void grad_group_norm(Graph *g, Ref node, Ref dy, Ref *dx) {
+    norm_gradients(g, node, OP_group_norm_grad, OP_group_norm_dot, dy, dx);
 }
 
 void grad_flatten(Graph *g, Ref node, Ref dy, Ref *dx) {

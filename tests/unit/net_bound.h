@@ -296,8 +296,8 @@ static inline void bound_lrn(Bound *b, const BoundNode *x) {
     b->unit[x->ref] = 0;
 }
 
-/* How far (v - mean) / sqrt(var + eps), a number of at most sqrt(n) for n numbers v that are off by at most e, may be off.
- * d: the largest of |v - mean|, spread: sqrt(var). */
+/* How far (v - mean) / sqrt(var + eps), a number of at most sqrt(n) for n numbers v that are off by at most e, may be
+ * off. d: |v - mean|, spread: sqrt(var), y: the result. */
 static inline double bound_standard(double n, double e, double largest, double d, double spread, double eps, double y) {
     double growth = bound_growth(n) * BOUND_ROUND, moved = 2 * e + (growth + 2 * BOUND_ROUND) * (largest + e);
     double deviation = sqrt(spread * spread + eps), var = (2 * spread + moved) * moved;
@@ -306,22 +306,41 @@ static inline double bound_standard(double n, double e, double largest, double d
     return relative < 0.5 ? off : 2 * sqrt(n) + fabs(y);
 }
 
+/* Numbers that are standardised together: `channels` of them `step` apart, `pixels` in a row. */
+typedef struct BoundSet {
+    int64_t first, channels, step, pixels;
+    double eps;
+} BoundSet;
+
+static inline void bound_set(const BoundNode *x, BoundSet s) {
+    double n = (double)(s.channels * s.pixels), mean = 0, var = 0, largest = 0, e = 0;
+    for (int pass = 0; pass < 3; pass++)
+        for (int64_t i = 0; i < s.channels * s.pixels; i++) {
+            int64_t k = s.first + i / s.pixels * s.step + i % s.pixels;
+            double v = x->v[0][k], d = fabs(v - mean), y = d / sqrt(var + s.eps);
+            int64_t c = k / s.step % type_channels(&x->n->type);
+            double gamma = fabs(x->v[1][c]), beta = fabs(x->v[2][c]);
+            if (pass == 0) mean += v / n, largest = fmax(largest, fabs(v)), e = fmax(e, x->e[0][k]);
+            if (pass == 1) var += d * d / n;
+            if (pass == 2)
+                x->err[k] = gamma * bound_standard(n, e, largest, d, sqrt(var), s.eps, y) +
+                            4 * BOUND_ROUND * (gamma * y + beta);
+        }
+}
+
 static inline void bound_layer_norm(Bound *b, const BoundNode *x) {
     int64_t channels = type_channels(&x->n->type), inner = (int64_t)type_height(&x->n->type) * type_width(&x->n->type);
-    for (int64_t i = 0; i < x->count; i++) {
-        int64_t c = i / inner % channels, first = i - c * inner;
-        double mean = 0, var = 0, largest = 0, e = 0;
-        for (int64_t k = first; k < first + channels * inner; k += inner) {
-            mean += x->v[0][k] / (double)channels;
-            largest = fmax(largest, fabs(x->v[0][k]));
-            e = fmax(e, x->e[0][k]);
-        }
-        for (int64_t k = first; k < first + channels * inner; k += inner)
-            var += (x->v[0][k] - mean) * (x->v[0][k] - mean) / (double)channels;
-        double d = fabs(x->v[0][i] - mean), eps = x->n->attr.eps.eps, y = d / sqrt(var + eps);
-        double off = bound_standard((double)channels, e, largest, d, sqrt(var), eps, y);
-        x->err[i] = fabs(x->v[1][c]) * off + 4 * BOUND_ROUND * (fabs(x->v[1][c]) * y + fabs(x->v[2][c]));
-    }
+    for (int64_t i = 0; i < x->count; i++)
+        if (i / inner % channels == 0) bound_set(x, (BoundSet){i, channels, inner, 1, x->n->attr.eps.eps});
+    b->unit[x->ref] = 0;
+}
+
+static inline void bound_group_norm(Bound *b, const BoundNode *x) {
+    const GroupsAttr *a = &x->n->attr.groups;
+    int64_t channels = type_channels(&x->n->type) / a->groups;
+    int64_t inner = (int64_t)type_height(&x->n->type) * type_width(&x->n->type);
+    for (int64_t i = 0; i < x->count; i += channels * inner)
+        bound_set(x, (BoundSet){i, channels, inner, inner, a->eps});
     b->unit[x->ref] = 0;
 }
 
@@ -468,6 +487,7 @@ static BoundRule *const bound_rules[OP_COUNT] = {
     [OP_sigmoid] = bound_act,     [OP_hsigmoid] = bound_act,    [OP_tanh] = bound_act,
     [OP_swish] = bound_act,       [OP_hswish] = bound_act,      [OP_gelu] = bound_act,
     [OP_gelu_tanh] = bound_act,   [OP_layer_norm] = bound_layer_norm,
+    [OP_group_norm] = bound_group_norm,
 };
 
 static inline bool bound_leaf(Op op) { return op == OP_input || op == OP_param; }

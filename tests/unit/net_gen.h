@@ -303,6 +303,11 @@ static inline bool gen_layer_norm(Gen *g, GenValue *v) {
     return gen_plain(g, v);
 }
 
+static inline bool gen_group_norm(Gen *g, GenValue *v) {
+    gen_arg(v, "%d", gen_divisor(g, gen_shape(g, v)->c));
+    return gen_layer_norm(g, v);
+}
+
 static inline bool gen_slope(Gen *g, GenValue *v) {
     if (gen_chance(g, 60)) gen_arg(v, "%s", gen_chance(g, 30) ? "0" : gen_chance(g, 50) ? "0.25" : "1.5");
     return gen_plain(g, v);
@@ -482,6 +487,7 @@ static const GenRule gen_rules[] = {
     {"prelu", 3, 0, false, gen_prelu},
     {"log_softmax", 2, 0, false, gen_plain},
     {"layer_norm", 4, 0, false, gen_layer_norm}, {"scale", 2, 0, true, gen_plain},
+    {"group_norm", 4, 0, false, gen_group_norm},
 };
 enum { N_GEN_RULES = ARRAY_LEN(gen_rules) };
 

@@ -258,6 +258,22 @@ static Ref build_layer_norm(Lab *l, int i) {
     return graph_op3(l->g, OP_layer_norm, x, gamma, beta, &attr, x);
 }
 
+/* One group, groups of a channel, and what divides the channels. */
+static int32_t norm_groups(int i, int32_t channels) {
+    int32_t groups = i % 3 == 0 ? 1 : i % 3 == 1 ? channels : channels / 2 + 1;
+    while (channels % groups) groups--;
+    return groups;
+}
+
+static Ref build_group_norm(Lab *l, int i) {
+    Ref x = any_pictures(l, i, FILL_SIGNED);
+    if (i % 4 == 3) x = op1(l, OP_flatten, x, NULL);
+    int32_t c = type_channels(&graph_node(l->g, x)->type);
+    Attr attr = {.groups = {i % 2 ? 1e-5 : 0.1, norm_groups(i, c)}};
+    Ref gamma = per_channel(l, c, FILL_SIGNED), beta = per_channel(l, c, FILL_SIGNED);
+    return graph_op3(l->g, OP_group_norm, x, gamma, beta, &attr, x);
+}
+
 static Ref build_flatten(Lab *l, int i) { return op1(l, OP_flatten, any_pictures(l, i, FILL_SIGNED), NULL); }
 
 static Ref build_reshape(Lab *l, int i) {
@@ -367,6 +383,7 @@ static const struct {
     [OP_resize] = {build_resize, 3 * N_SHAPES},
     [OP_lrn] = {build_lrn, N_SHAPES},
     [OP_layer_norm] = {build_layer_norm, N_SHAPES},
+    [OP_group_norm] = {build_group_norm, N_SHAPES},
     [OP_flatten] = {build_flatten, N_SHAPES},
     [OP_reshape] = {build_reshape, N_SHAPES},
     [OP_concat] = {build_concat, N_SHAPES},
