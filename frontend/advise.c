@@ -25,21 +25,75 @@ static Span up_to(Span from, uint32_t end) {
     return from;
 }
 
-/* Says `help`, with the edit that gives the call param=value: a new argument, or another value. */
-static void propose(Elab *e, const Bound *b, const char *param, const char *value, const char *help) {
-    const Arg *arg = written(b, param);
-    const AstExpr *call = b ? b->call : NULL;
-    if (arg && is_on_one_line(arg->value)) {
-        diag_fix(e->diags, arg->value->span, value, "%s", help);
-    } else if (!arg && call && call->call.brackets.len > 0) {
-        const char *comma = call->call.arg.n > 0 ? ", " : "";
-        Span at = call->call.brackets;
+/* Where an argument can be changed: its text, or the brackets that it would be added to. */
+typedef struct Spot {
+    const AstExpr *text; /* NULL: it is not written */
+    const AstExpr *call; /* NULL: nowhere */
+    const char *param;
+} Spot;
+
+/* A parameter of the block that was not given another value is what its caller says. */
+static const Variable *parameter_of(const Scope *s, const AstExpr *x) {
+    const Variable *v = x && x->kind == X_NAME && s->caller ? table_get(&s->variables, x->name) : NULL;
+    const ParamList *list = &s->item->param;
+    for (int32_t i = 0; v && i < list->n; i++)
+        if (list->item[i].name == x->name && list->item[i].span.line == v->set.line &&
+            list->item[i].span.col == v->set.col)
+            return v;
+    return NULL;
+}
+
+static bool is_mentioned_once(const Elab *e, const Scope *s, Name name) {
+    Table names = {0};
+    ast_body_names(e->arena, &names, s->item->body);
+    return (uintptr_t)table_get(&names, name) == 1;
+}
+
+static Spot own_spot(const Bound *b, const char *param) {
+    int i = argument(b, param);
+    return i < 0 ? (Spot){0} : (Spot){.text = b->text[i], .call = b->call, .param = param};
+}
+
+/* From conv(n, k, pad=pad) in a block to the use of the block, which says pad=1, or could. Nowhere if other layers of
+ * the block would change with it. */
+static Spot spot_of(const Elab *e, const Site *s, const char *param) {
+    const Scope *scope = s->scope;
+    Spot spot = own_spot(s->bound, param);
+    const Variable *v;
+    while (spot.text && (v = parameter_of(scope, spot.text))) {
+        bool given = v->where == scope->caller;
+        if ((given && !v->from) || !is_mentioned_once(e, scope, spot.text->name)) return (Spot){0};
+        spot = (Spot){.text = given ? v->from : NULL, .call = scope->source, .param = spot.text->name};
+        scope = scope->caller;
+    }
+    return spot;
+}
+
+/* Says `help`, with the edit that gives param=value there: a new argument, or another value. */
+static void propose(Elab *e, Spot spot, const char *value, const char *help) {
+    if (spot.text && is_on_one_line(spot.text)) {
+        diag_fix(e->diags, spot.text->span, value, "%s", help);
+    } else if (!spot.text && spot.call && spot.call->call.brackets.len > 0) {
+        const char *comma = spot.call->call.arg.n > 0 ? ", " : "";
+        Span at = spot.call->call.brackets;
         at.col += at.len - 1;
         at.len = 0;
-        diag_fix(e->diags, at, arena_printf(e->arena, "%s%s=%s", comma, param, value), "%s", help);
+        diag_fix(e->diags, at, arena_printf(e->arena, "%s%s=%s", comma, spot.param, value), "%s", help);
     } else {
         diag_help(e->diags, (Span){0}, "%s", help);
     }
+}
+
+/* A pad goes with a kernel: where that is the block's parameter, the block cannot say one for all. */
+static Spot pad_spot(const Elab *e, const Site *s) {
+    Spot spot = spot_of(e, s, "pad"), kernel = own_spot(s->bound, "kernel");
+    bool here = !spot.text && spot.call == s->bound->call;
+    return here && kernel.text && !expr_is_literal(kernel.text) ? (Spot){0} : spot;
+}
+
+/* The layer that failed, which is not in the graph. */
+static Site site_here(const Fault *f) {
+    return (Site){.at = f->call->span, .kind = f->call->fn->name, .scope = f->e->scope, .bound = f->bound};
 }
 
 /* The same, where the argument goes and param=value takes its place. */
@@ -120,6 +174,27 @@ static bool advise_projection(const Fault *f) {
     return true;
 }
 
+/* A shortcut that goes through a 1x1 convolution already lacks the stride of the other way. */
+static bool advise_stride(const Fault *f) {
+    Elab *e = f->e;
+    for (int i = 0; i < 2 && f->n == 2; i++) {
+        Ref r = channels_from(e, f->operand[i].ref), list[1];
+        const Node *n = graph_node(e->graph, r);
+        const ConvAttr *a = &n->attr.conv;
+        const Type *want = ref_type(e, f->operand[1 - i].ref);
+        if (n->op == OP_add && n->n_in > 0) n = graph_node(e->graph, n->in[0]), a = &n->attr.conv; /* its bias */
+        bool projects =
+            n->op == OP_conv && a->kernel[0] == 1 && a->kernel[1] == 1 && a->stride[0] == 1 && a->stride[1] == 1;
+        int64_t stride = projects && want->rank == 4 ? projecting_stride(ref_type(e, n->in[0]), want) : 0;
+        Ref stop = common_origin(e, f->operand[0].ref, f->operand[1].ref);
+        if (stride <= 1 || changers(e, f->operand[i].ref, stop, list, 1) > 0) continue;
+        propose(e, spot_of(e, site_of(e, r), "stride"), stride_text(f, f->operand[1 - i].ref, stop, stride),
+                "the projection needs the stride of the other way");
+        return true;
+    }
+    return false;
+}
+
 /* The channels of operand i are to be those of the other: another argument `out`. */
 static void advise_channels(const Fault *f, int32_t i, int32_t other) {
     Elab *e = f->e;
@@ -132,7 +207,7 @@ static void advise_channels(const Fault *f, int32_t i, int32_t other) {
     if (gate && s && s->scope == e->scope && x && x->kind == X_NAME)
         value = arena_printf(e->arena, "%s.channels", x->name);
     if (s && s->scope == e->scope && written(s->bound, "out"))
-        propose(e, s->bound, "out", value,
+        propose(e, spot_of(e, s, "out"), value,
                 arena_printf(e->arena, "%s as many channels: %s", gate ? "the gate needs" : "both need", value));
     else if (!gate)
         diag_help(e->diags, (Span){0}, "a 1x1 convolution changes the number: -> conv(%s, 1, bias=false) -> bn", value);
@@ -177,7 +252,7 @@ static bool advise_output_pad(const Fault *f, Ref r, const Type *is, const Type 
     if (n->op != OP_conv_dgrad || h != w || h < 1 || h >= n->attr.conv.stride[0] || h >= n->attr.conv.stride[1])
         return false;
     const char *value = arena_printf(f->e->arena, "%lld", (long long)h);
-    propose(f->e, site_of(f->e, r)->bound, "output_pad", value,
+    propose(f->e, spot_of(f->e, site_of(f->e, r), "output_pad"), value,
             arena_printf(f->e->arena, "output_pad=%s makes %s", value, plane_text(f->e, want)));
     return true;
 }
@@ -193,7 +268,7 @@ static bool advise_plane(const Fault *f, int32_t i, int32_t other) {
     const Site *s = site_of(e, list[0]);
     int64_t pad = missing_pad(e, list[0]);
     if (n == 1 && pad >= 0 && same_plane(ref_type(e, graph_node(e->graph, list[0])->in[0]), want)) {
-        propose(e, s->bound, "pad", arena_printf(e->arena, "%lld", (long long)pad),
+        propose(e, pad_spot(e, s), arena_printf(e->arena, "%lld", (long long)pad),
                 arena_printf(e->arena, "pad=%lld keeps %s", (long long)pad, plane_text(e, want)));
         return true;
     }
@@ -232,7 +307,8 @@ static void advise_operands(const Fault *f) {
     bool sum = !strcmp(f->code, E_SHAPES), gate = is_gate(a, b) || is_gate(b, a);
     if (!gate && advise_projection(f)) return;
     if (!same_plane(a, b) && !(sum && gate)) {
-        if (!advise_plane(f, f->odd, f->even) && !advise_plane(f, f->even, f->odd)) advise_reduction(f);
+        if (!advise_stride(f) && !advise_plane(f, f->odd, f->even) && !advise_plane(f, f->even, f->odd))
+            advise_reduction(f);
     } else if (sum && type_channels(a) != type_channels(b)) {
         bool first = is_gate(b, a); /* the gate is the one to change */
         advise_channels(f, first ? f->even : f->odd, first ? f->odd : f->even);
@@ -250,7 +326,8 @@ static int64_t needed(const Elab *e, Ref r, int d, int64_t need) {
         if (x->rank != 4 || n->type.rank != 4) return 0;
         if (same_plane(x, &n->type)) continue;
         Window w;
-        if (!window_of(n, d, &w) || w.span == x->dim[2 + d]) return 0; /* the whole plane: of any size, perhaps */
+        int global = argument(site_of(e, r)->bound, "global");
+        if (!window_of(n, d, &w) || (global >= 0 && site_of(e, r)->bound->value[global].flag)) return 0;
         need = max_i64((need - 1) * w.stride + w.span - w.pad[0] - w.pad[1], 1);
         if (need > INT32_MAX) return 0;
     }
@@ -288,22 +365,24 @@ static void advise_global(const Fault *f) {
 }
 
 static void advise_window(const Fault *f) {
+    const Site here = site_here(f);
     if (f->n < 1 || argument(f->bound, "kernel") < 0) return;
     bool square = dilated(f->bound, 0) == dilated(f->bound, 1);
     if (!strcmp(f->call->fn->name, "avgpool")) {
         advise_global(f);
     } else if (!strcmp(f->call->fn->name, "conv") && square && dilated(f->bound, 0) < INT32_MAX) {
         const char *pad = arena_printf(f->e->arena, "%lld", (long long)(dilated(f->bound, 0) / 2));
-        propose(f->e, f->bound, "pad", pad, arena_printf(f->e->arena, "pad=%s makes room for it", pad));
+        propose(f->e, pad_spot(f->e, &here), pad, arena_printf(f->e->arena, "pad=%s makes room for it", pad));
     }
     advise_larger_input(f);
 }
 
 static void advise_pool_pad(const Fault *f) {
+    const Site here = site_here(f);
     const Value *k = &f->bound->value[argument(f->bound, "kernel")];
     int32_t most = (k->dim.h < k->dim.w ? k->dim.h : k->dim.w) / 2;
     const char *pad = arena_printf(f->e->arena, "%d", most);
-    propose(f->e, f->bound, "pad", pad, arena_printf(f->e->arena, "pad=%s is half a window", pad));
+    propose(f->e, pad_spot(f->e, &here), pad, arena_printf(f->e->arena, "pad=%s is half a window", pad));
 }
 
 /* ---- channels ---- */
@@ -317,8 +396,16 @@ static int64_t divisor(int64_t a, int64_t b) {
     return a;
 }
 
+static const char *divisors(const Elab *e, int64_t of) {
+    enum { MOST = 10, LARGEST = 65536 };
+    Str s = STR(e->arena);
+    int n = 0;
+    for (int64_t d = 1; d <= of && d <= LARGEST && n < MOST; d++)
+        if (of % d == 0) str_addf(&s, "%s%lld", n++ ? ", " : "", (long long)d);
+    return str_text(&s);
+}
+
 static void advise_groups(const Fault *f) {
-    enum { MOST = 8 };
     Elab *e = f->e;
     int groups = argument(f->bound, "groups"), out = argument(f->bound, "out");
     if (f->n < 1 || groups < 0) return;
@@ -328,18 +415,21 @@ static void advise_groups(const Fault *f) {
     if (out >= 0 && value_whole(&f->bound->value[groups]) == outputs && outputs % in == 0) {
         const char *all = x && x->kind == X_NAME ? arena_printf(e->arena, "%s.channels", x->name)
                                                  : arena_printf(e->arena, "%lld", (long long)in);
-        propose(e, f->bound, "groups", all, "a depthwise convolution has a group for each channel of its input");
+        propose(e, own_spot(f->bound, "groups"), all,
+                "a depthwise convolution has a group for each channel of its input");
         return;
     }
-    Str s = STR(e->arena);
-    int64_t common = divisor(in, outputs);
-    for (int64_t d = 1, n = 0; d <= common && d <= 65536 && n < MOST; d++)
-        if (common % d == 0) str_addf(&s, "%s%lld", n++ ? ", " : "", (long long)d);
-    if (out >= 0)
-        diag_help(e->diags, (Span){0}, "what divides both %lld and %lld: %s", (long long)in, (long long)outputs,
-                  str_text(&s));
+    if (in == outputs)
+        diag_help(e->diags, (Span){0}, "what divides %lld: %s", (long long)in, divisors(e, in));
     else
-        diag_help(e->diags, (Span){0}, "what divides %lld: %s", (long long)in, str_text(&s));
+        diag_help(e->diags, (Span){0}, "what divides both %lld and %lld: %s", (long long)in, (long long)outputs,
+                  divisors(e, divisor(in, outputs)));
+}
+
+static void advise_parts(const Fault *f) {
+    if (f->n < 1) return;
+    int32_t in = type_channels(ref_type(f->e, f->operand[0].ref));
+    diag_help(f->e->diags, (Span){0}, "what divides %d: %s", in, divisors(f->e, in));
 }
 
 /* ---- flat or not ---- */
@@ -350,12 +440,17 @@ static bool by_arrow(const Fault *f) {
 }
 
 static void advise_flatten(const Fault *f) {
+    Elab *e = f->e;
+    const Arg *x = f->bound ? written(f->bound, f->bound->signature->param[0].name) : NULL;
     Span at = f->call->span;
     at.len = 0;
     if (by_arrow(f))
-        diag_fix(f->e->diags, at, "flatten -> ", "flatten it first");
+        diag_fix(e->diags, at, "flatten -> ", "flatten it first");
+    else if (x && is_on_one_line(x->value))
+        diag_fix(e->diags, x->value->span, arena_printf(e->arena, "flatten(%s)", expr_text(e, x->value)),
+                 "flatten it first");
     else
-        diag_help(f->e->diags, (Span){0}, "flatten it first: fc(flatten(x), ...)");
+        diag_help(e->diags, (Span){0}, "flatten it first: fc(flatten(x), ...)");
 }
 
 /* flatten -> maxpool(2) becomes maxpool(2) -> flatten. */
@@ -383,7 +478,7 @@ static const struct {
 } row[] = {
     {E_SHAPES, advise_operands},   {E_CONCAT, advise_operands}, {E_KERNEL, advise_window},
     {E_POOL_PAD, advise_pool_pad}, {E_GROUPS, advise_groups},   {E_OPERAND, advise_before_flatten},
-    {"E0313", advise_flatten},
+    {"E0313", advise_flatten},     {"E0330", advise_parts},
 };
 
 void advise(const Fault *f) {

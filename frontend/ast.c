@@ -219,7 +219,7 @@ static void names_of_args(Arena *a, Table *t, const ArgList *list) {
 void ast_expr_names(Arena *a, Table *t, const AstExpr *x) {
     if (!x) return;
     switch (x->kind) {
-    case X_NAME: table_set(a, t, x->name, (void *)(uintptr_t)x->name); break;
+    case X_NAME: table_set(a, t, x->name, (void *)((uintptr_t)table_get(t, x->name) + 1)); break;
     case X_NUMBER:
     case X_DIM: break;
     case X_STRING:
@@ -253,4 +253,15 @@ void ast_expr_names(Arena *a, Table *t, const AstExpr *x) {
         ast_expr_names(a, t, x->arrow.to);
         break;
     }
+}
+
+static void names_of_stmt(Arena *a, Table *t, const AstStmt *s) {
+    ast_expr_names(a, t, s->value);
+    if (s->body) ast_body_names(a, t, s->body);
+    if (s->other) ast_body_names(a, t, s->other);
+    if (s->else_if) names_of_stmt(a, t, s->else_if);
+}
+
+void ast_body_names(Arena *a, Table *t, const Body *body) {
+    for (int32_t i = 0; i < body->n; i++) names_of_stmt(a, t, body->item[i]);
 }

@@ -169,8 +169,9 @@ Item *ast_item(Arena *a, ItemKind kind, Span at, Name name);
 
 /* 0 for ->, 1 for if-else, then operator_precedence, 10 for calls, fields and what needs no parentheses at all. */
 int ast_precedence(const AstExpr *e);
-/* Adds the names that x mentions to the table: what they are mapped to is not NULL. */
+/* Counts in the table, as (uintptr_t), how often x, or the statements, mention each name. */
 void ast_expr_names(Arena *a, Table *t, const AstExpr *x);
+void ast_body_names(Arena *a, Table *t, const Body *body);
 /* The file as source in the house form: parsing the result and printing again gives the same bytes. */
 void ast_print(Str *s, const Ast *ast);
 void ast_expr_print(Str *s, const AstExpr *e);

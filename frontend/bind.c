@@ -76,9 +76,12 @@ bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v) {
 }
 
 bool report_wants(Elab *e, Span at, const char *label, const char *wants, const Value *got) {
-    bool number = value_is_number(got) || got->kind == V_TEXT || got->kind == V_DIM || got->kind == V_LIST;
-    diag_error(e->diags, at, "E0109", "`%s` wants %s; this is %s", label, wants,
-               number ? value_text_of(e->arena, got) : value_kind_name(got));
+    static const char *const kind[] = {[V_TEXT] = "the string ", [V_DIM] = "the size ", [V_LIST] = "the list "};
+    bool named = got->kind < ARRAY_LEN(kind) && kind[got->kind];
+    const char *quote = got->kind == V_TEXT ? "\"" : "";
+    const char *text = named || value_is_number(got) ? value_text_of(e->arena, got) : value_kind_name(got);
+    diag_error(e->diags, at, "E0109", "`%s` wants %s; this is %s%s%s%s", label, wants, named ? kind[got->kind] : "", quote,
+               text, quote);
     return false;
 }
 

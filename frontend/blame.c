@@ -221,6 +221,8 @@ static const char *size_text(const Elab *e, Ref r, int d) {
     const Node *n = graph_node(e->graph, r);
     const Type *x = ref_type(e, before(e, r));
     Str s = STR(e->arena);
+    if (x->rank != n->type.rank)
+        str_addf(&s, "%s becomes %s", type_shape_text(e->arena, x), type_shape_text(e->arena, &n->type));
     for (int i = 0; i < ARRAY_LEN(row) && x->rank == 4 && n->type.rank == 4; i++)
         if (row[i].kind == op_info[n->op].attr) row[i].add(&s, n, x, d);
     return str_text(&s);
@@ -294,17 +296,9 @@ static const char *channels_text(const Elab *e, const Node *n) {
     return "";
 }
 
-/* Where the operand's number of channels was decided. */
-static void note_channels(const Fault *f, int32_t i) {
-    Elab *e = f->e;
-    const Operand *o = &f->operand[i];
-    const char *name = operand_name(f, i), *parameter = parameter_text(f, i);
-    int32_t channels = type_channels(ref_type(e, o->ref));
-    if (parameter) {
-        diag_note(e->diags, (Span){0}, "%s has %d channels: %s", name, channels, parameter);
-        return;
-    }
-    Ref r = channels_from(e, o->ref);
+void note_channels(Elab *e, const char *name, Ref tensor) {
+    int32_t channels = type_channels(ref_type(e, tensor));
+    Ref r = channels_from(e, tensor);
     const Node *n = graph_node(e->graph, r);
     const Site *s = site_of(e, r);
     if (!s) {
@@ -317,6 +311,17 @@ static void note_channels(const Fault *f, int32_t i) {
     diag_note(e->diags, says ? s->bound->span[out] : s->at, "%s has %d channels, decided%s by `%s`", name, channels,
               elsewhere(e, s, r), s->kind);
     if (how && *how) diag_label(e->diags, says ? s->bound->span[out] : s->at, "%s", how);
+}
+
+/* Where the operand's number of channels was decided, or how it came into this block. */
+static void blame_channels(const Fault *f, int32_t i) {
+    Elab *e = f->e;
+    Ref r = f->operand[i].ref;
+    const char *name = operand_name(f, i), *parameter = parameter_text(f, i);
+    if (parameter)
+        diag_note(e->diags, (Span){0}, "%s has %d channels: %s", name, type_channels(ref_type(e, r)), parameter);
+    else
+        note_channels(e, name, r);
 }
 
 /* "28x28 -> conv 26x26 -> maxpool 13x13": the planes on the way to r. */
@@ -382,7 +387,7 @@ static void blame_operands(const Fault *f) {
     bool channels = !strcmp(f->code, E_SHAPES) && type_channels(a) != type_channels(b);
     bool planes = !same_plane(a, b) && !(is_gate(a, b) || is_gate(b, a));
     for (int i = 0; i < 2; i++) {
-        if (channels) note_channels(f, pair[i]);
+        if (channels) blame_channels(f, pair[i]);
         if (planes) note_plane(f, pair[i], pair[1 - i]);
     }
 }
@@ -407,16 +412,21 @@ static void label_argument(const Fault *f, const char *param) {
 
 static void blame_groups(const Fault *f) {
     label_argument(f, "groups");
-    label_argument(f, "out");
     int groups = argument(f->bound, "groups");
-    if (f->n == 1 && groups >= 0 &&
-        type_channels(ref_type(f->e, f->operand[0].ref)) % value_whole(&f->bound->value[groups]) != 0)
-        note_channels(f, 0);
+    if (f->n < 1 || groups < 0) return;
+    if (type_channels(ref_type(f->e, f->operand[0].ref)) % value_whole(&f->bound->value[groups]) != 0)
+        blame_channels(f, 0);
+    else
+        label_argument(f, "out");
+}
+
+static void blame_input(const Fault *f) {
+    if (f->n == 1) blame_channels(f, 0);
 }
 
 static void blame_parts(const Fault *f) {
     label_argument(f, "parts");
-    if (f->n == 1) note_channels(f, 0);
+    blame_input(f);
 }
 
 /* Height and width are gone: since which layer? */
@@ -451,7 +461,7 @@ static const struct {
 } row[] = {
     {E_SHAPES, blame_operands}, {E_CONCAT, blame_operands}, {E_KERNEL, blame_window}, {E_GROUPS, blame_groups},
     {E_OPERAND, blame_rank},    {"E0330", blame_parts},     {"E0331", blame_parts},   {"E0332", blame_window},
-    {"E0109", blame_value},     {"E0117", blame_value},
+    {"E0109", blame_value},     {"E0117", blame_value},     {"E0907", blame_input},
 };
 
 /* ---- a fault ---- */

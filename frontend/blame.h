@@ -11,6 +11,8 @@
 void explain_call(Elab *e, const Call *c, const Bound *b);
 /* In which use of which block the statement is that runs now, and with which values of the loops' variables. */
 void note_uses(Elab *e);
+/* A note where the tensor's number of channels was decided. `name` is what to call it. */
+void note_channels(Elab *e, const char *name, Ref r);
 /* Once the net has run: how many uses the blocks have. */
 void finish_use_notes(Elab *e);
 

@@ -108,6 +108,14 @@ static bool is_value(const Value *got, const Value *v) {
     return value_equal(got, v, &budget);
 }
 
+/* Of an argument the expression is the caller's, and one with the parameter's own name would be taken for the block's. */
+static bool reads_as_circular(const Elab *e, const Scope *s, const Variable *var, Name name) {
+    Table names = {0};
+    if (var->where == s) return false;
+    ast_expr_names(e->arena, &names, var->from);
+    return table_get(&names, name) != NULL;
+}
+
 /* name = expression = the same with values; or name = value. */
 static const char *derive_name(Elab *e, Scope *s, const AstExpr *x, const Value *now) {
     const Variable *var = table_get(&s->variables, x->name);
@@ -116,7 +124,7 @@ static const char *derive_name(Elab *e, Scope *s, const AstExpr *x, const Value 
     add_part(&text, x->name, &last);
     Value from = var && var->from ? eval_quietly(e, var->where, var->from) : v_error;
     if (var && var->from && is_value(&from, now) && var->from->kind != X_COND) {
-        add_part(&text, expr_text(e, var->from), &last);
+        if (!reads_as_circular(e, s, var, x->name)) add_part(&text, expr_text(e, var->from), &last);
         add_part(&text, expr_text(e, with_values(e, var->where, (AstExpr *)(uintptr_t)var->from)), &last);
     } else {
         add_part(&text, value_text_of(e->arena, now), &last);

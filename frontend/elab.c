@@ -167,7 +167,10 @@ static void run_output(Elab *e, const AstStmt *s) {
     } else if (v.kind != V_TENSOR) {
         diag_error(e->diags, s->value->span, "E0126", "an output is a tensor; this is %s", value_kind_name(&v));
     } else if (graph_find_output(e->graph, name)) {
+        const Variable *first = variable_find(e, name);
         diag_error(e->diags, s->span, "E0102", "there is an output `%s` already", name);
+        if (first) diag_note(e->diags, first->set, "`%s` is this", name);
+        note_uses(e);
     } else {
         graph_output(e->graph, name, v.tensor, only);
         if (!variable_find(e, name) && !table_get(&e->globals, name)) variable_set(e, name, s->span, v, s->value);
@@ -282,8 +285,8 @@ Value block_run(Elab *e, const Call *c) {
     if (!name) return v_error;
     Scope *caller = e->scope;
     Scope *s = NEW(e->arena, Scope);
-    *s = (Scope){.item = c->fn->block, .caller = caller, .call = c->span, .prefix = name_join(name, ".", ""),
-                 .frozen = c->notes.freeze || caller->frozen, .nofuse = c->notes.nofuse || caller->nofuse};
+    *s = (Scope){.item = c->fn->block, .caller = caller, .call = c->span, .source = c->source,
+                 .prefix = name_join(name, ".", ""),                 .frozen = c->notes.freeze || caller->frozen, .nofuse = c->notes.nofuse || caller->nofuse};
     Global *block = table_get(&e->globals, c->fn->block->name);
     s->use = ++block->uses;
     s->block = e->graph->n_block;

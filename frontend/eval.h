@@ -159,6 +159,7 @@ typedef struct Scope {           /* one use of a block, or the net */
     const Item *item;            /* the block or net */
     struct Scope *caller;        /* NULL for the net */
     Span call;                   /* of this use */
+    const AstExpr *source;       /* Call.source of it */
     int32_t use;                 /* which of the block's, from 1 */
     const Loop *loop;            /* the innermost */
     int32_t block;               /* this use in Graph.block */

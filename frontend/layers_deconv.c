@@ -2,6 +2,7 @@
  * weight is that convolution's, [inputs, outputs / groups, height, width], as PyTorch's ConvTranspose2d has it. */
 #include <string.h>
 
+#include "../ir/shape.h"
 #include "layers.h"
 
 static bool misfit(Elab *e, const Bound *b, const char *param, const char *code, const char *text) {
@@ -13,8 +14,7 @@ static bool check_groups(Elab *e, const Bound *b, int32_t inputs, int32_t output
     bool in = inputs % groups == 0;
     if (in && outputs % groups == 0) return true;
     return misfit(e, b, "groups", "E0306",
-                  arena_printf(e->arena, "groups = %d does not divide the %s's %d channels", groups,
-                               in ? "output" : "input", in ? outputs : inputs));
+                  rule_groups_text(e->arena, groups, in ? "output" : "input", in ? outputs : inputs));
 }
 
 /* Height (d = 0) or width of the result: (in - 1) stride - pads + span of the kernel + output_pad. */

@@ -16,8 +16,9 @@ static const int32_t *part_sizes(Elab *e, const Bound *b, int32_t *n) {
     int64_t count = equal ? value_whole(parts) : parts->n;
     if (equal && channels % count != 0) {
         diag_error(e->diags, bound_span(b, "parts"), "E0330",
-                   "cannot split the %lld channels of %s into %lld equal parts", (long long)channels,
-                   type_shape_text(e->arena, x), (long long)count);
+                   "cannot split the %lld channels of %s into %lld equal parts: %lld = %lld * %lld + %lld",
+                   (long long)channels, type_shape_text(e->arena, x), (long long)count, (long long)channels,
+                   (long long)(channels / count), (long long)count, (long long)(channels % count));
         return NULL;
     }
     int32_t *size = NEW_ARRAY(e->arena, int32_t, count);

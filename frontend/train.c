@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "blame.h"
 #include "foreign.h"
 
 /* ---- patterns ---- */
@@ -123,17 +124,56 @@ static bool done_before(Op loss, Op last) {
     return last == done[0] || last == done[1];
 }
 
-static bool check_scores(Elab *e, const TrainConfig *t, Op loss, Ref scores, Span at) {
-    const Node *n = graph_node(e->graph, scores);
+/* The variable of the net that has this value, NULL if there is none. */
+static Name variable_of(const Elab *e, Ref r) {
+    const Table *t = &e->scope->variables;
+    for (int32_t i = 0; i < t->cap; i++) {
+        const Variable *v = t->key[i] ? t->value[i] : NULL;
+        if (v && v->value.kind == V_TENSOR && v->value.tensor == r) return t->key[i];
+    }
+    return NULL;
+}
+
+static bool report_done(Elab *e, const char *loss, const Node *n, const AstExpr *scores) {
+    const char *done = op_info[n->op].name;
+    Name before = variable_of(e, n->in[0]);
+    diag_error(e->diags, scores->span, "E0409", "`%s` takes the values before %s", loss, done);
+    diag_note(e->diags, n->span, "`%s` went through %s here", scores->name, done);
+    if (before)
+        diag_fix(e->diags, scores->span, before, "`%s` is what it was made of", before);
+    else
+        diag_help(e->diags, (Span){0}, "give them a name: logits = ..., and output %s = %s(logits)", scores->name,
+                  done);
+    return false;
+}
+
+static bool report_classes(Elab *e, const LossTerm *first, Ref r, const AstExpr *scores) {
+    int32_t many = type_channels(&graph_node(e->graph, first->logits)->type);
+    int32_t classes = type_channels(&graph_node(e->graph, r)->type);
+    diag_error(e->diags, scores->span, "E0409",
+               "the terms of a loss are about the same classes, but the first has %d and this %d", many, classes);
+    diag_label(e->diags, first->span, "%d classes", many);
+    diag_label(e->diags, scores->span, "%d classes", classes);
+    Name name = variable_of(e, first->logits);
+    note_channels(e, name ? arena_printf(e->arena, "`%s`", name) : "the first", first->logits);
+    note_channels(e, arena_printf(e->arena, "`%s`", scores->name), r);
+    return false;
+}
+
+static bool check_scores(Elab *e, const TrainConfig *t, Op loss, Ref r, const AstExpr *scores) {
+    const Node *n = graph_node(e->graph, r);
     const char *name = op_info[loss].name;
-    if (done_before(loss, n->op))
-        return bad_loss(e, at, arena_printf(e->arena, "`%s` takes the values before %s", name, op_info[n->op].name));
-    if (n->type.rank != 2)
-        return bad_loss(e, at, arena_printf(e->arena, "`%s` takes one number per class; this is %s", name,
-                                            type_shape_text(e->arena, &n->type)));
-    if (t->n_loss > 0 && type_channels(&graph_node(e->graph, t->loss[0].logits)->type) != type_channels(&n->type))
-        return bad_loss(e, at, "the terms of a loss are about the same classes, but their numbers differ");
-    return true;
+    if (done_before(loss, n->op)) return report_done(e, name, n, scores);
+    if (n->type.rank != 2) {
+        diag_error(e->diags, scores->span, "E0409", "`%s` takes one number per class; this is %s", name,
+                   type_shape_text(e->arena, &n->type));
+        diag_note(e->diags, n->span, "`%s` is made here", scores->name);
+        diag_help(e->diags, (Span){0}, "flatten it, or average each plane: -> avgpool(global=true) -> flatten");
+        return false;
+    }
+    const LossTerm *first = t->n_loss > 0 ? &t->loss[0] : NULL;
+    if (!first || type_channels(&graph_node(e->graph, first->logits)->type) == type_channels(&n->type)) return true;
+    return report_classes(e, first, r, scores);
 }
 
 static Attr loss_attr(Op loss, const Bound *b) {
@@ -201,7 +241,7 @@ static bool add_term(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, co
     Bound *b = NEW(e->arena, Bound);
     if (!bind_call(e, &c, b)) return false;
     Ref r = find_scores(e, name, scores);
-    if (!r || !check_scores(e, t, op, r, scores->span)) return false;
+    if (!r || !check_scores(e, t, op, r, scores)) return false;
     LossTerm term = {.weight = weight, .logits = r, .op = op, .attr = loss_attr(op, b), .span = x->span};
     bool weighted = op == OP_cross_entropy && bound_given(b, "weights");
     if (weighted && !class_weights(e, b, r, &term.class_weights)) return false;

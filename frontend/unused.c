@@ -4,19 +4,6 @@
 
 #include "bundle.h"
 
-static void read_body(Arena *a, Table *t, const Body *body);
-
-static void read_stmt(Arena *a, Table *t, const AstStmt *s) {
-    ast_expr_names(a, t, s->value);
-    if (s->body) read_body(a, t, s->body);
-    if (s->other) read_body(a, t, s->other);
-    if (s->else_if) read_stmt(a, t, s->else_if);
-}
-
-static void read_body(Arena *a, Table *t, const Body *body) {
-    for (int32_t i = 0; i < body->n; i++) read_stmt(a, t, body->item[i]);
-}
-
 static void read_settings(Arena *a, Table *t, const SettingList *list) {
     for (int32_t i = 0; i < list->n; i++) {
         ast_expr_names(a, t, list->item[i]->value);
@@ -41,7 +28,7 @@ static void check_body(Elab *e, Table *read, const Body *body) {
 static void check_block(Bundle *p, const Item *item) {
     Arena *a = p->elab->arena;
     Table read = {0};
-    read_body(a, &read, item->body);
+    ast_body_names(a, &read, item->body);
     for (int32_t i = 0; item->kind == I_NET && i < p->sections.n; i++)
         read_settings(a, &read, p->sections.item[i]->settings);
     check_body(p->elab, &read, item->body);
@@ -54,10 +41,10 @@ static void read_program(Bundle *p, Table *t) {
         const Item *item = ((const Global *)table_get(&e->globals, e->global_name[i]))->item;
         ast_expr_names(e->arena, t, item->value);
         ast_expr_names(e->arena, t, item->set);
-        if (item->body) read_body(e->arena, t, item->body);
+        if (item->body) ast_body_names(e->arena, t, item->body);
         for (int32_t k = 0; k < item->param.n; k++) ast_expr_names(e->arena, t, item->param.item[k].value);
     }
-    if (p->net) read_body(e->arena, t, p->net->body);
+    if (p->net) ast_body_names(e->arena, t, p->net->body);
     for (int32_t i = 0; i < p->inputs.n; i++) read_settings(e->arena, t, p->inputs.item[i]->settings);
     for (int32_t i = 0; i < p->sections.n; i++) read_settings(e->arena, t, p->sections.item[i]->settings);
 }

@@ -37,6 +37,14 @@ const char *rule_difference(Diags *d, const Type *a, const Type *b) {
     return str_text(&s);
 }
 
+const char *rule_groups_text(Arena *a, int32_t groups, const char *side, int64_t channels) {
+    if (groups > channels)
+        return arena_printf(a, "groups = %d is more than the %s's %lld channels", groups, side, (long long)channels);
+    return arena_printf(a, "groups = %d does not divide the %s's %lld channels: %lld = %lld * %d + %lld", groups, side,
+                        (long long)channels, (long long)channels, (long long)(channels / groups), groups,
+                        (long long)(channels % groups));
+}
+
 bool rule_window_misfit(const Node *n, Diags *d, int64_t in_h, int64_t in_w, const int32_t *kernel,
                         const int32_t *dilation, const int32_t *pad) {
     if (!d) return false;

@@ -28,10 +28,8 @@ static bool groups_divide(const Node *n, Diags *d, int64_t in, int64_t out) {
     int32_t groups = n->attr.conv.groups;
     if (in % groups == 0 && out % groups == 0) return true;
     bool blame_in = in % groups != 0;
-    int64_t channels = blame_in ? in : out;
-    return rule_misfit(n, d, E_GROUPS, "groups = %d does not divide the %s's %lld channels: %lld = %lld * %d + %lld",
-                       groups, blame_in ? "input" : "output", (long long)channels, (long long)channels,
-                       (long long)(channels / groups), groups, (long long)(channels % groups));
+    return d && rule_misfit(n, d, E_GROUPS, "%s",
+                            rule_groups_text(d->arena, groups, blame_in ? "input" : "output", blame_in ? in : out));
 }
 
 /* Weights are made by the compiler: these checks guard against our own mistakes. */

@@ -32,7 +32,7 @@ for folder in user shape; do
         timeout 60 "$cnnc" --emit=graph -o "$work/out" "$file" >"$log" 2>&1
         status=$?
         echo "exit status $status" >>"$log"
-        if { [ "$status" != 65 ] && [ "$status" != 66 ]; } ||
+        if { [ "$status" != 65 ] && [ "$status" != 66 ] && [ "$status" != 78 ]; } ||
             ! grep -qE "^$file:[0-9]+:[0-9]+: error: .* \[E[0-9]+\]\$" "$log" ||
             grep -qE 'internal error|Sanitizer|runtime error' "$log"; then
             fail "errors/$folder/$file" "$log"

@@ -253,7 +253,7 @@ static const Case table[] = {
      "E0300 `resize_grad` from 0x4 to 10x3 does not take 3x10x3"},
     {OP_channel_shuffle, "f32[N,12,5,5]", "{groups=3}", "f32[N,12,5,5]"},
     {OP_channel_shuffle, "f32[N,12]", "{groups=12}", "f32[N,12]"},
-    {OP_channel_shuffle, "f32[N,12,5,5]", "{groups=5}", "E0306 groups = 5 does not divide the input's 12 channels"},
+    {OP_channel_shuffle, "f32[N,12,5,5]", "{groups=5}", "E0306 groups = 5 does not divide the input's 12 channels: 12 = 2 * 5 + 2"},
     {OP_channel_shuffle, "f32[N,12,5,5]", "{groups=0}", "E0303 groups must be at least 1, but is 0"},
     {OP_softmax, "f32[N,10]", NULL, "f32[N,10]"},
     {OP_softmax, "f32[N,10,2,2]", NULL, "f32[N,10,2,2]"},
