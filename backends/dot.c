@@ -5,8 +5,10 @@
 static void add_quoted(Str *s, const char *text) {
     for (; *text; text++) {
         if (*text == '"' || *text == '\\') str_add(s, "\\");
-        if ((unsigned char)*text < ' ') str_add(s, " ");
-        else str_addn(s, text, 1);
+        if ((unsigned char)*text < ' ')
+            str_add(s, " ");
+        else
+            str_addn(s, text, 1);
     }
 }
 

@@ -4,8 +4,8 @@
 
 #include "../ir/outline.h"
 
-/* A box for each layer with its name, what it is and its result; uses of blocks are clusters, outputs are ellipses. For equal nets
- * the text is equal. */
+/* A box for each layer with its name, what it is and its result; uses of blocks are clusters, outputs are ellipses.
+ * For equal nets the text is equal. */
 void dot_print(Str *s, const Outline *o);
 
 #endif

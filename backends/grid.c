@@ -1,9 +1,9 @@
 /* See grid.h.
  *
- * Boxes are cut into chains: a box continues the chain of the deepest box that it reads, if it is the one of that box's readers from
- * which the way down is the longest. A chain has a column for all ranks from its first box to where its last one is read; the
- * columns are taken first-fit. Links that pass ranks elsewhere get lanes in what is free, short ones first, so that long ones
- * go around them. */
+ * Boxes are cut into chains: a box continues the chain of the deepest box that it reads, if it is the one of that
+ * box's readers from which the way down is the longest. A chain has a column for all ranks from its first box to where
+ * its last one is read; the columns are taken first-fit. Links that pass ranks elsewhere get lanes in what is free,
+ * short ones first, so that long ones go around them. */
 #include "grid.h"
 
 #include <stdlib.h>
@@ -11,10 +11,10 @@
 
 typedef struct Arrange {
     Grid *g;
-    int32_t *height;             /* of the longest way down from a box */
-    int32_t *above, *below;      /* the next box of its chain, or -1 */
-    int32_t *column;             /* of its chain */
-    uint8_t **taken;             /* [column][rank] */
+    int32_t *height;        /* of the longest way down from a box */
+    int32_t *above, *below; /* the next box of its chain, or -1 */
+    int32_t *column;        /* of its chain */
+    uint8_t **taken;        /* [column][rank] */
     int32_t n_taken, cap_taken;
 } Arrange;
 
@@ -133,7 +133,9 @@ static void span(Arrange *a, int32_t i, int32_t lo, int32_t hi) {
     b->b = hi;
 }
 
-typedef struct Range { int32_t lo, hi, n; } Range;
+typedef struct Range {
+    int32_t lo, hi, n;
+} Range;
 
 static void widen(Range *r, int32_t column) {
     r->lo = r->n ? (int32_t)min_i64(r->lo, column) : column;
@@ -151,8 +153,10 @@ static void find_spans(Arrange *a) {
         if (g->box[l->to].rank == rank_from(g, l->from) + 1) widen(&under[l->from], a->column[l->to]);
     }
     for (int32_t i = 0; i < g->n_box; i++) {
-        if (over[i].n > 1) span(a, i, over[i].lo, over[i].hi);
-        else if (under[i].n > 1) span(a, i, under[i].lo, under[i].hi);
+        if (over[i].n > 1)
+            span(a, i, over[i].lo, over[i].hi);
+        else if (under[i].n > 1)
+            span(a, i, under[i].lo, under[i].hi);
     }
 }
 
@@ -175,7 +179,7 @@ static bool in_chain(const Arrange *a, const GridLink *l) {
 
 static void find_lanes(Arrange *a) {
     Grid *g = a->g;
-    Lane *lane = NEW_ARRAY(g->arena, Lane, g->n_box + 1);   /* of box i at i + 1 */
+    Lane *lane = NEW_ARRAY(g->arena, Lane, g->n_box + 1); /* of box i at i + 1 */
     int32_t *column = NEW_ARRAY(g->arena, int32_t, g->n_box + 1);
     for (int32_t i = 0; i <= g->n_box; i++) lane[i] = (Lane){i - 1, rank_from(g, i - 1) + 1, -1};
     for (int32_t i = 0; i < g->n_link; i++) {
@@ -183,8 +187,10 @@ static void find_lanes(Arrange *a) {
         int32_t last = rank_to(g, l->to) - 1;
         l->lane = -1;
         if (rank_from(g, l->from) == last) continue;
-        if (in_chain(a, l)) l->lane = a->column[l->from];
-        else lane[l->from + 1].last = (int32_t)max_i64(lane[l->from + 1].last, last);
+        if (in_chain(a, l))
+            l->lane = a->column[l->from];
+        else
+            lane[l->from + 1].last = (int32_t)max_i64(lane[l->from + 1].last, last);
     }
     qsort(lane, (size_t)g->n_box + 1, sizeof *lane, shorter_first);
     for (int32_t i = 0; i <= g->n_box; i++) {
@@ -260,7 +266,8 @@ static void widen_more(Grid *g) {
         const GridBox *b = &g->box[order[i]];
         int32_t last = rank_from(g, order[i]), more = b->h - ranks_height(g, b);
         if (b->a < b->b) g->column_w[b->b] += (int32_t)max_i64(b->w - span_width(g, b), 0);
-        if (b->ranks > 1 && more > 0) g->rank_h[last] += g->rank_h[last] > 0 ? more : more - GRID_GAP_Y;
+        if (b->ranks > 1 && more > 0)
+            g->rank_h[last] += g->rank_h[last] > 0 ? more : (int32_t)max_i64(more - GRID_GAP_Y, 1);
     }
 }
 
@@ -298,8 +305,10 @@ static int32_t meets(const GridBox *b, int32_t x) {
 /* From where the path is, x0 at y0, to x at y. */
 static void add_bend(Str *s, int32_t x0, int32_t y0, int32_t x, int32_t y) {
     int32_t middle = (y0 + y) / 2;
-    if (x == x0) str_addf(s, "V%d", y);
-    else str_addf(s, "C%d %d %d %d %d %d", x0, middle, x, middle, x, y);
+    if (x == x0)
+        str_addf(s, "V%d", y);
+    else
+        str_addf(s, "C%d %d %d %d %d %d", x0, middle, x, middle, x, y);
 }
 
 void grid_path(Str *s, const Grid *g, const GridLink *l) {

@@ -1,6 +1,7 @@
-/* A small layered drawing: boxes in ranks from top to bottom and columns from left to right, links that go down. A box may take
- * several ranks, so that what stands beside a tall one need not be stretched. Ranks and columns depend only on who is linked with whom (grid_arrange); coordinates follow from them and from the sizes of the boxes (grid_place),
- * so that page.js can do the second part again when a box opens or closes. */
+/* A small layered drawing: boxes in ranks from top to bottom and columns from left to right, links that go down. A box
+ * may take several ranks, so that what stands beside a tall one need not be stretched. Ranks and columns depend only
+ * on who is linked with whom (grid_arrange); coordinates follow from them and from the sizes of the boxes
+ * (grid_place), so that page.js can do the second part again when a box opens or closes. */
 #ifndef CNNC_BACKENDS_GRID_H
 #define CNNC_BACKENDS_GRID_H
 

@@ -1,5 +1,5 @@
-/* See page.h. page.html is the frame, with {{name}} where a part of the page comes, page.css and page.js its looks and what it does
- * beyond showing; the build embeds them (embed.cmake). */
+/* See page.h. page.html is the frame, with {{name}} where a part of the page comes, page.css and page.js its looks and
+ * what it does beyond showing; the build embeds them (embed.cmake). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,16 +22,20 @@ static int character(const char *t) {
 
 /* Adds the character, escaped, and returns its bytes. */
 static int add_character(Str *s, const char *t) {
-    static const struct { char c; const char *as; } escape[] = {
-        {'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
+    static const struct {
+        char c;
+        const char *as;
+    } escape[] = {{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
     int n = character(t);
     for (int i = 0; i < ARRAY_LEN(escape); i++)
         if (*t == escape[i].c) {
             str_add(s, escape[i].as);
             return 1;
         }
-    if (n) str_addn(s, t, (size_t)n);
-    else str_add(s, "\xEF\xBF\xBD");
+    if (n)
+        str_addn(s, t, (size_t)n);
+    else
+        str_add(s, "\xEF\xBF\xBD");
     return n ? n : 1;
 }
 
@@ -69,8 +73,10 @@ int32_t page_layer(const Page *p, Name name) {
     int32_t lo = 0, hi = p->o->n_layer;
     while (lo < hi) {
         int32_t middle = (lo + hi) / 2;
-        if ((uintptr_t)p->o->layer[p->by_name[middle]].name < (uintptr_t)name) lo = middle + 1;
-        else hi = middle;
+        if ((uintptr_t)p->o->layer[p->by_name[middle]].name < (uintptr_t)name)
+            lo = middle + 1;
+        else
+            hi = middle;
     }
     return lo < p->o->n_layer && p->o->layer[p->by_name[lo]].name == name ? p->by_name[lo] : -1;
 }
@@ -181,8 +187,8 @@ static void add_life(Str *s, const Page *p, const PageUse *use) {
     }
     int32_t last = use->dies == INT32_MAX ? end - 1 : use->dies;
     double all = end > first ? end - first : 1;
-    str_addf(s, "<td data-v=\"%d\" class=\"life\">%d&ndash;%d<i style=\"--a:%.1f%%;--b:%.1f%%\"></i></td>", use->born, use->born,
-             last, 100 * (use->born - first) / all, 100 * (last + 1 - use->born) / all);
+    str_addf(s, "<td data-v=\"%d\" class=\"life\">%d&ndash;%d<i style=\"--a:%.1f%%;--b:%.1f%%\"></i></td>", use->born,
+             use->born, last, 100 * (use->born - first) / all, 100 * (last + 1 - use->born) / all);
 }
 
 /* The name, with the blocks that it is in set back. */
@@ -197,16 +203,19 @@ static void add_layer_name(Str *s, const Layer *l) {
 }
 
 static void add_line_link(Str *s, const Page *p, Span at) {
-    if (at.line == 0 || at.file >= (uint32_t)p->net->unit->diags->n_file) str_add(s, "<td data-v=\"0\"></td>");
-    else str_addf(s, "<td data-v=\"%u\"><a href=\"#s%u-%u\">%u</a></td>", at.file * 1000000 + at.line, at.file, at.line, at.line);
+    if (at.line == 0 || at.file >= (uint32_t)p->net->unit->diags->n_file)
+        str_add(s, "<td data-v=\"0\"></td>");
+    else
+        str_addf(s, "<td data-v=\"%u\"><a href=\"#s%u-%u\">%u</a></td>", at.file * 1000000 + at.line, at.file, at.line,
+                 at.line);
 }
 
 static void add_row(Str *s, const Page *p, int32_t i, const Layer *most, int64_t most_bytes) {
     const Layer *l = &p->o->layer[i];
     const PageUse *use = &p->use[i];
     Arena *a = s->arena;
-    str_addf(s, "<tr id=\"r%d\"%s><td data-v=\"%d\"><a href=\"#p%d\" class=\"%s\">", i, l->deployed ? "" : " class=\"t\"", i, i,
-             page_family(l));
+    str_addf(s, "<tr id=\"r%d\"%s><td data-v=\"%d\"><a href=\"#p%d\" class=\"%s\">", i,
+             l->deployed ? "" : " class=\"t\"", i, i, page_family(l));
     add_layer_name(s, l);
     str_add(s, "</a></td><td>");
     page_text(s, l->what);
@@ -238,8 +247,9 @@ static void add_rows(Str *s, Page *p) {
 }
 
 static void add_sums(Str *s, Page *p) {
-    str_addf(s, "<td></td><td></td><td></td><td id=\"parameters\">%s</td><td id=\"macs\">%s</td><td></td><td></td><td></td>",
-             number_thousands(s->arena, p->o->parameters), number_thousands(s->arena, p->o->macs));
+    str_addf(
+        s, "<td></td><td></td><td></td><td id=\"parameters\">%s</td><td id=\"macs\">%s</td><td></td><td></td><td></td>",
+        number_thousands(s->arena, p->o->parameters), number_thousands(s->arena, p->o->macs));
 }
 
 /* ---- source ---- */
@@ -277,8 +287,10 @@ static void add_sources(Str *s, Page *p) {
 static void add_plan(Str *s, Page *p, const Program *of, const char *title) {
     Arena *a = s->arena;
     int64_t bytes = of->region_bytes[REGION_BATCH], bound = of->lower_bound_bytes;
-    str_addf(s, "<h3>%s<span class=\"note\">%s a picture, %.3f of what any plan needs (dashed)</span></h3>\n<div class=\"wide\">", title,
-             number_bytes(a, bytes), bound ? (double)bytes / (double)bound : 1.0);
+    str_addf(s,
+             "<h3>%s<span class=\"note\">%s a picture, %.3f of what any plan needs (dashed)</span></h3>\n<div "
+             "class=\"wide\">",
+             title, number_bytes(a, bytes), bound ? (double)bytes / (double)bound : 1.0);
     page_chart(s, p, of);
     str_add(s, "</div>\n");
 }
@@ -304,9 +316,10 @@ static void add_js(Str *s, Page *p) {
 static const struct Part {
     const char *name;
     void (*add)(Str *s, Page *p);
-} part[] = {{"name", add_name},       {"path", add_path},     {"processor", add_processor}, {"options", add_options},
-            {"totals", add_totals},   {"picture", page_picture}, {"rows", add_rows},        {"sums", add_sums},
-            {"sources", add_sources}, {"plans", add_plans},   {"css", add_css},             {"js", add_js}};
+} part[] = {{"name", add_name},       {"path", add_path},     {"processor", add_processor},
+            {"options", add_options}, {"totals", add_totals}, {"picture", page_picture},
+            {"rows", add_rows},       {"sums", add_sums},     {"sources", add_sources},
+            {"plans", add_plans},     {"css", add_css},       {"js", add_js}};
 
 /* Adds the part at "{{name}}" and returns what follows it. */
 static const char *add_part(Str *s, Page *p, const char *at) {

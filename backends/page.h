@@ -12,8 +12,8 @@ typedef struct PageNet {
     int64_t memory;          /* what inference at batch 1 takes */
 } PageNet;
 
-/* Picture, table of layers, memory plans and source. backends/page.html is the frame; texts are escaped, so that names and paths
- * are shown, whatever is in them. */
+/* Picture, table of layers, memory plans and source. backends/page.html is the frame; texts are escaped, so that names
+ * and paths are shown, whatever is in them. */
 void page_print(Str *s, const PageNet *p);
 
 #endif

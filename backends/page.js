@@ -48,7 +48,7 @@
     for (const b of boxes.slice().sort((x, y) => last(x) - last(y))) {
       if (b.a < b.b) columnW[b.b] += Math.max(b.w - spanW(b), 0);
       const more = b.h - ranksH(b), end = last(b);
-      if (b.ranks > 1 && more > 0) rankH[end] += rankH[end] > 0 ? more : more - GAP_Y;
+      if (b.ranks > 1 && more > 0) rankH[end] += rankH[end] > 0 ? more : Math.max(more - GAP_Y, 1);
     }
     const all = columnW.reduce((x, y) => x + y + GAP_X, GAP_X), w = Math.max(all, least);
     let x = GAP_X + half(w - all), y = head + GAP_Y;

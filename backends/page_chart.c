@@ -1,4 +1,5 @@
-/* The memory plan: a rectangle for each buffer, from the kernel that makes it to the last one that reads it, where it lies. */
+/* The memory plan: a rectangle for each buffer, from the kernel that makes it to the last one that reads it, where it
+ * lies. */
 #include "../ir/number.h"
 #include "page_parts.h"
 
@@ -7,7 +8,7 @@ enum { LEFT = 64, TOP = 8, WIDTH = 920, HEIGHT = 240, FOOT = 22 };
 typedef struct Chart {
     Page *page;
     const Program *p;
-    int32_t first, end;      /* kernels: from the first one that does not run once */
+    int32_t first, end; /* kernels: from the first one that does not run once */
     double bytes;
 } Chart;
 
@@ -31,7 +32,8 @@ static void add_buffer(Str *s, const Chart *c, const Storage *at) {
     int32_t last = at->dies == INT32_MAX ? c->end - 1 : at->dies;
     Name name = at->ref ? graph_node(c->p->graph, at->ref)->name : at->name;
     int32_t layer = page_layer(c->page, name);
-    int x = x_at(c, at->born), w = x_at(c, last + 1) - x, y = y_at(c, at->offset + at->bytes), h = y_at(c, at->offset) - y;
+    int x = x_at(c, at->born), w = x_at(c, last + 1) - x, y = y_at(c, at->offset + at->bytes),
+        h = y_at(c, at->offset) - y;
     const char *family = layer >= 0 ? page_family(&c->page->o->layer[layer]) : "shape";
     str_addf(s, "<g class=\"m %s\"", family);
     if (layer >= 0) str_addf(s, " data-n=\"%d\"", layer);
@@ -47,8 +49,8 @@ static void add_buffer(Str *s, const Chart *c, const Storage *at) {
 static void add_axes(Str *s, const Chart *c) {
     for (int i = 0; i <= 4; i++) {
         int64_t bytes = (int64_t)(c->bytes * i / 4);
-        str_addf(s, "<path class=\"g\" d=\"M%d %dH%d\"/><text class=\"y\" x=\"%d\" y=\"%d\">%s</text>\n", LEFT, y_at(c, bytes),
-                 LEFT + WIDTH, LEFT - 5, y_at(c, bytes) + 3, number_bytes(s->arena, bytes));
+        str_addf(s, "<path class=\"g\" d=\"M%d %dH%d\"/><text class=\"y\" x=\"%d\" y=\"%d\">%s</text>\n", LEFT,
+                 y_at(c, bytes), LEFT + WIDTH, LEFT - 5, y_at(c, bytes) + 3, number_bytes(s->arena, bytes));
         int32_t time = c->first + (int32_t)((int64_t)(c->end - 1 - c->first) * i / 4);
         str_addf(s, "<text class=\"x\" x=\"%d\" y=\"%d\">%d</text>\n", (x_at(c, time) + x_at(c, time + 1)) / 2,
                  TOP + HEIGHT + 15, time);
@@ -66,8 +68,8 @@ void page_chart(Str *s, Page *page, const Program *p) {
     Chart c = {.page = page, .p = p, .end = time_of[p->n_step], .bytes = (double)p->region_bytes[REGION_BATCH]};
     if (p->n_step == 0 || c.bytes <= 0) return;
     c.first = p->n_once < p->n_step ? time_of[p->n_once] : 0;
-    str_addf(s, "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"buffers of %s\">\n", LEFT + WIDTH + 8,
-             TOP + HEIGHT + FOOT, p->name);
+    str_addf(s, "<svg class=\"chart\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"buffers of %s\">\n",
+             LEFT + WIDTH + 8, TOP + HEIGHT + FOOT, p->name);
     add_axes(s, &c);
     for (int32_t i = 0; i < p->n_storage; i++)
         if (p->storage[i].region == REGION_BATCH && p->storage[i].dies >= 0) add_buffer(s, &c, &p->storage[i]);

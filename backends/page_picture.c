@@ -1,5 +1,5 @@
-/* The picture of the graph: a grid (grid.h) for each block, grids inside grids. Boxes say in data-g how they lie in their grid,
- * links in data-l, from which page.js places them again when a block opens or closes. */
+/* The picture of the graph: a grid (grid.h) for each block, grids inside grids. Boxes say in data-g how they lie in
+ * their grid, links in data-l, from which page.js places them again when a block opens or closes. */
 #include <string.h>
 
 #include "../ir/number.h"
@@ -13,11 +13,14 @@ enum { CHAR_WIDTH = 632 };
 
 typedef enum BoxKind { BOX_LAYER, BOX_BLOCK, BOX_PICTURE, BOX_OUTPUT } BoxKind;
 
-typedef struct BoxOf { BoxKind kind; int32_t index; } BoxOf;
+typedef struct BoxOf {
+    BoxKind kind;
+    int32_t index;
+} BoxOf;
 
 typedef struct BlockGrid {
     Grid grid;
-    BoxOf *of;               /* of each box of the grid */
+    BoxOf *of; /* of each box of the grid */
     int32_t cap_of;
 } BlockGrid;
 
@@ -25,8 +28,8 @@ typedef struct Picture {
     Page *page;
     const Outline *o;
     BlockGrid *block;
-    int32_t *box_of_layer, *box_of_block;   /* in the grid that it is in */
-    int32_t width;           /* of a layer's box */
+    int32_t *box_of_layer, *box_of_block; /* in the grid that it is in */
+    int32_t width;                        /* of a layer's box */
 } Picture;
 
 static int32_t text_width(size_t characters) { return (int32_t)(characters * CHAR_WIDTH / 200 * 2); }
@@ -88,8 +91,8 @@ static void add_link(Picture *p, int32_t block, int32_t from, int32_t to) {
     PUSH(p->page->arena, g->link, g->n_link, g->cap_link, ((GridLink){.from = from, .to = to, .lane = -1}));
 }
 
-/* From a layer, or the net's picture, to box `to` of block `block`: out of the blocks that the reader is not in, into those that
- * the layer is not in. */
+/* From a layer, or the net's picture, to box `to` of block `block`: out of the blocks that the reader is not in, into
+ * those that the layer is not in. */
 static void add_links(Picture *p, int32_t layer, int32_t block, int32_t to) {
     const LayerBlock *all = p->o->block;
     int32_t from = layer >= 0 ? p->box_of_layer[layer] : 0, inside = layer >= 0 ? p->o->layer[layer].block : 0;
@@ -186,7 +189,8 @@ static void draw_end(Str *s, const GridBox *box, const char *name, const char *m
 
 static void draw_output(Str *s, const Picture *p, const GridBox *box, int32_t index) {
     const Output *o = &p->o->net->output[index];
-    draw_end(s, box, o->name, o->only == ONLY_BOTH ? "output" : arena_printf(s->arena, "only %s", output_only_name[o->only]));
+    draw_end(s, box, o->name,
+             o->only == ONLY_BOTH ? "output" : arena_printf(s->arena, "only %s", output_only_name[o->only]));
 }
 
 static void draw_picture_box(Str *s, const Picture *p, const GridBox *box) {
@@ -212,7 +216,8 @@ static void draw_block(Str *s, const Picture *p, const GridBox *box, int32_t ind
     const LayerBlock *b = &p->o->block[index];
     const Grid *g = &p->block[index].grid;
     Arena *a = s->arena;
-    const char *const text[4] = {"", "", type_shape_text(a, &p->o->layer[b->end - 1].type), cost_text(a, b->parameters)};
+    const char *const text[4] = {"", "", type_shape_text(a, &p->o->layer[b->end - 1].type),
+                                 cost_text(a, b->parameters)};
     str_addf(s, "<g class=\"b\" id=\"b%d\"", index);
     add_place(s, box);
     str_addf(s, " data-n=\"%d %d %d\">", g->n_rank, g->n_column, g->least);
@@ -246,8 +251,9 @@ static void draw_inside(Str *s, const Picture *p, int32_t block) {
 
 static void draw(Str *s, const Picture *p) {
     const Grid *g = &p->block[0].grid;
-    str_addf(s, "<svg id=\"picture\" class=\"picture\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"group\" "
-                "aria-label=\"the graph\" data-n=\"%d %d 0\" data-w=\"%d\">\n",
+    str_addf(s,
+             "<svg id=\"picture\" class=\"picture\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"group\" "
+             "aria-label=\"the graph\" data-n=\"%d %d 0\" data-w=\"%d\">\n",
              g->w, g->h, g->w, g->h, g->n_rank, g->n_column, p->width);
     draw_inside(s, p, 0);
     str_add(s, "</svg>\n");

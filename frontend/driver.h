@@ -12,15 +12,15 @@ Diags *driver_diags(Arena *a, const CommandLine *c);
 int driver_exit_code(const Diags *d);
 /* Prints "cnnc: error: WHAT PATH: " and what errno says; returns `code`. */
 int driver_complain(int code, const char *what, const char *path);
-/* Writes the text to the file at `path`, by way of a temporary file beside it, so that a failure leaves what was there; to
- * standard output if path is NULL or "-". Returns the exit code, after a message if it is not 0. */
+/* Writes the text to the file at `path`, by way of a temporary file beside it, so that a failure leaves what was
+ * there; to standard output if path is NULL or "-". Returns the exit code, after a message if it is not 0. */
 int driver_write(Arena *a, const char *path, const Str *s);
-/* The unit of a file with these definitions and what else the command line says. NULL if there were errors, which are in `d` and
- * not printed. */
+/* The unit of a file with these definitions and what else the command line says. NULL if there were errors, which are
+ * in `d` and not printed. */
 Unit *driver_unit(Arena *a, Diags *d, const CommandLine *c, const char *path, const Definition *definition, int n);
 
-/* The processor that figures about memory are for: the first one that the command line's -march, or the default for programs,
- * names. NULL after a message. */
+/* The processor that figures about memory are for: the first one that the command line's -march, or the default for
+ * programs, names. NULL after a message. */
 const Machine *driver_machine(const CommandLine *c);
 /* The same net for a processor of its own: passes change the net. */
 Unit *driver_unit_for(const Unit *u, const Machine *m);

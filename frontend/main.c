@@ -154,7 +154,8 @@ static const Options *tuned_options(const CommandLine *c, const Unit *u) {
     return o;
 }
 
-/* Only programs have code for several processors. A page is for the one that figures are for, so that it is the same everywhere. */
+/* Only programs have code for several processors. A page is for the one that figures are for, so that it is the same
+ * everywhere. */
 static bool find_targets(const CommandLine *c, Targets *t) {
     if (c->product == OUT_HTML && !c->tune_seconds && !c->stop_after) {
         *t = (Targets){.n = 1, .machine = {driver_machine(c)}};

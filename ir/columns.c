@@ -49,7 +49,8 @@ void columns_print(Str *s, const Columns *c) {
     ICE_UNLESS(strlen(c->align) <= COLUMNS_MOST, "a table has too many columns");
     all = find_widths(c, width);
     for (int32_t i = 0; i < c->n_row; i++) {
-        if (c->row[i]) print_row(s, c, c->row[i], width);
+        if (c->row[i])
+            print_row(s, c, c->row[i], width);
         else {
             for (int k = 0; k < all; k++) str_add(s, "-");
             str_add(s, "\n");

@@ -9,22 +9,28 @@
 /* "3x3/2": a window and its stride. */
 static void add_window(Str *s, const int32_t kernel[2], const int32_t stride[2]) {
     str_addf(s, " %dx%d", kernel[0], kernel[1]);
-    if (stride[0] != stride[1]) str_addf(s, "/%dx%d", stride[0], stride[1]);
-    else if (stride[0] != 1) str_addf(s, "/%d", stride[0]);
+    if (stride[0] != stride[1])
+        str_addf(s, "/%dx%d", stride[0], stride[1]);
+    else if (stride[0] != 1)
+        str_addf(s, "/%d", stride[0]);
 }
 
 static void say_conv(Str *s, const Attr *attr, const Type *x) {
     const ConvAttr *c = &attr->conv;
     add_window(s, c->kernel, c->stride);
     if (c->dilation[0] != 1 || c->dilation[1] != 1) str_addf(s, " dilation %dx%d", c->dilation[0], c->dilation[1]);
-    if (c->groups > 1 && c->groups == type_channels(x)) str_add(s, " depthwise");
-    else if (c->groups > 1) str_addf(s, " groups %d", c->groups);
+    if (c->groups > 1 && c->groups == type_channels(x))
+        str_add(s, " depthwise");
+    else if (c->groups > 1)
+        str_addf(s, " groups %d", c->groups);
 }
 
 static void say_pool(Str *s, const Attr *attr, const Type *x) {
     const PoolAttr *p = &attr->pool;
-    if (p->kernel[0] == type_height(x) && p->kernel[1] == type_width(x)) str_add(s, " global");
-    else add_window(s, p->kernel, p->stride);
+    if (p->kernel[0] == type_height(x) && p->kernel[1] == type_width(x))
+        str_add(s, " global");
+    else
+        add_window(s, p->kernel, p->stride);
 }
 
 static void say_lrn(Str *s, const Attr *attr, const Type *x) {
@@ -109,8 +115,12 @@ static void find_layers(Outline *o, Arena *a, const Ref *kept) {
         const Node *n = graph_node(g, (Ref)i);
         o->layer_of[i] = n->op == OP_input ? READS_PICTURE : NO_LAYER;
         if (n->op == OP_param || n->op == OP_input) continue;
-        Layer new = {.name = n->name ? n->name : name_of(op_info[n->op].name), .op = n->op, .attr = n->attr,
-                     .kind = n->kind ? n->kind : name_of(op_info[n->op].name), .span = n->span, .block = n->block};
+        Layer new = {.name = n->name ? n->name : name_of(op_info[n->op].name),
+                     .op = n->op,
+                     .attr = n->attr,
+                     .kind = n->kind ? n->kind : name_of(op_info[n->op].name),
+                     .span = n->span,
+                     .block = n->block};
         if (!continues(o, n)) {
             new.what = describe(g, a, n);
             new.label = inside(new.name, g->block[n->block].name);

@@ -1,12 +1,12 @@
 /* fuse: which nodes become one kernel.
  *
- * Needs layouts (members of a group share block sizes); makes groups; changes no node, only numbers: the members of a
- * group end up next to each other, after everything the group reads. After layout because that adds copies.
+ * Needs layouts (members of a group share block sizes); makes groups; changes no node, only numbers: the members of
+ * a group end up next to each other, after everything the group reads. After layout because that adds copies.
  *
- * An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if nothing
- * else it reads depends on the group: then every element can be finished while it is in a register. The phases of a Winograd
- * convolution are one group if they share a band, and so are the convolutions of a chain (chain.h), which go through it by
- * bands of rows. A layer with @nofuse shares its kernel with no other. */
+ * An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if
+ * nothing else it reads depends on the group: then every element can be finished while it is in a register. The phases
+ * of a Winograd convolution are one group if they share a band, and so are the convolutions of a chain (chain.h),
+ * which go through it by bands of rows. A layer with @nofuse shares its kernel with no other. */
 #include "lower.h"
 #include "chain.h"
 #include "order.h"
@@ -149,8 +149,8 @@ static void join(Fuse *f, Ref user, Ref operand) {
     f->next[user] = after;
 }
 
-/* Of several operands the youngest is tried first: its value is the most likely to be in a register. Its refusal is the reason
- * to report. */
+/* Of several operands the youngest is tried first: its value is the most likely to be in a register. Its refusal is
+ * the reason to report. */
 static void try_join(Fuse *f, Ref user) {
     Node *n = graph_node(f->g, user);
     Ref below = (Ref)f->g->n_node;
