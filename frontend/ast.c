@@ -37,6 +37,8 @@ static int32_t args_depth(const AstExpr *callee, const ArgList *arg) {
     return depth + 1;
 }
 
+AstExpr *ast_expr_error(Arena *a, Span at) { return new_expr(a, X_ERROR, at, 0); }
+
 AstExpr *ast_expr_name(Arena *a, Span at, Name name) {
     AstExpr *e = new_expr(a, X_NAME, at, 0);
     e->name = name;
@@ -220,6 +222,7 @@ void ast_expr_names(Arena *a, Table *t, const AstExpr *x) {
     if (!x) return;
     switch (x->kind) {
     case X_NAME: table_set(a, t, x->name, (void *)((uintptr_t)table_get(t, x->name) + 1)); break;
+    case X_ERROR:
     case X_NUMBER:
     case X_DIM: break;
     case X_STRING:

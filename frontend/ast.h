@@ -15,7 +15,8 @@ enum {
 };
 
 typedef enum AstExprKind {
-    X_NAME, X_NUMBER, X_STRING, X_DIM, X_LIST, X_CALL, X_INDEX, X_FIELD, X_ANNOTATE, X_UNARY, X_BINARY, X_COND, X_ARROW
+    X_NAME, X_NUMBER, X_STRING, X_DIM, X_LIST, X_CALL, X_INDEX, X_FIELD, X_ANNOTATE, X_UNARY, X_BINARY, X_COND, X_ARROW,
+    X_ERROR                     /* what stood there was reported */
 } AstExprKind;
 
 /* ONE ROW PER OPERATOR: id, spelling, precedence of the expression. Higher binds tighter; see ast_precedence. */
@@ -144,6 +145,7 @@ typedef struct Item {
     ParamList param;            /* I_BLOCK, I_NET */
     Body *body;
     SettingList *settings;      /* I_INPUT, I_SECTION */
+    bool broken;                /* its parameters were reported: uses of it are not judged */
 } Item;
 
 typedef struct Ast {            /* one file */
@@ -154,6 +156,7 @@ typedef struct Ast {            /* one file */
 } Ast;
 
 /* Builders, for the parser. Children may be NULL only where the struct says so. */
+AstExpr *ast_expr_error(Arena *a, Span at);
 AstExpr *ast_expr_name(Arena *a, Span at, Name name);
 AstExpr *ast_expr_literal(Arena *a, Span at, AstExprKind kind, Value value, const char *text);
 AstExpr *ast_expr_list(Arena *a, Span at, ExprList list);

@@ -43,6 +43,7 @@ static void print_operator(Str *s, const AstExpr *e) {
 
 static void print_plain(Str *s, const AstExpr *e) {
     switch (e->kind) {
+    case X_ERROR: break;
     case X_NAME: str_add(s, e->name); break;
     case X_NUMBER:
     case X_DIM: str_add(s, e->literal.text); break;

@@ -70,6 +70,7 @@ const Signature *signature_of(Elab *e, const char *text) {
 /* ---- types of parameters ---- */
 
 bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v) {
+    if (x->kind == X_ERROR) return false;
     if (p->type->from_expr) return p->type->from_expr(e, x, v, p->name, p->choice);
     *v = eval(e, x);
     return v->kind != V_ERROR && p->type->convert(e, v, x->span, p->name);

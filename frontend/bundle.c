@@ -106,7 +106,8 @@ static void add_global(Bundle *p, const Item *item) {
     table_set(e->arena, &e->globals, item->name, g);
     PUSH(e->arena, e->global_name, e->n_global, e->cap_global, item->name);
     if (item->kind == I_BLOCK) {
-        g->fn = (Function){.kind = FN_BLOCK, .name = item->name, .block = item};
+        if (item->broken) g->value = v_error;
+        else g->fn = (Function){.kind = FN_BLOCK, .name = item->name, .block = item};
         check_params(e, item);
     } else if (item->kind == I_OPTION) {
         PUSH(e->arena, p->option.item, p->option.n, p->option.cap, item);

@@ -36,6 +36,7 @@ static Figure find_figure(Elab *e, const AstExpr *x) {
 
 static void read_clause(Elab *e, Unit *u, const Setting *s) {
     const AstExpr *x = s->value;
+    if (x->kind == X_ERROR) return;
     bool clause = !s->key && !s->group && x->kind == X_BINARY && is_order(x->op.op) && x->op.a->kind == X_NAME;
     if (!clause) {
         diag_error(e->diags, s->span, "E0402", "`require` holds comparisons of a figure with a number, like params <= 61M");

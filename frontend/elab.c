@@ -180,7 +180,10 @@ static void run_output(Elab *e, const AstStmt *s) {
 static void run_stmt(Elab *e, const AstStmt *s) {
     e->scope->stmt = s;
     switch (s->kind) {
-    case S_ASSIGN: assign_all(e, &s->names, eval(e, s->value), s->value->span, s->value); break;
+    case S_ASSIGN:
+        if (s->value->kind == X_ERROR) lose(e, s);
+        else assign_all(e, &s->names, eval(e, s->value), s->value->span, s->value);
+        break;
     case S_FOR: run_for(e, s); break;
     case S_IF: run_if(e, s); break;
     case S_RETURN: run_return(e, s); break;
@@ -304,7 +307,8 @@ Scope *elab_net(Elab *e, const Item *net, Ref image) {
     Scope *s = NEW(e->arena, Scope);
     *s = (Scope){.item = net, .prefix = name_of(""), .call = net->span};
     e->scope = s;
-    variable_set(e, net->param.item[0].name, net->param.item[0].span, (Value){.kind = V_TENSOR, .tensor = image}, NULL);
+    variable_set(e, net->param.item[0].name, net->param.item[0].span,
+                 image ? (Value){.kind = V_TENSOR, .tensor = image} : v_lost, NULL);
     run_body(e, net->body);
     return s;
 }

@@ -165,6 +165,7 @@ static Value eval_cond(Elab *e, const AstExpr *x) {
 static Value eval_kind(Elab *e, const AstExpr *x) {
     switch (x->kind) {
     case X_NAME: return eval_name(e, x);
+    case X_ERROR: return v_error;
     case X_NUMBER:
     case X_DIM: return x->literal.value;
     case X_STRING: return eval_string(e, x);

@@ -240,6 +240,20 @@ static void edit_range(Diags *d, const AstExpr *call, Span callee) {
     diag_edit(d, (Span){brackets.file, brackets.line, brackets.col + brackets.len - 1, 1}, "");
 }
 
+static int positional(const AstExpr *call) {
+    int n = 0;
+    while (n < call->call.arg.n && !call->call.arg.item[n].name) n++;
+    return n;
+}
+
+/* Arguments that the layer needs behind its arrow. */
+static int required(Elab *e, const Function *fn) {
+    const Signature *s = signature_of(e, fn->signature);
+    int n = 0;
+    for (int i = 1; i < s->n; i++) n += !s->param[i].optional;
+    return n;
+}
+
 /* The call as `here` has it; the callee stands at `at`. */
 static void edit_call(Elab *e, const AstExpr *x, Span at, const char *here) {
     const AstExpr *call = x->kind == X_CALL ? x : NULL;
@@ -259,9 +273,9 @@ static void edit_call(Elab *e, const AstExpr *x, Span at, const char *here) {
         return;
     }
     diag_edit(e->diags, at, name);
-    bool positional = call && call->call.arg.n > 1 && !call->call.arg.item[0].name && !call->call.arg.item[1].name;
-    if (drop && positional) remove_argument(e->diags, call, 0);
-    if (call && fn && fn->run) edit_named(e, call, fn, drop && positional);
+    drop = drop && call && positional(call) > required(e, fn);
+    if (drop) remove_argument(e->diags, call, 0);
+    if (call && fn && fn->run) edit_named(e, call, fn, drop);
 }
 
 enum { MOST_NAMES = 512 };

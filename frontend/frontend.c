@@ -58,13 +58,13 @@ static Scope *build_net(Bundle *p, Unit *u, Value *input) {
                        "there is no network: no `net name(input) { }` in this file");
         return NULL;
     }
+    if (p->net->broken) return NULL;
     const Item *item = find_input(p);
     if (!item) return NULL;
     *input = section_eval(e, section_find("input"), item->settings, item->span);
     u->name = p->net->name;
     u->net = e->graph = graph_new(e->arena, u->name);
     u->image = input->kind == V_RECORD ? net_input(e, (Record *)(uintptr_t)input->record, item->name, item->span) : 0;
-    if (!u->image) return NULL;
     Scope *scope = elab_net(e, p->net, u->image);
     finish_use_notes(e);
     e->scope = NULL;

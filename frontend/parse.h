@@ -32,24 +32,93 @@ Ast *parse_file_tokens(Arena *a, Diags *d, uint32_t file, TokenList *tokens);
 const char *parse_number_text(Arena *a, const char *text, size_t n);
 
 /* Inside the parser. */
+typedef struct Bracket {        /* an open one */
+    char kind;                  /* ( [ {, or : of a body that is only indented */
+    Place at;
+    Place arrow;                /* where what stands before the first -> in it ends; line 0: nowhere */
+    uint32_t indent;            /* of a `:` the column of its statement */
+    int32_t message;            /* of a `:` what was reported */
+} Bracket;
+
+typedef struct Gap {            /* a `}` that nobody wrote */
+    uint32_t line;              /* before which it is missing */
+    uint32_t opened;            /* the line of its { */
+} Gap;
+
+enum { MAX_GAPS = 8 };
+
 typedef struct Parse {
     Arena *arena;
     Diags *diags;
     uint32_t file;
+    const char *text;           /* that is read */
+    size_t offset;              /* of what follows the last token */
     Place here;                 /* of the last token */
     int goal;                   /* the token that selects file or expression; 0 once it was given out */
     bool at_line_start;         /* the last token was a line end, or there was none */
     bool newline_due;           /* a line end was supplied before `}`, which comes next */
     bool stopped;               /* a limit was exceeded: nothing more is read or reported */
     int n_tokens;
-    int depth;                  /* open brackets */
-    char open[MAX_NESTING];
+    Bracket *open;
+    int32_t depth, cap_open;    /* open brackets */
+    /* What recovery needs (parse_recover.c). */
+    int now, last, statement;   /* this token (in the parser), the one before it, and the first of its statement */
+    Place now_at, last_at, statement_at;
+    int *due;                   /* tokens that nobody wrote and that come next */
+    int32_t n_due, cap_due, next_due;
+    bool lost;                  /* the statement was reported: its value is not judged */
+    bool started;               /* the line `cnnc 1` was there or was reported */
+    bool outside;               /* statements outside of nets and blocks were reported */
+    bool plain;                 /* the next word is a name */
+    int questions;              /* ? that wait for their : */
+    uint32_t skip_col;          /* of a statement that is skipped */
+    bool skip_brace;            /* it has a { */
+    Gap gap[MAX_GAPS];
+    int n_gap, next_gap;
     TokenList *tokens;          /* NULL: nobody wants them */
     Ast *ast;
     AstExpr *expr;
 } Parse;
 
 Span parse_span(const Parse *p, Place at);
+
+NameList *parse_add_name(Parse *p, NameList *list, Name name, Span at);   /* NULL: makes the list */
+
+/* parse_forms.c: what the grammar accepts only to say what is wrong with it. Each reports and gives what was meant. */
+AstExpr *parse_value(Parse *p, AstExpr *e);   /* e, or an X_ERROR if the statement was reported */
+void parse_net_without_input(Parse *p, Item *net, Place name);
+AstStmt *parse_update(Parse *p, Name name, Place at, Operator op, Place sign, AstExpr *by);   /* x += y */
+AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at);
+AstStmt *parse_output_name(Parse *p, AstExpr *e, Place at);
+void parse_single_equals(Parse *p, Place at);
+AstExpr *parse_question(Parse *p, AstExpr *test, Place a, AstExpr *yes, Place b, AstExpr *no, Place c);
+AstExpr *parse_bracket_call(Parse *p, AstExpr *callee, Place open, AstExpr *first, const ExprList *rest, Place close);
+AstExpr *parse_tuple(Parse *p, Place open, AstExpr *first, const ExprList *rest, Place close);
+/* What stands there is a value, and so is what stands before it. False if that is not so. */
+bool parse_missing_operator(Parse *p, int token, Place at);
+
+/* parse_recover.c: tokens that nobody wrote, and words and signs of other languages. Tokens are those of parser.h; 0: there is
+ * none, read on. `v` is what the parser takes with the token. */
+union NET_STYPE;
+int parse_sign(Parse *p, union NET_STYPE *v, const char *text);
+int parse_colon(Parse *p);
+/* The first word of a statement becomes what it stands for; *skip: leave out all that is indented deeper. -1: an ordinary word. */
+int parse_lead(Parse *p, Name *word, bool *skip);
+/* A word at the start of a line outside of everything that starts nothing; as parse_lead. */
+int parse_outside(Parse *p, Name *word, bool *skip);
+/* The first word of a file: if it is not `cnnc`, reports it and makes that line due. */
+bool parse_no_version(Parse *p, const char *word);
+/* Brackets that should have been closed here: makes what closes them due. False if there are none. */
+bool parse_unclosed(Parse *p);
+/* Is this the start of a statement, so that brackets before it are not closed? `text` is the word there. */
+bool parse_starts_statement(const Parse *p, const char *text, int top);
+/* A line ends: gives NL, or 0 if that does not count; the ends of indented bodies and forgotten } are due then. */
+int parse_line_end(Parse *p);
+/* Finds the gaps of the text. */
+void parse_find_gaps(Parse *p);
+/* The number with a unit of another language, as it is written here; NULL if the unit is not known there either. */
+const char *parse_unit(Parse *p, const char *text, size_t n);
+
 /* The literal between the quotes: escapes resolved, {expr} parsed. */
 AstExpr *parse_string(Parse *p, Span at, const char *text, size_t n);
 

@@ -63,7 +63,6 @@ static void net_error(const Place *at, Parse *p, void *scanner, const char *mess
 static void check_version(Parse *p, Span at, const AstExpr *number);
 static void check_deep(Parse *p, const AstExpr *e);
 static Item *add_item(Parse *p, ItemKind kind, Span at, Name name);
-static NameList *add_name(Parse *p, NameList *list, Name name, Span at);
 static Setting *new_setting(Parse *p, Name key, Span at, AstExpr *value);
 static Span callee_span(Span whole, const AstExpr *callee);
 static Span whole_span(const Parse *p, Place at);
@@ -95,6 +94,8 @@ static Place join(Place from, Place to);
 %token DOTDOT     "`..`"
 %token SHL        "`<<`"
 %token <op> CMP   "a comparison"
+%token <op> UPDATE "an assignment"
+%token '?' "`?`" ':' "`:`"
 %token <name> IDENT   "a name"
 %token <name> SECTION "a section"
 %token <expr> QTY     "a number"
@@ -103,7 +104,7 @@ static Place join(Place from, Place to);
 %token '(' "`(`" ')' "`)`" '[' "`[`" ']' "`]`" '{' "`{`" '}' "`}`" '=' "`=`" ',' "`,`" '.' "`.`" '@' "`@`"
 %token '+' "`+`" '-' "`-`" '*' "`*`" '/' "`/`" '%' "`%`"
 
-%type <expr> expr tern or and not cmp range add mul un post prim
+%type <expr> value test expr tern or and not cmp range add mul un post prim
 %type <exprs> list elist
 %type <args> args arglist
 %type <arg> arg
@@ -123,13 +124,15 @@ start  : FILE_GOAL file
 file   : blank                                      /* reported later: there is no net */
        | blank CNNC QTY NL                          { check_version(p, AT(@3), $3); }
          items
+       | blank CNNC error NL                        { yyerrok; }
+         items
        ;
 blank  : %empty | blank NL ;
 items  : %empty | items item ;
 item   : NL
        | USE STR NL                                 { add_item(p, I_USE, AT(@2), NULL)->value = $2; }
-       | CONST IDENT '=' expr NL                    { add_item(p, I_CONST, AT(@2), $2)->value = $4; }
-       | OPTION IDENT '=' expr NL                   { add_item(p, I_OPTION, AT(@2), $2)->value = $4; }
+       | CONST IDENT '=' value                      { add_item(p, I_CONST, AT(@2), $2)->value = $4; }
+       | OPTION IDENT '=' value                     { add_item(p, I_OPTION, AT(@2), $2)->value = $4; }
        | OPTION IDENT '=' expr IN expr NL           { Item *i = add_item(p, I_OPTION, AT(@2), $2);
                                                       i->value = $4; i->set = $6; }
        | INPUT IDENT attrs                          { add_item(p, I_INPUT, AT(@2), $2)->settings = $3; }
@@ -141,11 +144,19 @@ item   : NL
                                                       i->section = $1; i->settings = $2; }
        | SECTION IDENT attrs                        { Item *i = add_item(p, I_SECTION, AT(@2), $2);
                                                       i->section = $1; i->settings = $3; }
+       | NET IDENT body                             { Item *i = add_item(p, I_NET, AT(@2), $2);
+                                                      i->body = $3; parse_net_without_input(p, i, @2); }
+       | BLOCK IDENT error body                     { Item *i = add_item(p, I_BLOCK, AT(@2), $2);
+                                                      i->body = $4; i->broken = true; }
+       | NET IDENT error body                       { Item *i = add_item(p, I_NET, AT(@2), $2);
+                                                      i->body = $4; i->broken = true; }
+       | INPUT IDENT error attrs                    { add_item(p, I_INPUT, AT(@2), $2)->settings = $4; }
        | BLOCK error body
        | NET error body
        | INPUT error attrs
        | SECTION error attrs
        | error NL                                   { yyerrok; }
+       | error body                                 { yyerrok; }
        ;
 params : %empty                                     { $$ = NEW(p->arena, ParamList); }
        | plist
@@ -163,11 +174,12 @@ alist  : %empty                                     { $$ = NEW(p->arena, Setting
        | alist attr                                 { $$ = $1; if ($2) PUSH(p->arena, $$->item, $$->n, $$->cap, $2); }
        ;
 attr   : NL                                         { $$ = NULL; }
-       | IDENT '=' expr NL                          { $$ = new_setting(p, $1, AT(@1), $3); }
+       | IDENT '=' value                            { $$ = new_setting(p, $1, AT(@1), $3); }
        | expr NL                                    { $$ = new_setting(p, NULL, AT(@1), $1); }
        | GROUP STR attrs                            { $$ = new_setting(p, NULL, AT(@2), $2); $$->group = $3; }
        | GROUP error attrs                          { $$ = NULL; }
        | error NL                                   { $$ = NULL; yyerrok; }
+       | error attrs                                { $$ = NULL; yyerrok; }
        ;
 body   : '{' stmts '}'                              { $$ = $2; }
        ;
@@ -175,33 +187,47 @@ stmts  : %empty                                     { $$ = NEW(p->arena, Body); 
        | stmts stmt                                 { $$ = $1; if ($2) PUSH(p->arena, $$->item, $$->n, $$->cap, $2); }
        ;
 stmt   : NL                                         { $$ = NULL; }
-       | names '=' expr NL                          { $$ = ast_stmt(p->arena, S_ASSIGN, AT(@1), $3); $$->names = *$1; }
-       | FOR names IN expr body                     { $$ = ast_stmt(p->arena, S_FOR, AT(@1), $4);
+       | names '=' value                            { $$ = ast_stmt(p->arena, S_ASSIGN, AT(@1), $3); $$->names = *$1; }
+       | IDENT UPDATE expr NL                       { $$ = parse_update(p, $1, @1, $2, @2, parse_value(p, $3)); }
+       | expr NL                                    { $$ = parse_no_effect(p, $1, @1); }
+       | FOR names IN expr body                     { $$ = ast_stmt(p->arena, S_FOR, AT(@1), parse_value(p, $4));
                                                       $$->names = *$2; $$->body = $5; }
        | cond
-       | RETURN expr NL                             { $$ = ast_stmt(p->arena, S_RETURN, AT(@1), $2); }
-       | OUTPUT IDENT '=' expr NL                   { $$ = ast_stmt(p->arena, S_OUTPUT, AT(@2), $4);
-                                                      $$->names = *add_name(p, NULL, $2, AT(@2)); }
-       | OUTPUT IDENT '=' expr ONLY IDENT NL        { $$ = ast_stmt(p->arena, S_OUTPUT, AT(@2), $4);
-                                                      $$->names = *add_name(p, NULL, $2, AT(@2));
+       | RETURN value                               { $$ = ast_stmt(p->arena, S_RETURN, AT(@1), $2); }
+       | OUTPUT IDENT '=' value                     { $$ = ast_stmt(p->arena, S_OUTPUT, AT(@2), $4);
+                                                      $$->names = *parse_add_name(p, NULL, $2, AT(@2)); }
+       | OUTPUT expr NL                             { $$ = parse_output_name(p, $2, @2); }
+       | OUTPUT IDENT '=' expr ONLY IDENT NL        { $$ = ast_stmt(p->arena, S_OUTPUT, AT(@2), parse_value(p, $4));
+                                                      $$->names = *parse_add_name(p, NULL, $2, AT(@2));
                                                       $$->only = $6; $$->only_span = AT(@6); }
        | FOR error body                             { $$ = NULL; }
+       | IF error body                              { $$ = NULL; }
        | error NL                                   { $$ = NULL; yyerrok; }
+       | error body                                 { $$ = NULL; yyerrok; }
        ;
-cond   : IF expr body                               { $$ = ast_stmt(p->arena, S_IF, AT(@1), $2); $$->body = $3; }
-       | IF expr body ELSE body                     { $$ = ast_stmt(p->arena, S_IF, AT(@1), $2);
+value  : expr NL                                    { $$ = parse_value(p, $1); }
+       | error NL                                   { $$ = parse_value(p, ast_expr_error(p->arena, AT(@1))); yyerrok; }
+       | error body                                 { $$ = parse_value(p, ast_expr_error(p->arena, AT(@1))); yyerrok; }
+       ;
+test   : expr                                       { $$ = parse_value(p, $1); }
+       | expr '=' expr                              { parse_single_equals(p, @2);
+                                                      $$ = parse_value(p, ast_expr_operator(p->arena, AT(@$), OPR_eq, $1, $3)); }
+       ;
+cond   : IF test body                               { $$ = ast_stmt(p->arena, S_IF, AT(@1), $2); $$->body = $3; }
+       | IF test body ELSE body                     { $$ = ast_stmt(p->arena, S_IF, AT(@1), $2);
                                                       $$->body = $3; $$->other = $5; }
-       | IF expr body ELSE cond                     { $$ = ast_stmt(p->arena, S_IF, AT(@1), $2);
+       | IF test body ELSE cond                     { $$ = ast_stmt(p->arena, S_IF, AT(@1), $2);
                                                       $$->body = $3; $$->else_if = $5; }
        ;
-names  : IDENT                                      { $$ = add_name(p, NULL, $1, AT(@1)); }
-       | names ',' IDENT                            { $$ = add_name(p, $1, $3, AT(@3)); }
+names  : IDENT                                      { $$ = parse_add_name(p, NULL, $1, AT(@1)); }
+       | names ',' IDENT                            { $$ = parse_add_name(p, $1, $3, AT(@3)); }
        ;
 expr   : tern
        | expr ARROW post                            { $$ = ast_expr_arrow(p->arena, AT(@$), $1, $3);
                                                        check_deep(p, $$); }
        ;
 tern   : or
+       | or '?' tern ':' tern                       { $$ = parse_question(p, $1, @1, $3, @3, $5, @5); check_deep(p, $$); }
        | or IF or ELSE tern                         { $$ = ast_expr_cond(p->arena, AT(@$), $1, $3, $5);
                                                        check_deep(p, $$); }
        ;
@@ -251,6 +277,7 @@ post   : prim
                                                       check_deep(p, $$); }
        | post '[' expr ']'                          { $$ = ast_expr_index(p->arena, AT(@$), $1, $3);
                                                        check_deep(p, $$); }
+       | post '[' expr ',' elist ']'                { $$ = parse_bracket_call(p, $1, @2, $3, $5, @6); }
        | post '.' IDENT                             { $$ = ast_expr_field(p->arena, AT(@$), $1, $3);
                                                        $$->access.dot = AT(@2);
                                                        check_deep(p, $$); }
@@ -262,6 +289,7 @@ prim   : IDENT                                      { $$ = ast_expr_name(p->aren
        | STR
        | DIM
        | '(' expr ')'                               { $$ = $2; }
+       | '(' expr ',' list ')'                      { $$ = parse_tuple(p, @1, $2, $4, @5); }
        | '[' list ']'                               { $$ = ast_expr_list(p->arena, AT(@$), *$2); check_deep(p, $$); }
        ;
 args   : %empty                                     { $$ = NEW(p->arena, ArgList); }
@@ -329,7 +357,7 @@ static Item *add_item(Parse *p, ItemKind kind, Span at, Name name) {
     return i;
 }
 
-static NameList *add_name(Parse *p, NameList *list, Name name, Span at) {
+NameList *parse_add_name(Parse *p, NameList *list, Name name, Span at) {
     if (!list) list = NEW(p->arena, NameList);
     int32_t n = list->n;
     PUSH(p->arena, list->item, list->n, list->cap, name);
@@ -366,6 +394,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parse *p, void *sc
     if (p->stopped) return 0;
     enum { MOST = 5 };   /* more possibilities than this help nobody */
     yysymbol_kind_t expected[MOST];
+    if (parse_missing_operator(p, p->now, *yypcontext_location(context))) return 0;
     int n = yypcontext_expected_tokens(context, expected, MOST);
     Place at = *yypcontext_location(context);
     Str s = STR(p->arena);
@@ -391,15 +420,16 @@ Ast *parse_file_tokens(Arena *a, Diags *d, uint32_t file, TokenList *tokens) {
     Ast *ast = NEW(a, Ast);
     *ast = (Ast){.arena = a, .file = file};
     Parse *p = NEW(a, Parse);
-    *p = (Parse){.arena = a, .diags = d, .file = file, .goal = FILE_GOAL, .tokens = tokens, .ast = ast, .at_line_start = true,
-                 .here = {1, 1, 1, 1}};
+    *p = (Parse){.arena = a, .diags = d, .file = file, .text = d->file[file].text, .goal = FILE_GOAL, .tokens = tokens,
+                 .ast = ast, .at_line_start = true, .here = {1, 1, 1, 1}};
+    parse_find_gaps(p);
     run(p, d->file[file].text, d->file[file].bytes);
     return ast;
 }
 
 AstExpr *parse_expr(Arena *a, Diags *d, const char *text, size_t n, Span at) {
     Parse *p = NEW(a, Parse);
-    *p = (Parse){.arena = a, .diags = d, .file = at.file, .goal = EXPR_GOAL,
+    *p = (Parse){.arena = a, .diags = d, .file = at.file, .text = text, .goal = EXPR_GOAL, .started = true,
                  .here = {at.line, at.col, at.line, at.col}};
     int before = d->n_error;
     run(p, text, n);

@@ -312,6 +312,7 @@ void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record
     apply_freeze(e, record_field(r, "freeze"));
     int32_t cap = 0;
     e->scope = net;
-    t->present = add_terms(e, t, &cap, find_key(section->settings, "loss"), 1);
+    const AstExpr *loss = find_key(section->settings, "loss");
+    t->present = loss->kind != X_ERROR && add_terms(e, t, &cap, loss, 1);
     e->scope = NULL;
 }

@@ -1,0 +1,141 @@
+/* Forms that the grammar accepts only so that the message can name the mistake and propose the change. See parse.h. */
+#include <string.h>
+
+#include "parse.h"
+#include "parser.h"
+
+static Span at_place(const Parse *p, Place at) { return parse_span(p, at); }
+
+/* An empty place at the end, or at the start. */
+static Span end_of(const Parse *p, Place at) { return (Span){.file = p->file, .line = at.end_line, .col = at.end_col}; }
+static Span start_of(const Parse *p, Place at) { return (Span){.file = p->file, .line = at.line, .col = at.col}; }
+
+/* The text of the place; NULL if it is on several lines. */
+static const char *source(const Parse *p, Place at) {
+    size_t n;
+    const char *line = at.line == at.end_line ? diag_line(p->diags, at_place(p, at), &n) : NULL;
+    return line && at.end_col - 1 <= n ? arena_strndup(p->arena, line + at.col - 1, at.end_col - at.col) : NULL;
+}
+
+AstExpr *parse_value(Parse *p, AstExpr *e) {
+    bool lost = p->lost;
+    p->lost = false;
+    return lost && e->kind != X_ERROR ? ast_expr_error(p->arena, e->span) : e;
+}
+
+/* With the file's only input the net can be looked at. */
+void parse_net_without_input(Parse *p, Item *net, Place name) {
+    const Item *input = NULL;
+    int n = 0;
+    for (int32_t i = 0; i < p->ast->n_item; i++)
+        if (p->ast->item[i]->kind == I_INPUT) {
+            input = p->ast->item[i];
+            n++;
+        }
+    const char *text = arena_printf(p->arena, "(%s)", n == 1 ? input->name : "image");
+    diag_error(p->diags, at_place(p, name), "E0204", "a net has one parameter, the name of its input");
+    diag_fix(p->diags, end_of(p, name), text, "in brackets after its name");
+    net->broken = n != 1;
+    Param param = {.name = n == 1 ? input->name : NULL, .span = net->span};
+    if (n == 1) PUSH(p->arena, net->param.item, net->param.n, net->param.cap, param);
+}
+
+AstStmt *parse_update(Parse *p, Name name, Place at, Operator op, Place sign, AstExpr *by) {
+    const char *text = arena_printf(p->arena, "= %s %s", name, operator_text[op]);
+    diag_error(p->diags, at_place(p, sign), "E0013", "`%s=` is not part of the language", operator_text[op]);
+    diag_fix(p->diags, at_place(p, sign), text, "the name stands on both sides");
+    AstExpr *old = ast_expr_name(p->arena, at_place(p, at), name);
+    AstExpr *sum = by->kind == X_ERROR ? by : ast_expr_operator(p->arena, by->span, op, old, by);
+    AstStmt *s = ast_stmt(p->arena, S_ASSIGN, at_place(p, at), sum);
+    s->names = *parse_add_name(p, NULL, name, at_place(p, at));
+    return s;
+}
+
+/* The name that the first layer of the expression is given: it is probably meant to take the result, too. */
+static Name flows_from(const AstExpr *e) {
+    while (e->kind == X_ARROW || e->kind == X_ANNOTATE) e = e->kind == X_ARROW ? e->arrow.from : e->call.callee;
+    if (e->kind == X_CALL) e = e->call.arg.n > 0 && !e->call.arg.item[0].name ? e->call.arg.item[0].value : e;
+    return e->kind == X_NAME ? e->name : NULL;
+}
+
+AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at) {
+    bool lost = parse_value(p, e) != e;
+    Name name = flows_from(e);
+    if (lost || e->kind == X_ERROR) return NULL;
+    if (e->kind == X_BINARY && e->op.op == OPR_eq && e->op.a->kind == X_NAME) {
+        diag_error(p->diags, at_place(p, at), "E0016", "`==` compares, and nothing takes the result; an assignment has one `=`");
+        return NULL;
+    }
+    diag_error(p->diags, at_place(p, at), "E0016", "nothing takes the result of this");
+    if (name) diag_fix(p->diags, start_of(p, at), arena_printf(p->arena, "%s = ", name), "layers do not change their input: give the result a name");
+    else diag_help(p->diags, (Span){0}, "a value is given a name, x = ..., an output or a return");
+    return NULL;
+}
+
+AstStmt *parse_output_name(Parse *p, AstExpr *e, Place at) {
+    e = parse_value(p, e);
+    Name name = e->kind == X_NAME ? e->name : name_of("scores");
+    diag_error(p->diags, at_place(p, at), "E0018", "an output has a name");
+    diag_fix(p->diags, start_of(p, at), arena_printf(p->arena, "%s = ", name), "programs and other files know it by that");
+    AstStmt *s = ast_stmt(p->arena, S_OUTPUT, at_place(p, at), e);
+    s->names = *parse_add_name(p, NULL, name, at_place(p, at));
+    return s;
+}
+
+void parse_single_equals(Parse *p, Place at) {
+    diag_error(p->diags, at_place(p, at), "E0013", "`=` assigns; a comparison is `==`");
+    diag_fix(p->diags, at_place(p, at), "==", "%s", "");
+}
+
+AstExpr *parse_question(Parse *p, AstExpr *test, Place a, AstExpr *yes, Place b, AstExpr *no, Place c) {
+    const char *ta = source(p, a), *tb = source(p, b), *tc = source(p, c);
+    Place all = {a.line, a.col, c.end_line, c.end_col};
+    diag_error(p->diags, at_place(p, all), "E0013", "`? :` is not part of the language; a choice is `a if c else b`");
+    if (ta && tb && tc && a.line == c.line)
+        diag_fix(p->diags, at_place(p, all), arena_printf(p->arena, "%s if %s else %s", tb, ta, tc), "this is written");
+    return ast_expr_cond(p->arena, at_place(p, all), yes, test, no);
+}
+
+static void replace_brackets(Parse *p, Place open, Place close, const char *a, const char *b, const char *note) {
+    diag_fix(p->diags, at_place(p, open), a, "%s", note);
+    diag_edit(p->diags, at_place(p, close), b);
+}
+
+AstExpr *parse_bracket_call(Parse *p, AstExpr *callee, Place open, AstExpr *first, const ExprList *rest, Place close) {
+    ArgList list = {0};
+    diag_error(p->diags, at_place(p, open), "E0013", "arguments stand in ( ); [ ] is an index into a list");
+    replace_brackets(p, open, close, "(", ")", "this is written");
+    for (int32_t i = -1; i < rest->n; i++) {
+        AstExpr *x = i < 0 ? first : rest->item[i];
+        Arg arg = {.span = x->span, .value = x};
+        PUSH(p->arena, list.item, list.n, list.cap, arg);
+    }
+    return ast_expr_call(p->arena, callee->span, callee, list);
+}
+
+AstExpr *parse_tuple(Parse *p, Place open, AstExpr *first, const ExprList *rest, Place close) {
+    ExprList list = {0};
+    diag_error(p->diags, at_place(p, open), "E0013", "a list stands in [ ]");
+    replace_brackets(p, open, close, "[", "]", "this is written");
+    PUSH(p->arena, list.item, list.n, list.cap, first);
+    for (int32_t i = 0; i < rest->n; i++) PUSH(p->arena, list.item, list.n, list.cap, rest->item[i]);
+    return ast_expr_list(p->arena, at_place(p, open), list);
+}
+
+/* ---- what the parser did not expect ---- */
+
+static bool ends_value(int token) {
+    return token == IDENT || token == QTY || token == STR || token == DIM || token == ')' || token == ']';
+}
+
+bool parse_missing_operator(Parse *p, int token, Place at) {
+    bool name = token == IDENT, start = name || token == QTY || token == STR || token == DIM;
+    if (!ends_value(p->last) || !start || p->last_at.end_line != at.line) return false;
+    bool list = p->depth > 0 && strchr("([", p->open[p->depth - 1].kind);
+    const char *before = source(p, p->last_at), *here = source(p, at);
+    const char *what = list ? "a comma" : name ? "`->`" : "an operator";
+    diag_error(p->diags, at_place(p, at), "E0015", "%s is missing between `%s` and `%s`", what, before ? before : "", here ? here : "");
+    if (list) diag_fix(p->diags, end_of(p, p->last_at), ",", "%s", "");
+    else if (name) diag_fix(p->diags, start_of(p, at), "-> ", "%s", "");
+    return true;
+}

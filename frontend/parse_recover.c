@@ -1,0 +1,427 @@
+/* Going on after a mistake as if it had not been made: tokens that nobody wrote but that are missing, and words and signs of
+ * other languages for those of this one (foreign.def). So the rest of the file is read as its author meant it, and one mistake
+ * gives one message. See parse.h. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "foreign.h"
+#include "parse.h"
+#include "parser.h"
+
+static const struct { const char *text; int token; } word_token[] = {
+#define KEYWORD(text, token) {#text, token},
+#define TOP_WORD(text, token) {#text, token},
+#include "words.def"
+};
+
+static int token_of(const char *word, size_t n) {
+    for (int i = 0; i < ARRAY_LEN(word_token); i++)
+        if (strlen(word_token[i].text) == n && !memcmp(word_token[i].text, word, n)) return word_token[i].token;
+    return 0;
+}
+
+static void make_due(Parse *p, int token) { PUSH(p->arena, p->due, p->n_due, p->cap_due, token); }
+
+static const char *rest(const Parse *p) { return p->text + p->offset; }
+static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
+static const char *blanks(const char *s) { return s + strspn(s, " \t"); }
+static bool ends_line(const char *s) { return *s == 0 || *s == '\n' || *s == '#'; }
+static bool newline_counts(const Parse *p) { return p->depth == 0 || strchr("{:", p->open[p->depth - 1].kind); }
+
+static Span end_of(const Parse *p, Place at) { return (Span){.file = p->file, .line = at.end_line, .col = at.end_col}; }
+
+static bool ends_value(int token) {
+    return token == IDENT || token == QTY || token == STR || token == DIM || token == ')' || token == ']';
+}
+
+/* ---- signs ---- */
+
+static int sign_token(union NET_STYPE *v, const char *here) {
+    static const struct { const char *text; int token; Operator op; } row[] = {
+        {"->", ARROW, OPR_or}, {"and", AND, OPR_or}, {"or", OR, OPR_or}, {"not", NOT, OPR_or}, {"..", DOTDOT, OPR_or},
+        {"==", CMP, OPR_eq}, {"!=", CMP, OPR_ne}, {"<=", CMP, OPR_le}, {">=", CMP, OPR_ge},
+    };
+    for (int i = 0; i < ARRAY_LEN(row); i++)
+        if (!strcmp(row[i].text, here)) {
+            if (row[i].token == CMP) v->op = row[i].op;
+            return row[i].token;
+        }
+    return (unsigned char)here[0];
+}
+
+/* The replacement with the blanks that a word needs between words. */
+static const char *spaced(Parse *p, const char *here, size_t length) {
+    char before = p->offset > length ? p->text[p->offset - length - 1] : ' ', after = *rest(p);
+    bool word = isalpha((unsigned char)here[0]);
+    return arena_printf(p->arena, "%s%s%s", word && is_word(before) ? " " : "", here,
+                        word && (is_word(after) || after == '(') ? " " : "");
+}
+
+/* Several of one sign in a line are one mistake. */
+static void replace_sign(Parse *p, Span at, const char *text, const char *here) {
+    Diags *d = p->diags;
+    const Message *m = d->current >= 0 && d->n_message > d->current + 1 ? &d->message[d->current] : NULL;
+    const char *sentence = arena_printf(p->arena, "`%s` is not part of the language; did you mean `%s`?", text, here);
+    if (m && m->span.line == at.line && m->span.file == at.file && !strcmp(m->text, sentence)) {
+        d->message[d->current + 1].text = "in each place";
+        diag_edit(d, at, spaced(p, here, strlen(text)));
+        return;
+    }
+    diag_error(d, at, "E0013", "%s", sentence);
+    diag_fix(d, at, spaced(p, here, strlen(text)), "%s", "");
+}
+
+int parse_sign(Parse *p, union NET_STYPE *v, const char *text) {
+    const Foreign *f = foreign_find(FOREIGN_SIGN, "", text);
+    Span at = parse_span(p, p->here);
+    if (!f) {
+        bool ascii = (unsigned char)text[0] < 0x80;
+        diag_error(p->diags, at, "E0002", ascii ? "this character means nothing here" : "names and symbols are ASCII");
+        return NET_error;
+    }
+    bool gone = f->here && !*f->here, list = gone && !newline_counts(p);
+    const char *here = list && *text == ';' ? "," : f->here;
+    if (here && *here) {
+        replace_sign(p, at, text, here);
+        return sign_token(v, here);
+    }
+    diag_error(p->diags, at, "E0013", gone ? "`%s` is not needed" : "`%s` is not part of the language", text);
+    if (!gone) {
+        diag_help(p->diags, (Span){0}, "%s", f->note);
+        p->lost = true;
+        return '*';
+    }
+    bool ends = *text != ';' || ends_line(blanks(rest(p))) || *blanks(rest(p)) == '}';
+    diag_fix(p->diags, at, ends && *text != '\xc2' ? "" : ends ? " " : "\n", "%s", f->note);
+    return ends ? 0 : NL;
+}
+
+/* ---- colons and indented bodies ---- */
+
+static uint32_t line_indent(const Parse *p, uint32_t line) {
+    size_t n;
+    const char *text = diag_line(p->diags, (Span){.file = p->file, .line = line, .col = 1, .len = 1}, &n);
+    return text ? (uint32_t)(blanks(text) - text) + 1 : 1;
+}
+
+/* for x in list: with the body indented, or behind it on the line. */
+static int open_body(Parse *p) {
+    Span at = parse_span(p, p->here);
+    diag_error(p->diags, at, "E0013", "`:` starts no body; a body stands in { }");
+    int32_t message = p->diags->current;
+    bool alone = ends_line(blanks(rest(p)));
+    diag_fix(p->diags, at, alone ? " {" : " {", "{ and } stand around the body");
+    uint32_t indent = alone ? line_indent(p, p->statement_at.line) : UINT32_MAX;
+    if (p->depth == MAX_NESTING) return NET_error;
+    Bracket b = {.kind = ':', .at = p->here, .indent = indent, .message = message};
+    PUSH(p->arena, p->open, p->depth, p->cap_open, b);
+    return '{';
+}
+
+int parse_colon(Parse *p) {
+    static const int with_body[] = {FOR, IF, ELSE, BLOCK, NET, INPUT, SECTION};
+    Span at = parse_span(p, p->here);
+    if (p->questions > 0) {
+        p->questions--;
+        return ':';
+    }
+    if (newline_counts(p))
+        for (int i = 0; i < ARRAY_LEN(with_body); i++)
+            if (p->statement == with_body[i]) return open_body(p);
+    bool key = p->last == IDENT && (!newline_counts(p) || p->last_at.col == p->statement_at.col);
+    if (key) {
+        diag_error(p->diags, at, "E0013", "`:` is not part of the language; did you mean `=`?");
+        diag_fix(p->diags, at, newline_counts(p) ? " =" : "=", "%s", "");
+        return '=';
+    }
+    diag_error(p->diags, at, "E0013", "`:` is not part of the language");
+    return NET_error;
+}
+
+/* The insertion of a } where the body that was only indented ends: before `else`, or on a line of its own. */
+static void end_body(Parse *p, const Bracket *b) {
+    int32_t current = p->diags->current;
+    diag_resume(p->diags, b->message);
+    bool other = !strncmp(rest(p), "else", 4) || !strncmp(rest(p), "elif", 4);
+    Span at = {.file = p->file, .line = p->here.end_line, .col = other ? p->here.end_col : 1};
+    if (b->indent == UINT32_MAX) diag_edit(p->diags, end_of(p, p->last_at), " }");
+    else diag_edit(p->diags, at, other ? "} " : arena_printf(p->arena, "%*s}\n", (int)b->indent - 1, ""));
+    diag_resume(p->diags, current);
+}
+
+/* ---- braces that are missing ---- */
+
+typedef struct Brace {
+    uint32_t line, col, indent;
+} Brace;
+
+typedef struct Scan {           /* the text line by line, without strings and comments */
+    Parse *p;
+    Brace *open;
+    int32_t n, cap;
+    uint32_t line;
+    bool unbalanced;
+    Brace missing[MAX_GAPS];    /* that the indentation of a } shows to be open */
+    int n_missing;
+} Scan;
+
+static bool starts_item(const char *s) {
+    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz");
+    int token = token_of(s, n);
+    bool top = token == BLOCK || token == NET || token == INPUT || token == SECTION || token == CONST || token == OPTION;
+    const char *after = blanks(s + n);
+    if (!top) return false;
+    if (token == SECTION && *after == '{') return true;
+    after += strspn(after, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+    return after > blanks(s + n) && strchr(token == SECTION || token == INPUT ? "{" : token == CONST || token == OPTION ? "=" : "(",
+                                           *blanks(after)) && *blanks(after);
+}
+
+static void close_brace(Scan *s, bool first, uint32_t indent) {
+    while (first && s->n > 1 && s->open[s->n - 1].indent > indent && s->open[s->n - 2].indent >= indent) {
+        if (s->n_missing < MAX_GAPS) s->missing[s->n_missing++] = s->open[s->n - 1];
+        s->n--;
+    }
+    if (s->n > 0) s->n--;
+}
+
+static const char *scan_line(Scan *s, const char *line) {
+    uint32_t indent = (uint32_t)(blanks(line) - line) + 1;
+    const char *c = blanks(line);
+    if (indent == 1 && s->n > s->n_missing && starts_item(c)) s->unbalanced = true;
+    for (bool first = true; !ends_line(c); c++, first = false) {
+        Brace b = {s->line, (uint32_t)(c - line) + 1, indent};
+        if (*c == '"') {
+            for (c++; *c && *c != '\n' && *c != '"'; c++) c += *c == '\\' && c[1] && c[1] != '\n';
+            if (*c != '"') break;
+        } else if (*c == '{') {
+            PUSH(s->p->arena, s->open, s->n, s->cap, b);
+        } else if (*c == '}') {
+            close_brace(s, first, indent);
+        }
+    }
+    c += strcspn(c, "\n");
+    return *c ? c + 1 : c;
+}
+
+/* The first line behind the brace that is not indented deeper than its own, and not the } of another. */
+static uint32_t line_after(const Parse *p, const Brace *b) {
+    uint32_t line = 1;
+    const char *c = p->text;
+    for (; *c; line++) {
+        bool blank = ends_line(blanks(c)), deeper = (uint32_t)(blanks(c) - c) + 1 > b->indent;
+        if (line > b->line && !blank && !deeper) return line;
+        c += strcspn(c, "\n");
+        if (*c) c++;
+    }
+    return line;
+}
+
+static void report_gap(Parse *p, const Brace *b) {
+    if (p->n_gap == MAX_GAPS) return;
+    Gap gap = {.line = line_after(p, b), .opened = b->line};
+    int at = p->n_gap++;
+    for (; at > 0 && p->gap[at - 1].line > gap.line; at--) p->gap[at] = p->gap[at - 1];
+    p->gap[at] = gap;
+    bool last = !p->text[0] || p->text[strlen(p->text) - 1] != '\n';
+    diag_error(p->diags, (Span){p->file, b->line, b->col, 1}, "E0014", "this `{` is not closed");
+    if (last) diag_help(p->diags, (Span){0}, "a `}` is missing at the end");
+    else diag_fix(p->diags, (Span){.file = p->file, .line = gap.line, .col = 1},
+                  arena_printf(p->arena, "%*s}\n", (int)b->indent - 1, ""), "a `}` is missing before line %u", gap.line);
+}
+
+/* A { is open where an item of the file starts or where the file ends. Which one, the indentation of the } says that closed
+ * the wrong ones; if it does not, the outermost. */
+void parse_find_gaps(Parse *p) {
+    Scan s = {.p = p, .line = 1};
+    const char *c = p->text;
+    for (; *c && !s.unbalanced; s.line++) c = scan_line(&s, c);
+    if (!*c && s.n + s.n_missing > 0) s.unbalanced = s.n > 0 || s.n_missing > 0;
+    int32_t depth = 0;
+    for (const char *d = p->text; *d; d++) depth += (*d == '{') - (*d == '}');
+    if (!s.unbalanced || depth <= 0) return;
+    for (int i = 0; i < s.n_missing; i++) report_gap(p, &s.missing[i]);
+    for (int32_t i = 0; i < s.n && s.n_missing == 0; i++) report_gap(p, &s.open[i]);
+}
+
+/* ---- line ends ---- */
+
+/* `}` and, on the next line, `else`. */
+static bool else_follows(Parse *p) {
+    bool other = p->last == '}' && (!strncmp(rest(p), "else", 4) || !strncmp(rest(p), "elif", 4)) && !is_word(rest(p)[4]);
+    if (!other) return false;
+    Span at = {.file = p->file, .line = p->here.end_line, .col = p->here.end_col, .len = 4};
+    diag_error(p->diags, at, "E0013", "`else` stands on the line of the `}` before it");
+    return true;
+}
+
+int parse_line_end(Parse *p) {
+    if (!newline_counts(p)) return 0;
+    bool end = !*rest(p), closed = false;
+    uint32_t col = end ? 1 : p->here.end_col;
+    for (bool more = true; more && p->depth > 0;) {
+        Bracket b = p->open[p->depth - 1];
+        more = false;
+        if (b.kind == ':' && (b.indent == UINT32_MAX || col <= b.indent)) {
+            end_body(p, &b);
+            more = true;
+        } else if (b.kind == '{' && p->next_gap < p->n_gap && p->here.end_line >= p->gap[p->next_gap].line) {
+            p->next_gap++;
+            more = true;
+        }
+        if (!more) break;
+        make_due(p, '}');
+        p->depth--;
+        closed = true;
+    }
+    return closed || !else_follows(p) ? NL : 0;
+}
+
+/* ---- ( and [ that are missing ---- */
+
+bool parse_starts_statement(const Parse *p, const char *text, int top) {
+    if (newline_counts(p) || p->here.line == p->last_at.end_line) return false;
+    if (p->here.col == 1 && top) return true;
+    const char *after = blanks(rest(p));
+    int token = token_of(text, strlen(text));
+    if (token == OUTPUT || token == RETURN) return true;
+    return ends_value(p->last) && !token && after[0] == '=' && after[1] != '=';
+}
+
+/* The place where the bracket probably ends: before the first arrow in it, or behind all that was read. */
+static Span end_of_bracket(const Parse *p, const Bracket *b) {
+    return b->kind == '(' && b->arrow.line ? end_of(p, b->arrow) : end_of(p, p->last_at);
+}
+
+bool parse_unclosed(Parse *p) {
+    if (newline_counts(p)) return false;
+    for (bool first = true; !newline_counts(p); p->depth--, first = false) {
+        const Bracket *b = &p->open[p->depth - 1];
+        char close = b->kind == '(' ? ')' : ']';
+        if (first) {
+            diag_error(p->diags, parse_span(p, b->at), "E0014", "this `%c` is not closed", b->kind);
+            diag_fix(p->diags, end_of_bracket(p, b), arena_printf(p->arena, "%c", close), "a `%c` is missing", close);
+        }
+        make_due(p, close);
+    }
+    make_due(p, NL);
+    p->lost = true;
+    p->questions = 0;
+    return true;
+}
+
+/* ---- words ---- */
+
+static int lead(Parse *p, const Foreign *f, Name *out, bool *skip) {
+    const char *word = *out;
+    Span at = parse_span(p, p->here);
+    const char *here = f->here;
+    if (!here) {
+        diag_error(p->diags, at, "E0013", "`%s` is not part of the language", word);
+        diag_help(p->diags, (Span){0}, "%s", f->note);
+        *skip = true;
+        return 0;
+    }
+    if (!*here) {
+        diag_error(p->diags, at, "E0013", "`%s` is not needed", word);
+        Span gone = at;
+        gone.len += (uint32_t)(blanks(rest(p)) - rest(p));
+        diag_fix(p->diags, gone, "", "%s", f->note);
+        return 0;
+    }
+    diag_error(p->diags, at, "E0013", "`%s` is not part of the language; did you mean `%s`?", word, here);
+    diag_fix(p->diags, at, here, "%s", f->note ? f->note : "");
+    size_t n = strcspn(here, " ");
+    *out = name_of_n(here, n);
+    if (here[n]) make_due(p, token_of(here + n + 1, strlen(here + n + 1)));
+    return token_of(here, n);
+}
+
+/* Is the row's word meant, or is it a name of the user's? A word that is not needed stands before a name, or alone. */
+static bool is_meant(const Parse *p, const Foreign *f) {
+    const char *after = blanks(rest(p));
+    bool top = !strcmp(f->where, "top"), name = isalpha((unsigned char)*after) || *after == '_';
+    if (!strcmp(f->written, "pass")) return ends_line(after) || *after == '}';
+    bool other = isdigit((unsigned char)*after) || strchr(top ? "({\"" : "(\"!", *after);
+    return name || (*after && other && !(f->here && !*f->here));
+}
+
+int parse_lead(Parse *p, Name *word, bool *skip) {
+    const Foreign *f = foreign_find(FOREIGN_LEAD, p->depth == 0 ? "top" : "body", *word);
+    if (!f || strcmp(f->written, *word) != 0 || !is_meant(p, f)) return -1;
+    return lead(p, f, word, skip);
+}
+
+int parse_outside(Parse *p, Name *out, bool *skip) {
+    Name word = *out;
+    int found = parse_lead(p, out, skip);
+    if (found >= 0) {
+        p->outside = false;
+        return found;
+    }
+    const char *known[ARRAY_LEN(word_token)], *after = blanks(rest(p));
+    int n = 0;
+    for (int i = 0; i < ARRAY_LEN(word_token); i++)
+        if (word_token[i].token == SECTION || word_token[i].token < FOR) known[n++] = word_token[i].text;
+    bool assigns = *after == '=' && after[1] != '=';
+    const char *near = assigns ? NULL : did_you_mean(word, known, n);
+    Span at = parse_span(p, p->here);
+    bool again = p->outside;
+    p->outside = !near;
+    if (near) {
+        diag_error(p->diags, at, "E0017", "nothing starts with `%s`; did you mean `%s`?", word, near);
+        diag_fix(p->diags, at, near, "%s", "");
+        *out = name_of(near);
+        return token_of(near, strlen(near));
+    }
+    if (!again && assigns) {
+        diag_error(p->diags, at, "E0017", "`%s` is assigned outside of nets and blocks", word);
+        diag_help(p->diags, (Span){0}, "a constant is: const %s = ...; layers stand in net name(image) { ... }", word);
+    } else if (!again) {
+        diag_error(p->diags, at, "E0017", "nothing starts with `%s`", word);
+        diag_help(p->diags, (Span){0}, "a file has use, const, option, input, block, net, data, augment, train, eval, deploy and require");
+    }
+    if (!assigns) {
+        *skip = true;
+        return 0;
+    }
+    p->lost = p->plain = true;
+    return CONST;
+}
+
+bool parse_no_version(Parse *p, const char *word) {
+    const Foreign *f = foreign_find(FOREIGN_LEAD, "top", word);
+    p->started = !f || f->here;   /* what is left out stands before the first statement */
+    if (!p->started || !strcmp(word, "cnnc")) return false;
+    Span at = {.file = p->file, .line = 1, .col = 1};
+    diag_error(p->diags, parse_span(p, p->here), "E0012", "a file starts with the version of the language: `cnnc 1`");
+    diag_fix(p->diags, at, "cnnc 1\n", "%s", "");
+    make_due(p, CNNC);
+    make_due(p, QTY);
+    make_due(p, NL);
+    return true;
+}
+
+/* ---- units ---- */
+
+const char *parse_unit(Parse *p, const char *text, size_t n) {
+    size_t digits = strspn(text, "0123456789.");
+    if (digits < n && (text[digits] == 'e' || text[digits] == 'E') && strspn(text + digits + 1, "0123456789+-") > 0 &&
+        digits + 1 + strspn(text + digits + 1, "0123456789+-") <= n)
+        digits += 1 + strspn(text + digits + 1, "0123456789+-");
+    const char *word = arena_strndup(p->arena, blanks(text + digits), n - (size_t)(blanks(text + digits) - text));
+    const Foreign *f = foreign_find(FOREIGN_UNIT, "", word);
+    const char *error = NULL;
+    Value x = value_read_number(text, digits, &error);
+    if (!f || x.kind == V_ERROR) return NULL;
+    size_t factor = strspn(f->here, "0123456789");
+    const char *here = arena_strndup(p->arena, text, digits);
+    if (factor > 1 && value_is_whole(&x) && value_whole(&x) < 100000)
+        here = arena_printf(p->arena, "%lld", (long long)(value_whole(&x) * strtoll(f->here, NULL, 10)));
+    const char *good = arena_printf(p->arena, "%s%s", here, f->here + factor);
+    Span at = parse_span(p, p->here);
+    diag_error(p->diags, at, "E0004", "`%s` is not a unit; did you mean `%s`?", word, good);
+    diag_fix(p->diags, at, good, "%s", f->note ? f->note : "");
+    return good;
+}
