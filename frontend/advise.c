@@ -432,6 +432,17 @@ static void advise_parts(const Fault *f) {
     diag_help(f->e->diags, (Span){0}, "what divides %d: %s", in, divisors(f->e, in));
 }
 
+static void advise_whole(const Fault *f) {
+    const Actual *a = argument_at_fault(f);
+    if (!a || !is_on_one_line(a->text) || expr_is_literal(a->text) || value_double(&a->value) < 1) return;
+    Span start = a->text->span, end = start;
+    end.col += end.len;
+    start.len = end.len = 0;
+    diag_fix(f->e->diags, start, "floor(", "rounded down, if that is meant, it is %lld",
+             (long long)value_double(&a->value));
+    diag_edit(f->e->diags, end, ")");
+}
+
 /* ---- flat or not ---- */
 
 /* Did an arrow give the tensor? Then something can stand before the call. */
@@ -478,7 +489,7 @@ static const struct {
 } row[] = {
     {E_SHAPES, advise_operands},   {E_CONCAT, advise_operands}, {E_KERNEL, advise_window},
     {E_POOL_PAD, advise_pool_pad}, {E_GROUPS, advise_groups},   {E_OPERAND, advise_before_flatten},
-    {"E0313", advise_flatten},     {"E0330", advise_parts},
+    {"E0313", advise_flatten},     {"E0330", advise_parts},     {"E0117", advise_whole},
 };
 
 void advise(const Fault *f) {

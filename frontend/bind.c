@@ -1,6 +1,7 @@
 /* Signatures, and arguments matched to them: by position, by name, with defaults. See eval.h. */
 #include <string.h>
 
+#include "blame.h"
 #include "foreign.h"
 #include "parse.h"
 #include "settings.h"
@@ -73,7 +74,11 @@ bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v) {
     if (x->kind == X_ERROR) return false;
     if (p->type->from_expr) return p->type->from_expr(e, x, v, p->name, p->choice);
     *v = eval(e, x);
-    return v->kind != V_ERROR && p->type->convert(e, v, x->span, p->name);
+    const Value before = *v;
+    if (v->kind == V_ERROR) return false;
+    if (p->type->convert(e, v, x->span, p->name)) return true;
+    explain_value(e, x, &before);
+    return false;
 }
 
 bool report_wants(Elab *e, Span at, const char *label, const char *wants, const Value *got) {

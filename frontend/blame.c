@@ -296,20 +296,24 @@ static const char *channels_text(const Elab *e, const Node *n) {
     return "";
 }
 
+static const char *count_text(const Elab *e, int32_t channels) {
+    return arena_printf(e->arena, channels == 1 ? "%d channel" : "%d channels", channels);
+}
+
 void note_channels(Elab *e, const char *name, Ref tensor) {
     int32_t channels = type_channels(ref_type(e, tensor));
     Ref r = channels_from(e, tensor);
     const Node *n = graph_node(e->graph, r);
     const Site *s = site_of(e, r);
     if (!s) {
-        diag_note(e->diags, n->span, "%s has %d channels: those of the net's input", name, channels);
+        diag_note(e->diags, n->span, "%s has %s: those of the net's input", name, count_text(e, channels));
         return;
     }
     int out = argument(s->bound, "out");
     bool says = out >= 0 && s->bound->text[out];
     const char *how = says ? derive(e, s->scope, s->bound->text[out], &s->bound->value[out]) : channels_text(e, n);
-    diag_note(e->diags, says ? s->bound->span[out] : s->at, "%s has %d channels, decided%s by `%s`", name, channels,
-              elsewhere(e, s, r), s->kind);
+    diag_note(e->diags, says ? s->bound->span[out] : s->at, "%s has %s, decided%s by `%s`", name,
+              count_text(e, channels), elsewhere(e, s, r), s->kind);
     if (how && *how) diag_label(e->diags, says ? s->bound->span[out] : s->at, "%s", how);
 }
 
@@ -319,7 +323,7 @@ static void blame_channels(const Fault *f, int32_t i) {
     Ref r = f->operand[i].ref;
     const char *name = operand_name(f, i), *parameter = parameter_text(f, i);
     if (parameter)
-        diag_note(e->diags, (Span){0}, "%s has %d channels: %s", name, type_channels(ref_type(e, r)), parameter);
+        diag_note(e->diags, (Span){0}, "%s has %s: %s", name, count_text(e, type_channels(ref_type(e, r))), parameter);
     else
         note_channels(e, name, r);
 }
@@ -392,22 +396,24 @@ static void blame_operands(const Fault *f) {
     }
 }
 
+/* Labels the argument if the text does not show its value. */
+static void label_argument(const Fault *f, const char *param) {
+    int i = argument(f->bound, param);
+    if (i < 0 || !f->bound->text[i]) return;
+    const char *how = derive(f->e, f->e->scope, f->bound->text[i], &f->bound->value[i]);
+    if (how) diag_label(f->e->diags, f->bound->span[i], "%s", how);
+}
+
 static void blame_window(const Fault *f) {
+    static const char *const shown[] = {"kernel", "dilation", "size", "pad"};
     Elab *e = f->e;
+    for (int i = 0; i < ARRAY_LEN(shown); i++) label_argument(f, shown[i]);
     if (f->n < 1) return;
     const char *way = history(e, f->operand[0].ref, 0);
     if (!*way) return;
     Span at = site_of(e, f->operand[0].ref)->at;
     at.len = 0;
     diag_note(e->diags, at, "the way to %s: %s", plane_text(e, ref_type(e, f->operand[0].ref)), way);
-}
-
-/* Labels the arguments whose value the text does not show. */
-static void label_argument(const Fault *f, const char *param) {
-    int i = argument(f->bound, param);
-    if (i < 0 || !f->bound->text[i]) return;
-    const char *how = derive(f->e, f->e->scope, f->bound->text[i], &f->bound->value[i]);
-    if (how) diag_label(f->e->diags, f->bound->span[i], "%s", how);
 }
 
 static void blame_groups(const Fault *f) {
@@ -443,16 +449,23 @@ static void blame_rank(const Fault *f) {
         }
 }
 
-/* An argument that its parameter does not take: the message's place is the argument's. */
-static void blame_value(const Fault *f) {
+void explain_value(Elab *e, const AstExpr *x, const Value *v) {
+    const char *how = e->diags->current >= 0 ? derive(e, e->scope, x, v) : NULL;
+    if (how) diag_label(e->diags, x->span, "%s", how);
+}
+
+const Actual *argument_at_fault(const Fault *f) {
     const Message *m = &f->e->diags->message[f->e->diags->current];
     for (int32_t i = 0; i < f->call->n; i++) {
         const Actual *a = &f->call->actual[i];
-        if (a->at.line != m->span.line || a->at.col != m->span.col || a->at.file != m->span.file || !a->text) continue;
-        const char *how = derive(f->e, f->e->scope, a->text, &a->value);
-        if (how) diag_label(f->e->diags, a->at, "%s", how);
-        return;
+        if (a->text && a->at.file == m->span.file && a->at.line == m->span.line && a->at.col == m->span.col) return a;
     }
+    return NULL;
+}
+
+static void blame_value(const Fault *f) {
+    const Actual *a = argument_at_fault(f);
+    if (a) explain_value(f->e, a->text, &a->value);
 }
 
 static const struct {

@@ -9,6 +9,8 @@
 /* After an error in a call of a layer or function, b: its arguments if they were bound: labels, notes, in which use of
  * which block, and what would help. Nothing if the error is one that is not shown. */
 void explain_call(Elab *e, const Call *c, const Bound *b);
+/* After an error about the value of the expression x: how it came about. */
+void explain_value(Elab *e, const AstExpr *x, const Value *v);
 /* In which use of which block the statement is that runs now, and with which values of the loops' variables. */
 void note_uses(Elab *e);
 /* A note where the tensor's number of channels was decided. `name` is what to call it. */
@@ -45,6 +47,8 @@ Ref channels_from(const Elab *e, Ref r);
 int changers(const Elab *e, Ref r, Ref stop, Ref *list, int most);
 /* The last tensor from which both were made, 0 if there is none. */
 Ref common_origin(const Elab *e, Ref a, Ref b);
+/* The argument that its parameter does not take: the one at the message's place, NULL if it is not written. */
+const Actual *argument_at_fault(const Fault *f);
 /* The argument's index, -1 if the layer has no such parameter. */
 int argument(const Bound *b, const char *param);
 bool same_plane(const Type *a, const Type *b);

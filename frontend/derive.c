@@ -45,7 +45,7 @@ static bool is_plain(const AstExpr *x) {
 /* A sum of tensors is plain as text, but adds a layer. Of a tensor only its fields are looked at. */
 static bool adds_tensors(Elab *e, Scope *s, const AstExpr *x) {
     if (x->kind == X_NAME) {
-        const Variable *v = table_get(&s->variables, x->name);
+        const Variable *v = s ? table_get(&s->variables, x->name) : NULL;
         return v && value_is_tensorish(&v->value);
     }
     if (x->kind == X_INDEX) return adds_tensors(e, s, x->access.base);
@@ -55,7 +55,7 @@ static bool adds_tensors(Elab *e, Scope *s, const AstExpr *x) {
 }
 
 Value eval_quietly(Elab *e, Scope *s, const AstExpr *x) {
-    if (!s || !is_plain(x) || adds_tensors(e, s, x)) return v_error;
+    if (!is_plain(x) || adds_tensors(e, s, x)) return v_error;
     Diags *diags = e->diags;
     Scope *scope = e->scope;
     bool stopped = e->stopped;
@@ -108,7 +108,8 @@ static bool is_value(const Value *got, const Value *v) {
     return value_equal(got, v, &budget);
 }
 
-/* Of an argument the expression is the caller's, and one with the parameter's own name would be taken for the block's. */
+/* Of an argument the expression is the caller's, and one with the parameter's own name would be taken for the
+ * block's. */
 static bool reads_as_circular(const Elab *e, const Scope *s, const Variable *var, Name name) {
     Table names = {0};
     if (var->where == s) return false;
@@ -118,7 +119,7 @@ static bool reads_as_circular(const Elab *e, const Scope *s, const Variable *var
 
 /* name = expression = the same with values; or name = value. */
 static const char *derive_name(Elab *e, Scope *s, const AstExpr *x, const Value *now) {
-    const Variable *var = table_get(&s->variables, x->name);
+    const Variable *var = s ? table_get(&s->variables, x->name) : NULL;
     Str text = STR(e->arena);
     const char *last = NULL;
     add_part(&text, x->name, &last);
@@ -133,7 +134,7 @@ static const char *derive_name(Elab *e, Scope *s, const AstExpr *x, const Value 
 }
 
 const char *derive(Elab *e, Scope *s, const AstExpr *x, const Value *v) {
-    if (!s || !x || expr_is_literal(x)) return NULL;
+    if (!x || expr_is_literal(x)) return NULL;
     Value now = eval_quietly(e, s, x);
     if (!is_value(&now, v)) return NULL;
     const char *text;

@@ -50,7 +50,7 @@ Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at, const Bo
         return NULL;
     }
     Site *site = NEW(e->arena, Site);
-    *site = (Site){.at = at, .kind = kind, .scope = e->scope, .bound = b};
+    *site = (Site){.at = at, .kind = kind, .scope = e->scope, .bound = b, .stmt = e->scope->stmt};
     table_set(e->arena, &e->layers, name, site);
     return name;
 }
@@ -289,7 +289,8 @@ Value block_run(Elab *e, const Call *c) {
     Scope *caller = e->scope;
     Scope *s = NEW(e->arena, Scope);
     *s = (Scope){.item = c->fn->block, .caller = caller, .call = c->span, .source = c->source,
-                 .prefix = name_join(name, ".", ""),                 .frozen = c->notes.freeze || caller->frozen, .nofuse = c->notes.nofuse || caller->nofuse};
+                 .prefix = name_join(name, ".", ""), .frozen = c->notes.freeze || caller->frozen,
+                 .nofuse = c->notes.nofuse || caller->nofuse};
     Global *block = table_get(&e->globals, c->fn->block->name);
     s->use = ++block->uses;
     s->block = e->graph->n_block;

@@ -173,6 +173,7 @@ typedef struct Site {            /* where a layer or a use of a block was writte
     const char *kind;            /* "conv" */
     Scope *scope;
     const Bound *bound;          /* a layer's arguments; NULL of a sum and of a block */
+    const AstStmt *stmt;         /* of the scope, in which it stands */
 } Site;
 
 typedef struct UseNote {         /* a note that says how many uses a block has, once that is known */

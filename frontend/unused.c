@@ -49,6 +49,19 @@ static void read_program(Bundle *p, Table *t) {
     for (int32_t i = 0; i < p->sections.n; i++) read_settings(e->arena, t, p->sections.item[i]->settings);
 }
 
+/* For tools: nothing instead of the line, if that is all of it. */
+static void report_unused(Diags *d, const Item *item, const char *code, const char *what) {
+    diag_warning(d, item->span, code, "%s `%s` is never used", what, item->name);
+    size_t n;
+    const char *line = diag_line(d, item->span, &n);
+    const AstExpr *value = item->value;
+    bool whole = line && n > 0 && value && value->span.line == item->span.line && value->kind != X_LIST;
+    Span all = {.file = item->span.file, .line = item->span.line, .col = 1, .len = (uint32_t)n};
+    if (item->kind == I_OPTION)
+        diag_help(d, (Span){0}, "-D%s=... is accepted and changes nothing: leave the option out", item->name);
+    if (whole) diag_fix(d, all, "", "%s", "");
+}
+
 /* What a file that others use offers need not be used by all of them; but an option says that it may be set. */
 static void check_global(Bundle *p, const Table *read, const Item *item) {
     static const struct {
@@ -58,8 +71,28 @@ static void check_global(Bundle *p, const Table *read, const Item *item) {
     bool ours = item->span.file == p->loaded[0]->source.file;
     for (int i = 0; i < ARRAY_LEN(row); i++)
         if (row[i].kind == item->kind && (ours || item->kind == I_OPTION) && !table_get(read, item->name))
-            diag_warning(p->elab->diags, item->span, row[i].code, "%s `%s` is never used", row[i].what, item->name);
+            report_unused(p->elab->diags, item, row[i].code, row[i].what);
     if (item->kind == I_BLOCK) check_block(p, item);
+}
+
+/* Where data enters a chain of arrows. */
+static const AstExpr *source_of(const AstExpr *x) {
+    while (x->kind == X_ARROW) x = x->arrow.from;
+    return x;
+}
+
+/* After a warning about a layer that nothing reads: its variable was set again, perhaps from something else by a
+ * slip. */
+static void note_replaced(Elab *e, const Site *site) {
+    const AstStmt *s = site ? site->stmt : NULL;
+    if (e->diags->current < 0 || !s || s->kind != S_ASSIGN || s->names.n != 1) return;
+    Name name = s->names.item[0];
+    const Variable *v = table_get(&site->scope->variables, name);
+    if (!v || v->set.line == s->names.span[0].line || v->set.file != s->span.file) return;
+    diag_note(e->diags, v->set, "`%s` has another value from here on", name);
+    const AstExpr *from = v->from ? source_of(v->from) : NULL;
+    if (from && from->kind == X_NAME && from != v->from && from->name != name)
+        diag_fix(e->diags, from->span, name, "`%s` instead of `%s` reads it", name, from->name);
 }
 
 /* Layers of which no other layer, no output and no loss reads the result. */
@@ -71,6 +104,7 @@ static void check_layers(const Bundle *p) {
         const Node *n = &g->node[i];
         if (uses[i] > 0 || n->op == OP_param || n->op == OP_input) continue;
         diag_warning(p->elab->diags, n->span, "W0134", "nothing reads what `%s` computes", n->name);
+        note_replaced(p->elab, table_get(&p->elab->layers, n->name));
     }
 }
 

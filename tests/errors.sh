@@ -51,6 +51,73 @@ for folder in user shape; do
 done
 [ -z "$update" ] || exit "$((n_failed > 0))"
 
+# ---- many mistakes, and mistakes far from their cause ----
+
+cd "$work" || exit 1
+# bounded NAME: an error, none of which takes more than 24 lines, in a second.
+bounded() {
+    timeout 1 "$cnnc" check "$1" >"$log" 2>&1
+    status=$?
+    longest=$(awk '/: error: / { n = 0 } { n++ } n > m { m = n } END { print m }' "$log")
+    if [ "$status" = 65 ] && [ "$longest" -le 24 ]; then
+        ok "errors/$1"
+        n_passed=$((n_passed + 1))
+    else
+        echo "status $status, longest error $longest lines" >>"$log"
+        fail "errors/$1" "$log"
+    fi
+}
+start='cnnc 1
+input image { size = 64x64 }'
+{
+    echo "$start"
+    echo 'net many(image) {'
+    echo '    x = image -> conv(8, 1)'
+    for i in $(seq 1000); do echo "    y$i = x + (x -> conv(9, 3))"; done
+    echo '    output y = x'
+    echo '}'
+} >thousand_errors.net
+bounded thousand_errors.net
+{
+    echo "$start"
+    echo 'net chain(image) {'
+    echo '    y = image -> conv(8, 3)'
+    echo '    for i in 0..10000 { y = y -> relu }'
+    echo '    z = concat(image -> conv(8, 1), y)'
+    echo '    for i in 0..10000 { y = y -> conv(8, 2, pad=[0, 1, 0, 1]) }'
+    echo '    w = y + image'
+    echo '    for i in 0..20 { y = y -> conv(8, 3) -> conv(8, 2) }'
+    echo '    output u = y -> conv(8, 67, pad=1)'
+    echo '    output v = w -> conv(8, 67)'
+    echo '}'
+} >long_chain.net
+bounded long_chain.net
+{
+    echo "$start"
+    echo 'block b0(x) { return x + (x -> conv(9, 3)) }'
+    for i in $(seq 40); do echo "block b$i(x) { return x -> b$((i - 1)) }"; done
+    echo 'net deep(image) { output y = image -> b40 }'
+} >deep_blocks.net
+bounded deep_blocks.net
+{
+    echo "$start"
+    echo 'block f(x, n) { return x + (x -> conv(n + 1, 3)) }'
+    echo 'net uses(image) {'
+    echo '    for i in 0..20000 { y = image -> f(i) }'
+    echo '    output z = image'
+    echo '}'
+} >many_uses.net
+bounded many_uses.net
+{
+    echo "$start"
+    printf 'net wide(image) {\n    x = image -> fork('
+    for i in $(seq 4000); do printf 'conv(2, 1), '; done
+    echo 'conv(2, 3)) -> concat'
+    echo '    output y = x'
+    echo '}'
+} >wide_concat.net
+bounded wide_concat.net
+
 # ---- is every code tested? ----
 
 grep -oE 'E0[0-9]{3}' "$root/tests/limits.sh" >>"$tested"
