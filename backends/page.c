@@ -99,6 +99,8 @@ static void add_kernels(Page *p) {
     const Program *of = p->infer;
     const Graph *g = of->graph;
     const int32_t *time_of = program_times(p->arena, of);
+    p->end = time_of[of->n_step];
+    p->start = of->n_once < of->n_step ? time_of[of->n_once] : 0;
     for (int32_t i = of->n_once; i < of->n_step; i++) {
         int32_t root = (int32_t)of->step[i].root, group = graph_node(g, of->step[i].root)->group, first = root;
         while (group && first > 1 && g->node[first - 1].group == group) first--;
@@ -178,17 +180,15 @@ static void add_bar(Str *s, int64_t n, int64_t most, const char *text) {
 
 /* Where the buffers of a layer are in time, of all kernels of a call. */
 static void add_life(Str *s, const Page *p, const PageUse *use) {
-    const Program *of = p->infer;
-    const int32_t *time_of = program_times(p->arena, of);
-    int32_t first = of->n_once < of->n_step ? time_of[of->n_once] : 0, end = time_of[of->n_step];
     if (use->born < 0) {
         str_addf(s, "<td data-v=\"-1\" class=\"life\">%s</td>", use->first < 0 ? "" : "not stored");
         return;
     }
-    int32_t last = use->dies == INT32_MAX ? end - 1 : use->dies;
-    double all = end > first ? end - first : 1;
-    str_addf(s, "<td data-v=\"%d\" class=\"life\">%d&ndash;%d<i style=\"--a:%.1f%%;--b:%.1f%%\"></i></td>", use->born,
-             use->born, last, 100 * (use->born - first) / all, 100 * (last + 1 - use->born) / all);
+    int32_t last = use->dies == INT32_MAX ? p->end - 1 : use->dies;
+    double all = p->end > p->start ? p->end - p->start : 1;
+    str_addf(s, "<td data-v=\"%d\" class=\"life\">%d&ndash;%d", use->born, use->born, last);
+    str_addf(s, "<i style=\"--a:%.1f%%;--b:%.1f%%\"></i></td>", 100 * (use->born - p->start) / all,
+             100 * (last + 1 - p->start) / all);
 }
 
 /* The name, with the blocks that it is in set back. */

@@ -16,6 +16,7 @@ typedef struct Page {
     const PageNet *net;
     const Outline *o;
     const Program *infer, *train;   /* train: NULL without training */
+    int32_t start, end;      /* kernels of a call of inference */
     PageUse *use;            /* of each layer */
     int32_t *by_name;        /* layers by the address of their names, for page_layer */
 } Page;

@@ -171,7 +171,9 @@ static void draw_layer(Str *s, const Picture *p, const GridBox *box, int32_t ind
     add_place(s, box);
     str_addf(s, "><title>");
     page_text(s, l->name);
-    str_add(s, "</title>");
+    str_add(s, ": ");
+    page_text(s, l->what);
+    str_addf(s, ", %s</title>", type_shape_text(a, &l->type));
     add_frame(s, box->w, box->h, 3);
     add_lines(s, text, box->w);
     str_add(s, "</a>\n");

@@ -133,16 +133,13 @@ static void layer_row(Columns *c, const Outline *o, const Layer *l) {
                 result_bytes(a, &l->type));
 }
 
-/* The blocks that begin with this layer, then the layer; nothing of what is inside a closed block but its row. */
-static void summary_rows(Columns *c, const Outline *o, int32_t layer, int32_t depth) {
-    bool hidden = false;
-    for (int32_t b = 1; b < o->n_block; b++) {
-        const LayerBlock *at = &o->block[b];
-        if (layer < at->first || layer >= at->end || at->depth > depth) continue;
-        if (layer == at->first) block_row(c, o, at, at->depth == depth);
-        hidden = hidden || at->depth == depth;
+/* Each layer after the blocks that begin with it; of a closed block only its row. */
+static void summary_rows(Columns *c, const Outline *o, int32_t depth) {
+    for (int32_t i = 0, next = 1; i < o->n_layer; i++) {
+        for (; next < o->n_block && o->block[next].first == i; next++)
+            if (o->block[next].depth <= depth) block_row(c, o, &o->block[next], o->block[next].depth == depth);
+        if (o->block[o->layer[i].block].depth < depth) layer_row(c, o, &o->layer[i]);
     }
-    if (!hidden) layer_row(c, o, &o->layer[layer]);
 }
 
 static void add_totals(Str *s, Arena *a, const Outline *o) {
@@ -171,7 +168,7 @@ void report_summary(Str *s, Arena *a, const Outline *o, int32_t depth) {
         if (n->op != OP_input) continue;
         columns_add(&c, text(n->name), "input", type_shape_text(a, &n->type), "-", "-", result_bytes(a, &n->type));
     }
-    for (int32_t i = 0; i < o->n_layer; i++) summary_rows(&c, o, i, depth > 0 ? depth : INT32_MAX);
+    summary_rows(&c, o, depth > 0 ? depth : INT32_MAX);
     columns_line(&c);
     str_addf(s, "net %s\n", g->name);
     columns_print(s, &c);
