@@ -124,11 +124,13 @@ static void REF(sgd)(const RefRun *r, const Node *n, REAL *y) {
 
 static void REF(ema)(const RefRun *r, const Node *n, REAL *y) {
     REAL *running = r->value[n->in[0]];
-    const REAL *value = r->value[n->in[1]];
     const EmaAttr *a = &n->attr.ema;
-    REAL m = (REAL)a->momentum, samples = (REAL)(r->n * a->pixels);
-    REAL factor = a->unbias && samples > 1 ? samples / (samples - 1) : 1;
-    for (int64_t c = 0; c < type_elements(type_in(r, n, 0)); c++)
-        running[c] = (1 - m) * running[c] + m * factor * value[c];
+    int64_t channels = type_elements(type_in(r, n, 0)), run = a->ghost ? a->ghost : r->n;
+    for (int64_t first = 0; first < r->n; first += run) {
+        const REAL *value = (const REAL *)r->value[n->in[1]] + first * channels;
+        REAL m = (REAL)a->momentum, samples = (REAL)(min_i64(run, r->n - first) * a->pixels);
+        REAL factor = a->unbias && samples > 1 ? samples / (samples - 1) : 1;
+        for (int64_t c = 0; c < channels; c++) running[c] = (1 - m) * running[c] + m * factor * value[c];
+    }
     *y = 0;
 }

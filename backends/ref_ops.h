@@ -173,6 +173,32 @@ static void REF(mean)(const RefRun *r, const Node *n, REAL *y) {
     for (int64_t c = 0; c < v.channels; c++) y[c] /= (REAL)(v.outer * v.inner);
 }
 
+static void REF(plane_mean)(const RefRun *r, const Node *n, REAL *y) {
+    View v = view_of(r, type_in(r, n, 0));
+    const REAL *x = REF(operand)(r, n, 0);
+    for (int64_t i = 0; i < v.outer * v.channels * v.inner; i++) y[i / v.inner] += x[i] / (REAL)v.inner;
+}
+
+static void REF(plane_var)(const RefRun *r, const Node *n, REAL *y) {
+    View v = view_of(r, type_in(r, n, 0));
+    for (int64_t p = 0; p < v.outer * v.channels; p++) {
+        const REAL *x = REF(operand)(r, n, 0) + p * v.inner;
+        REAL mean = 0;
+        for (int64_t i = 0; i < v.inner; i++) mean += x[i] / (REAL)v.inner;
+        for (int64_t i = 0; i < v.inner; i++) y[p] += (x[i] - mean) * (x[i] - mean) / (REAL)v.inner;
+    }
+}
+
+static void REF(ghost_mean)(const RefRun *r, const Node *n, REAL *y) {
+    View v = view_of(r, &n->type);
+    const REAL *x = REF(operand)(r, n, 0);
+    int64_t run = n->attr.ghost.pictures;
+    for (int64_t i = 0; i < v.outer * v.channels; i++) {
+        int64_t first = i / v.channels / run * run, end = min_i64(first + run, v.outer);
+        for (int64_t o = first; o < end; o++) y[i] += x[o * v.channels + i % v.channels] / (REAL)(end - first);
+    }
+}
+
 /* Two passes: the sum of squares about zero would cancel. */
 static void REF(var)(const RefRun *r, const Node *n, REAL *y) {
     View v = view_of(r, type_in(r, n, 0));

@@ -8,6 +8,7 @@ static Ref weight_vector(Elab *e, const Bound *b, const char *what, ParamRole ro
 
 Value build_bn(Elab *e, const Bound *b) {
     Attr attr = {.norm = {.eps = bound_real(b, "eps"), .momentum = bound_real(b, "momentum")}};
+    if (bound_given(b, "ghost")) attr.norm.ghost = (int32_t)bound_int(b, "ghost");
     Ref gamma = weight_vector(e, b, "weight", PARAM_WEIGHT, bound_real(b, "gamma"));
     Ref beta = weight_vector(e, b, "bias", PARAM_WEIGHT, bound_real(b, "beta"));
     Ref mean = weight_vector(e, b, "running_mean", PARAM_BUFFER, 0);

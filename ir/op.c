@@ -56,9 +56,10 @@ static const Field conv_field[] = {
 static const Field scale_field[] = {F(scale, alpha, F64, 1), F(scale, beta, F64, 1), F(scale, per_picture, BOOL, 1)};
 static const Field clip_field[] = {F(clip, lo, F64, 1), F(clip, hi, F64, 1)};
 static const Field slope_field[] = {F(slope, slope, F64, 1)};
-static const Field norm_field[] = {F(norm, eps, F64, 1), F(norm, momentum, F64, 1)};
+static const Field norm_field[] = {F(norm, eps, F64, 1), F(norm, momentum, F64, 1), F(norm, ghost, I32, 1)};
 static const Field eps_field[] = {F(eps, eps, F64, 1)};
 static const Field groups_field[] = {F(groups, eps, F64, 1), F(groups, groups, I32, 1)};
+static const Field ghost_field[] = {F(ghost, pictures, I32, 1)};
 static const Field dropout_field[] = {F(dropout, p, F64, 1), F(dropout, site, I32, 1), F(dropout, per_picture, BOOL, 1)};
 static const Field pool_field[] = {
     F(pool, kernel, I32, 2), F(pool, stride, I32, 2), F(pool, pad, I32, 4), F(pool, ceil, BOOL, 1),
@@ -75,7 +76,8 @@ static const Field table_field[] = {F(table, numbers, NUMBERS, 1)};
 static const Field focal_field[] = {F(focal, power, F64, 1), F(focal, hit, F64, 1), F(focal, miss, F64, 1)};
 static const Field sgd_field[] = {
     F(sgd, momentum, F64, 1), F(sgd, weight_decay, F64, 1), F(sgd, lr_scale, F64, 1), F(sgd, nesterov, BOOL, 1)};
-static const Field ema_field[] = {F(ema, momentum, F64, 1), F(ema, unbias, BOOL, 1), F(ema, pixels, I32, 1)};
+static const Field ema_field[] = {
+    F(ema, momentum, F64, 1), F(ema, unbias, BOOL, 1), F(ema, pixels, I32, 1), F(ema, ghost, I32, 1)};
 
 static const Field winograd_field[] = {
     F(winograd, tile, I32, 1), F(winograd, kernel, I32, 1), F(winograd, pad, I32, 2), F(winograd, out, I32, 3),
@@ -88,7 +90,8 @@ static const struct {
 } attr_fields[ATTR_COUNT] = {
     [ATTR_INPUT] = FIELDS(input_field), [ATTR_PARAM] = FIELDS(param_field), [ATTR_FILL] = FIELDS(fill_field),
     [ATTR_CONV] = FIELDS(conv_field),   [ATTR_SCALE] = FIELDS(scale_field), [ATTR_CLIP] = FIELDS(clip_field),
-    [ATTR_SLOPE] = FIELDS(slope_field), [ATTR_NORM] = FIELDS(norm_field),   [ATTR_EPS] = FIELDS(eps_field), [ATTR_GROUPS] = FIELDS(groups_field),
+    [ATTR_SLOPE] = FIELDS(slope_field), [ATTR_NORM] = FIELDS(norm_field), [ATTR_EPS] = FIELDS(eps_field),
+    [ATTR_GROUPS] = FIELDS(groups_field), [ATTR_GHOST] = FIELDS(ghost_field),
     [ATTR_DROPOUT] = FIELDS(dropout_field), [ATTR_POOL] = FIELDS(pool_field), [ATTR_LRN] = FIELDS(lrn_field),
     [ATTR_SHAPE] = FIELDS(shape_field), [ATTR_SLICE] = FIELDS(slice_field), [ATTR_LOSS] = FIELDS(loss_field),
     [ATTR_FOCAL] = FIELDS(focal_field), [ATTR_TABLE] = FIELDS(table_field), [ATTR_SGD] = FIELDS(sgd_field),     [ATTR_EMA] = FIELDS(ema_field), [ATTR_WINOGRAD] = FIELDS(winograd_field),

@@ -19,7 +19,8 @@ typedef enum Op {
 typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_SLOPE, ATTR_NORM, ATTR_DROPOUT,
     ATTR_POOL, ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE, ATTR_PAD,
-    ATTR_RESIZE, ATTR_FOCAL, ATTR_TABLE, ATTR_EPS, ATTR_GROUPS, ATTR_COUNT
+    ATTR_RESIZE, ATTR_FOCAL, ATTR_TABLE, ATTR_EPS, ATTR_GROUPS, ATTR_GHOST,
+    ATTR_COUNT
 } AttrKind;
 
 /* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N], the learning rate f32 scalar. */
@@ -55,9 +56,11 @@ typedef struct ConvAttr {
 typedef struct ScaleAttr { double alpha, beta; bool per_picture; } ScaleAttr;   /* per_picture: alpha / N */
 typedef struct ClipAttr { double lo, hi; } ClipAttr;                             /* lo < hi */
 typedef struct SlopeAttr { double slope; } SlopeAttr;   /* of leaky_relu and elu below 0, at least 0 */
-typedef struct NormAttr { double eps, momentum; } NormAttr;
+/* ghost: how many pictures at a time training takes; 0: all. */
+typedef struct NormAttr { double eps, momentum; int32_t ghost; } NormAttr;
 typedef struct EpsAttr { double eps; } EpsAttr;
 typedef struct GroupsAttr { double eps; int32_t groups; } GroupsAttr;            /* of channels */
+typedef struct GhostAttr { int32_t pictures; } GhostAttr;   /* runs of so many; the last one may be shorter */
 /* site: which mask of the step. per_picture: of a picture all numbers stay or all go. */
 typedef struct DropoutAttr { double p; int32_t site; bool per_picture; } DropoutAttr;
 /* ceil: output size rounds up (Caffe), a window then starts inside the padded input. count_pad: an average divides by
@@ -84,7 +87,9 @@ typedef struct LossAttr { double smoothing; } LossAttr;
 typedef struct TableAttr { Name numbers; } TableAttr;   /* "1,0.25,3": as text, since attributes hold no arrays */
 typedef struct FocalAttr { double power, hit, miss; } FocalAttr;   /* see losses.def */
 typedef struct SgdAttr { double momentum, weight_decay, lr_scale; bool nesterov; } SgdAttr;
-typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels; } EmaAttr;  /* unbias: value * M/(M-1), M = N*pixels */
+/* unbias: value * M / (M - 1), M = pictures * pixels. ghost: 0, or how many pictures in a run have values in common; runs
+ * are then taken one after the other. */
+typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels, ghost; } EmaAttr;
 
 /* A convolution of stride 1 by F(tile x tile, kernel x kernel), see winograd.h. pad: rows above, columns to the left.
  * out: channels, height, width of the convolution's result. band: rows of tiles that one task takes through all phases
@@ -95,7 +100,7 @@ typedef union Attr {
     InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; SlopeAttr slope;
     NormAttr norm; DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd;
     EmaAttr ema; WinogradAttr winograd; ShuffleAttr shuffle; PadAttr pad; ResizeAttr resize; FocalAttr focal; TableAttr table;
-    EpsAttr eps; GroupsAttr groups;
+    EpsAttr eps; GroupsAttr groups; GhostAttr ghost;
 } Attr;
 
 struct Node;

@@ -89,7 +89,13 @@ static bool activation_fits(const Node *n, Diags *d) {
 bool shape_bn(const Graph *g, const Node *n, Type *result, Diags *d) {
     if (!rule_channels(g, n, 0, d)) return false;
     int32_t c = type_channels(rule_in(g, n, 0));
-    for (int i = 1; i < n->n_in; i++)
+    bool planes = type_batched(rule_in(g, n, 1)); /* statistics of some pictures at a time */
+    for (int i = planes ? 3 : 1; i < n->n_in; i++)
         if (!rule_vector(g, n, i, c, d)) return false;
+    if (planes && !rule_same(g, n, 1, 2, d)) return false;
+    bool each = type_batched(rule_in(g, n, 0)) && rule_in(g, n, 1)->rank == 2 && type_channels(rule_in(g, n, 1)) == c;
+    if (planes && !each)
+        return rule_misfit(n, d, E_INTERNAL, "`bn` needs one number for each channel of each picture, but gets %s",
+                           rule_text(d, rule_in(g, n, 1)));
     return rule_like(g, n, d, result, 0);
 }

@@ -22,6 +22,26 @@ bool shape_plane_dot(const Graph *g, const Node *n, Type *result, Diags *d) {
            rule_misfit(n, d, E_INTERNAL, "the planes of %s do not make %s", rule_text(d, x), rule_text(d, result));
 }
 
+static bool per_plane(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return rule_pictures(g, n, 0, d) && rule_result(n, d, result, DT_F32, DIMS(BATCH, rule_in(g, n, 0)->dim[1]));
+}
+
+bool shape_plane_mean(const Graph *g, const Node *n, Type *result, Diags *d) { return per_plane(g, n, result, d); }
+bool shape_plane_var(const Graph *g, const Node *n, Type *result, Diags *d) { return per_plane(g, n, result, d); }
+
+static bool of_pictures(const Graph *g, const Node *n, int i, Diags *d) {
+    const Type *x = rule_in(g, n, i);
+    return (x->dtype == DT_F32 && x->rank == 2 && type_batched(x)) ||
+           rule_misfit(n, d, E_INTERNAL, "`%s` needs one number for each channel of each picture, but gets %s",
+                       op_info[n->op].name, rule_text(d, x));
+}
+
+bool shape_ghost_mean(const Graph *g, const Node *n, Type *result, Diags *d) {
+    if (n->attr.ghost.pictures < 1)
+        return rule_misfit(n, d, E_INTERNAL, "`ghost_mean` of %d pictures", n->attr.ghost.pictures);
+    return of_pictures(g, n, 0, d) && rule_like(g, n, d, result, 0);
+}
+
 bool shape_total(const Graph *g, const Node *n, Type *result, Diags *d) {
     return rule_vector(g, n, 0, type_channels(rule_in(g, n, 0)), d) && rule_result(n, d, result, DT_F32, DIMS(1));
 }
@@ -104,5 +124,10 @@ bool shape_ema(const Graph *g, const Node *n, Type *result, Diags *d) {
     const Type *running = rule_in(g, n, 0);
     if (n->attr.ema.pixels < 0)
         return rule_misfit(n, d, E_INTERNAL, "`ema` cannot count %d pixels", n->attr.ema.pixels);
-    return rule_vector(g, n, 0, type_channels(running), d) && rule_same(g, n, 0, 1, d) && nothing(n, result, d);
+    if (!rule_vector(g, n, 0, type_channels(running), d)) return false;
+    if (n->attr.ema.ghost == 0) return rule_same(g, n, 0, 1, d) && nothing(n, result, d);
+    if (n->attr.ema.ghost < 0 || type_channels(rule_in(g, n, 1)) != type_channels(running))
+        return rule_misfit(n, d, E_INTERNAL, "`ema` cannot take %d pictures at a time of %s", n->attr.ema.ghost,
+                           rule_text(d, rule_in(g, n, 1)));
+    return of_pictures(g, n, 1, d) && nothing(n, result, d);
 }

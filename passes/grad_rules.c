@@ -185,7 +185,41 @@ static bool computes(const Graph *g, Ref r, Op op, Ref x) {
     return graph_node(g, r)->op == op && operand(g, r, 0) == x;
 }
 
+/* The mean of a over each of its planes, or of a * b. */
+static Ref plane_mean(Graph *g, Ref a, Ref b, Ref from) {
+    const Type *t = type_of(g, a);
+    double share = 1 / elements_per_channel(g, a);
+    if (t->rank == 2) return b ? graph_op2(g, OP_mul, a, b, NULL, from) : a;
+    if (!b) return graph_op1(g, OP_plane_mean, a, NULL, from);
+    Attr attr = {.shape = {type_make(DT_F32, 2, t->dim)}};
+    return scaled(g, graph_op2(g, OP_plane_dot, a, b, &attr, from), share, false, from);
+}
+
+/* mean and var are ghost_means of what belongs to x, one for each channel of each picture. As for the whole batch,
+ *     dx = gain (dy - mean of dy - standardised * mean of dy standardised)
+ * where means are those of a run of pictures: of planes first, then of the run. */
+static void bn_of_ghosts(Graph *g, Ref node, Ref dy, Ref *dx) {
+    Ref x = operand(g, node, 0), mean = operand(g, node, 1), gamma = operand(g, node, 3);
+    double pixels = elements_per_channel(g, x);
+    Attr run = graph_node(g, mean)->attr, eps = {.scale = {.alpha = 1, .beta = graph_node(g, node)->attr.norm.eps}};
+    Ref r = graph_op1(g, OP_rsqrt, graph_op1(g, OP_scale, operand(g, node, 2), &eps, node), NULL, node);
+    Ref level = plane_mean(g, dy, 0, node), dot = plane_mean(g, dy, x, node);
+    Ref tilt = graph_op2(g, OP_sub, dot, graph_op2(g, OP_mul, mean, level, NULL, node), NULL, node);
+    tilt = graph_op2(g, OP_mul, tilt, r, NULL, node);
+    Ref slope = graph_op2(g, OP_mul, graph_op1(g, OP_ghost_mean, tilt, &run, node), r, NULL, node);
+    Ref offset = graph_op1(g, OP_ghost_mean, level, &run, node), gain = graph_op2(g, OP_mul, r, gamma, NULL, node);
+    Ref t = graph_op2(g, OP_mul, graph_op2(g, OP_sub, x, mean, NULL, node), slope, NULL, node);
+    t = graph_op2(g, OP_sub, dy, graph_op2(g, OP_add, t, offset, NULL, node), NULL, node);
+    dx[0] = graph_op2(g, OP_mul, t, gain, NULL, node);
+    dx[3] = scaled(g, graph_op1(g, OP_channel_sum, tilt, NULL, node), pixels, false, node);
+    dx[4] = scaled(g, graph_op1(g, OP_channel_sum, level, NULL, node), pixels, false, node);
+}
+
 void grad_bn(Graph *g, Ref node, Ref dy, Ref *dx) {
+    if (graph_node(g, operand(g, node, 1))->op == OP_ghost_mean) {
+        bn_of_ghosts(g, node, dy, dx);
+        return;
+    }
     Bn b = bn_parts(g, node, dy);
     if (computes(g, b.mean, OP_mean, b.x) && computes(g, operand(g, node, 2), OP_var, b.x))
         bn_of_batch(g, &b, dx);

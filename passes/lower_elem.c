@@ -126,6 +126,29 @@ const Expr *lower_sgd(Lower *l, Ref node, const Expr *const *operand) {
     return NULL;
 }
 
+/* running = (1 - m) running + m value; the value of M numbers that is to be unbiased times M / max(M - 1, 1). */
+static const Expr *ema_step(Lower *l, const EmaAttr *a, const Expr *old, const Expr *value, const Expr *pictures) {
+    Kernel *k = l->k;
+    if (a->unbias) {
+        const Expr *m = mul_i(l, pictures, a->pixels), *rest = ex2(k, EX_max, add_i(l, m, -1), ex_int(k, 1));
+        value = mul_e(l, value, ex2(k, EX_div, ex1(k, EX_tofloat, m), ex1(k, EX_tofloat, rest)));
+    }
+    return ex3(k, EX_fma, num(l, a->momentum), value, mul_e(l, num(l, 1 - a->momentum), old));
+}
+
+/* The first picture of every run stands for it. */
+static Stmt *ema_runs(Lower *l, const Node *n, const Expr *old, const Expr *at, const Coord *c) {
+    Kernel *k = l->k;
+    const EmaAttr *a = &n->attr.ema;
+    Nest runs = {0};
+    const Expr *pic = nest_loop(l, &runs, "n", BATCH, ROLE_NONE), *run = ex_int(k, a->ghost), *zero = ex_int(k, 0);
+    const Expr *pictures = ex2(k, EX_min, run, ex2(k, EX_sub, ex_batch(k), pic));
+    const Coord of = {{pic, c->outer[0]}, {zero, c->lane[0]}};
+    const Expr *value = ema_step(l, a, old, load_at(l, n->in[1], &of), pictures);
+    Stmt *store = st_store(k, lower_arg(l, n->in[0]), at, value);
+    return nest_wrap(l, &runs, st_guard(k, ex2(k, EX_eq, ex2(k, EX_mod, pic, run), zero), store));
+}
+
 const Expr *lower_ema(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);
@@ -135,15 +158,13 @@ const Expr *lower_ema(Lower *l, Ref node, const Expr *const *operand) {
     Kernel *k = l->k;
     const Type *t = &graph_node(l->g, n->in[0])->type;
     Coord c = nest_tensor(l, &nest, t);
-    const Expr *at = index_at(l, t, &c);
-    const Expr *value = ex_load(k, lower_arg(l, n->in[1]), at);
-    if (a->unbias) { /* times M / max(M - 1, 1), M = N * pixels */
-        const Expr *m = mul_i(l, ex_batch(k), a->pixels);
-        const Expr *rest = ex2(k, EX_max, add_i(l, m, -1), ex_int(k, 1));
-        value = mul_e(l, value, ex2(k, EX_div, ex1(k, EX_tofloat, m), ex1(k, EX_tofloat, rest)));
-    }
-    const Expr *old = mul_e(l, num(l, 1 - a->momentum), ex_load(k, lower_arg(l, n->in[0]), at));
-    lower_end(l, nest_wrap(l, &nest,
-                           st_store(k, lower_arg(l, n->in[0]), at, ex3(k, EX_fma, num(l, a->momentum), value, old))));
+    const Expr *at = index_at(l, t, &c), *old = ex_load(k, lower_arg(l, n->in[0]), at);
+    Stmt *body;
+    if (a->ghost)
+        body = ema_runs(l, n, old, at, &c);
+    else
+        body = st_store(k, lower_arg(l, n->in[0]), at,
+                        ema_step(l, a, old, ex_load(k, lower_arg(l, n->in[1]), at), ex_batch(k)));
+    lower_end(l, nest_wrap(l, &nest, body));
     return NULL;
 }

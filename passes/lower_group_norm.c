@@ -69,7 +69,7 @@ static const Expr *term_product(Lower *l, const Slab *s, const Place *p) {
     return mul_e(l, steep(l, s, p), centred(l, s, p));
 }
 
-/* ---- planes ------------------------------------------------------------------------------------------------------- */
+/* ---- planes ----------------------------------------------------------------------------------------------------- */
 
 typedef const Expr *Term(Lower *l, const Slab *s, const Place *p);
 
@@ -172,7 +172,7 @@ static void plane_sums(Lower *l, const Slab *s, Stmt *body, Sums sums) {
     planes(l, s, body, add_terms, &sums);
 }
 
-/* ---- groups ------------------------------------------------------------------------------------------------------- */
+/* ---- groups ----------------------------------------------------------------------------------------------------- */
 
 static const Expr *mean_of(Lower *l, const Slab *s, const Expr *sum) {
     return ex2(l->k, EX_div, sum, num(l, (double)s->size * type_height(s->t) * type_width(s->t)));
@@ -218,7 +218,7 @@ static void group_means(Lower *l, const Slab *s, Stmt *body) {
     by_group(l, s, body, s->mean, false, 0);
 }
 
-/* ---- rules -------------------------------------------------------------------------------------------------------- */
+/* ---- rules ------------------------------------------------------------------------------------------------------ */
 
 static const GroupsAttr *attr_of(const Lower *l, Ref node) { return &graph_node(l->g, node)->attr.groups; }
 

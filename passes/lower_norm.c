@@ -238,9 +238,9 @@ static void sum_end(Lower *l, const Reduce *r, const ReduceSum *s, Stmt *body, c
     st_append(k, body, nest_wrap(l, &s->rows, one_row));
 }
 
-static const Expr *count(Lower *l, const Type *x) { /* N * pixels, as a float */
-    int64_t pixels = (int64_t)type_height(x) * type_width(x);
-    return ex1(l->k, EX_tofloat, mul_i(l, ex_batch(l->k), pixels));
+static const Expr *count(Lower *l, const Reduce *r) { /* of what is summed, as a float */
+    int64_t pixels = (int64_t)type_height(r->x) * type_width(r->x);
+    return r->pic ? num(l, (double)pixels) : ex1(l->k, EX_tofloat, mul_i(l, ex_batch(l->k), pixels));
 }
 
 static void reduce_end(Lower *l, const Reduce *r, Stmt *body, const Expr *value) {
@@ -262,7 +262,7 @@ static const Expr *reduce_one(Lower *l, Ref node, bool by_picture, bool divide) 
     if (n->n_in == 2) term = mul_e(l, term, load_at(l, n->in[1], &s.c));
     sum_end(l, &r, &s, body, term);
     const Expr *total = ex_load(l->k, s.total, r.lane);
-    reduce_end(l, &r, body, divide ? ex2(l->k, EX_div, total, count(l, r.x)) : total);
+    reduce_end(l, &r, body, divide ? ex2(l->k, EX_div, total, count(l, &r)) : total);
     return NULL;
 }
 
@@ -306,22 +306,58 @@ const Expr *lower_total(Lower *l, Ref node, const Expr *const *operand) {
     return NULL;
 }
 
-/* Two passes: the mean, then the squares of what differs from it. */
-const Expr *lower_var(Lower *l, Ref node, const Expr *const *operand) {
+const Expr *lower_plane_mean(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
+    return reduce_one(l, node, true, true);
+}
+
+/* Two passes: the mean, then the squares of what differs from it. */
+static const Expr *variance(Lower *l, Ref node, bool by_picture) {
     const Node *n = graph_node(l->g, node);
     lower_begin(l);
     Kernel *k = l->k;
-    Reduce r = reduce_begin(l, operand_type(l, n, 0), false);
+    Reduce r = reduce_begin(l, operand_type(l, n, 0), by_picture);
     Stmt *body = st_seq(k);
     int32_t mean = lower_reg(l, "mean", DT_F32, r.lanes);
     ReduceSum s = sum_begin(l, &r, "total");
     sum_end(l, &r, &s, body, load_at(l, n->in[0], &s.c));
-    st_append(k, body, st_store(k, mean, r.lane, ex2(k, EX_div, ex_load(k, s.total, r.lane), count(l, r.x))));
+    st_append(k, body, st_store(k, mean, r.lane, ex2(k, EX_div, ex_load(k, s.total, r.lane), count(l, &r))));
     ReduceSum q = sum_begin(l, &r, "squares");
     const Expr *off = ex2(k, EX_sub, load_at(l, n->in[0], &q.c), ex_load(k, mean, r.lane));
     sum_end(l, &r, &q, body, mul_e(l, off, off));
-    reduce_end(l, &r, body, ex2(k, EX_div, ex_load(k, q.total, r.lane), count(l, r.x)));
+    reduce_end(l, &r, body, ex2(k, EX_div, ex_load(k, q.total, r.lane), count(l, &r)));
+    return NULL;
+}
+
+const Expr *lower_var(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    return variance(l, node, false);
+}
+
+const Expr *lower_plane_var(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    return variance(l, node, true);
+}
+
+/* Each picture by itself adds up its run, which is short, and its numbers are few. */
+const Expr *lower_ghost_mean(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    int64_t run = n->attr.ghost.pictures;
+    Nest out = {0}, red = {0};
+    lower_begin(l);
+    Kernel *k = l->k;
+    Coord c = nest_tensor(l, &out, &n->type), of = c;
+    int32_t sum = lower_reg(l, "sum", DT_F32, n->type.layout.b1);
+    const Expr *first = mul_i(l, ex2(k, EX_div, c.outer[0], ex_int(k, run)), run), *now = ex_load(k, sum, c.lane[1]);
+    const Expr *pictures = ex2(k, EX_min, ex_int(k, run), ex2(k, EX_sub, ex_batch(k), first));
+    const Expr *at = add_e(l, first, nest_range(l, &red, "m", ex_int(k, 0), pictures, ROLE_REDUCE));
+    of.outer[0] = ex2(k, EX_min, at, add_i(l, ex_batch(k), -1));
+    Stmt *body = st_seq(k);
+    st_append(k, body, st_store(k, sum, c.lane[1], num(l, 0)));
+    st_append(k, body, nest_wrap(l, &red, st_store(k, sum, c.lane[1], add_e(l, now, load_at(l, n->in[0], &of)))));
+    st_append(k, body, lower_finish(l, &c, ex2(k, EX_div, now, ex1(k, EX_tofloat, pictures))));
+    lower_end(l, nest_wrap(l, &out, body));
     return NULL;
 }
 

@@ -9,7 +9,8 @@
  *           those were set. Elsewhere it stays.
  *
  *   train   the logits of the loss terms are the outputs, "logits", "logits.1", ...; autodiff puts the loss there.
- *           Batch normalisation takes the statistics of the batch and an ema effect keeps the running ones; a frozen
+ *           Batch normalisation takes the statistics of the batch, or of runs of its pictures, and an ema effect keeps
+ *           the running ones; a frozen
  *           layer leaves the running ones as they are and drops nothing out. */
 #include "pass.h"
 
@@ -79,13 +80,32 @@ static Graph *infer_graph(const Unit *u) {
 
 static void add_ema(Graph *g, Ref bn, Ref running, Ref value, bool unbias) {
     const Node *n = graph_node(g, bn);
-    Attr attr = {.ema = {n->attr.norm.momentum, unbias, type_height(&n->type) * type_width(&n->type)}};
+    int32_t pixels = type_height(&n->type) * type_width(&n->type);
+    Attr attr = {.ema = {n->attr.norm.momentum, unbias, pixels, n->attr.norm.ghost}};
     graph_op2(g, OP_ema, running, value, &attr, bn);
+}
+
+/* Mean and variance of each run of pictures, for each of its pictures: from those of planes, whose numbers are few. */
+static void ghost_statistics(Graph *g, Ref bn, Ref *mean, Ref *var) {
+    Ref x = graph_node(g, bn)->in[0];
+    Attr run = {.ghost = {graph_node(g, bn)->attr.norm.ghost}};
+    bool planes = graph_node(g, x)->type.rank > 2;
+    Ref own = planes ? graph_op1(g, OP_plane_mean, x, NULL, bn) : x;
+    *mean = graph_op1(g, OP_ghost_mean, own, &run, bn);
+    Ref off = graph_op2(g, OP_sub, own, *mean, NULL, bn), square = graph_op2(g, OP_mul, off, off, NULL, bn);
+    if (planes) square = graph_op2(g, OP_add, graph_op1(g, OP_plane_var, x, NULL, bn), square, NULL, bn);
+    *var = graph_op1(g, OP_ghost_mean, square, &run, bn);
 }
 
 static void take_batch_statistics(Graph *g, Ref bn) {
     Ref x = graph_node(g, bn)->in[0], running_mean = graph_node(g, bn)->in[1], running_var = graph_node(g, bn)->in[2];
-    Ref mean = graph_op1(g, OP_mean, x, NULL, bn), var = graph_op1(g, OP_var, x, NULL, bn);
+    Ref mean, var;
+    if (graph_node(g, bn)->attr.norm.ghost) {
+        ghost_statistics(g, bn, &mean, &var);
+    } else {
+        mean = graph_op1(g, OP_mean, x, NULL, bn);
+        var = graph_op1(g, OP_var, x, NULL, bn);
+    }
     graph_node(g, bn)->in[1] = mean;
     graph_node(g, bn)->in[2] = var;
     add_ema(g, bn, running_mean, mean, false);

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Twenty training steps and the scores of cifar.net, resnet.net and a net of every activation, with every loss, ten of
-# GoogLeNet with its heads and of MobileNet v3, against PyTorch; the scores of the nets of the papers against torchvision's
-# nets with torchvision's weights.
+# Twenty training steps and the scores of cifar.net, resnet.net, a net of every norm and one of every activation, with
+# every loss, ten of GoogLeNet with its heads and of MobileNet v3, against PyTorch; the scores of the nets of the papers
+# against torchvision's nets with torchvision's weights.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=${PYTHON:-/usr/bin/python3}
@@ -21,6 +21,7 @@ needs() { "$python" -c "import $1" 2>/dev/null || { skip "torch/$1" "$python has
 if needs torch; then
     compare compare cifar examples/cifar.net
     compare compare resnet18 examples/resnet.net -Ddepth=18 -Dclasses=10 -Dsize=64x64
+    compare compare norms tests/torch/norms.net
     compare compare curves_smooth tests/torch/curves.net
     for loss in weighted bce mse focal sum; do compare compare "curves_$loss" tests/torch/curves.net --train=$loss; done
 fi

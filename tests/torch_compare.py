@@ -136,6 +136,45 @@ class Curves(nn.Module):
         return self.fc2(x.mean((2, 3)))
 
 
+def pixel_norm(norm, x):
+    """nn.LayerNorm over the channels of each pixel, as torchvision's LayerNorm2d."""
+    return norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def in_runs(norm, x, pictures):
+    """Ghost batch norm: in training each run of pictures by itself."""
+    return torch.cat([norm(part) for part in x.split(pictures)]) if norm.training else norm(x)
+
+
+class Norms(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 24, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(24)
+        self.conv2 = nn.Conv2d(24, 24, 7, padding=3, groups=24)
+        self.layer_norm1 = nn.LayerNorm(24, eps=1e-6)
+        self.conv3, self.conv4 = nn.Conv2d(24, 48, 1), nn.Conv2d(48, 24, 1)
+        self.scale1 = nn.Parameter(torch.zeros(24))
+        self.conv5 = nn.Conv2d(24, 32, 3, 2, 1)
+        self.group_norm1 = nn.GroupNorm(8, 32)
+        self.conv6 = nn.Conv2d(32, 36, 1, bias=False)
+        self.group_norm2 = nn.GroupNorm(12, 36)
+        self.conv7 = nn.Conv2d(36, 20, 1)
+        self.group_norm3 = nn.GroupNorm(1, 20, eps=1e-3)
+        self.layer_norm2 = nn.LayerNorm(240)
+        self.fc1, self.fc2 = nn.Linear(240, 30), nn.Linear(30, classes)
+        self.bn2 = nn.BatchNorm1d(30)
+
+    def forward(self, x):
+        x = F.relu(in_runs(self.bn1, self.conv1(x), 6))
+        y = self.conv4(F.gelu(self.conv3(pixel_norm(self.layer_norm1, self.conv2(x)))))
+        x = x + y * self.scale1[:, None, None]
+        x = F.adaptive_max_pool2d(F.relu(self.group_norm1(self.conv5(x))), (5, 6))
+        x = F.adaptive_avg_pool2d(F.relu(self.group_norm2(self.conv6(x))), (3, 4))
+        x = self.layer_norm2(self.group_norm3(self.conv7(x)).flatten(1))
+        return self.fc2(F.relu(in_runs(self.bn2, self.fc1(x), 8)))
+
+
 def one_hot(x, labels):
     return F.one_hot(labels, x.shape[1]).to(x.dtype)
 
@@ -221,6 +260,7 @@ class Net(NamedTuple):
 NETS = {
     "cifar": Net(Cifar, 0.02),
     "resnet18": Net(ResNet18, 0.0002),
+    "norms": Net(Norms, 0.05),
     "googlenet": Net(paper_googlenet, 0.01, heads, 10, 4),
     "mobilenet_v3": Net(published("mobilenet_v3_large"), 0.05, LOSSES["smooth"], 10, 8)}
 NETS.update({f"curves_{name}": Net(Curves, 0.05, loss) for name, loss in LOSSES.items()})

@@ -345,15 +345,26 @@ static Ref build_act_grad(Case *c, Op op, int i) {
 #include "ir/acts.def"
 #undef ACT
 
-static Ref case_bn(Case *c, Ref x, double eps) {
-    const int32_t dim[] = {type_channels(case_type(c, x))};
-    Attr attr = {.norm = {eps, 0.1}};
-    Ref in[] = {x, case_vector(c, dim[0]), case_param(c, "var", PARAM_BUFFER, 1, dim), case_vector(c, dim[0]),
-                case_vector(c, dim[0])};
+static Ref case_bn_of(Case *c, Ref x, Ref mean, Ref var, double eps) {
+    int32_t channels = type_channels(case_type(c, x));
+    Attr attr = {.norm = {eps, 0.1, 0}};
+    Ref in[] = {x, mean, var, case_vector(c, channels), case_vector(c, channels)};
     return graph_add(c->g, OP_bn, 5, in, &attr, name_of("bn"), (Span){0}, NULL);
 }
 
-static Ref build_bn(Case *c, int i) { return case_bn(c, case_any_rank(c, i), i % 2 ? 1e-5 : 0.1); }
+static Ref case_bn(Case *c, Ref x, double eps) {
+    const int32_t dim[] = {type_channels(case_type(c, x))};
+    return case_bn_of(c, x, case_vector(c, dim[0]), case_param(c, "var", PARAM_BUFFER, 1, dim), eps);
+}
+
+/* With statistics of channels, or of channels of each picture. */
+static Ref build_bn(Case *c, int i) {
+    Ref x = case_any_rank(c, i % N_SHAPES);
+    double eps = i % 2 ? 1e-5 : 0.1;
+    if (i < N_SHAPES) return case_bn(c, x, eps);
+    Ref mean = case_features(c, type_channels(case_type(c, x)));
+    return case_bn_of(c, x, mean, case_op2(c, OP_mul, mean, mean, NULL), eps);
+}
 
 static Ref build_dropout(Case *c, int i) {
     Attr attr = {.dropout = {0.1 * (i % 8), i, i % 3 == 1}};
@@ -490,62 +501,6 @@ static Ref build_lrn_grad(Case *c, int i) {
     Ref dy = case_any(c, i);
     return case_op2(c, OP_lrn_grad, dy, case_like(c, dy), &attr);
 }
-
-/* ---- layer norm and group norm ----------------------------------------------------------------------------------- */
-
-/* n, c, h, w and groups: of one channel, of fewer than a block has, across blocks, of whole blocks, of all channels; more
- * than one span of blocks, pads. */
-static const struct NormShape {
-    Shape s;
-    int32_t groups;
-} norms[] = {{{1, 1, 1, 1}, 1},   {{2, 3, 5, 4}, 3},  {{5, 7, 1, 1}, 1},  {{1, 17, 3, 7}, 17}, {{2, 33, 2, 2}, 11},
-             {{5, 8, 6, 3}, 4},   {{1, 32, 5, 1}, 8}, {{2, 64, 1, 6}, 4}, {{5, 48, 4, 4}, 16}, {{1, 96, 3, 3}, 32},
-             {{2, 24, 7, 2}, 2},  {{1, 72, 3, 5}, 6}, {{1, 64, 4, 5}, 1}, {{2, 32, 3, 9}, 2},  {{1, 40, 2, 8}, 5},
-             {{2, 128, 2, 3}, 4}, {{1, 64, 2, 1}, 2}, {{3, 16, 1, 13}, 1}};
-enum { N_NORMS = ARRAY_LEN(norms) };
-
-/* In every fifth case far from zero, where the mean of squares less the square of the mean would cancel. */
-static Ref norm_x(Case *c, int i) {
-    Attr far = {.scale = {.alpha = 1, .beta = 16}};
-    Shape s = norms[i % N_NORMS].s;
-    c->n = s.n;
-    Ref x = case_pictures(c, i, s.c, s.h, s.w);
-    if (i >= N_NORMS) x = case_op1(c, OP_flatten, x, NULL);
-    return i % 5 == 4 ? case_op1(c, OP_scale, x, &far) : x;
-}
-
-static Attr norm_attr(Op op, int i) {
-    double eps = i % 2 ? 1e-5 : 0.1;
-    if (op_info[op].attr == ATTR_EPS) return (Attr){.eps = {eps}};
-    return (Attr){.groups = {eps, norms[i % N_NORMS].groups}};
-}
-
-static Ref build_norm(Case *c, Op op, int i) {
-    Attr attr = norm_attr(op, i);
-    Ref x = norm_x(c, i);
-    int32_t channels = type_channels(case_type(c, x));
-    Ref gamma = case_vector(c, channels), beta = case_vector(c, channels);
-    return case_followed(c, graph_op3(c->g, op, x, gamma, beta, &attr, x), i);
-}
-
-static Ref build_norm_grad(Case *c, Op op, int i) {
-    Attr attr = norm_attr(op, i);
-    Ref x = norm_x(c, i), gamma = case_vector(c, type_channels(case_type(c, x)));
-    return case_followed(c, graph_op3(c->g, op, case_like(c, x), x, gamma, &attr, x), i);
-}
-
-static Ref build_norm_dot(Case *c, Op op, int i) {
-    Attr attr = norm_attr(op, i);
-    Ref x = norm_x(c, i);
-    return case_followed(c, case_op2(c, op, case_like(c, x), x, &attr), i);
-}
-
-static Ref build_layer_norm(Case *c, int i) { return build_norm(c, OP_layer_norm, i); }
-static Ref build_layer_norm_grad(Case *c, int i) { return build_norm_grad(c, OP_layer_norm_grad, i); }
-static Ref build_layer_norm_dot(Case *c, int i) { return build_norm_dot(c, OP_layer_norm_dot, i); }
-static Ref build_group_norm(Case *c, int i) { return build_norm(c, OP_group_norm, i); }
-static Ref build_group_norm_grad(Case *c, int i) { return build_norm_grad(c, OP_group_norm_grad, i); }
-static Ref build_group_norm_dot(Case *c, int i) { return build_norm_dot(c, OP_group_norm_dot, i); }
 
 /* ---- shape ------------------------------------------------------------------------------------------------------ */
 
@@ -734,12 +689,18 @@ static Ref build_sgd(Case *c, int i) {
 
 static Ref build_ema(Case *c, int i) {
     Ref x = case_any_rank(c, i), value = case_op1(c, i % 2 ? OP_mean : OP_var, x, NULL);
-    Attr attr = {.ema = {0.1, i % 2 == 0, (int32_t)(type_elements(case_type(c, x)) / type_channels(case_type(c, x)))}};
-    case_op2(c, OP_ema, case_vector(c, type_channels(case_type(c, x))), value, &attr);
+    int32_t channels = type_channels(case_type(c, x)), pixels = (int32_t)(type_elements(case_type(c, x)) / channels);
+    Attr attr = {.ema = {0.1, i % 2 == 0, pixels, 0}};
+    if (i % 4 == 3) { /* some pictures after others */
+        value = case_features(c, channels);
+        attr.ema.ghost = 1 + i / 4;
+    }
+    case_op2(c, OP_ema, case_vector(c, channels), value, &attr);
     return 0;
 }
 
 typedef Ref Build(Case *c, int i);
+#include "kernel_norms.h"
 #include "kernel_winograd.h"
 
 static const struct OpCases {
@@ -771,7 +732,7 @@ static const struct OpCases {
 #include "ir/acts.def"
 #undef ACT
     [OP_to_half] = {build_to_half, N_SHAPES, false},
-    [OP_bn] = {build_bn, N_SHAPES, false},
+    [OP_bn] = {build_bn, 2 * N_SHAPES, false},
     [OP_dropout] = {build_dropout, N_SHAPES, false},
     [OP_maxpool] = {build_maxpool, ARRAY_LEN(pools), false},
     [OP_maxpool_index] = {build_maxpool_index, ARRAY_LEN(pools), false},
@@ -795,6 +756,9 @@ static const struct OpCases {
     [OP_slice] = {build_slice, N_SHAPES, false},
     [OP_pad_channels] = {build_pad_channels, N_SHAPES, false},
     [OP_channel_shuffle] = {build_channel_shuffle, 22, false},
+    [OP_plane_mean] = {build_plane_mean, N_NORMS, false},
+    [OP_plane_var] = {build_plane_var, N_NORMS, false},
+    [OP_ghost_mean] = {build_ghost_mean, N_NORMS, false},
     [OP_mean] = {build_mean, N_SHAPES, false},
     [OP_var] = {build_var, N_SHAPES, false},
     [OP_channel_sum] = {build_channel_sum, N_SHAPES, false},

@@ -150,7 +150,7 @@ static Ref build_reduced(Case *c, int i) {
 static Ref build_batch_norm(Case *c, int i) {
     Ref x = chain_conv(c, chain_x(c, i), 20, 1);
     Ref in[] = {x, case_op1(c, OP_mean, x, NULL), case_op1(c, OP_var, x, NULL), case_vector(c, 20), case_vector(c, 20)};
-    Attr attr = {.norm = {1e-5, 0.1}};
+    Attr attr = {.norm = {1e-5, 0.1, 0}};
     return chain_relu(c, graph_add(c->g, OP_bn, 5, in, &attr, NULL, (Span){0}, NULL));
 }
 

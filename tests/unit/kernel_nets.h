@@ -31,7 +31,7 @@ static Ref net_conv(Unit *u, const char *name, Ref x, int32_t outputs, int32_t k
 
 static Ref net_bn(Unit *u, const char *name, Ref x) {
     const int32_t c[] = {type_channels(&graph_node(u->net, x)->type)};
-    Attr attr = {.norm = {1e-5, 0.1}};
+    Attr attr = {.norm = {1e-5, 0.1, 0}};
     Ref in[] = {x, net_param(u, name, "running_mean", 1, c), net_param(u, name, "running_var", 1, c),
                 net_param(u, name, "weight", 1, c), net_param(u, name, "bias", 1, c)};
     return graph_add(u->net, OP_bn, 5, in, &attr, name_of(name), (Span){0}, NULL);
@@ -133,11 +133,37 @@ static void net_up(Unit *u) {
     net_loss(u, 0, logits, 1, 0);
 }
 
+static Ref net_norm(Unit *u, Op op, const char *name, Ref x, const Attr *attr) {
+    const int32_t c[] = {type_channels(&graph_node(u->net, x)->type)};
+    return graph_op3(u->net, op, x, net_param(u, name, "weight", 1, c), net_param(u, name, "bias", 1, c), attr, x);
+}
+
+/* Every norm, adaptive pooling, layer scale. Of three pictures two are a run of batch norm, and one is another. */
+static void net_norms(Unit *u) {
+    Attr ln = {.eps = {1e-6}}, gn = {.groups = {1e-5, 4}};
+    Attr share = {.pool = {.kernel = {3, 3}, .stride = {1, 1}, .to = {4, 3}}};
+    Ref x = net_conv_bn(u, "conv1", u->image, 20, 3, 1, 1);
+    graph_node(u->net, x)->attr.norm.ghost = 2;
+    x = net_op(u, OP_avgpool, net_relu(u, x), &share);
+    Ref y = net_norm(u, OP_layer_norm, "ln", net_conv(u, "conv2", x, 20, 3, 1, 20), &ln);
+    y = net_op(u, OP_gelu, net_bias(u, "conv3", net_conv(u, "conv3", y, 33, 1, 1, 1)), NULL);
+    y = net_conv(u, "conv4", y, 20, 1, 1, 1);
+    x = net_add(u, x, graph_op2(u->net, OP_mul, y, net_param(u, "scale", "weight", 1, (const int32_t[]){20}), NULL, y));
+    x = net_relu(u, net_norm(u, OP_group_norm, "gn", x, &gn));
+    x = net_fc(u, "fc1", x, 17);
+    Ref norm = net_bn(u, "bn", x);
+    graph_node(u->net, norm)->attr.norm = (NormAttr){0.1, 0.1, 2}; /* two numbers are often close to each other */
+    Ref logits = net_fc(u, "fc2", net_norm(u, OP_layer_norm, "ln2", net_relu(u, norm), &ln), NET_CLASSES);
+    graph_output(u->net, name_of("scores"), net_op(u, OP_softmax, logits, NULL), ONLY_DEPLOY);
+    net_loss(u, 0, logits, 1, 0);
+}
+
 static const struct Net {
     const char *name;
     void (*build)(Unit *u);
     int32_t height, width;
-} nets[] = {{"net residual", net_residual, 15, 11}, {"net branches", net_branches, 12, 17}, {"net up", net_up, 7, 7}};
+} nets[] = {{"net residual", net_residual, 15, 11}, {"net branches", net_branches, 12, 17}, {"net up", net_up, 7, 7},
+            {"net norms", net_norms, 7, 9}};
 
 static void net_make(Unit *u, const struct Net *net) {
     u->net = graph_new(u->arena, u->name);

@@ -295,6 +295,7 @@ static inline bool gen_plain(Gen *g, GenValue *v) {
 
 static inline bool gen_bn(Gen *g, GenValue *v) {
     if (gen_chance(g, 20)) gen_arg(v, "eps=%s", gen_chance(g, 50) ? "1e-3" : "0.5");
+    if (gen_chance(g, 10)) gen_arg(v, "ghost=2"); /* which inference does not know */
     return gen_plain(g, v);
 }
 

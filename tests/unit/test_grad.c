@@ -181,7 +181,7 @@ static Ref build_act(Lab *l, Op op, int i) {
 /* All five operands free; in every third case the statistics are those of x, as in training. */
 static Ref build_bn(Lab *l, int i) {
     int32_t c = shapes[i].c;
-    Attr attr = {.norm = {i % 2 ? 1e-5 : 0.1, 0.1}};
+    Attr attr = {.norm = {i % 2 ? 1e-5 : 0.1, 0.1, 0}};
     Ref x = any_pictures(l, i, FILL_SIGNED);
     bool batch = i % 3 == 1;
     Ref mean = batch ? op1(l, OP_mean, x, NULL) : per_channel(l, c, FILL_SIGNED);
@@ -189,6 +189,24 @@ static Ref build_bn(Lab *l, int i) {
     Ref in[] = {x, mean, var, per_channel(l, c, FILL_SIGNED), per_channel(l, c, FILL_SIGNED)};
     return graph_add(l->g, OP_bn, 5, in, &attr, NULL, (Span){0}, NULL);
 }
+
+/* Of runs of one picture, two or three, as pass specialise makes them. */
+static Ref build_ghost_bn(Lab *l, int i) {
+    int32_t c = shapes[i].c;
+    Attr attr = {.norm = {i % 2 ? 1e-5 : 0.1, 0.1, 1 + i % 3}}, run = {.ghost = {1 + i % 3}};
+    Ref x = any_pictures(l, i, FILL_SIGNED);
+    if (i % 4 == 2) x = op1(l, OP_flatten, x, NULL);
+    bool planes = graph_node(l->g, x)->type.rank == 4;
+    if (!planes) c = type_channels(&graph_node(l->g, x)->type);
+    Ref own = planes ? op1(l, OP_plane_mean, x, NULL) : x, mean = op1(l, OP_ghost_mean, own, &run);
+    Ref off = graph_op2(l->g, OP_sub, own, mean, NULL, x), square = graph_op2(l->g, OP_mul, off, off, NULL, x);
+    if (planes) square = graph_op2(l->g, OP_add, square, op1(l, OP_plane_var, x, NULL), NULL, x);
+    Ref var = op1(l, OP_ghost_mean, square, &run);
+    Ref in[] = {x, mean, var, per_channel(l, c, FILL_SIGNED), per_channel(l, c, FILL_SIGNED)};
+    return graph_add(l->g, OP_bn, 5, in, &attr, NULL, (Span){0}, NULL);
+}
+
+static Ref build_any_bn(Lab *l, int i) { return i < N_SHAPES ? build_bn(l, i) : build_ghost_bn(l, i - N_SHAPES); }
 
 static Ref build_dropout(Lab *l, int i) {
     Attr attr = {.dropout = {0.1 * (i % 8), i, i % 4 == 3}};
@@ -375,7 +393,7 @@ static const struct {
 #define ACT(id, ...) [OP_##id] = {build_##id, N_SHAPES},
 #include "ir/acts.def"
 #undef ACT
-    [OP_bn] = {build_bn, N_SHAPES},
+    [OP_bn] = {build_any_bn, 2 * N_SHAPES},
     [OP_dropout] = {build_dropout, N_SHAPES},
     [OP_maxpool] = {build_maxpool, ARRAY_LEN(pools)},
     [OP_avgpool] = {build_avgpool, ARRAY_LEN(pools)},
@@ -516,7 +534,7 @@ static Ref add_conv(Unit *u, Ref x, const char *name, int32_t outputs, bool froz
 
 static Ref add_bn(Unit *u, Ref x, const char *name, bool frozen) {
     const int32_t c[] = {type_channels(&graph_node(u->net, x)->type)};
-    Attr attr = {.norm = {1e-5, 0.1}};
+    Attr attr = {.norm = {1e-5, 0.1, 0}};
     Ref in[] = {x, lab_param(u->net, name_format("%s.running_mean", name), PARAM_BUFFER, 1, c),
                 lab_param(u->net, name_format("%s.running_var", name), PARAM_BUFFER, 1, c),
                 weight(u, name_format("%s.weight", name), frozen, 1, c),

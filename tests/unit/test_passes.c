@@ -47,7 +47,7 @@ static Ref add_bias(Unit *u, Ref x, const char *name) {
 
 static Ref add_bn(Unit *u, Ref x, const char *name) {
     int32_t c = type_channels(&graph_node(u->net, x)->type);
-    Attr attr = {.norm = {1e-5, 0.25}};
+    Attr attr = {.norm = {1e-5, 0.25, 0}};
     Ref in[] = {x, vector(u, name, "running_mean", PARAM_BUFFER, c), vector(u, name, "running_var", PARAM_BUFFER, c),
                 vector(u, name, "weight", PARAM_WEIGHT, c), vector(u, name, "bias", PARAM_WEIGHT, c)};
     return graph_add(u->net, OP_bn, 5, in, &attr, name_of(name), (Span){0}, NULL);
