@@ -22,7 +22,8 @@ net hostile(image) {
 """
 
 NETS = [("googlenet", "examples/googlenet.net", []), ("resnet152", "examples/resnet.net", ["-Ddepth=152"]),
-        ("densenet121", "examples/densenet.net", []), ("hostile", work + '/<img src=x onerror="window.ran=1">&.net', [])]
+        ("densenet121", "examples/densenet.net", []), ("hostile",
+         work + '/\udcff\n<img src=x onerror="window.ran=1">&.net', [])]
 
 
 def verdict(name, good, found=""):
@@ -34,7 +35,8 @@ def verdict(name, good, found=""):
 
 
 def cnnc_says(*arguments):
-    return subprocess.run([cnnc, *arguments], check=True, capture_output=True, text=True).stdout
+    return subprocess.run([cnnc, *arguments], check=True, capture_output=True, text=True,
+                          errors="surrogateescape").stdout
 
 
 def middle(page, selector):
