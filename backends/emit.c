@@ -175,13 +175,15 @@ static int emit_code(Arena *a, const char *path, LLVMMemoryBufferRef bytes) {
 }
 
 /* To a new file beside `path`, which then takes its place. */
-static int link_beside(Arena *a, const char *path, Linking *l) {
+static int link_beside(Arena *a, const EmitJob *job, Linking *l) {
+    const char *path = job->path;
     char *program;
     int fd = open_beside(a, path, &program);
     if (fd < 0) return complain(EX_CANTCREAT, path);
     close(fd);
     l->out = program;
     int code = link_program(l);
+    if (!code && job->accept && !job->accept(job->context, program)) code = EX_DATAERR;
     if (!code && !publish(program, path, 0777)) code = complain(EX_CANTCREAT, path);
     if (code) unlink(program);
     return code;
@@ -194,18 +196,18 @@ static bool uses_blas(const Emission *e) {
     return false;
 }
 
-static int emit_program(const Emission *e, const char *path, const char *runtime_dir, const char *linker) {
+static int emit_program(const Emission *e, const EmitJob *job) {
     Arena *a = e->unit[0]->arena;
     const char *object[TARGETS_MAX * PARTS];
     int code = 0, written = 0;
     while (written < e->n_bytes && !code) {
         char *name;
-        code = write_beside(a, path, e->bytes[written], &name);
+        code = write_beside(a, job->path, e->bytes[written], &name);
         if (!code) object[written++] = name;
     }
-    Linking l = {.object = object, .n_object = written, .blas = uses_blas(e), .runtime_dir = runtime_dir,
-                 .linker = linker};
-    if (!code) code = link_beside(a, path, &l);
+    Linking l = {.object = object, .n_object = written, .blas = uses_blas(e), .runtime_dir = job->runtime_dir,
+                 .linker = job->linker};
+    if (!code) code = link_beside(a, job, &l);
     for (int i = 0; i < written; i++) unlink(object[i]);
     return code;
 }
@@ -215,7 +217,11 @@ static int emit_text(LLVMMemoryBufferRef bytes) {
     return complain(EX_IOERR, "standard output");
 }
 
-int emit_file(Unit *const *unit, int n, EmitKind kind, const char *path, const char *runtime_dir, const char *linker) {
+int emit_file(const EmitJob *job) {
+    Unit *const *unit = job->unit;
+    const int n = job->n;
+    const EmitKind kind = job->kind;
+    const char *path = job->path;
     bool to_stdout = !strcmp(path, "-");
     if (to_stdout && (kind == EMIT_OBJECT || kind == EMIT_EXE)) {
         fprintf(stderr, "cnnc: error: %s is not text; name a file with -o\n", emit_kind_name[kind]);
@@ -232,7 +238,7 @@ int emit_file(Unit *const *unit, int n, EmitKind kind, const char *path, const c
     }
     generate_all(e);
     int code = to_stdout          ? emit_text(e->bytes[0])
-               : kind == EMIT_EXE ? emit_program(e, path, runtime_dir, linker)
+               : kind == EMIT_EXE ? emit_program(e, job)
                                   : emit_code(unit[0]->arena, path, e->bytes[0]);
     for (int i = 0; i < e->n_bytes; i++) LLVMDisposeMemoryBuffer(e->bytes[i]);
     return code;

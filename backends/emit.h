@@ -13,12 +13,23 @@ extern const char *const emit_kind_name[EMIT_COUNT];   /* "llvm-ir", "asm", "obj
 const char *emit_model_json(const Unit *u);
 const char *emit_plan_json(const Unit *u, const KernelTable *kernels);
 
+/* Asked about a finished program at `path` before it takes its place; false: it is not wanted. */
+typedef bool EmitAccept(void *context, const char *path);
+
 /* Compiles the programs of n units (all passes done), one file for several processors, the most able first; more than
  * one for EMIT_EXE only. Writes `path` ("-": stdout, not for EMIT_OBJECT and EMIT_EXE) by way
  * of a temporary file beside it that is renamed at the end; nothing is left behind on failure. EMIT_EXE links with
- * runtime_dir/libcnncrt.a by spawning `linker` (NULL: "cc" found in PATH) without a shell. Returns 0 or the exit code of
- * sysexits.h, after printing "cnnc: error: ..." to stderr. */
-int emit_file(Unit *const *unit, int n, EmitKind kind, const char *path, const char *runtime_dir, const char *linker);
+ * runtime_dir/libcnncrt.a by spawning `linker` (NULL: "cc" found in PATH) without a shell. `accept` may be NULL. Returns 0 or the exit
+ * code of sysexits.h, after printing "cnnc: error: ..." to stderr; EX_DATAERR, without a message, if `accept` refused. */
+typedef struct EmitJob {
+    Unit *const *unit;
+    int n;
+    EmitKind kind;
+    const char *path, *runtime_dir, *linker;
+    EmitAccept *accept;
+    void *context;           /* of accept */
+} EmitJob;
+int emit_file(const EmitJob *job);
 
 /* Just-in-time use of the same code generator, for tests: the kernels of a program as callable addresses. */
 typedef struct Jit Jit;

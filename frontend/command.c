@@ -121,7 +121,6 @@ static bool read_number(const char *value, int32_t most, int32_t *n) {
     return !*value && *n >= 1 && *n <= most;
 }
 
-enum { PICTURES_MOST = 65536 };
 
 static bool set_max_batch(CommandLine *c, const char *value) { return read_number(value, PICTURES_MOST, &c->options.max_batch); }
 static bool set_batch(CommandLine *c, const char *value) { return read_number(value, PICTURES_MOST, &c->options.batch); }
@@ -280,7 +279,7 @@ CommandLine *command_read(Arena *a, int argc, char **argv) {
     CommandLine *c = NEW(a, CommandLine);
     *c = (CommandLine){.arena = a,
                        .product = OUT_EXE,
-                       .options = {.opt_level = 2, .max_batch = 256},
+                       .options = {.opt_level = 2},
                        .verb = argc > 1 ? find_verb(argv[1]) : NULL};
     c->diag.colour = wants_colour();
     bool only_files = false;

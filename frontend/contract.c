@@ -5,12 +5,16 @@
 
 #include "settings.h"
 
+typedef enum FigureMeasure { FM_COUNT, FM_BYTES, FM_SECONDS, FM_SHARE } FigureMeasure;
+typedef enum FigureTime { WHEN_MADE, WHEN_RUN } FigureTime;
+
 static const struct FigureRow {
     const char *name;
-    Measure unit;
+    FigureMeasure measure;
+    FigureTime when;
     const char *example;
 } figure_row[FIGURE_COUNT] = {
-#define FIGURE(id, NAME, measure, example) [FIGURE_##NAME] = {#id, UNIT_##measure, example},
+#define FIGURE(id, NAME, measure, when, example) [FIGURE_##NAME] = {#id, FM_##measure, WHEN_##when, example},
 #include "../ir/figures.def"
 #undef FIGURE
 };
@@ -34,6 +38,13 @@ static Figure find_figure(Elab *e, const AstExpr *x) {
     return FIGURE_COUNT;
 }
 
+/* A limit has the unit of its figure; a share is at most 1, so that 76 for 76% is noticed. */
+static bool is_limit(const struct FigureRow *row, const Value *v) {
+    static const Measure unit[] = {[FM_BYTES] = UNIT_BYTES, [FM_SECONDS] = UNIT_SECONDS, [FM_SHARE] = UNIT_NONE};
+    if (!value_is_number(v) || v->unit != unit[row->measure]) return false;
+    return row->measure != FM_SHARE || (value_double(v) >= 0 && value_double(v) <= 1);
+}
+
 static void read_clause(Elab *e, Unit *u, const Setting *s) {
     const AstExpr *x = s->value;
     if (x->kind == X_ERROR) return;
@@ -46,7 +57,7 @@ static void read_clause(Elab *e, Unit *u, const Setting *s) {
     Value v = figure < FIGURE_COUNT ? eval(e, x->op.b) : v_error;
     if (v.kind == V_ERROR) return;
     const struct FigureRow *row = &figure_row[figure];
-    if (!value_is_number(&v) || v.unit != row->unit) {
+    if (!is_limit(row, &v)) {
         report_wants(e, x->op.b->span, row->name, arena_printf(e->arena, "a limit like %s", row->example), &v);
         return;
     }
@@ -61,7 +72,7 @@ void contract_read(Elab *e, Unit *u, const SettingList *list) {
 }
 
 static const char *figure_text(Arena *a, Figure figure, int64_t value) {
-    if (figure_row[figure].unit != UNIT_BYTES) return arena_printf(a, "%lld", (long long)value);
+    if (figure_row[figure].measure != FM_BYTES) return arena_printf(a, "%lld", (long long)value);
     bool small = value < 1 << 20;
     return arena_printf(a, "%.1f %s", (double)value / (small ? 1 << 10 : 1 << 20), small ? "KiB" : "MiB");
 }
@@ -81,4 +92,17 @@ bool contract_mentions(const Unit *u, Figure figure) {
     for (int32_t i = 0; i < u->n_clause; i++)
         if (u->clause[i].figure == figure) return true;
     return false;
+}
+
+void contract_json(Str *s, const Unit *u) {
+    const char *separator = "";
+    for (int32_t i = 0; i < u->n_clause; i++) {
+        const Clause *c = &u->clause[i];
+        if (figure_row[c->figure].when != WHEN_RUN) continue;
+        str_addf(s, "%s{\"figure\": \"%s\", \"order\": \"%s%s\", \"limit\": ", separator, figure_row[c->figure].name,
+                 c->below ? "<" : ">", c->equal ? "=" : "");
+        str_add_double(s, c->limit);
+        str_add(s, "}");
+        separator = ", ";
+    }
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../backends/target.h"
+
 #include "../passes/report.h"
 
 Diags *driver_diags(Arena *a, const CommandLine *c) {
@@ -82,15 +83,28 @@ Unit *driver_unit(Arena *a, Diags *d, const CommandLine *c, const char *path, co
     FrontendOptions o = c->frontend;
     o.definition = definition;
     o.n_definition = n;
-    return frontend_build(u, path, &o) ? u : NULL;
+    if (!frontend_build(u, path, &o)) return NULL;
+    Options *all = NEW(a, Options);
+    *all = c->options;
+    if (c->options.max_batch > 0) u->deploy.max_batch = c->options.max_batch;
+    if (all->batch == 0) all->batch = u->deploy.batch;
+    all->max_batch = u->deploy.max_batch > 0 ? u->deploy.max_batch : PICTURES_USUAL;
+    u->opt = all;
+    return u;
 }
 
-const Machine *driver_machine(const CommandLine *c) {
-    const char *march = c->march ? c->march : target_default, *error;
+bool driver_targets(const CommandLine *c, const Unit *u, const char *usual, Targets *t) {
+    const char *file = u ? u->deploy.march : NULL, *march = c->march ? c->march : file ? file : usual, *error;
+    if (target_list(c->arena, march, t, &error)) return true;
+    if (march != file) fprintf(stderr, "cnnc: error: -march=%.120s: %s\n", march, error);
+    else diag_error(u->diags, u->deploy.march_at, "E0431", "`march`: %.*s", (int)strcspn(error, ";"), error);
+    if (march == file) diag_help(u->diags, (Span){0}, "native, \"x86-64-v2\", \"x86-64-v3\", \"x86-64-v4\" and others: cnnc(1)");
+    return false;
+}
+
+const Machine *driver_machine(const CommandLine *c, const Unit *u) {
     Targets t;
-    if (target_list(c->arena, march, &t, &error)) return t.machine[0];
-    fprintf(stderr, "cnnc: error: -march=%.120s: %s\n", march, error);
-    return NULL;
+    return driver_targets(c, u, target_default, &t) ? t.machine[0] : NULL;
 }
 
 /* The loss terms point into the net, so they are copied with it. */

@@ -6,6 +6,8 @@
 #include "../ir/outline.h"
 #include "command.h"
 
+struct Targets;   /* backends/target.h */
+
 /* For messages in `a`, shown as the command line says. */
 Diags *driver_diags(Arena *a, const CommandLine *c);
 /* The exit code that the messages ask for, the gravest first; EX_DATAERR for any other error. */
@@ -19,9 +21,11 @@ int driver_write(Arena *a, const char *path, const Str *s);
  * in `d` and not printed. */
 Unit *driver_unit(Arena *a, Diags *d, const CommandLine *c, const char *path, const Definition *definition, int n);
 
-/* The processor that figures about memory are for: the first one that the command line's -march, or the default for
- * programs, names. NULL after a message. */
-const Machine *driver_machine(const CommandLine *c);
+/* The processors that -march names, else those of the file's deploy { march }, else `usual`; `u` may be NULL. False
+ * after a message: about the command line to stderr, about the file to its messages. */
+bool driver_targets(const CommandLine *c, const Unit *u, const char *usual, struct Targets *t);
+/* The processor that figures are for: the first of those, with the default for programs. NULL likewise. */
+const Machine *driver_machine(const CommandLine *c, const Unit *u);
 /* The same net for a processor of its own: passes change the net. */
 Unit *driver_unit_for(const Unit *u, const Machine *m);
 /* Adds what the command line asks to know about a compiled unit; `o`: of its net before any pass. */

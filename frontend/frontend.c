@@ -86,7 +86,7 @@ bool frontend_build(Unit *u, const char *path, const FrontendOptions *options) {
     bundle_check_unused(p);
     if (u->diags->n_error) return false;
     train_mark_frozen(u->net);
-    u->settings_json = sections_json(p, section, &input);
+    u->settings_json = sections_json(p, u, section, &input);
     u->options_json = bundle_options_json(p);
     int64_t parameters, macs;
     graph_costs(u->net, u->arena, &parameters, &macs);

@@ -3,11 +3,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../backends/dot.h"
+#include "../backends/elf.h"
 #include "../backends/emit.h"
 #include "../backends/page.h"
 #include "../backends/target.h"
@@ -17,6 +19,7 @@
 #include "codes.h"
 #include "command.h"
 #include "contract.h"
+#include "deploy.h"
 #include "driver.h"
 #include "tune.h"
 
@@ -84,12 +87,34 @@ static const char *output_path(const CommandLine *c) {
     return arena_printf(c->arena, "%.*s%s%s", n, base, dot && dot > base ? "" : ".out", suffix[c->product]);
 }
 
+/* Bytes of the numbers that a weights file has for what is deployed. */
+static int64_t weight_bytes(const Graph *g) {
+    int64_t sum = 0;
+    for (Ref r = 1; r < (Ref)g->n_node; r++)
+        if (graph_node(g, r)->op == OP_param) sum += (int64_t)sizeof(float) * type_elements(&graph_node(g, r)->type);
+    return sum;
+}
+
+/* Whether the finished program keeps what the file requires of its size. */
+static bool accept(void *context, const char *path) {
+    const Unit *u = context;
+    struct stat file;
+    int64_t code = elf_code_bytes(path);
+    if (stat(path, &file) || (code < 0 && contract_mentions(u, FIGURE_CODE_SIZE)))
+        return driver_complain(EX_IOERR, "cannot read", path) == EX_OK;
+    contract_check(u, FIGURE_CODE_SIZE, code);
+    contract_check(u, FIGURE_SIZE, (int64_t)file.st_size + weight_bytes(u->graph[ENTRY_INFER]));
+    return u->diags->n_error == 0;
+}
+
 static int emit(const CommandLine *c, Unit *const *unit, int n) {
     static const EmitKind kind[OUT_COUNT] = {
         [OUT_LLVM_IR] = EMIT_LLVM_IR, [OUT_ASM] = EMIT_ASM, [OUT_OBJ] = EMIT_OBJECT, [OUT_EXE] = EMIT_EXE};
     double start = now_ms();
     ice_context("emit", c->input);
-    int code = emit_file(unit, n, kind[c->product], output_path(c), runtime_dir(c->arena), c->linker);
+    int code = emit_file(&(EmitJob){.unit = unit, .n = n, .kind = kind[c->product], .path = output_path(c),
+                                    .runtime_dir = runtime_dir(c->arena), .linker = c->linker, .accept = accept,
+                                    .context = unit[0]});
     report_time(c, "emit", start);
     return code;
 }
@@ -110,12 +135,20 @@ static int print_dot(const CommandLine *c, const Outline *o) {
 static int print_page(const CommandLine *c, const Unit *u, const Outline *o) {
     Str s = STR(c->arena);
     PageNet p = {.path = c->input, .outline = o, .unit = u};
-    p.memory = figures_memory(c->arena, u->program[ENTRY_INFER]);
+    Memory memory = figures_memory(c->arena, u->program[ENTRY_INFER]);
+    p.memory = memory_for(&memory, 1);
     page_print(&s, &p);
     return driver_write(c->arena, output_path(c), &s);
 }
 
 static void print_report(const Str *s) { fputs(str_text(s), stderr); }
+
+/* `p`: the compiled program of inference. */
+static void check_memory(const Unit *u, const Program *p) {
+    Memory m = figures_memory(u->arena, p);
+    contract_check(u, FIGURE_MEMORY, memory_for(&m, 1));
+    deploy_check_memory(u, m.rest, m.picture, m.once);
+}
 
 /* Passes for each processor, then what was asked for. */
 static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
@@ -135,7 +168,7 @@ static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
         if (!pipeline_run(unit[i], &o)) return driver_exit_code(u->diags);
         if (!c->stop_after) driver_reports(&reports, c, unit[i], outline);
         print_report(&reports);
-        if (!c->stop_after) contract_check(u, FIGURE_MEMORY, figures_memory(c->arena, unit[i]->program[ENTRY_INFER]));
+        if (!c->stop_after) check_memory(u, unit[i]->program[ENTRY_INFER]);
     }
     if (u->diags->n_error) return driver_exit_code(u->diags);
     fflush(stdout);
@@ -148,29 +181,30 @@ static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
 static const Options *tuned_options(const CommandLine *c, const Unit *u) {
     Options *o = NEW(c->arena, Options);
     double start = now_ms();
-    *o = c->options;
+    *o = *u->opt;
     o->tuned = tune(u, c->tune_seconds);
     report_time(c, "tune", start);
     return o;
 }
 
-/* Only programs have code for several processors. A page is for the one that figures are for, so that it is the same
- * everywhere. */
-static bool find_targets(const CommandLine *c, Targets *t) {
+/* Only programs have code for several processors; what else a file is compiled to is for the first that the file names.
+ * A page is for the one that figures are for, so that it is the same everywhere. */
+static bool find_targets(const CommandLine *c, const Unit *u, Targets *t) {
     if (c->product == OUT_HTML && !c->tune_seconds && !c->stop_after) {
-        *t = (Targets){.n = 1, .machine = {driver_machine(c)}};
+        *t = (Targets){.n = 1, .machine = {driver_machine(c, u)}};
         return t->machine[0] != NULL;
     }
     bool program = c->product == OUT_EXE && !c->stop_after;
-    const char *march = c->march ? c->march : program && !c->tune_seconds ? target_default : "native", *error;
-    if (c->tune_seconds && strcmp(march, "native") != 0) {
+    const char *march = c->march ? c->march : u->deploy.march;
+    if (c->tune_seconds && march && strcmp(march, "native") != 0) {
         fprintf(stderr, "cnnc: error: --tune measures on this processor: it goes with -march=native only\n");
         return false;
     }
-    if (!target_list(c->arena, march, t, &error)) fprintf(stderr, "cnnc: error: -march=%.120s: %s\n", march, error);
-    else if (t->n > 1 && !program) fprintf(stderr, "cnnc: error: -march=%.120s: only a program is for several\n", march);
-    else return true;
-    return false;
+    if (!driver_targets(c, u, program && !c->tune_seconds ? target_default : "native", t)) return false;
+    if (program || t->n == 1) return true;
+    t->n = 1;
+    if (c->march) fprintf(stderr, "cnnc: error: -march=%.120s: only a program is for several\n", march);
+    return !c->march;
 }
 
 static int run_file(const CommandLine *c) {
@@ -182,11 +216,14 @@ static int run_file(const CommandLine *c) {
         diag_print(d);
         return code;
     }
-    Targets targets;
-    if (!find_targets(c, &targets)) return EX_USAGE;
     double start = now_ms();
     Unit *u = driver_unit(c->arena, d, c, c->input, c->definition, c->n_definition);
     report_time(c, "front end", start);
+    Targets targets;
+    if (u && !find_targets(c, u, &targets)) {
+        diag_print(d);
+        return d->n_error ? driver_exit_code(d) : EX_USAGE;
+    }
     if (u) u->machine = targets.machine[0];
     if (u && c->options.verbose) report_costs(u);
     if (u && c->tune_seconds) u->opt = tuned_options(c, u);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "contract.h"
+#include "deploy.h"
 #include "net_input.h"
 #include "train.h"
 
@@ -74,7 +75,7 @@ static void apply(Bundle *p, Unit *u, const SectionKind *kind, const Item *item,
         for (int32_t i = 0; i < u->train.n_loss; i++)
             PUSH(e->arena, p->wanted, p->n_wanted, p->cap_wanted, u->train.loss[i].logits);
     }
-    if (kind->deploy) u->half_weights = !strcmp(record_field(r, "weights")->value.text, "fp16");
+    if (kind->deploy) deploy_build(e, u, e->graph, item->settings, r);
 }
 
 /* A section that does not hold: its mistakes are reported, what it says goes to copies. */
@@ -137,7 +138,7 @@ static void kind_json(Str *s, const Bundle *p, const Value *section, const char 
     str_add(s, "}");
 }
 
-const char *sections_json(const Bundle *p, const Value *section, const Value *input) {
+const char *sections_json(const Bundle *p, const Unit *u, const Value *section, const Value *input) {
     Str s = STR(p->elab->arena);
     str_add(&s, "{\"input\": ");
     value_json(&s, input);
@@ -148,6 +149,8 @@ const char *sections_json(const Bundle *p, const Value *section, const Value *in
             first = p->sections.item[k]->section != kind || section[k].kind == V_NONE;
         if (first) kind_json(&s, p, section, kind);
     }
-    str_add(&s, "}");
+    str_add(&s, ", \"require\": [");
+    contract_json(&s, u);
+    str_add(&s, "]}");
     return str_text(&s);
 }

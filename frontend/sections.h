@@ -11,6 +11,6 @@
  * none, `input` its input's value. The result has one value for each of p->sections: V_NONE for what is not in the program. */
 const Value *sections_build(Bundle *p, Unit *u, Scope *net, const Value *input);
 /* {"input": {...}, "data": {"": {...}, "cats": {...}}, ...} as runtime/abi.h describes it. */
-const char *sections_json(const Bundle *p, const Value *section, const Value *input);
+const char *sections_json(const Bundle *p, const Unit *u, const Value *section, const Value *input);
 
 #endif

@@ -68,6 +68,12 @@ bool settings_is_later(const char *where, const char *name) {
     return false;
 }
 
+const AstExpr *settings_value(const SettingList *list, const char *key) {
+    for (int32_t i = 0; i < list->n; i++)
+        if (list->item[i]->key && !strcmp(list->item[i]->key, key)) return list->item[i]->value;
+    return NULL;
+}
+
 static bool misplaced(Elab *e, const char *section, const Setting *s, const char *wants) {
     diag_error(e->diags, s->span, "E0402", "`%s` holds %s", section, wants);
     return false;

@@ -24,6 +24,8 @@ const SectionKind *section_at(int i);
 Value section_eval(Elab *e, const SectionKind *kind, const SettingList *list, Span at);
 /* The signature of `group PATTERN { }`, evaluated. */
 Value group_eval(Elab *e, const SettingList *list, Span at);
+/* What stands behind `key =`, NULL if nothing does. */
+const AstExpr *settings_value(const SettingList *list, const char *key);
 /* Types that exist only in settings; NULL if there is no such type. */
 const ParamType *settings_type_find(const char *name, size_t n);
 /* A call of group `group` named `name`, or NULL. */

@@ -4,6 +4,7 @@
 
 #include "foreign.h"
 #include "settings.h"
+#include "../ir/unit.h"
 
 enum { MAX_CHOICES = 32 };
 
@@ -250,6 +251,25 @@ static bool to_prefetch(Elab *e, Value *v, Span at, const char *label) {
     return true;
 }
 
+static bool to_bytes(Elab *e, Value *v, Span at, const char *label) {
+    return (value_is_number(v) && v->unit == UNIT_BYTES && value_double(v) >= 1 && value_double(v) < 1e18) ||
+           report_wants(e, at, label, wants_of("bytes"), v);
+}
+
+/* A number of pictures, or a list of them. */
+static bool to_counts(Elab *e, Value *v, Span at, const char *label) {
+    if (v->kind != V_LIST) {
+        Value *one = NEW(e->arena, Value);
+        *one = *v;
+        *v = value_list(one, 1);
+    }
+    bool good = v->n > 0;
+    for (int32_t i = 0; good && i < v->n; i++)
+        good = value_is_whole(&v->item[i]) && value_whole(&v->item[i]) >= 1 &&
+               value_whole(&v->item[i]) <= PICTURES_MOST;
+    return good || report_wants(e, at, label, wants_of("counts"), v);
+}
+
 static bool to_interval(Elab *e, Value *v, Span at, const char *label) {
     bool two = v->kind == V_LIST && v->n == 2;
     for (int i = 0; two && i < 2; i++) two = value_is_number(&v->item[i]) && !v->item[i].unit;
@@ -282,6 +302,47 @@ static bool from_freeze(Elab *e, const AstExpr *x, Value *v, const char *label, 
     return v->kind != V_ERROR && to_globs(e, v, x->span, label);
 }
 
+/* A bare word that names nothing else, with this for its _, or an expression that is a string. */
+static bool from_bare(Elab *e, const AstExpr *x, Value *v, const char *label, const char *type, char underscore) {
+    if (!(x = chosen(e, x))) return false;
+    if (x->kind == X_NAME && !table_get(&e->globals, x->name)) {
+        char *text = arena_strdup(e->arena, x->name);
+        for (char *p = text; (p = strchr(p, '_')); p++) *p = underscore;
+        *v = value_text(text);
+        return true;
+    }
+    *v = eval(e, x);
+    if (v->kind == V_ERROR) return false;
+    return v->kind == V_TEXT || report_wants(e, x->span, label, wants_of(type), v);
+}
+
+/* One of these or a list, as a list. */
+static bool from_bare_list(Elab *e, const AstExpr *x, Value *v, const char *label, const char *type, char underscore) {
+    bool list = x->kind == X_LIST;
+    int32_t n = list ? x->list.n : 1;
+    Value *item = NEW_ARRAY(e->arena, Value, n);
+    bool good = true;
+    for (int32_t i = 0; i < n; i++)
+        good = from_bare(e, list ? x->list.item[i] : x, &item[i], label, type, underscore) && good;
+    *v = value_list(item, n);
+    return good && (n > 0 || report_wants(e, x->span, label, wants_of(type), v));
+}
+
+static bool from_names(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
+    (void)choice;
+    return from_bare_list(e, x, v, label, "names", '_');
+}
+
+/* As -march takes them, with commas between; x86_64_v3 is a word and x86-64-v3 is none. */
+static bool from_processors(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
+    (void)choice;
+    if (!from_bare_list(e, x, v, label, "processors", '-')) return false;
+    Str s = STR(e->arena);
+    for (int32_t i = 0; i < v->n; i++) str_addf(&s, "%s%s", i ? "," : "", v->item[i].text);
+    *v = value_text(str_text(&s));
+    return true;
+}
+
 static bool to_side_or_dim(Elab *e, Value *v, Span at, const char *label) {
     return v->kind == V_DIM || type_find("count", 5)->convert(e, v, at, label);
 }
@@ -300,6 +361,10 @@ static const ParamType settings_type_table[] = {
     {.name = "reals", .wants = "a list of numbers", .convert = to_reals},
     {.name = "positives", .wants = "a list of numbers above 0", .convert = to_positives},
     {.name = "prefetch", .wants = "a number of batches from 1 to 1024", .convert = to_prefetch},
+    {.name = "bytes", .wants = "bytes, like 64 MiB", .convert = to_bytes},
+    {.name = "counts", .wants = "a list of whole numbers from 1 to 65536, like [1, 8]", .convert = to_counts},
+    {.name = "names", .wants = "a list of names", .from_expr = from_names},
+    {.name = "processors", .wants = "a processor like native or \"x86-64-v3\", or a list of them", .from_expr = from_processors},
     {.name = "interval", .wants = "[low, high] with 0 < low <= high", .convert = to_interval},
     {.name = "globs", .wants = "a pattern or a list of patterns, each a string", .convert = to_globs},
     {.name = "freeze", .wants = "all or patterns", .from_expr = from_freeze},

@@ -279,12 +279,6 @@ static bool add_terms(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, d
 
 /* ---- the section ---- */
 
-static const AstExpr *find_key(const SettingList *list, const char *key) {
-    for (int32_t i = 0; i < list->n; i++)
-        if (list->item[i]->key && !strcmp(list->item[i]->key, key)) return list->item[i]->value;
-    return NULL;
-}
-
 static void apply_groups(Elab *e, const SettingList *list) {
     for (int32_t i = 0; i < list->n; i++) {
         const Setting *s = list->item[i];
@@ -312,7 +306,7 @@ void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record
     apply_freeze(e, record_field(r, "freeze"));
     int32_t cap = 0;
     e->scope = net;
-    const AstExpr *loss = find_key(section->settings, "loss");
+    const AstExpr *loss = settings_value(section->settings, "loss");
     t->present = loss->kind != X_ERROR && add_terms(e, t, &cap, loss, 1);
     e->scope = NULL;
 }

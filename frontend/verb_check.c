@@ -1,5 +1,5 @@
 /* cnnc check FILE.net...: every mistake of each file, what its net costs, and reports. Passes run only where
- * require { memory } or a report asks for them: all else that the author of a net can do wrong is found by the front end. */
+ * require { memory }, deploy { max_memory } or a report asks for them: all else that the author of a net can do wrong is found by the front end. */
 #include <sysexits.h>
 
 #include "../ir/number.h"
@@ -7,14 +7,19 @@
 #include "../passes/pass.h"
 #include "../passes/report.h"
 #include "contract.h"
+#include "deploy.h"
 #include "driver.h"
 
-static void check_memory(const CommandLine *c, Unit *u) {
+/* What the file says of the program's processor and memory. */
+static void check_deployment(const CommandLine *c, Unit *u) {
     Figures f;
-    u->machine = driver_machine(c);
-    if (!u->machine) return;
+    bool memory = contract_mentions(u, FIGURE_MEMORY) || u->deploy.max_memory > 0;
+    if (!memory && !u->deploy.march) return;
+    u->machine = driver_machine(c, u);
+    if (!u->machine || !memory) return;
     figures_of(u, NULL, &f);
-    contract_check(u, FIGURE_MEMORY, f.memory);
+    contract_check(u, FIGURE_MEMORY, memory_for(&f.memory, 1));
+    deploy_check_memory(u, f.memory.rest, f.memory.picture, f.memory.once);
 }
 
 /* The reports that the command line asks for, of the processor that figures are for. */
@@ -23,7 +28,7 @@ static void add_reports(Str *s, const CommandLine *c, const Unit *u) {
     const Outline *o = outline_of(u->net, u->arena);
     if (c->report[REPORT_SUMMARY]) report_summary(s, u->arena, o, c->depth);
     if (!driver_reports_need_passes(c)) return;
-    const Machine *machine = driver_machine(c);
+    const Machine *machine = driver_machine(c, u);
     Unit *copy = machine ? driver_unit_for(u, machine) : NULL;
     if (copy && pipeline_run(copy, &options)) driver_reports(s, c, copy, o);
 }
@@ -32,7 +37,7 @@ static int check_file(const CommandLine *c, const char *path) {
     Arena *a = arena_new();
     Diags *d = driver_diags(a, c);
     Unit *u = driver_unit(a, d, c, path, c->definition, c->n_definition);
-    if (u && contract_mentions(u, FIGURE_MEMORY)) check_memory(c, u);
+    if (u) check_deployment(c, u);
     Str reports = STR(a);
     if (u && !d->n_error) add_reports(&reports, c, u);
     int code = d->n_error ? driver_exit_code(d) : EX_OK;

@@ -174,7 +174,8 @@ static void add_totals(Page *o, const Side *x, const Side *y) {
     add_total(o, "parameters", number_thousands(a, f->parameters), number_thousands(a, g->parameters), f->parameters,
               g->parameters);
     add_total(o, "MACs", number_scaled(a, f->macs), number_scaled(a, g->macs), f->macs, g->macs);
-    add_total(o, "memory", number_bytes(a, f->memory), number_bytes(a, g->memory), f->memory, g->memory);
+    int64_t m = memory_for(&f->memory, 1), n = memory_for(&g->memory, 1);
+    add_total(o, "memory", number_bytes(a, m), number_bytes(a, n), m, n);
 }
 
 /* ---- weights ---- */
@@ -265,7 +266,7 @@ static void add_title(Page *o, char mark, const Side *s) {
 }
 
 int verb_diff(const CommandLine *c) {
-    const Machine *machine = driver_machine(c);
+    const Machine *machine = driver_machine(c, NULL);
     Side x, y;
     int code = machine ? read_side(c, 0, machine, &x) : EX_USAGE;
     if (code == EX_OK) code = read_side(c, 1, machine, &y);

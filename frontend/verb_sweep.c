@@ -14,6 +14,7 @@
 #include "../ir/number.h"
 #include "../passes/figures.h"
 #include "contract.h"
+#include "deploy.h"
 #include "driver.h"
 
 enum { MOST_COMBINATIONS = 1000000, REASON_BYTES = 240, PATH_BYTES = 120 };
@@ -139,7 +140,8 @@ static void run_one(const Sweep *s, int64_t i) {
     if (u) {
         u->machine = s->machine;
         figures_of(u, s->cache, &r->figures);
-        contract_check(u, FIGURE_MEMORY, r->figures.memory);
+        contract_check(u, FIGURE_MEMORY, memory_for(&r->figures.memory, 1));
+        deploy_check_memory(u, r->figures.memory.rest, r->figures.memory.picture, r->figures.memory.once);
     }
     if (d->n_error) keep_reason(r, d);
     r->state = d->n_error ? STATE_ILLEGAL : STATE_LEGAL;
@@ -227,7 +229,7 @@ static void print_table(const Sweep *s) {
         for (int32_t k = 0; k < s->n_swept; k++) printf("%-*s  ", width[k], s->swept[k]->value[value_index(s, i, k)]);
         if (r->state == STATE_LEGAL)
             printf("%15s %10s %11s", number_thousands(a, r->figures.parameters), number_scaled(a, r->figures.macs),
-                   number_bytes(a, r->figures.memory));
+                   number_bytes(a, memory_for(&r->figures.memory, 1)));
         else
             print_reason(r);
         printf("\n");
@@ -268,7 +270,7 @@ static void print_json(const Sweep *s) {
         add_options(&t, s, i);
         if (r->state == STATE_LEGAL)
             str_addf(&t, "\"parameters\": %lld, \"macs\": %lld, \"memory\": %lld", (long long)r->figures.parameters,
-                     (long long)r->figures.macs, (long long)r->figures.memory);
+                     (long long)r->figures.macs, (long long)memory_for(&r->figures.memory, 1));
         else
             add_error(&t, r);
         printf("%s}%s\n", str_text(&t), i + 1 < s->n ? "," : "");
@@ -295,7 +297,7 @@ static void settle(const Sweep *s, int failed) {
 }
 
 int verb_sweep(const CommandLine *c) {
-    Sweep s = {.c = c, .path = c->word[0].text, .machine = driver_machine(c)};
+    Sweep s = {.c = c, .path = c->word[0].text, .machine = driver_machine(c, NULL)};
     if (!s.machine) return EX_USAGE;
     Diags *d = driver_diags(c->arena, c);
     FrontendOptions o = c->frontend;

@@ -44,6 +44,8 @@ typedef struct TunedConvs {
     int32_t n, cap;
 } TunedConvs;
 
+enum { PICTURES_MOST = 65536, PICTURES_USUAL = 256 };   /* in one call of a program: at most, and where nobody says */
+
 typedef struct Options {       /* of the command line, as far as passes and back ends care */
     int opt_level;             /* 0..3 */
     bool verbose;
@@ -56,7 +58,7 @@ typedef struct Options {       /* of the command line, as far as passes and back
 
 /* What a net costs, in require { }. */
 typedef enum Figure {
-#define FIGURE(id, NAME, measure, example) FIGURE_##NAME,
+#define FIGURE(id, NAME, measure, when, example) FIGURE_##NAME,
 #include "figures.def"
 #undef FIGURE
     FIGURE_COUNT
@@ -68,6 +70,14 @@ typedef struct Clause {        /* figure < limit, <=, > or >= */
     double limit;
     Span span;
 } Clause;
+
+/* What deploy { } says about the program; the command line wins. */
+typedef struct DeployConfig {
+    const char *march;         /* as -march; NULL: not said */
+    Span march_at, memory_at;
+    int32_t batch, max_batch;  /* as --batch and --max-batch; 0: not said */
+    int64_t max_memory;        /* bytes of inference; 0: not said */
+} DeployConfig;
 
 typedef enum Entry { ENTRY_INFER, ENTRY_TRAIN, ENTRY_COUNT } Entry;
 
@@ -83,6 +93,7 @@ typedef struct Unit {
     Clause *clause;            /* of require { } */
     int32_t n_clause, cap_clause;
     bool half_weights;         /* deploy { weights = fp16 } */
+    DeployConfig deploy;
     const char *settings_json; /* sections input, data, augment, train, eval: see runtime/abi.h */
     const char *options_json;  /* {"classes": 1000, ...}: option values that were in force */
     Graph *graph[ENTRY_COUNT]; /* made by `specialise`; [ENTRY_TRAIN] is NULL without a train section */

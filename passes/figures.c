@@ -4,20 +4,20 @@
 #include "pass.h"
 
 /* As in runtime/exec.c: after the steps that run once, which give back parameters that nobody reads again; or while they run. */
-int64_t figures_memory(Arena *a, const Program *p) {
+Memory figures_memory(Arena *a, const Program *p) {
     int64_t released = 0, from;
     for (int32_t i = 0; i < p->n_once; i++)
         for (int32_t k = 0; k < p->step[i].n_arg; k++) released += program_releases(p, i, k, &from);
-    int64_t after =
-        p->region_bytes[REGION_PARAM] - released + p->region_bytes[REGION_FIXED] + p->region_bytes[REGION_BATCH];
-    return max_i64(after, program_once_bytes(a, p));
+    return (Memory){.rest = p->region_bytes[REGION_PARAM] - released + p->region_bytes[REGION_FIXED],
+                    .picture = p->region_bytes[REGION_BATCH],
+                    .once = program_once_bytes(a, p)};
 }
 
 /* ---- the cache ---- */
 
 typedef struct Known {
     uint64_t key[2];
-    int64_t memory;
+    Memory memory;
 } Known;
 
 struct FigureCache {

@@ -4,11 +4,21 @@
 
 #include "../ir/unit.h"
 
+/* Bytes of inference by the plan: parameters, activations, packed weights; not the program itself, nor what each thread has for
+ * itself. */
+typedef struct Memory {
+    int64_t rest, picture;    /* what calls share; what each picture of a call adds */
+    int64_t once;             /* the peak while the steps run that prepare weights */
+} Memory;
+
+static inline int64_t memory_for(const Memory *m, int64_t pictures) {
+    return m->rest + pictures * m->picture > m->once ? m->rest + pictures * m->picture : m->once;
+}
+
 typedef struct Figures {
     int64_t parameters;    /* trained numbers of what is deployed */
     int64_t macs;          /* multiply-adds for one picture */
-    int64_t memory;        /* bytes at the peak of inference at batch 1, by the plan: parameters, activations, packed weights;
-                              not the program itself, nor what each thread has for itself */
+    Memory memory;
 } Figures;
 
 /* What was found out about memory before: nets that differ only in what training or the settings do have one plan. It lives in
@@ -20,6 +30,6 @@ FigureCache *figure_cache_new(Arena *a);
  * since the passes that are left out (tiles, vectors, threads) neither add a tensor nor a step. `cache` may be NULL. */
 void figures_of(const Unit *u, FigureCache *cache, Figures *out);
 /* The memory of a planned program of inference. */
-int64_t figures_memory(Arena *a, const Program *p);
+Memory figures_memory(Arena *a, const Program *p);
 
 #endif

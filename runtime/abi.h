@@ -66,7 +66,11 @@
  *            cosine(base, to) exp(base, gamma, every) linear(base, to) warmup(for, from): warmup runs for `for`, rising from
  *            `from` to the first value of the next piece; another piece may carry "for"; the last one runs until `stop`.
  *   eval:    {"metrics": ["top1","top5"], "crops": 1, "batch": n or absent}
- *   deploy:  {"weights": "fp32"|"fp16"}     fully connected weights as `infer` keeps them; parameters are f32 all the same
+ *   deploy:  {"weights": "fp32"|"fp16", "outputs": ["scores"], "batches": [1, 8], "march": "x86-64-v3,x86-64-v4", "max_memory": B}
+ *            weights: fully connected weights as `infer` keeps them; parameters are f32 all the same; the others: absent
+ *            unless the file has them, and done with, but for the sizes that bench takes
+ *   require: [{"figure": "top1"|"top5"|"latency"|"throughput", "order": "<"|"<="|">"|">=", "limit": x}, ...], no names of
+ *            sections; shares as parts of 1, latency in seconds, throughput in pictures a second
  *
  * Dropout draws from Philox keyed by run.key; see rng.h. */
 #ifndef CNNC_RUNTIME_ABI_H

@@ -1,4 +1,5 @@
 /* The command `bench`: milliseconds of inference or of a training step on made-up pictures, and where they go. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "init.h"
 #include "params.h"
 #include "peak.h"
+#include "require.h"
 #include "rng.h"
 #include "settings.h"
 
@@ -26,6 +28,7 @@ typedef struct Bench {
     double
         peak; /* GFLOP/s, for --layers; Winograd's convolutions exceed it, since they have fewer products than count */
     json_t *results;
+    double latency, throughput; /* seconds of a call of one picture, most pictures a second; NAN: not timed */
 } Bench;
 
 typedef struct Timing {
@@ -61,6 +64,17 @@ static int parse_sizes(const char *text, int64_t most, int64_t *size, RtError *e
     return 0;
 }
 
+/* The sizes of deploy { batches } that the program can take; the command line may have made it for fewer pictures. */
+static int deployed_sizes(const Bench *b, int64_t most, int64_t *size) {
+    const json_t *list = json_object_get(model_section(b->context->model, "deploy"), "batches");
+    int n = 0;
+    for (size_t i = 0; i < json_array_size(list) && n < MAX_SIZES; i++) {
+        int64_t x = json_integer_value(json_array_get(list, i));
+        if (x >= 1 && x <= most) size[n++] = x;
+    }
+    return n;
+}
+
 static int choose_sizes(const Bench *b, int64_t *size, RtError *err) {
     enum { COMMON = 16 };
     int64_t most = largest_batch(b, err);
@@ -70,6 +84,8 @@ static int choose_sizes(const Bench *b, int64_t *size, RtError *err) {
         size[0] = most;
         return 1;
     }
+    int n = deployed_sizes(b, most, size);
+    if (n > 0) return n;
     size[0] = 1;
     size[1] = most < COMMON ? most : COMMON;
     return size[1] > 1 ? 2 : 1;
@@ -154,11 +170,18 @@ static void print_text(const Bench *b, const Timing *t) {
     fflush(stdout);
 }
 
-static bool bench_size(const Bench *b, int64_t n, RtError *err) {
+static void keep_figures(Bench *b, const Timing *t) {
+    if (b->options->train) return;
+    if (t->n == 1) b->latency = t->median;
+    b->throughput = fmax(b->throughput, (double)t->n / t->median); /* fmax passes over NAN */
+}
+
+static bool bench_size(Bench *b, int64_t n, RtError *err) {
     Timing t = {.n = n};
     if (b->options->layers) t.step = rt_alloc((size_t)b->program->n_step, sizeof *t.step, err);
     if (!err->code) {
         time_size(b, &t);
+        keep_figures(b, &t);
         if (b->results)
             add_json(b, &t);
         else
@@ -231,17 +254,24 @@ static int64_t largest_of(const int64_t *size, int n) {
     return most;
 }
 
-static void print_results(const Bench *b) {
+/* The end of the report: whether the net keeps what its file requires, and everything as JSON. */
+static void print_results(const Bench *b, RtError *err) {
+    const Measured measured[] = {{"latency", b->latency}, {"throughput", b->throughput}};
+    if (!b->results) {
+        require_check(b->context->model, measured, 2, NULL, err);
+        return;
+    }
     json_t *j = json_pack("{s:s, s:s, s:i, s:O}", "net", b->context->model->name, "program", b->program->name,
                           "threads", pool_size(b->pool), "results", b->results);
     if (b->options->layers) json_object_set_new(j, "peak_gflops", json_real(b->peak));
+    require_check(b->context->model, measured, 2, j, err);
     json_dumpf(j, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(j);
 }
 
 int bench_command(const Context *c, const Options *o, RtError *err) {
-    Bench b = {.context = c, .options = o};
+    Bench b = {.context = c, .options = o, .latency = NAN, .throughput = NAN};
     int64_t size[MAX_SIZES];
     int n = choose_sizes(&b, size, err);
     if (n && bench_open(&b, largest_of(size, n), err)) {
@@ -249,7 +279,7 @@ int bench_command(const Context *c, const Options *o, RtError *err) {
         if (!o->json) printf("net %s, %s, %d threads", c->model->name, b.program->name, pool_size(b.pool));
         if (!o->json) printf(o->layers ? ", peak %.1f GFLOP/s\n" : "\n", b.peak);
         for (int i = 0; i < n && !err->code; i++) bench_size(&b, size[i], err);
-        if (!err->code && b.results) print_results(&b);
+        if (!err->code) print_results(&b, err);
     }
     bench_close(&b);
     return err->code;

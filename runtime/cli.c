@@ -248,8 +248,8 @@ static void print_help(const Context *c) {
     for (int i = 0; i < N_COMMANDS; i++)
         if (c->model->train.present || commands[i].run != train_command)
             printf("  %-8s %s\n", commands[i].name, commands[i].help);
-    printf("\n%s COMMAND --help says what a command takes. Exit codes are those of sysexits.h:\n"
-           "64 usage, 65 bad data, 66 missing file, 70 our bug, 71 memory, 73 and 74 output,\n"
+    printf("\n%s COMMAND --help says what a command takes. Exit codes: 1 a figure of `require` is not kept;\n"
+           "those of sysexits.h: 64 usage, 65 bad data, 66 missing file, 70 our bug, 71 memory, 73 and 74 output,\n"
            "75 stopped by a signal after saving, 76 not finite, 78 over a limit.\n",
            c->program);
 }

@@ -5,6 +5,7 @@
 #include "evaluate.h"
 #include "params.h"
 #include "progress.h"
+#include "require.h"
 
 static void show_progress(void *context, int64_t done, int64_t all) { progress_evaluate(context, done, all); }
 
@@ -22,12 +23,22 @@ static void print_text(const Context *c, const Evaluation *e) {
 }
 
 /* top1 and top5 as parts of 1. */
-static void print_json(const Context *c, const Evaluation *e) {
+static json_t *as_json(const Context *c, const Evaluation *e) {
     const Metrics *m = &e->metrics;
-    json_t *j = json_pack("{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "net", c->model->name, "crops", 1,
-                          "pictures", (json_int_t)m->pictures, "skipped", (json_int_t)e->skipped, "top1",
-                          metrics_percent(m, m->top1) / 100, "top5", metrics_percent(m, m->top5) / 100, "top1_interval",
-                          metrics_interval(m, m->top1) / 100, "loss", metrics_loss(m), "seconds", e->seconds);
+    return json_pack("{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "net", c->model->name, "crops", 1,
+                     "pictures", (json_int_t)m->pictures, "skipped", (json_int_t)e->skipped, "top1",
+                     metrics_percent(m, m->top1) / 100, "top5", metrics_percent(m, m->top5) / 100, "top1_interval",
+                     metrics_interval(m, m->top1) / 100, "loss", metrics_loss(m), "seconds", e->seconds);
+}
+
+/* The result, and whether the net keeps what its file requires. */
+static void print(const Context *c, const Options *o, const Evaluation *e, RtError *err) {
+    const Metrics *m = &e->metrics;
+    const Measured measured[] = {{"top1", metrics_percent(m, m->top1) / 100}, {"top5", metrics_percent(m, m->top5) / 100}};
+    json_t *j = o->json ? as_json(c, e) : NULL;
+    if (!j) print_text(c, e);
+    require_check(c->model, measured, 2, j, err);
+    if (!j) return;
     json_dumpf(j, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(j);
@@ -50,10 +61,8 @@ static void report(const Context *c, const Options *o, const Evaluation *e, RtEr
         rt_fail(err, RT_DATA, "not one picture could be read");
     else if (!(metrics_loss(&e->metrics) < 1e30))
         rt_fail(err, RT_NOT_FINITE, "the net's scores are not finite");
-    else if (o->json)
-        print_json(c, e);
     else
-        print_text(c, e);
+        print(c, o, e, err);
 }
 
 int eval_command(const Context *c, const Options *o, RtError *err) {

@@ -13,6 +13,7 @@
 /* Exit codes of the produced programs. The codes of sysexits.h where one fits; death by a signal is always a bug. */
 enum {
     RT_OK = 0,
+    RT_UNKEPT = 1,      /* everything worked, but what was measured is not what `require` asks for */
     RT_USAGE = 64,      /* command line is wrong */
     RT_DATA = 65,       /* a file's content is wrong */
     RT_NO_INPUT = 66,   /* a file or folder is missing or unreadable */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a file says about the program that is made of it: @nofuse.
+# What a file says about the program that is made of it: @nofuse, deploy { }, require { }.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit 1
@@ -38,5 +38,113 @@ head1.relu1 relu
 STEPS
 same deploy/nofuse want steps.apart
 if grep -q '^relu1\|^bn2\|^head1.relu1' steps.fused; then fail 'deploy/fused otherwise' steps.fused; else ok 'deploy/fused otherwise'; fi
+
+# ---- deploy { } ----
+
+# net DEPLOY REQUIRE: a net with three outputs, two of them deployed, and these lines in its sections.
+net() {
+    cat <<NET
+cnnc 1
+input image {
+    size   = 32x32
+    resize = exact(32x32)
+}
+net n(image) {
+    x = image -> conv(16, 3, pad=1) -> bn -> relu -> avgpool(global=true) -> flatten
+    logits = x -> fc(4)
+    output aux = x -> fc(4) only train
+    output scores = softmax(logits)
+    output embedding = x -> fc(40) only deploy
+}
+deploy {
+$1
+}
+require {
+$2
+}
+train {
+    loss = cross_entropy(logits) + cross_entropy(aux)
+    lr   = 0
+    stop = 1 steps
+}
+NET
+}
+
+# value KEY FILE: the number of a member of the program's JSON texts, which strings(1) would show.
+value() { tr -c '[:print:]' '\n' <"$2" | sed -n "s/.*\"$1\": \\([0-9]*\\).*/\\1/p" | head -n 1; }
+processors() { tr -c '[:print:]' '\n' <"$1" | sed -n 's/.*"cpu": "\([^"]*\)".*/\1/p' | sort -u | tr '\n' ' '; }
+is() { if [ "$2" = "$3" ]; then ok "$1"; else echo "$2, not $3" >"$log"; fail "$1" "$log"; fi; }
+
+net 'batches = [2, 8, 4]
+march = x86_64_v3
+outputs = [scores]' '' >keys.net
+if check deploy/keys "$cnnc" keys.net -o keys; then
+    is 'deploy/batches: the largest' "$(value max_batch keys)" 8
+    is deploy/march "$(processors keys)" 'x86-64-v3 '
+    "$cnnc" --emit=loops -o - keys.net >loops
+    if grep -q fc3 loops; then fail deploy/outputs; else ok deploy/outputs; fi
+    ./keys export --init --output=keys.safetensors >"$log" 2>&1
+    ./keys bench --seconds=0.01 2>"$log" | sed -n 's/^batch *\([0-9]*\).*/\1/p' | tr '\n' ' ' >sizes
+    is 'deploy/batches in bench' "$(cat sizes)" '2 8 4 '
+fi
+check 'deploy/the command line wins' "$cnnc" --max-batch=5 -march=x86-64-v2 keys.net -o won &&
+    is 'deploy/the command line wins: values' "$(value max_batch won) $(processors won)" '5 x86-64-v2 '
+net '' '' >plain.net
+check deploy/none "$cnnc" -march=x86-64-v3 plain.net -o plain && is 'deploy/no batches' "$(value max_batch plain)" 256
+"$cnnc" --emit=loops -o - plain.net | grep -q fc3 || fail 'deploy/outputs without the key'
+
+# refused NAME STATUS PATTERN COMMAND...: it fails like this, and no program is left.
+refused() {
+    name=$1 want=$2 pattern=$3
+    shift 3
+    rm -f refused
+    timeout 60 "$@" >"$log" 2>&1
+    status=$?
+    if [ $status = "$want" ] && grep -qE "$pattern" "$log" && [ ! -e refused ]; then ok "$name"; else fail "$name" "$log"; fi
+}
+
+net 'batches = [1, 50]
+max_memory = 1 MiB' '' >large.net
+refused deploy/max_memory 65 'large.net:15:14: error: inference of 50 pictures needs .*MiB; .max_memory. is 1.0 MiB .E0432' \
+    "$cnnc" large.net -o refused
+refused 'deploy/max_memory in check' 65 'calls of [0-9]+ pictures fit: batches = \[[0-9]+\]' "$cnnc" check large.net
+fits=$(sed -n 's/.*batches = \[\([0-9]*\)\]$/\1/p' "$log" | head -n 1)
+check 'deploy/max_memory: the help helps' "$cnnc" --max-batch="$fits" --emit=loops large.net -o /dev/null
+refused 'deploy/max_memory: and says the most' 65 E0432 "$cnnc" --max-batch=$((fits + 1)) --emit=loops large.net -o refused
+refused 'deploy/march in check' 65 'keys.net:15:9: error: .march.: unknown processor' \
+    sh -c "sed 's/x86_64_v3/[native, x86_64_v9]/' keys.net >bad_keys.net; '$cnnc' check bad_keys.net"
+
+# ---- require { } ----
+
+net '' 'code_size <= 100 KiB' >big_code.net
+refused require/code_size 65 'the net does not keep this: code_size is .*KiB .E0420' "$cnnc" -march=x86-64-v3 big_code.net -o refused
+net '' 'size <= 100 KiB' >big.net
+refused require/size 65 'the net does not keep this: size is .*KiB|MiB .E0420' "$cnnc" -march=x86-64-v3 big.net -o refused
+net '' 'code_size <= 20 MiB
+size < 20 MiB' >small.net
+check 'require/sizes that are kept' "$cnnc" -march=x86-64-v3 small.net -o small
+# The size is that of the file and of the weights: 4 bytes for each of the deployed parameters and statistics of batch norm.
+kib=$((($(wc -c <plain) + 4 * (448 + 64 + 68 + 680)) / 1024))
+net '' "size <= $((kib + 1)) KiB
+size > $((kib - 1)) KiB" >exact.net
+check require/size "$cnnc" -march=x86-64-v3 exact.net -o exact
+
+make_shapes=${CNNC_BUILD:-$root/build}/release/tests/make_shapes
+[ -x "$make_shapes" ] || make_shapes=$(dirname "$cnnc")/tests/make_shapes
+"$make_shapes" shapes --train 4 --test 2 >"$log" 2>&1 || fail require/make_shapes "$log"
+for class in shapes/*/*; do case $class in */circle | */cross | */heart | */star) ;; *) rm -r "$class" ;; esac; done
+net '' 'top1 >= 99.9%
+top5 >= 99%
+latency <= 1 us
+throughput >= 1' >run.net
+if check require/program "$cnnc" -march=x86-64-v3 run.net -o run && ./run export --init --output=run.safetensors >"$log" 2>&1; then
+    refused 'require/top1 in eval' 1 'error: top1 is [0-9.]+ %, and require . . says top1 >= 99.90 %' ./run eval --data shapes
+    if grep -q '^require top5 >= 99.00 %: measured 100.00 %, kept$' "$log"; then ok require/top5; else fail require/top5 "$log"; fi
+    refused 'require/latency in bench' 1 'latency is [0-9.]+ ms, and require . . says latency <= 0.001 ms' ./run bench --seconds=0.01
+    if grep -q '^require throughput >= 1.0 img/s: measured .*, kept$' "$log"; then ok require/throughput; else fail require/throughput "$log"; fi
+    refused 'require/as JSON' 1 '"kept": false' ./run bench --seconds=0.01 --json
+    check 'require/training is not measured' ./run bench --train --seconds=0.01
+    check 'require/latency needs one picture' ./run bench --batch=4 --seconds=0.01
+fi
 
 finish

@@ -69,7 +69,7 @@ static const char *const function[] = {
 };
 
 static const char *const figure[] = {
-#define FIGURE(id, NAME, measure, example) #id,
+#define FIGURE(id, NAME, measure, when, example) #id,
 #include "../../ir/figures.def"
 #undef FIGURE
 };

@@ -31,15 +31,16 @@ static void compare(const char *path, const Machine *machine) {
     u->train = (TrainConfig){0};
     PassOptions o = {0};
     CU_ASSERT(pipeline_run(u, &o));
-    int64_t planned = figures_memory(a, u->program[ENTRY_INFER]);
-    CU_ASSERT_EQUAL(alone.memory, planned);
-    CU_ASSERT_EQUAL(first.memory, planned);
-    CU_ASSERT_EQUAL(again.memory, planned);
+    Memory plan = figures_memory(a, u->program[ENTRY_INFER]);
+    int64_t planned = memory_for(&plan, 1);
+    CU_ASSERT_EQUAL(memory_for(&alone.memory, 1), planned);
+    CU_ASSERT_EQUAL(memory_for(&first.memory, 1), planned);
+    CU_ASSERT_EQUAL(memory_for(&again.memory, 1), planned);
     const int64_t *region = u->program[ENTRY_INFER]->region_bytes, work = region[REGION_FIXED] + region[REGION_BATCH];
     CU_ASSERT(planned >= work && planned <= work + region[REGION_PARAM]);
     CU_ASSERT(planned >= alone.parameters * 4 / 2);   /* half of the bytes of the weights: they may be fp16 */
-    if (alone.memory != planned)
-        fprintf(stderr, "%s on %s: %lld, planned %lld\n", path, machine->cpu, (long long)alone.memory, (long long)planned);
+    if (memory_for(&alone.memory, 1) != planned)
+        fprintf(stderr, "%s on %s: %lld, planned %lld\n", path, machine->cpu, (long long)memory_for(&alone.memory, 1), (long long)planned);
     arena_free(a);
 }
 

@@ -15,7 +15,7 @@ syn match cnncOperator "->\|\.\.\|<<\|[=!<>]=\|[-+*/%<>]"
 syn match cnncNumber "\<\d\+\%(\.\d\+\)\=\%([eE][+-]\=\d\+\)\=\%(\%(k\|M\|G\|%\)\w\@!\|\s*\%(step\|steps\|epoch\|epochs\|image\|images\|batch\|batches\|KiB\|MiB\|GiB\|us\|ms\|sec\|min\)\>\)\="
 syn match cnncSize "\<\d\+x\d\+\>"
 syn match cnncFunction "\<\%(min\|max\|enumerate\|len\|abs\|floor\|ceil\|normal\|uniform\|constant\|he\|xavier\|torch\)\>"
-syn match cnncLayer "\<\%(conv\|deconv\|fc\|bn\|layer_norm\|scale\|relu\|relu6\|leaky_relu\|prelu\|elu\|gelu\|sigmoid\|tanh\|swish\|hswish\|hsigmoid\|maxpool\|avgpool\|lrn\|dropout\|stochastic_depth\|flatten\|concat\|split\|channel_shuffle\|pad\|crop\|upsample\|add\|mul\|softmax\|log_softmax\|identity\|fork\)\>"
+syn match cnncLayer "\<\%(conv\|deconv\|fc\|bn\|layer_norm\|group_norm\|scale\|relu\|relu6\|leaky_relu\|prelu\|elu\|gelu\|sigmoid\|tanh\|swish\|hswish\|hsigmoid\|maxpool\|avgpool\|lrn\|dropout\|stochastic_depth\|flatten\|concat\|split\|channel_shuffle\|pad\|crop\|upsample\|add\|mul\|softmax\|log_softmax\|identity\|fork\)\>"
 syn match cnncField "\%([^.]\.\)\@2<=\%(channels\|height\|width\)\>"
 syn match cnncAnnotation "@\%(name\|freeze\|nofuse\)\>"
 syn match cnncKeyword "\<\%(for\|in\|if\|else\|and\|or\|not\|return\|output\|only\|group\)\>"
@@ -74,14 +74,14 @@ hi def link cnncKey_eval cnncKey
 syn match cnncSection "^\s*deploy\>\ze\s*\%(\h\w*\s*\)\={" nextgroup=cnncName_deploy,cnncBlock_deploy skipwhite
 syn match cnncName_deploy "\h\w*" contained nextgroup=cnncBlock_deploy skipwhite
 syn region cnncBlock_deploy contained transparent start="{" end="}" contains=@cnncSettings,cnncKey_deploy,cnncBlock_deploy
-syn match cnncKey_deploy "\<\%(weights\)\ze\s*==\@!" contained
+syn match cnncKey_deploy "\<\%(weights\|outputs\|batches\|march\|max_memory\)\ze\s*==\@!" contained
 hi def link cnncName_deploy cnncName
 hi def link cnncKey_deploy cnncKey
 
 syn match cnncSection "^\s*require\>\ze\s*\%(\h\w*\s*\)\={" nextgroup=cnncName_require,cnncBlock_require skipwhite
 syn match cnncName_require "\h\w*" contained nextgroup=cnncBlock_require skipwhite
 syn region cnncBlock_require contained transparent start="{" end="}" contains=@cnncSettings,cnncKey_require,cnncBlock_require
-syn match cnncKey_require "\<\%(params\|macs\|memory\)\ze\s*[<>]" contained
+syn match cnncKey_require "\<\%(params\|macs\|memory\|code_size\|size\|top1\|top5\|latency\|throughput\)\ze\s*[<>]" contained
 hi def link cnncName_require cnncName
 hi def link cnncKey_require cnncKey
 
