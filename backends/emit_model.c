@@ -221,8 +221,10 @@ static void output(Writer *w, const Program *p, const Output *o) {
     str_add_json(w->s, o->name);
     str_addf(w->s, ": {\"region\": \"%s\", \"offset\": %lld, \"shape\": ", region_name[s->region], (long long)s->offset);
     shape(w, &s->type);
-    str_addf(w->s, ", \"block\": [%d,%d], \"stride\": %lld}", s->type.layout.b0, s->type.layout.b1,
+    str_addf(w->s, ", \"block\": [%d,%d], \"stride\": %lld", s->type.layout.b0, s->type.layout.b1,
              (long long)(type_stored(&s->type) * dtype_bytes[s->type.dtype]));
+    Ref written = graph_find_output(w->u->net, o->name);   /* 0: of training, made by a pass */
+    str_add(w->s, written && graph_node(w->u->net, written)->op == OP_softmax ? ", \"softmax\": true}" : "}");
 }
 
 /* What the hungriest kernel needs. */

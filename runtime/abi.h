@@ -31,12 +31,12 @@
  *   xavier: uniform +-sqrt(6/(fan_in+fan_out)); torch: uniform +-1/sqrt(fan_in), or +-1/sqrt(a) if a > 0 (biases).
  *
  * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "scratch": bytes of a thread, "lower_bound": per picture, "once": k, "once_bytes": B, "steps": [STEP...],
- *            "outputs": {"scores": {"region": "batch", "offset": B, "shape": [1000], "block": [1,16]}, ...}}
+ *            "outputs": {"scores": {"region": "batch", "offset": B, "shape": [1000], "block": [1,16], "softmax": true or absent}, ...}}
  *   The first `once` steps must run after the parameters were set or changed, the others at each call. `infer` may overwrite
  *   REGION_PARAM in its once-steps (batch norm folded in place), so it needs a private copy of the parameters; `train`
  *   updates them. While they run, at most once_bytes of the regions param and fixed are in use at a time. Outputs of `train`: "loss" (f32 per picture, shape []) and "logits"; of `infer`: the net's own.
  *   An output of n pictures begins at offset * n; the pictures follow each other at "stride" bytes, each in the storage
- *   order above with its blocked extents rounded up. Scores are probabilities if the last layer is a softmax.
+ *   order above with its blocked extents rounded up. It holds probabilities if softmax made it.
  *
  * STEP = {"kernel": i, "args": [["batch", offset], ...], "tasks": t, "per_picture": bool, "layer": "conv1",
  *         "what": "conv+add+relu", "how": "direct, 4x6" or absent, "macs": per picture, "line": 22, "release": [[offset, bytes], ...] or absent}

@@ -227,6 +227,7 @@ static void parse_output(ModelOutput *o, const json_t *j, const ModelProgram *p,
     o->channels = o->rank ? o->shape[0] : 1;
     o->plane = o->rank ? product(o->shape + 1, o->rank - 1, o->name, err) : 1;
     o->offset = field_int(j, "offset", 0, p->batch_bytes, o->name, err);
+    o->softmax = field_bool_or(j, "softmax", false, o->name, err);
     const char *region = field_text(j, "region", o->name, err);
     if (strcmp(region, region_key[RG_BATCH]) != 0)
         rt_fail(err, RT_INTERNAL, "output %s is not in region \"batch\"", o->name);
@@ -382,7 +383,8 @@ bool model_choose(const Model *m, const char *kind, const char *name) {
 const json_t *model_input_settings(const Model *m) { return json_object_get(m->settings, "input"); }
 
 bool model_gives_probabilities(const Model *m) {
-    return m->n_layer > 0 && strcmp(m->layer[m->n_layer - 1].op, "softmax") == 0;
+    const ModelOutput *scores = program_scores(&m->infer);
+    return scores && scores->softmax;
 }
 
 const ModelOutput *program_output(const ModelProgram *p, const char *name) {

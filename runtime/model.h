@@ -62,6 +62,7 @@ typedef struct ModelOutput {
     int64_t block;           /* channels are stored in blocks of this many */
     int rank;
     int64_t shape[MODEL_MAX_RANK];
+    bool softmax; /* its channels are probabilities */
 } ModelOutput;
 
 typedef struct ModelProgram {

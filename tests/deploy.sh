@@ -147,4 +147,13 @@ if check require/program "$cnnc" -march=x86-64-v3 run.net -o run && ./run export
     check 'require/latency needs one picture' ./run bench --batch=4 --seconds=0.01
 fi
 
+# Which output is deployed says whether scores are probabilities, whatever other layers the net has.
+net 'outputs = [scores]' '' | sed 's/output scores = softmax(logits)/output scores = logits\n    output soft = softmax(logits)/' >logits.net
+net 'outputs = [scores]' '' >soft.net
+for kind in logits soft; do
+    "$cnnc" -march=x86-64-v3 $kind.net -o $kind && ./$kind export --init --output=$kind.safetensors >"$log" 2>&1
+    ./$kind eval --data shapes 2>"$log" | grep -E '^(top|loss)' >result.$kind
+done
+if [ -s result.soft ]; then same 'deploy/logits as scores' result.logits result.soft; else fail 'deploy/logits as scores' "$log"; fi
+
 finish

@@ -91,7 +91,7 @@ enum { TOY_KERNELS = 4 };
     "{\"kernel\": 0, \"args\": [[\"image\",0],[\"param\",0],[\"param\",768],[\"batch\",0]], \"tasks\": 1, "            \
     "\"per_picture\": true,"                                                                                           \
     " \"layer\": \"fc\", \"what\": \"fc\", \"macs\": 144, \"line\": 3}"
-#define TOY_OUTPUT(at) "{\"region\": \"batch\", \"offset\": " #at ", \"shape\": [3], \"block\": [1,16], \"stride\": 64}"
+#define TOY_OUTPUT(at) "{\"region\": \"batch\", \"offset\": " #at ", \"shape\": [3], \"block\": [1,16], \"stride\": 64, \"softmax\": true}"
 #define TOY_INFER                                                                                                      \
     "{\"batch_bytes\": 128, \"fixed_bytes\": 0, \"lower_bound\": 128, \"once\": 0, \"steps\": [" TOY_FORWARD ","       \
     "  {\"kernel\": 1, \"args\": [[\"batch\",0],[\"batch\",64]], \"tasks\": 1, \"per_picture\": true, \"layer\": "     \
