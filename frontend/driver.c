@@ -55,15 +55,15 @@ static bool write_all(int fd, const char *text, size_t n) {
     return true;
 }
 
-/* By way of a temporary file beside it, so that a failure leaves what was there; permissions stay. */
+/* By way of a temporary file beside it, so that a failure, or a power cut, leaves what was there; permissions stay. */
 static int write_file(Arena *a, const char *path, const Str *s) {
     const char *temporary = arena_printf(a, "%s.tmp%ld", path, (long)getpid());
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0) return driver_complain(EX_CANTCREAT, "cannot create", path);
     struct stat old;
-    bool good = write_all(fd, str_text(s), s->n);
-    if (!stat(path, &old) && S_ISREG(old.st_mode)) good = !fchmod(fd, old.st_mode & 07777) && good;
-    good = !close(fd) && good;
+    bool replaces = !stat(path, &old) && S_ISREG(old.st_mode);
+    bool good = write_all(fd, str_text(s), s->n) && (!replaces || (!fchmod(fd, old.st_mode & 07777) && !fsync(fd)));
+    if (close(fd)) good = false;
     if (good && !rename(temporary, path)) return EX_OK;
     int code = driver_complain(good ? EX_CANTCREAT : EX_IOERR, "cannot write", path);
     unlink(temporary);

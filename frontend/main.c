@@ -1,6 +1,7 @@
 /* cnnc: the driver. The only file that sees front end, passes and back ends: it runs them one after the other and turns
  * their results into exit codes (ir/diag.h). */
-#include <signal.h>
+#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include "../passes/figures.h"
 #include "../passes/pass.h"
 #include "../passes/report.h"
+#include "../runtime/process.h"
 #include "codes.h"
 #include "command.h"
 #include "contract.h"
@@ -238,10 +240,16 @@ static int print_explanation(const CommandLine *c) {
     return code == EX_OK ? driver_write(c->arena, c->output, &s) : code;
 }
 
-int main(int argc, char **argv) {
-    signal(SIGPIPE, SIG_IGN);
+typedef struct Invocation {
+    int argc;
+    char **argv;
+    int code;
+} Invocation;
+
+static void *run(void *data) {
+    Invocation *p = data;
     Arena *arena = arena_new();
-    const CommandLine *c = command_read(arena, argc, argv);
+    const CommandLine *c = command_read(arena, p->argc, p->argv);
     int code = EX_OK;
     if (!c || !check_passes(c)) code = EX_USAGE;
     else if (c->help) command_print_help(stdout, c);
@@ -252,5 +260,21 @@ int main(int argc, char **argv) {
     else code = run_file(c);
     arena_free(arena);
     if (fflush(stdout) && code == EX_OK) code = driver_complain(EX_IOERR, "cannot write", "standard output");
-    return code;
+    p->code = code;
+    return NULL;
+}
+
+/* On a thread, for the sake of its stack: what MAX_DEPTH and MAX_EXPR_DEPTH allow fits whatever `ulimit -s` says. */
+int main(int argc, char **argv) {
+    enum { COMPILER_STACK = 16 << 20 };
+    Invocation p = {argc, argv, EX_OSERR};
+    pthread_attr_t attr;
+    pthread_t thread;
+    process_prepare();
+    errno = pthread_attr_init(&attr);
+    if (!errno) errno = pthread_attr_setstacksize(&attr, COMPILER_STACK);
+    if (!errno) errno = pthread_create(&thread, &attr, run, &p);
+    if (errno) return driver_complain(EX_OSERR, "cannot start", "the compiler");
+    pthread_join(thread, NULL);
+    return p.code;
 }

@@ -2,7 +2,6 @@
  * that prints errors and exits. */
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "cli.h"
 #include "cpu.h"
+#include "process.h"
 
 /* Control bytes of file names and file contents must not reach the terminal. */
 static void print_error(const char *program, const RtError *err) {
@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
     static char path[PATH_MAX];
     RtError err = {.code = RT_OK};
     Context c = {.variant = cnnc_variant, .n_variant = cnnc_n_variant};
-    signal(SIGPIPE, SIG_IGN);
+    process_prepare();
     find_program(argc ? argv[0] : NULL, path, &c);
     int code = run(&c, argc, argv, &err);
     if (fflush(stdout) != 0 || ferror(stdout))

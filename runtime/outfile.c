@@ -30,7 +30,7 @@ static bool is_stale(const char *name, const char *base) {
     return end > digits && !*end && pid > 0 && pid <= INT32_MAX && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
-static void remove_stale(const char *path) {
+void outfile_remove_stale(const char *path) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     char *folder = folder_of(path, NULL);
     DIR *dir = folder ? opendir(folder) : NULL;
@@ -57,7 +57,7 @@ bool outfile_open(OutFile *f, const char *path, RtError *err) {
         rt_fail(err, RT_NO_OUTPUT, "cannot write %s: it exists and is not a plain file", path);
         return false;
     }
-    remove_stale(path);
+    outfile_remove_stale(path);
     if (make_names(f, path, err)) {
         unlink(f->temp); /* of an earlier process with our pid */
         f->fd = open(f->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

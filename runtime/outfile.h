@@ -13,8 +13,7 @@ typedef struct OutFile {
     uint64_t written;
 } OutFile;
 
-/* Also removes what killed processes left of earlier attempts at this path. RT_NO_OUTPUT if the file cannot be created.
- */
+/* Calls outfile_remove_stale. RT_NO_OUTPUT if the file cannot be created. */
 bool outfile_open(OutFile *f, const char *path, RtError *err);
 bool outfile_write(OutFile *f, const void *data, size_t bytes, RtError *err);
 /* Overwrites bytes already written. */
@@ -23,5 +22,7 @@ bool outfile_patch(OutFile *f, uint64_t offset, const void *data, size_t bytes, 
 bool outfile_commit(OutFile *f, RtError *err);
 /* Removes the temporary file and ends f. Does nothing to an ended or zeroed f. */
 void outfile_abort(OutFile *f);
+/* Removes what killed processes left of attempts at this path. */
+void outfile_remove_stale(const char *path);
 
 #endif

@@ -51,7 +51,10 @@ bool rundir_open(RunDir *d, const Context *c, const char *folder, RtError *err) 
     d->lock = params_path(c, where, ".lock", err);
     if (err->code || !outfile_open(&probe, d->weights, err)) return false;
     outfile_abort(&probe);
-    return take_lock(d, err);
+    if (!take_lock(d, err)) return false;
+    outfile_remove_stale(d->best);
+    outfile_remove_stale(d->checkpoint);
+    return true;
 }
 
 void rundir_close(RunDir *d) {
