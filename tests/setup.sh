@@ -25,6 +25,7 @@ libxxhash-dev        checksums of weight files
 librandom123-dev     random numbers (Philox)
 libopenblas-dev      programs compiled with -fblas, and tests of it
 mandoc               checks the manuals
+strace               tests/faults.sh: system calls that fail
 clang-19             fuzzing: tests/fuzz/run.sh
 libclang-rt-19-dev   fuzzing: libFuzzer and sanitizers
 '
