@@ -192,7 +192,7 @@ d 'D04 a long string' 2:11 E0903
 d 'D05 parentheses' 2:211 E0902
 { printf 'cnnc 1\nconst a = '; repeat 1000000 '['; } >D05.net
 d 'D05 lists' 2:211 E0902
-{ printf 'cnnc 1\nnet n(image) {\n'; repeat 1000000 'if true { '; } >D05.net
+{ printf 'cnnc 1\nnet n(image) {\n'; repeat 1000000 'if true { '; repeat 1000000 '} '; echo '}'; } >D05.net
 d 'D05 blocks' 3:1999 E0902
 { printf 'cnnc 1\nconst a = '; repeat 100000 '- '; echo 1; } >D05.net
 d 'D05 signs' 2:19987 E0902

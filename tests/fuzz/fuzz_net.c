@@ -16,11 +16,13 @@
 #include <time.h>
 
 #include "../../frontend/contract.h"
+#include "../../frontend/deploy.h"
 #include "../../frontend/diag_format.h"
 #include "../../frontend/fmt.h"
 #include "../../frontend/frontend.h"
 #include "../../frontend/parse.h"
 #include "../../passes/figures.h"
+#include "../../passes/report.h"
 
 enum {
     MAX_TEXTS = 8,
@@ -117,7 +119,7 @@ static void check_graph(Unit *u) {
     if (strcmp(str_text(&once), str_text(&twice)) != 0) broken("the graph reads back as another", str_text(&twice));
 }
 
-/* What only `require { memory }` asks for, of every net. */
+/* What only `require { memory }`, `deploy { max_memory }` and --report=summary ask for, of every net. */
 static void check_memory(Unit *u) {
     if (u->net->n_node > SMALL_NET) return;
     static const Machine avx2 = {.isa = "v3",
@@ -134,7 +136,10 @@ static void check_memory(Unit *u) {
     Figures f;
     u->machine = &avx2;
     figures_of(u, NULL, &f);
-    contract_check(u, FIGURE_MEMORY, f.memory);
+    contract_check(u, FIGURE_MEMORY, memory_for(&f.memory, 1));
+    deploy_check_memory(u, f.memory.rest, f.memory.picture, f.memory.once);
+    Str s = STR(u->arena);
+    report_summary(&s, u->arena, outline_of(u->net, u->arena), 0);
 }
 
 static void check_net(Arena *a, const Input *in) {
