@@ -16,7 +16,7 @@ run() {
 }
 
 say '1. Packages and build'
-install_packages
+install_packages "$packages"
 build_preset release cnnc runtime make_shapes
 PATH=$build/release:$build/release/tests:$PATH
 mkdir -p "$demo"

@@ -90,7 +90,7 @@ run_label() {
 
 count() { grep -c "^$1 " "$results"; }
 
-install_packages
+install_packages "$packages$test_packages"
 build_preset release cnnc runtime unit_tests make_shapes make_editors fuzz_net
 mkdir -p "$work"
 : >"$results"

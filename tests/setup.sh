@@ -7,31 +7,37 @@ build=${CNNC_BUILD:-$root/build}
 mkdir -p "$build" || exit 73
 build=$(cd "$build" && pwd) || exit 73
 
-# One Debian package a line, and what needs it.
+# One Debian package a line, and what needs it: first what building takes, then what only the tests do.
 packages='
-build-essential      C compiler, linker, libc
-cmake                build
-ninja-build          build
-pkg-config           build
-flex                 lexer of the .net language
-bison                parser of the .net language
-llvm-19-dev          code generator
-libcunit1-dev        unit tests
-libjansson-dev       JSON
-libjpeg62-turbo-dev  pictures
-libpng-dev           pictures
-zlib1g-dev           pictures
-libxxhash-dev        checksums of weight files
-librandom123-dev     random numbers (Philox)
-libopenblas-dev      programs compiled with -fblas, and tests of it
-mandoc               checks the manuals
-strace               tests/faults.sh: system calls that fail
-clang-19             fuzzing: tests/fuzz/run.sh
-libclang-rt-19-dev   fuzzing: libFuzzer and sanitizers
+build-essential          C compiler, linker, libc
+cmake                    build
+ninja-build              build
+pkg-config               build
+flex                     lexer of the .net language
+bison                    parser of the .net language
+llvm-19-dev              code generator
+libjansson-dev           JSON
+libjpeg62-turbo-dev      pictures
+libpng-dev               pictures
+zlib1g-dev               pictures
+libxxhash-dev            checksums of weight files
+librandom123-dev         random numbers (Philox)
+libopenblas-dev          programs compiled with -fblas, and tests of it
+'
+test_packages='
+libcunit1-dev            unit tests
+mandoc                   manual pages
+graphviz                 --emit=dot
+vim                      docs/editors/vim
+chromium-headless-shell  the page of --emit=html
+strace                   tests/faults.sh: system calls that fail
+clang-19                 fuzzing: tests/fuzz/run.sh
+libclang-rt-19-dev       fuzzing: libFuzzer and sanitizers
 '
 
+# missing_packages LIST
 missing_packages() {
-    echo "$packages" | while read -r name _; do
+    echo "$1" | while read -r name _; do
         [ -z "$name" ] && continue
         case $(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null) in
         installed) ;;
@@ -55,13 +61,13 @@ cannot_install() {
     exit 71
 }
 
-# Installs the Debian packages that are missing; does not touch apt when none is.
+# install_packages LIST: installs the Debian packages that are missing; does not touch apt when none is.
 install_packages() {
     if ! command -v dpkg-query >/dev/null; then
         echo "setup: this is not Debian; the packages of tests/setup.sh are taken to be there under other names"
         return 0
     fi
-    missing=$(missing_packages)
+    missing=$(missing_packages "$1")
     [ -z "$missing" ] && return 0
     if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
         cannot_install "not root, and there is no sudo" "$missing"

@@ -9,7 +9,7 @@ set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/setup.sh
 . "$root/tests/setup.sh"
-install_packages
+install_packages "$packages$test_packages"
 build_preset fuzz fuzz_net
 target=$build/fuzz/tests/fuzz_net
 here=$build/fuzz/run
