@@ -432,10 +432,14 @@ static void advise_parts(const Fault *f) {
     diag_help(f->e->diags, (Span){0}, "what divides %d: %s", in, divisors(f->e, in));
 }
 
+/* floor(...) where the number is computed: at the argument, or where its variable of this text was set. */
 static void advise_whole(const Fault *f) {
     const Actual *a = argument_at_fault(f);
-    if (!a || !is_on_one_line(a->text) || expr_is_literal(a->text) || value_double(&a->value) < 1) return;
-    Span start = a->text->span, end = start;
+    const AstExpr *x = a ? a->text : NULL;
+    const Variable *v = x && x->kind == X_NAME ? variable_find(f->e, x->name) : NULL;
+    if (v && v->from && v->where == f->e->scope && !parameter_of(f->e->scope, x)) x = v->from;
+    if (!x || !is_on_one_line(x) || expr_is_literal(x) || value_double(&a->value) < 1) return;
+    Span start = x->span, end = start;
     end.col += end.len;
     start.len = end.len = 0;
     diag_fix(f->e->diags, start, "floor(", "rounded down, if that is meant, it is %lld",
