@@ -51,7 +51,7 @@
  * batches, s; bytes and percent become plain numbers); a size is [height, width]; colour triples have 3 numbers.
  *   input:   {"colour": "rgb"|"bgr"|"grey", "size": [h,w], "resize": {"call": "shorter", "size": 256} or {"call": "exact",
  *             "size": [h,w]} or absent, "crop": {"call": "centre", "size": [h,w]} or absent, "filter": "bilinear"|"bicubic"|
- *             "nearest", "antialias": true, "mean": [..], "std": [..]}       (x/255 - mean) / std, per colour
+ *             "nearest", "antialias": true, "mean": [..], "std": [..], "orientation": "exif"|"ignore"}       (x/255 - mean) / std, per colour
  *   data:    {"train": {"call": "folder", "path": "p"}, "val": .., "test": .., "workers": 0 (= auto), "prefetch": 3,
  *             "on_error": {"call": "fail"} or {"call": "skip", "at_most": 0.001}}
  *   augment: [{"call": "random_resized_crop", "size": [h,w], "area": [lo,hi], "ratio": [lo,hi], "filter": .., "antialias": ..},

@@ -24,6 +24,7 @@ struct Pipeline {
     int32_t width, height;
     const struct Colour *colour;
     float level[MAX_CHANNELS][LEVELS]; /* what the tensor holds for each value of a pixel */
+    bool turns;                        /* as the file's EXIF says */
     bool training;                     /* then files may be decoded at a fraction of their size */
     int n_steps;
     Step step[MAX_STEPS];
@@ -55,6 +56,8 @@ static bool parse_input(Pipeline *p, const json_t *input, RtError *err) {
     for (size_t i = 0; name && i < sizeof colours / sizeof colours[0]; i++)
         if (!strcmp(colours[i].name, name)) p->colour = &colours[i];
     if (!p->colour) return !rt_fail(err, RT_DATA, "input: `colour` must be rgb, bgr or grey");
+    const char *orientation = json_string_value(json_object_get(input, "orientation"));
+    p->turns = orientation && !strcmp(orientation, "exif");
     return step_parse_size(json_object_get(input, "size"), "input", &p->width, &p->height, err) &&
            parse_levels(p, input, err);
 }
@@ -121,10 +124,16 @@ static bool run_steps(const Pipeline *p, Frame *frame, const Draw *draw, Image *
     return frame_settle(frame, pixels, err);
 }
 
+static bool open_picture(const Pipeline *p, Frame *frame, const char *path, RtError *err) {
+    if (!frame_open(frame, path, p->training, err)) return false;
+    if (p->turns) frame_orient(frame);
+    return true;
+}
+
 bool pipeline_pixels(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, Image **pixels,
                      RtError *err) {
     RtError own = {.code = RT_OK};
-    if (frame_open(frame, path, p->training, &own) && run_steps(p, frame, draw, pixels, &own)) return true;
+    if (open_picture(p, frame, path, &own) && run_steps(p, frame, draw, pixels, &own)) return true;
     bool named = !strncmp(own.text, path, strlen(path)); /* the decoders name the file, the steps do not know it */
     return !rt_fail(err, own.code, "%s%s%s", named ? "" : path, named ? "" : ": ", own.text);
 }

@@ -19,6 +19,7 @@ struct Frame {
     bool undecoded; /* the source is the open file; otherwise it is `image` */
     bool scaled;
     int32_t file_width, file_height;
+    int orientation; /* of the open file; notes are about the turned picture */
     Notes notes;
     Image image, source, middle;
     Weights x, y;
@@ -57,8 +58,25 @@ bool frame_open(Frame *f, const char *path, bool scaled, RtError *err) {
     f->undecoded = true;
     f->scaled = scaled;
     if (!image_open(f->reader, path, &f->file_width, &f->file_height, err)) return false;
+    f->orientation = 1;
     f->notes = nothing_noted(f->file_width, f->file_height);
     return true;
+}
+
+/* What has to be done to a file's pixels: rows become columns; the file's columns, or rows, come in reverse. */
+static const struct Turn {
+    bool across, x, y;
+} turns[] = {[2] = {.x = true},
+             [3] = {.x = true, .y = true},
+             [4] = {.y = true},
+             [5] = {.across = true},
+             [6] = {.across = true, .y = true},
+             [7] = {.across = true, .x = true, .y = true},
+             [8] = {.across = true, .x = true}};
+
+void frame_orient(Frame *f) {
+    f->orientation = image_orientation(f->reader);
+    if (turns[f->orientation].across) f->notes = nothing_noted(f->file_height, f->file_width);
 }
 
 int32_t frame_width(const Frame *f) { return f->notes.width; }
@@ -123,7 +141,41 @@ static Axis axis(int32_t box0, int32_t box1, int32_t to, int32_t at, int32_t ext
 static int choose_shift(const Frame *f) {
     const Notes *n = &f->notes;
     if (!f->undecoded || !f->scaled || !n->resized || !n->antialias || n->filter == FILTER_NEAREST) return 0;
-    return image_scale_for(f->reader, n->box.x1 - n->box.x0, n->box.y1 - n->box.y0, n->to_width, n->to_height);
+    int shift = image_scale_for(f->reader, n->box.x1 - n->box.x0, n->box.y1 - n->box.y0, n->to_width, n->to_height);
+    /* A reversed side begins with the file's last pixels, which only then are as wide as the others. */
+    while (f->orientation > 1 && shift > 0 && (f->file_width | f->file_height) & ((1 << shift) - 1)) shift--;
+    return shift;
+}
+
+/* Where a part of the turned picture, at 1/2^shift of its size, is in the file. */
+static Region region_of_file(const Frame *f, int shift, Region r) {
+    int32_t width = (f->file_width + (1 << shift) - 1) >> shift, height = (f->file_height + (1 << shift) - 1) >> shift;
+    const struct Turn t = turns[f->orientation];
+    if (t.across) r = (Region){r.y0, r.x0, r.y1, r.x1};
+    if (t.x) r = (Region){width - r.x1, r.y0, width - r.x0, r.y1};
+    if (t.y) r = (Region){r.x0, height - r.y1, r.x1, height - r.y0};
+    return r;
+}
+
+/* Turns `source`, pixels of the file. */
+static bool turn(Frame *f, RtError *err) {
+    const Image *from = &f->source;
+    const struct Turn t = turns[f->orientation];
+    int32_t width = t.across ? from->height : from->width, height = t.across ? from->width : from->height;
+    if (!image_resize_buffer(&f->middle, width, height, err)) return false;
+    uint32_t *to = (uint32_t *)(void *)f->middle.pixel;
+    const uint32_t *pixel = (const uint32_t *)(const void *)from->pixel;
+    for (int32_t row = 0; row < height; row++)
+        for (int32_t column = 0; column < width; column++) {
+            int32_t a = t.across ? row : column, b = t.across ? column : row;
+            if (t.x) a = from->width - 1 - a;
+            if (t.y) b = from->height - 1 - b;
+            *to++ = pixel[(size_t)b * (size_t)from->width + (size_t)a];
+        }
+    Image turned = f->middle;
+    f->middle = f->source;
+    f->source = turned;
+    return true;
 }
 
 /* Makes `source` the pixels that the weights want; *x0, *y0 is where they begin. */
@@ -138,7 +190,8 @@ static bool fetch(Frame *f, int shift, int32_t *x0, int32_t *y0, RtError *err) {
     f->undecoded = false;
     *x0 = f->x.low;
     *y0 = f->y.low;
-    return image_decode(f->reader, shift, (Region){f->x.low, f->y.low, f->x.high, f->y.high}, &f->source, err);
+    Region region = region_of_file(f, shift, (Region){f->x.low, f->y.low, f->x.high, f->y.high});
+    return image_decode(f->reader, shift, region, &f->source, err) && (f->orientation == 1 || turn(f, err));
 }
 
 static bool resize_window(Frame *f, RtError *err) {

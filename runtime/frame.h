@@ -17,6 +17,9 @@ void frame_free(Frame *f);
  * asked for. */
 bool frame_open(Frame *f, const char *path, bool scaled, RtError *err);
 
+/* Turns and mirrors the picture as its file says (exif.h). Right after frame_open, before anything else. */
+void frame_orient(Frame *f);
+
 int32_t frame_width(const Frame *f);
 int32_t frame_height(const Frame *f);
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "exif.h"
 #include "image_codec.h"
 
 static const Codec *const codecs[] = {&image_jpeg, &image_png};
@@ -178,6 +179,11 @@ bool image_open_memory(ImageReader *r, const uint8_t *data, size_t size, const c
     r->width = *width;
     r->height = *height;
     return true;
+}
+
+int image_orientation(const ImageReader *r) {
+    bool jpeg = r->codec != NONE && codecs[r->codec] == &image_jpeg;
+    return jpeg ? exif_orientation(r->source.data, r->source.size) : 1;
 }
 
 int image_scale_for(const ImageReader *r, double width, double height, int32_t least_width, int32_t least_height) {

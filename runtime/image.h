@@ -2,8 +2,8 @@
  *
  * Every input is hostile. A file must be regular, at most 64 MiB, and say at most 2^26 pixels, all before pixels are
  * allocated; a single pixel (what stands for a missing picture on the web) is an error; a progressive JPEG may have at
- * most 100 scans; nothing but the pixels is interpreted (no EXIF, no profiles, no gamma, no text), and whatever is wrong with what is read is an error with the library's own words:
- * truncated data, bad checksums, palette indices out of range. A JPEG must have an end marker after the rows that were
+ * most 100 scans; nothing but the pixels is interpreted (no profiles, no gamma, no text, of EXIF only what
+ * image_orientation says), and whatever is wrong with what is read is an error with the library's own words: truncated data, bad checksums, palette indices out of range. A JPEG must have an end marker after the rows that were
  * read, so that a file that was cut is found out even when a crop needs only its top.
  *
  * What the pixels are: 8 bits, red, green, blue. Grey is repeated, palettes are looked up, alpha is dropped, 16 bits
@@ -50,6 +50,9 @@ bool image_open(ImageReader *reader, const char *path, int32_t *width, int32_t *
 /* The same from memory; the bytes must stay until image_decode has returned. name is what messages call it. */
 bool image_open_memory(ImageReader *reader, const uint8_t *data, size_t size, const char *name, int32_t *width,
                        int32_t *height, RtError *err);
+
+/* How the opened file says that it has to be turned, as in exif.h; 1 for a PNG. Decoding does not turn it. */
+int image_orientation(const ImageReader *reader);
 
 /* The largest shift s in 0 .. 3 such that the file can be decoded at 1/2^s of its size (JPEG: 8, PNG: 0) and width x
  * height pixels of it are still at least least_width x least_height. */

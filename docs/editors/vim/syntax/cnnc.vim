@@ -31,7 +31,7 @@ syn cluster cnncShared contains=cnncComment,cnncString,cnncOperator,cnncNumber,c
 syn cluster cnncBody contains=@cnncShared,cnncLayer,cnncAnnotation,cnncArguments
 
 syn match cnncCall "\<\%(shorter\|exact\|centre\|folder\|fail\|skip\|random_resized_crop\|random_crop\|random_scale\|resize\|crop\|hflip\|vflip\|colour_jitter\|grey\|sgd\|constant\|step\|multistep\|poly\|cosine\|exp\|linear\|warmup\|every\|all\|weights\|cross_entropy\|bce\|mse\|focal\)\>" contained
-syn match cnncChoice "\<\%(rgb\|bgr\|grey\|auto\|top1\|top5\|fp32\|fp16\|bilinear\|bicubic\|nearest\)\>\%(\s*(\)\@!" contained
+syn match cnncChoice "\<\%(rgb\|bgr\|grey\|exif\|ignore\|auto\|top1\|top5\|fp32\|fp16\|bilinear\|bicubic\|nearest\)\>\%(\s*(\)\@!" contained
 syn match cnncParameterKnown "\<\%(size\|filter\|antialias\|path\|at_most\|area\|ratio\|pad\|shorter\|p\|brightness\|contrast\|saturation\|momentum\|nesterov\|weight_decay\|base\|for\|gamma\|every\|at\|power\|to\|from\|time\|except\|logits\|smoothing\|weights\|scores\|alpha\)\ze\s*==\@!" contained
 hi def link cnncParameterKnown cnncParameter
 syn region cnncSettingArguments contained transparent start="(" end=")" contains=@cnncSettings,cnncParameterKnown
@@ -40,7 +40,7 @@ syn cluster cnncSettings contains=@cnncShared,cnncCall,cnncChoice,cnncSettingArg
 syn match cnncSection "^\s*input\>\ze\s*\%(\h\w*\s*\)\={" nextgroup=cnncName_input,cnncBlock_input skipwhite
 syn match cnncName_input "\h\w*" contained nextgroup=cnncBlock_input skipwhite
 syn region cnncBlock_input contained transparent start="{" end="}" contains=@cnncSettings,cnncKey_input,cnncBlock_input
-syn match cnncKey_input "\<\%(colour\|size\|resize\|crop\|mean\|std\)\ze\s*==\@!" contained
+syn match cnncKey_input "\<\%(colour\|size\|resize\|crop\|mean\|std\|orientation\)\ze\s*==\@!" contained
 hi def link cnncName_input cnncName
 hi def link cnncKey_input cnncKey
 
