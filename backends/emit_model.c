@@ -192,12 +192,18 @@ static void releases(Writer *w, const Program *p, const Step *s) {
     if (n) str_add(w->s, "]");
 }
 
+/* From picture to picture, as kernels see it: without rounding. */
+static int64_t stride_of(const Storage *s) { return type_stored(&s->type) * dtype_bytes[s->type.dtype]; }
+
 static void step(Writer *w, int entry, const Step *s) {
     const Program *p = w->u->program[entry];
     str_addf(w->s, "{\"kernel\": %d, \"args\": [", w->kernels->number[entry][s->kernel]);
     for (int32_t i = 0; i < s->n_arg; i++) {
         const Storage *arg = &p->storage[s->arg[i]];
-        str_addf(w->s, "%s[\"%s\",%lld]", i ? "," : "", region_name[arg->region], (long long)arg->offset);
+        str_addf(w->s, "%s[\"%s\",%lld", i ? "," : "", region_name[arg->region], (long long)arg->offset);
+        bool moves = arg->region == REGION_IMAGE || (arg->region == REGION_BATCH && !arg->sliced);
+        if (moves && program_slice(p, (int32_t)(s - p->step))) str_addf(w->s, ",%lld", (long long)stride_of(arg));
+        str_add(w->s, "]");
     }
     str_addf(w->s, "], \"tasks\": %lld, \"per_picture\": %s, ", (long long)s->tasks, s->tasks_batched ? "true" : "false");
     key_text(w, "layer", s->layer);
@@ -212,7 +218,6 @@ static void step(Writer *w, int entry, const Step *s) {
     str_add(w->s, "}");
 }
 
-/* The stride is from picture to picture, as kernels see it: without rounding. */
 static void output(Writer *w, const Program *p, const Output *o) {
     const Storage *s = storage_of(p, o->ref);
     ICE_UNLESS(s, "output %s has no storage", o->name);
@@ -222,7 +227,7 @@ static void output(Writer *w, const Program *p, const Output *o) {
     str_addf(w->s, ": {\"region\": \"%s\", \"offset\": %lld, \"shape\": ", region_name[s->region], (long long)s->offset);
     shape(w, &s->type);
     str_addf(w->s, ", \"block\": [%d,%d], \"stride\": %lld", s->type.layout.b0, s->type.layout.b1,
-             (long long)(type_stored(&s->type) * dtype_bytes[s->type.dtype]));
+             (long long)stride_of(s));
     Ref written = graph_find_output(w->u->net, o->name);   /* 0: of training, made by a pass */
     str_add(w->s, written && graph_node(w->u->net, written)->op == OP_softmax ? ", \"softmax\": true}" : "}");
 }
@@ -237,10 +242,13 @@ static int64_t scratch_bytes(const Program *p) {
 static void program(Writer *w, int entry) {
     const Program *p = w->u->program[entry];
     bool first = true;
-    str_addf(w->s, "\"%s\": {\"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"scratch\": %lld, \"lower_bound\": %lld, \"once\": %d, \"once_bytes\": %lld,\n\"steps\": [",
+    str_addf(w->s, "\"%s\": {\"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"scratch\": %lld, \"lower_bound\": %lld, \"once\": %d, \"once_bytes\": %lld, \"slices\": [",
              p->name, (long long)p->region_bytes[REGION_BATCH], (long long)p->region_bytes[REGION_FIXED], (long long)scratch_bytes(p),
              (long long)p->lower_bound_bytes, p->n_once,
              (long long)program_once_bytes(w->u->arena, p));
+    for (int32_t i = 0; i < p->n_slice; i++)
+        str_addf(w->s, "%s[%d,%d]", i ? "," : "", p->slice[i].end, p->slice[i].pictures);
+    str_add(w->s, "],\n\"steps\": [");
     for (int32_t i = 0; i < p->n_step; i++) {
         item(w, &first);
         step(w, entry, &p->step[i]);

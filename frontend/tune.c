@@ -19,6 +19,7 @@
 #include "../ir/winograd.h"
 #include "../passes/algorithm_model.h"
 #include "../passes/pass.h"
+#include "../passes/slice.h"
 #include "../runtime/abi.h"
 #include "tune_cache.h"
 
@@ -69,10 +70,11 @@ static int costlier(const void *a, const void *b) {
 }
 
 static void find_subjects(Tuner *t, const Graph *g) {
+    Slices s = slice_of_graph(t->u, g);
     for (int32_t i = 1; i < g->n_node; i++) {
         if (graph_node(g, (Ref)i)->op != OP_conv) continue;
         ConvChoice choice[CONV_CHOICES];
-        ConvProblem p = conv_problem(t->u, g, (Ref)i);
+        ConvProblem p = conv_problem(t->u, g, (Ref)i, slice_pictures(t->u, s.slice, s.n, i));
         if (p.plain || conv_choices(&p, t->u->opt->winograd, choice) < 2) continue;
         Name shape = conv_shape(&p);
         int32_t at = 0;

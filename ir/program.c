@@ -2,6 +2,12 @@
 
 const char *const region_name[REGION_COUNT] = {"param", "state", "fixed", "batch", "image", "label", "scalar"};
 
+const Slice *program_slice(const Program *p, int32_t step) {
+    for (int32_t i = 0; step >= p->n_once && i < p->n_slice; i++)
+        if (step < p->slice[i].end) return p->slice[i].pictures ? &p->slice[i] : NULL;
+    return NULL;
+}
+
 int32_t program_owner(const Program *p, int32_t s) {
     while (p->storage[s].alias >= 0) s = p->storage[s].alias;
     return s;

@@ -23,6 +23,7 @@ typedef struct Storage {      /* one tensor's memory */
     int64_t offset;           /* bytes from the region's start; in REGION_BATCH multiplied by N at run time */
     int32_t born, dies;       /* first and last step that touch it; dies == INT32_MAX: outputs and what `once` steps leave */
     int32_t alias;            /* shares the memory of this storage (in place), or -1 */
+    bool sliced;              /* only steps of one slice touch it, for all pictures in the same place */
 } Storage;
 
 typedef struct Step {
@@ -40,6 +41,11 @@ typedef struct Step {
     double cycles;            /* of one core for a call, as the models say; 0: they say nothing */
 } Step;
 
+/* Steps up to `end` run for so many pictures of each thread at a time; 0: for all pictures of a call. */
+typedef struct Slice {
+    int32_t end, pictures;
+} Slice;
+
 typedef struct Program {
     Name name;                /* "infer", "train" */
     Graph *graph;
@@ -47,6 +53,8 @@ typedef struct Program {
     int32_t n_kernel, cap_kernel;
     Step *step;
     int32_t n_step, cap_step, n_once;
+    Slice *slice;             /* of the steps from n_once on, if n_slice is not 0 */
+    int32_t n_slice;
     Storage *storage;
     int32_t n_storage, cap_storage;
     int32_t *storage_of;      /* graph node -> storage, -1 where it has none */
@@ -57,6 +65,8 @@ typedef struct Program {
 /* Steps of one group are one time, counted from 0: the time of each step, and behind them how many times there are. Array from
  * `a`. */
 int32_t *program_times(Arena *a, const Program *p);
+/* The slice that a step belongs to, or NULL: it runs for all pictures. */
+const Slice *program_slice(const Program *p, int32_t step);
 /* The storage whose memory s really uses: several may take it over one after the other. */
 int32_t program_owner(const Program *p, int32_t s);
 /* How many bytes of region param, from *from on, nobody misses after argument k of a step that runs once: the memory of a

@@ -6,6 +6,7 @@
  * layout, because their operands have halos of their own. Calls have as many pictures as the command line says (--batch). */
 #include "algorithm_model.h"
 #include "pass.h"
+#include "slice.h"
 
 static void replace(Graph *g, Ref conv, const WinogradAttr *winograd) {
     Attr attr = {.winograd = *winograd};
@@ -35,10 +36,11 @@ static ConvChoice choose(const Unit *u, const ConvProblem *p) {
 void pass_algorithm(Unit *u, Entry entry) {
     Graph *g = u->graph[entry];
     if (entry != ENTRY_INFER) return;
+    Slices s = slice_of_graph(u, g);
     for (int32_t i = 1, n = g->n_node; i < n; i++) {
         const Node *conv = graph_node(g, (Ref)i);
         if (conv->op != OP_conv) continue;
-        ConvProblem p = conv_problem(u, g, (Ref)i);
+        ConvProblem p = conv_problem(u, g, (Ref)i, slice_pictures(u, s.slice, s.n, i));
         ConvChoice c = choose(u, &p);
         if (c.tile)
             replace(g, (Ref)i,

@@ -90,13 +90,13 @@ int conv_choices(const ConvProblem *p, WinogradUse use, ConvChoice *out) {
     return n;
 }
 
-ConvProblem conv_problem(const Unit *u, const Graph *g, Ref conv) {
+ConvProblem conv_problem(const Unit *u, const Graph *g, Ref conv, int32_t pictures) {
     const Node *n = graph_node(g, conv), *x = graph_node(g, n->in[0]);
     return (ConvProblem){.conv = &n->attr.conv,
                          .x = &x->type,
                          .y = &n->type,
                          .plain = x->op == OP_input,
-                         .pictures = u->opt->batch > 0 ? u->opt->batch : 1,
+                         .pictures = pictures,
                          .machine = u->machine};
 }
 

@@ -21,7 +21,7 @@ typedef struct ConvChoice {
     double cycles;           /* of one core, for one call */
 } ConvChoice;
 
-ConvProblem conv_problem(const Unit *u, const Graph *g, Ref conv);
+ConvProblem conv_problem(const Unit *u, const Graph *g, Ref conv, int32_t pictures);
 
 /* All that can compute it under that rule, the fastest first, at most CONV_CHOICES; how many. At least one. */
 int conv_choices(const ConvProblem *p, WinogradUse use, ConvChoice *out);

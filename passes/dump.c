@@ -9,6 +9,9 @@ Level dump_level(const Unit *u, Level of_pass) {
 /* Kernels are the text that reads back; what a program adds to them, who calls whom, is above them as comments. */
 static void print_program(Str *s, const Program *p) {
     str_addf(s, "# program %s: %d steps, %d of them once; %d kernels\n", p->name, p->n_step, p->n_once, p->n_kernel);
+    for (int32_t i = 0; i < p->n_slice; i++)
+        str_addf(s, "# steps up to %d for %d pictures of each thread at a time (0: all)\n", p->slice[i].end - 1,
+                 p->slice[i].pictures);
     for (int32_t i = 0; i < p->n_step; i++) {
         const Step *step = &p->step[i];
         str_addf(s, "# step %d: %s(", i, p->kernel[step->kernel]->name);

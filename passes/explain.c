@@ -1,9 +1,10 @@
 /* explain: what was chosen for each step, for people.
  *
  * Needs the final steps; sets how and cycles of each and changes nothing else. Late, because every choice before it shows.
- * Predictions are those of the algorithm model for convolutions of inference, else of the tile model. */
+ * Predictions, for a call of all pictures, are those of the algorithm model for convolutions of inference, else of the tile model. */
 #include "algorithm_model.h"
 #include "pass.h"
+#include "slice.h"
 
 /* Convolutions in the step's kernel. */
 static int32_t convolutions(const Graph *g, const Node *root) {
@@ -27,24 +28,24 @@ static Name algorithm_of(const Graph *g, const Node *root) {
 }
 
 /* Of the whole convolution, for the step that holds its products. */
-static double winograd_prediction(const Unit *u, const Graph *g, const Node *root) {
+static double winograd_prediction(const Unit *u, const Graph *g, const Node *root, int32_t pictures) {
     const WinogradAttr *w = &root->attr.winograd;
     bool whole = root->op == OP_winograd_input && w->band;
     if (!whole && root->op != OP_winograd_product) return 0;
     const Node *input = whole ? root : graph_node(g, root->in[0]);
     Type y = type_make(DT_F32, 4, (const int32_t[]){BATCH, w->out[0], w->out[1], w->out[2]});
     ConvAttr conv = {.kernel = {w->kernel, w->kernel}, .stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
-    ConvProblem p = {.conv = &conv, .x = &graph_node(g, input->in[0])->type, .y = &y, .machine = u->machine};
-    p.pictures = u->opt->batch > 0 ? u->opt->batch : 1;
+    ConvProblem p = {
+        .conv = &conv, .x = &graph_node(g, input->in[0])->type, .y = &y, .pictures = pictures, .machine = u->machine};
     return conv_cycles(&p, w->tile, w->band);
 }
 
-static double prediction(const Unit *u, const Graph *g, Entry entry, const Step *s, const Kernel *k) {
+/* Of one run of the step with so many pictures. */
+static double prediction(const Unit *u, const Graph *g, Entry entry, const Step *s, const Kernel *k, int32_t pictures) {
     const Node *root = graph_node(g, s->root);
-    double pictures = entry == ENTRY_TRAIN ? u->train.batch : u->opt->batch > 0 ? u->opt->batch : 1;
-    if (op_info[root->op].attr == ATTR_WINOGRAD) return winograd_prediction(u, g, root);
+    if (op_info[root->op].attr == ATTR_WINOGRAD) return winograd_prediction(u, g, root, pictures);
     if (entry == ENTRY_INFER && root->op == OP_conv && s->macs && convolutions(g, root) == 1) {
-        ConvProblem p = conv_problem(u, g, s->root);
+        ConvProblem p = conv_problem(u, g, s->root, pictures);
         if (!p.plain && p.conv->groups == 1 && p.x->dim[1] >= u->machine->vector_lanes) return conv_cycles(&p, 0, 0);
     }
     return k->cycles * (type_batched(&root->type) ? pictures : 1);
@@ -52,12 +53,14 @@ static double prediction(const Unit *u, const Graph *g, Entry entry, const Step 
 
 void pass_explain(Unit *u, Entry entry) {
     Program *p = u->program[entry];
+    int32_t all = entry == ENTRY_TRAIN ? u->train.batch : slice_pictures(u, NULL, 0, 0);
     for (int32_t i = 0; i < p->n_step; i++) {
         Step *s = &p->step[i];
         const Kernel *k = p->kernel[s->kernel];
         const Node *root = graph_node(p->graph, s->root);
         Name algorithm = algorithm_of(p->graph, root);
         s->how = k->tiles ? name_format("%s%s%s", algorithm, *algorithm ? ", " : "", k->tiles) : algorithm;
-        s->cycles = prediction(u, p->graph, entry, s, k);
+        int32_t some = entry == ENTRY_TRAIN ? all : slice_pictures(u, p->slice, p->n_slice, i);
+        s->cycles = prediction(u, p->graph, entry, s, k, some) * all / some;
     }
 }

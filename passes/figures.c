@@ -82,7 +82,8 @@ void figures_of(const Unit *u, FigureCache *cache, Figures *out) {
     const Known *known = find_known(cache, key);
     if (!known) {
         run_some(&copy, makes_loops);
-        pass_plan(&copy, ENTRY_INFER);   /* it changes no loop, so that there is nothing to verify after it */
+        pass_slice(&copy, ENTRY_INFER); /* it and plan change no loop, so that there is nothing to verify after them */
+        pass_plan(&copy, ENTRY_INFER);
         Known k = {{key[0], key[1]}, figures_memory(u->arena, copy.program[ENTRY_INFER])};
         if (cache) PUSH(cache->arena, cache->item, cache->n, cache->cap, k);
         out->memory = k.memory;

@@ -28,6 +28,23 @@ static bool planned(const Storage *s) { return s->region == REGION_FIXED || s->r
 
 /* ---- lifetimes ------------------------------------------------------------------------------------------------ */
 
+/* Slices fill what they leave for later steps, and read what they find, one after the other: that lives through all of
+ * them, beside what they hold for themselves. */
+static void keep_for_slices(Planner *pl) {
+    Program *p = pl->p;
+    for (int32_t i = 0, begin = p->n_once; i < p->n_slice; begin = p->slice[i++].end) {
+        int32_t first = pl->time_of[begin], last = pl->time_of[p->slice[i].end - 1];
+        for (int32_t k = 0; p->slice[i].pictures && k < p->n_storage; k++) {
+            Storage *s = &p->storage[k];
+            bool born = s->born >= first && s->born <= last, dies = s->dies >= first && s->dies <= last;
+            if (s->region != REGION_BATCH) continue;
+            s->sliced = s->sliced || (born && dies);
+            if (born && !dies) s->born = first;
+            if (dies && !born) s->dies = last;
+        }
+    }
+}
+
 static void find_lifetimes(Planner *pl) {
     Program *p = pl->p;
     int32_t once_end = 0;
@@ -51,6 +68,7 @@ static void find_lifetimes(Planner *pl) {
         Storage *s = storage_of(pl, p->graph->output[i].ref);
         if (s) s->dies = INT32_MAX;
     }
+    keep_for_slices(pl);
 }
 
 /* ---- in place ------------------------------------------------------------------------------------------------- */

@@ -15,12 +15,12 @@ static const char *text(Name n) { return n ? n : ""; }
 
 /* ---- schedule ---- */
 
-static void schedule_row(Str *s, const Step *step, bool once) {
+static void schedule_row(Str *s, const Step *step, const char *when) {
     char tasks[32], ms[32] = "-", macs[32] = "-";
     snprintf(tasks, sizeof tasks, "%lld%s", (long long)step->tasks, step->tasks_batched ? "*N" : "");
     if (step->cycles > 0) snprintf(ms, sizeof ms, "%.3f", step->cycles / nominal_ghz * 1e-6);
     if (step->macs > 0) snprintf(macs, sizeof macs, "%.2f", (double)step->macs * 1e-6);
-    str_addf(s, "%-4s %-24.24s %-28.28s %8s %9s %10s  %s\n", once ? "once" : "", text(step->layer), step->what, tasks,
+    str_addf(s, "%-4s %-24.24s %-28.28s %8s %9s %10s  %s\n", when, text(step->layer), step->what, tasks,
              ms, macs, text(step->how));
 }
 
@@ -31,10 +31,13 @@ void report_schedule(Str *s, const Unit *u) {
         int pictures = e == ENTRY_TRAIN ? u->train.batch : u->opt->batch > 0 ? u->opt->batch : 1;
         str_addf(s, "%s on %s: predicted for %d pictures and one core of %.1f GHz\n", p->name, u->machine->cpu,
                  pictures, nominal_ghz);
+        if (p->n_slice) str_add(s, "a number: of pictures of each thread that a large batch runs these steps for at a time\n");
         str_addf(s, "%-4s %-24.24s %-28.28s %8s %9s %10s  %s\n", "", "layer", "what", "tasks", "ms", "M macs", "how");
         double cycles = 0;
         for (int32_t i = 0; i < p->n_step; i++) {
-            schedule_row(s, &p->step[i], i < p->n_once);
+            const Slice *slice = program_slice(p, i);
+            const char *some = slice ? arena_printf(u->arena, "%d", slice->pictures) : "";
+            schedule_row(s, &p->step[i], i < p->n_once ? "once" : some);
             cycles += i < p->n_once ? 0 : p->step[i].cycles;
         }
         str_addf(s, "%-4s %-24s %-28s %8s %9.3f\n\n", "", "all predicted", "", "", cycles / nominal_ghz * 1e-6);

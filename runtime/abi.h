@@ -30,18 +30,25 @@
  *   last three fan_in = product of shape[1..], fan_out = shape[0] * shape[2] * shape[3]; he: normal, std sqrt(2/fan_in);
  *   xavier: uniform +-sqrt(6/(fan_in+fan_out)); torch: uniform +-1/sqrt(fan_in), or +-1/sqrt(a) if a > 0 (biases).
  *
- * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "scratch": bytes of a thread, "lower_bound": per picture, "once": k, "once_bytes": B, "steps": [STEP...],
- *            "outputs": {"scores": {"region": "batch", "offset": B, "shape": [1000], "block": [1,16], "softmax": true or absent}, ...}}
+ * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "scratch": bytes of a thread, "lower_bound": per picture,
+ *            "once": k, "once_bytes": B, "slices": [[end, pictures]...], "steps": [STEP...],
+ *            "outputs": {"scores": {"region": "batch", "offset": B, "shape": [1000], "block": [1,16],
+ *                        "softmax": true or absent}, ...}}
  *   The first `once` steps must run after the parameters were set or changed, the others at each call. `infer` may overwrite
  *   REGION_PARAM in its once-steps (batch norm folded in place), so it needs a private copy of the parameters; `train`
  *   updates them. While they run, at most once_bytes of the regions param and fixed are in use at a time. Outputs of `train`: "loss" (f32 per picture, shape []) and "logits"; of `infer`: the net's own.
+ *   slices, in the order of the steps, from the first after the once-steps on: steps up to `end` run for so many pictures of
+ *   each thread at a time, all of them before the next pictures; 0, or no slice: for all pictures of the call at once.
  *   An output of n pictures begins at offset * n; the pictures follow each other at "stride" bytes, each in the storage
  *   order above with its blocked extents rounded up. It holds probabilities if softmax made it.
  *
- * STEP = {"kernel": i, "args": [["batch", offset], ...], "tasks": t, "per_picture": bool, "layer": "conv1",
- *         "what": "conv+add+relu", "how": "direct, 4x6" or absent, "macs": per picture, "line": 22, "release": [[offset, bytes], ...] or absent}
+ * STEP = {"kernel": i, "args": [["batch", offset], ["image", offset, stride], ...], "tasks": t, "per_picture": bool,
+ *         "layer": "conv1", "what": "conv+add+relu", "how": "direct, 4x6" or absent, "macs": per picture, "line": 22,
+ *         "release": [[offset, bytes], ...] or absent}
  *   how, for people: the algorithm and the register tiles, blocks of channels x points.
- *   release, in once-steps: whole pages of region "param" (from a huge page's start) that no later step reads. Argument address: region base + offset, but in region "batch" base + offset * n. Number of tasks: t, or t * n.
+ *   release, in once-steps: whole pages of region "param" (from a huge page's start) that no later step reads.
+ *   Argument address: region base + offset, but in region "batch" base + offset * n; and stride (0 if absent) times the
+ *   pictures in the slices before. Number of tasks: t, or t * n.
  *   "image" is f32 [n][channels][height][width], plain; "label" is i32 [n]; "scalar" holds floats: [0] the learning rate.
  *   All region bases are aligned to 64 bytes. A step's tasks may be shared out among threads in any way; the next step
  *   starts when all have ended. Results do not depend on the sharing.

@@ -19,6 +19,7 @@ struct Exec {
     bool changed;     /* the once-steps have to run */
     int64_t n, max_n; /* n: the one the addresses were worked out for, 0 for none */
     void **address;   /* [all arguments of all steps, in order] */
+    int64_t *first;   /* [n_step] where those of a step begin */
     double *seconds;  /* [n_step] or NULL */
 };
 
@@ -101,10 +102,14 @@ static bool take_regions(Exec *e, const Model *m, float *params, float *state, R
     return !err->code;
 }
 
-static int64_t count_args(const ModelProgram *p) {
+static bool take_addresses(Exec *e, RtError *err) {
+    const ModelProgram *p = e->program;
     int64_t n = 0;
-    for (int i = 0; i < p->n_step; i++) n += p->step[i].n_arg;
-    return n;
+    e->first = rt_alloc((size_t)p->n_step, sizeof *e->first, err);
+    if (!e->first) return false;
+    for (int i = 0; i < p->n_step; n += p->step[i++].n_arg) e->first[i] = n;
+    e->address = rt_alloc((size_t)n, sizeof *e->address, err);
+    return e->address;
 }
 
 Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params,
@@ -112,8 +117,7 @@ Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel,
     Exec *e = rt_alloc(1, sizeof *e, err);
     if (!e) return NULL;
     *e = (Exec){.program = p, .kernel = kernel, .pool = pool, .changed = true, .max_n = max_n};
-    e->address = rt_alloc((size_t)count_args(p), sizeof *e->address, err);
-    if (e->address && take_regions(e, m, params, state, err)) return e;
+    if (take_addresses(e, err) && take_regions(e, m, params, state, err)) return e;
     exec_free(e);
     return NULL;
 }
@@ -126,6 +130,7 @@ void exec_free(Exec *e) {
     block_free(e->base[RG_SCALAR]);
     block_free(e->scratch);
     free(e->address);
+    free(e->first);
     free(e);
 }
 
@@ -139,22 +144,23 @@ void exec_time_steps(Exec *e, double *seconds) { e->seconds = seconds; }
 
 /* ---- run ---- */
 
-static void resolve(Exec *e, int64_t n) {
-    void **to = e->address;
-    for (int i = 0; i < e->program->n_step; i++) {
+/* The addresses of steps begin .. end - 1, for a slice that so many pictures of the call come before. */
+static void resolve(Exec *e, int begin, int end, int64_t before) {
+    for (int i = begin; i < end; i++) {
         const ModelStep *s = &e->program->step[i];
         for (int k = 0; k < s->n_arg; k++) {
             const ModelArg *a = &s->arg[k];
-            *to++ = e->base[a->region] + (a->region == RG_BATCH ? a->offset * n : a->offset);
+            int64_t offset = a->region == RG_BATCH ? a->offset * e->n : a->offset;
+            e->address[e->first[i] + k] = e->base[a->region] + offset + a->stride * before;
         }
     }
-    e->n = n;
 }
 
-static void run_step(Exec *e, int i, void *const *arg, const CnncRun *run) {
+static void run_step(Exec *e, int i, const CnncRun *run) {
     const ModelStep *s = &e->program->step[i];
     double start = e->seconds ? rt_now() : 0;
-    pool_run(e->pool, e->kernel[s->kernel], arg, run, s->per_picture ? s->tasks * run->n : s->tasks);
+    int64_t tasks = s->per_picture ? s->tasks * run->n : s->tasks;
+    pool_run(e->pool, e->kernel[s->kernel], e->address + e->first[i], run, tasks);
     if (e->seconds) e->seconds[i] += rt_now() - start;
 }
 
@@ -164,22 +170,36 @@ static void release(const Exec *e, const ModelStep *s) {
         madvise(e->base[RG_PARAM] + s->release[i].offset, (size_t)s->release[i].bytes, MADV_DONTNEED);
 }
 
+static void run_once_steps(Exec *e, const CnncRun *run) {
+    for (int i = 0; i < e->program->n_once; i++) {
+        run_step(e, i, run);
+        release(e, &e->program->step[i]);
+    }
+    e->changed = false;
+}
+
+/* So many pictures at a time. Threads share them out, and so each has its own in its caches. */
+static void run_slice(Exec *e, const ModelSlice *s, const CnncRun *run) {
+    CnncRun some = *run;
+    int64_t most = s->pictures ? s->pictures * pool_size(e->pool) : run->n;
+    for (int64_t before = 0; before < run->n; before += some.n) {
+        some.n = run->n - before < most ? run->n - before : most;
+        if (s->pictures) resolve(e, s->begin, s->end, before);
+        for (int i = s->begin; i < s->end; i++) run_step(e, i, &some);
+    }
+}
+
 void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]) {
     const ModelProgram *p = e->program;
-    CnncRun run = {
-        .n = n, .key = {key[0], key[1]}, .scratch = e->scratch, .scratch_bytes = scratch_of(p)};
+    CnncRun run = {.n = n, .key = {key[0], key[1]}, .scratch = e->scratch, .scratch_bytes = scratch_of(p)};
     if (n != e->n || e->base[RG_IMAGE] != (const char *)images || e->base[RG_LABEL] != (const char *)labels) {
         e->base[RG_IMAGE] = (char *)(uintptr_t)images; /* kernels only read them, but take all addresses alike */
         e->base[RG_LABEL] = (char *)(uintptr_t)labels;
-        resolve(e, n);
+        e->n = n;
+        resolve(e, 0, p->n_step, 0);
     }
-    void *const *arg = e->address;
-    for (int i = 0; i < p->n_step; arg += p->step[i++].n_arg)
-        if (i >= p->n_once || e->changed) {
-            run_step(e, i, arg, &run);
-            release(e, &p->step[i]);
-        }
-    e->changed = false;
+    if (e->changed) run_once_steps(e, &run);
+    for (int i = 0; i < p->n_slice; i++) run_slice(e, &p->slice[i], &run);
 }
 
 float exec_output(const Exec *e, const ModelOutput *o, int64_t picture, int64_t channel, int64_t position) {

@@ -136,9 +136,9 @@ static void parse_layers(Model *m, RtError *err) {
     for (int i = 0; i < m->n_layer && !err->code; i++) parse_layer(&m->layer[i], json_array_get(list, (size_t)i), err);
 }
 
-/* How far an offset may reach in each region: bytes, per picture in RG_BATCH. */
+/* How far an offset may reach in each region: bytes, per picture in RG_BATCH; and from there a stride. */
 typedef struct Limits {
-    int64_t bytes[RG_COUNT];
+    int64_t bytes[RG_COUNT], stride[RG_COUNT];
     int64_t n_kernel;
 } Limits;
 
@@ -151,13 +151,16 @@ static Limits limits_of(const Model *m, const ModelProgram *p, int64_t n_kernel)
     l.bytes[RG_IMAGE] = 1; /* image and label are one tensor each */
     l.bytes[RG_LABEL] = 1;
     l.bytes[RG_SCALAR] = SCALAR_BYTES;
+    l.stride[RG_BATCH] = p->batch_bytes;
+    l.stride[RG_IMAGE] = model_image_bytes(m);
     return l;
 }
 
 static void parse_arg(ModelArg *arg, const json_t *j, const Limits *limits, RtError *err) {
-    const json_t *region = json_array_get(j, 0), *offset = json_array_get(j, 1);
-    if (!json_is_string(region) || !json_is_integer(offset) || json_array_size(j) != 2) {
-        rt_fail(err, RT_INTERNAL, "a step's argument is not [region, offset]");
+    const json_t *region = json_array_get(j, 0), *offset = json_array_get(j, 1), *stride = json_array_get(j, 2);
+    if (!json_is_string(region) || !json_is_integer(offset) || (stride && !json_is_integer(stride)) ||
+        json_array_size(j) > 3) {
+        rt_fail(err, RT_INTERNAL, "a step's argument is not [region, offset] or [region, offset, stride]");
         return;
     }
     int r = word_index(json_string_value(region), region_key, RG_COUNT, "a step's argument", err);
@@ -166,6 +169,9 @@ static void parse_arg(ModelArg *arg, const json_t *j, const Limits *limits, RtEr
     arg->offset = json_integer_value(offset);
     if (arg->offset < 0 || arg->offset >= limits->bytes[r])
         rt_fail(err, RT_INTERNAL, "a step's argument is outside region \"%s\"", region_key[r]);
+    arg->stride = stride ? json_integer_value(stride) : 0;
+    if (arg->stride < 0 || (arg->stride && arg->stride > limits->stride[r] - arg->offset))
+        rt_fail(err, RT_INTERNAL, "a slice's pictures are outside region \"%s\"", region_key[r]);
 }
 
 static void parse_range(ModelRange *range, const json_t *j, int64_t most, RtError *err) {
@@ -216,7 +222,33 @@ static void parse_steps(ModelProgram *p, const json_t *j, const Limits *limits, 
     p->n_once = (int)field_int_or(j, "once", 0, 0, p->n_step, p->name, err);
     for (int i = p->n_once; i < p->n_step && !err->code; i++)
         if (p->step[i].n_release) rt_fail(err, RT_INTERNAL, "a step that runs at each call releases parameters");
-    if (p->released > limits->bytes[RG_PARAM]) rt_fail(err, RT_INTERNAL, "the steps of %s release a parameter twice", p->name);
+    if (p->released > limits->bytes[RG_PARAM])
+        rt_fail(err, RT_INTERNAL, "the steps of %s release a parameter twice", p->name);
+}
+
+static void parse_slice(ModelSlice *s, const json_t *j, int begin, int n_step, RtError *err) {
+    const json_t *end = json_array_get(j, 0), *pictures = json_array_get(j, 1);
+    s->begin = begin;
+    s->pictures = json_integer_value(pictures);
+    if (!json_is_integer(end) || !json_is_integer(pictures) || json_integer_value(end) <= begin ||
+        json_integer_value(end) > n_step || s->pictures < 0 || s->pictures > 1 << 20)
+        rt_fail(err, RT_INTERNAL, "a slice is not [end, pictures] in the order of the steps");
+    else
+        s->end = (int)json_integer_value(end);
+}
+
+/* What no slice is said of is one for all pictures. */
+static void parse_slices(ModelProgram *p, const json_t *j, RtError *err) {
+    const json_t *list = json_object_get(j, "slices");
+    size_t n = json_array_size(list);
+    int begin = p->n_once;
+    p->slice = rt_alloc(n + 1, sizeof *p->slice, err);
+    for (size_t i = 0; i < n && !err->code; i++) {
+        parse_slice(&p->slice[i], json_array_get(list, i), begin, p->n_step, err);
+        begin = p->slice[i].end;
+        p->n_slice++;
+    }
+    if (!err->code && begin < p->n_step) p->slice[p->n_slice++] = (ModelSlice){begin, p->n_step, 0};
 }
 
 static void parse_output(ModelOutput *o, const json_t *j, const ModelProgram *p, RtError *err) {
@@ -265,6 +297,7 @@ static void parse_program(Model *m, ModelProgram *p, const char *name, int64_t n
     p->once_bytes = field_int_or(j, "once_bytes", 0, 0, max_bytes, name, err);
     Limits limits = limits_of(m, p, n_kernel);
     parse_steps(p, j, &limits, err);
+    if (!err->code) parse_slices(p, j, err);
     parse_outputs(p, j, err);
 }
 
@@ -347,6 +380,7 @@ static void program_free(ModelProgram *p) {
         free(p->step[i].release);
     }
     free(p->step);
+    free(p->slice);
     free(p->output);
 }
 

@@ -36,6 +36,7 @@ typedef struct ModelParam {
 typedef struct ModelArg {
     RegionId region;
     int64_t offset; /* bytes; times n in RG_BATCH */
+    int64_t stride; /* and so many more for each picture before the slice */
 } ModelArg;
 
 typedef struct ModelRange {
@@ -65,6 +66,11 @@ typedef struct ModelOutput {
     bool softmax; /* its channels are probabilities */
 } ModelOutput;
 
+typedef struct ModelSlice {
+    int begin, end;   /* steps */
+    int64_t pictures; /* of each thread at a time; 0: all pictures of the call */
+} ModelSlice;
+
 typedef struct ModelProgram {
     const char *name; /* "infer" or "train" */
     bool present;
@@ -75,6 +81,8 @@ typedef struct ModelProgram {
     int64_t once_bytes; /* of RG_PARAM and RG_FIXED, at most at a time during the once-steps; 0: all */
     int64_t released;   /* of RG_PARAM, by them together */
     int n_once, n_step;
+    int n_slice;
+    ModelSlice *slice;
     ModelStep *step;
     int n_output;
     ModelOutput *output;

@@ -27,9 +27,9 @@ static float *pictures(int n) {
 
 /* ---- running ---- */
 
-static void test_infer(void) {
+static void infer(const char *model) {
     enum { MOST = 8 };
-    Model *m = parse(toy_model);
+    Model *m = parse(model);
     RtError err = {.code = RT_OK};
     Pool *pool = pool_new(3, &err);
     Exec *e = exec_new(m, &m->infer, toy_kernel, pool, NULL, NULL, MOST, &err);
@@ -54,6 +54,37 @@ static void test_infer(void) {
     pool_free(pool);
     free(x);
     model_free(m);
+}
+
+static void test_infer(void) { infer(toy_model); }
+
+#define SLICED(slices, logits)                                                                                         \
+    "{\"batch_bytes\": 128, \"fixed_bytes\": 0, \"once\": 0, \"slices\": " slices ", \"steps\": [{\"kernel\": 0, "    \
+    "\"args\": [[\"image\",0,192],[\"param\",0],[\"param\",768]," logits "], \"tasks\": 1, \"per_picture\": true},"    \
+    "{\"kernel\": 1, \"args\": [" logits ",[\"batch\",64,64]], \"tasks\": 1, \"per_picture\": true}],"              \
+    " \"outputs\": {\"scores\": " TOY_OUTPUT(64) "}}"
+
+/* Logits of a slice only, in one place; of all pictures, for the step after it or for other slices. */
+static void test_slices(void) {
+    infer(TOY_MODEL(TOY_PARAMS, TOY_STATE, SLICED("[[2,1]]", "[\"batch\",0]"), "null", "{}"));
+    infer(TOY_MODEL(TOY_PARAMS, TOY_STATE, SLICED("[[2,2]]", "[\"batch\",0]"), "null", "{}"));
+    infer(TOY_MODEL(TOY_PARAMS, TOY_STATE, SLICED("[[1,1]]", "[\"batch\",0,64]"), "null", "{}"));
+    infer(TOY_MODEL(TOY_PARAMS, TOY_STATE, SLICED("[[1,2],[2,1]]", "[\"batch\",0,64]"), "null", "{}"));
+}
+
+static void test_slices_in_disorder(void) {
+    static const char *const text[] = {
+        TOY_MODEL(TOY_PARAMS, TOY_STATE, SLICED("[[3,1]]", "[\"batch\",0]"), "null", "{}"),
+        TOY_MODEL(TOY_PARAMS, TOY_STATE, SLICED("[[1,1],[1,2]]", "[\"batch\",0]"), "null", "{}"),
+        TOY_MODEL(TOY_PARAMS, TOY_STATE, SLICED("[[2,-1]]", "[\"batch\",0]"), "null", "{}"),
+        TOY_MODEL(TOY_PARAMS, TOY_STATE, SLICED("[[2,1]]", "[\"batch\",0,129]"), "null", "{}"),
+        TOY_MODEL(TOY_PARAMS, TOY_STATE, SLICED("[[2,1]]", "[\"param\",0,64]"), "null", "{}"),
+    };
+    for (size_t i = 0; i < sizeof text / sizeof text[0]; i++) {
+        RtError err = {.code = RT_OK};
+        CU_ASSERT_PTR_NULL(model_parse(text[i], "{}", TOY_KERNELS, &err));
+        CU_ASSERT_EQUAL(err.code, RT_INTERNAL);
+    }
 }
 
 /* 20 steps; the parameters after them. */
@@ -138,7 +169,7 @@ static void test_release(void) {
     ModelProgram *p = &m->infer;
     int64_t all = exec_bytes(m, p, 1, true, 1);
     m->param_bytes = 2 * PAGE_BYTES;
-    p->n_once = 1;
+    p->n_once = p->slice[0].begin = 1;
     p->fixed_bytes = FIXED;
     p->step[0].release = rt_alloc(1, sizeof *p->step[0].release, &err);
     p->step[0].n_release = 1;
@@ -326,6 +357,8 @@ int main(void) {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("exec", NULL, NULL);
     CU_add_test(suite, "infer", test_infer);
+    CU_add_test(suite, "slices", test_slices);
+    CU_add_test(suite, "slices in disorder", test_slices_in_disorder);
     CU_add_test(suite, "training does not depend on threads", test_training_does_not_depend_on_threads);
     CU_add_test(suite, "once-steps", test_once_steps);
     CU_add_test(suite, "once-steps release parameters", test_release);

@@ -23,6 +23,8 @@
 #include "net_known.h"
 #include "net_shrink.h"
 #include "passes/algorithm_model.h"
+#include "passes/pass.h"
+#include "passes/slice.h"
 #include "runtime/pool.h"
 
 enum { CI_NETS = 2000, MAX_WORKERS = 16, MAX_FAILED = 1000, SHOWN = 3, SECONDS = 120, RUNS = 2 };
@@ -220,20 +222,39 @@ static void load_leaves(Arena *a, const Config *c, const ProgramRun *run, Op op,
     *copy = memcpy(arena_alloc(a, (size_t)bytes), base, (size_t)bytes);
 }
 
-/* Pool NULL: tasks one by one, the last first. */
-static void run_steps(const Memory *m, Jit *jit, Pool *pool, int32_t from, int32_t end) {
+/* Bytes from picture to picture in what the slices of a step have in places of their own. */
+static int64_t slice_stride(const Storage *s) {
+    bool moves = s->region == REGION_IMAGE || (s->region == REGION_BATCH && !s->sliced);
+    return moves ? type_stored(&s->type) * dtype_bytes[s->type.dtype] : 0;
+}
+
+/* Steps from .. end - 1 for n pictures after the first `before`. Pool NULL: tasks one by one, the last first. */
+static void run_steps(const Memory *m, Jit *jit, Pool *pool, int32_t from, int32_t end, int64_t before, int64_t n) {
     const ProgramRun *r = &m->run;
     for (int32_t i = from; i < end; i++) {
         const Step *s = &r->p->step[i];
         CnncKernel *kernel = (CnncKernel *)(uintptr_t)jit_kernel(jit, s->kernel);
-        CnncRun call = {.n = r->n, .scratch = r->scratch, .scratch_bytes = m->scratch_bytes};
-        int64_t tasks = s->tasks * (s->tasks_batched ? r->n : 1);
-        void **arg = calloc((size_t)s->n_arg + 1, sizeof *arg);
-        for (int32_t k = 0; k < s->n_arg; k++) arg[k] = lab_address(r, s->arg[k]);
-        if (pool) pool_run(pool, kernel, arg, &call, tasks);
-        for (int64_t t = tasks - 1; t >= 0 && !pool; t--) kernel(arg, &call, t, t + 1);
+        CnncRun call = {.n = n, .scratch = r->scratch, .scratch_bytes = m->scratch_bytes};
+        int64_t tasks = s->tasks * (s->tasks_batched ? n : 1);
+        char **arg = calloc((size_t)s->n_arg + 1, sizeof *arg);
+        for (int32_t k = 0; k < s->n_arg; k++)
+            arg[k] = lab_address(r, s->arg[k]) + before * slice_stride(&r->p->storage[s->arg[k]]);
+        if (pool) pool_run(pool, kernel, (void **)arg, &call, tasks);
+        for (int64_t t = tasks - 1; t >= 0 && !pool; t--) kernel((void **)arg, &call, t, t + 1);
         free(arg);
     }
+}
+
+/* As runtime/exec.c does. */
+static void run_slices(const Memory *m, Jit *jit, Pool *pool) {
+    const Program *p = m->run.p;
+    int32_t begin = p->n_once;
+    for (int32_t i = 0; i < p->n_slice; begin = p->slice[i++].end) {
+        int64_t most = p->slice[i].pictures ? p->slice[i].pictures * (pool ? pool_size(pool) : 1) : m->run.n;
+        for (int64_t before = 0; before < m->run.n; before += most)
+            run_steps(m, jit, pool, begin, p->slice[i].end, before, min_i64(most, m->run.n - before));
+    }
+    run_steps(m, jit, pool, begin, p->n_step, 0, m->run.n);
 }
 
 static uint64_t digest(const ProgramRun *run) {
@@ -272,7 +293,7 @@ static const TunedConvs *any_algorithms(const Check *c) {
     for (Ref r = 1; r < (Ref)c->written->n_node; r++) {
         if (graph_node(c->written, r)->op != OP_conv) continue;
         ConvChoice choice[CONV_CHOICES];
-        ConvProblem p = conv_problem(c->unit, c->written, r);
+        ConvProblem p = conv_problem(c->unit, c->written, r, c->options.batch > 0 ? c->options.batch : 1);
         int n = conv_choices(&p, c->options.winograd, choice), i = gen_below(&g, n);
         TunedConv conv = {.shape = conv_shape(&p), .tile = choice[i].tile, .band = choice[i].band};
         if (choice[i].cycles < 1e30) PUSH(c->arena, t->conv, t->n, t->cap, conv);
@@ -306,10 +327,36 @@ static bool same_shapes(const Check *c) {
     return true;
 }
 
+/* Slices of any size, which begin where a root does, in place of the model's. */
+static Gen slice_gen;
+
+static void any_slices(Unit *u, Entry entry) {
+    Program *p = u->program[entry];
+    if (entry != ENTRY_INFER) return;
+    p->slice = NEW_ARRAY(u->arena, Slice, p->n_step + 1);
+    bool never = false;
+    for (int32_t i = p->n_once + 1; i <= p->n_step; i++) {
+        never = never || slice_never(p, &p->step[i - 1]);
+        if (i < p->n_step && (p->step[i].root == p->step[i - 1].root || gen_below(&slice_gen, 3))) continue;
+        p->slice[p->n_slice++] = (Slice){i, never ? 0 : gen_below(&slice_gen, 4)};
+        never = false;
+    }
+}
+
+static bool run_passes(Check *c, const PassOptions *o) {
+    Pass *table = NEW_ARRAY(c->arena, Pass, n_passes);
+    slice_gen = (Gen){.state = c->config->seed};
+    for (int i = 0; i < n_passes; i++) {
+        table[i] = pass_table[i];
+        if (table[i].run == pass_slice) table[i].run = any_slices;
+    }
+    return pipeline_run_table(c->unit, o, table, n_passes);
+}
+
 static bool compile(Check *c) {
     PassOptions options = {.dump_after = &c->dump_after, .n_dump_after = c->dump_after != NULL, .dump = stdout};
     const char *error = "";
-    if (!pipeline_run(c->unit, &options)) {
+    if (!run_passes(c, &options)) {
         diag_print(c->unit->diags);
         return false;
     }
@@ -378,7 +425,8 @@ static bool run_with(Check *c, Pool *pool, bool compare, uint64_t *sums) {
     for (int i = 0; i < RUNS && good; i++) {
         m.run.n = n[i];
         load_leaves(c->arena, c->config, &m.run, OP_input, lab_place_inputs(p, REGION_IMAGE, n[i]), &c->leaves[i]);
-        run_steps(&m, c->jit, pool, i == 0 ? 0 : p->n_once, p->n_step);
+        if (i == 0) run_steps(&m, c->jit, pool, 0, p->n_once, 0, n[i]);
+        run_slices(&m, c->jit, pool);
         uint64_t sum = digest(&m.run);
         if (compare) good = right_outputs(c, &m.run, c->bound[i]);
         if (compare) sums[i] = sum;
