@@ -91,6 +91,15 @@ static Spot pad_spot(const Elab *e, const Site *s) {
     return here && kernel.text && !expr_is_literal(kernel.text) ? (Spot){0} : spot;
 }
 
+/* Half a window at that spot; where the layer's dilation is a name, for each value that it may have. */
+static const char *pad_text(const Elab *e, const Bound *b, Spot at, int64_t pad) {
+    Spot dilation = own_spot(b, "dilation"), kernel = own_spot(b, "kernel");
+    bool named = dilation.text && dilation.text->kind == X_NAME && kernel.text && expr_is_literal(kernel.text);
+    if (!named || at.call != b->call) return arena_printf(e->arena, "%lld", (long long)pad);
+    int32_t half = b->value[argument(b, "kernel")].dim.h / 2;
+    return half == 1 ? dilation.text->name : arena_printf(e->arena, "%d * %s", half, dilation.text->name);
+}
+
 /* The layer that failed, which is not in the graph. */
 static Site site_here(const Fault *f) {
     return (Site){.at = f->call->span, .kind = f->call->fn->name, .scope = f->e->scope, .bound = f->bound};
@@ -144,10 +153,15 @@ static int64_t projecting_stride(const Type *from, const Type *to) {
     return stride;
 }
 
-static const char *stride_text(const Fault *f, Ref r, Ref stop, int64_t stride) {
-    Ref last;
-    if (changers(f->e, r, stop, &last, 1) == 0) return arena_printf(f->e->arena, "%lld", (long long)stride);
-    return argument_text(f->e, site_of(f->e, last), "stride", stride);
+/* The stride as this text has it on the way from stop to r: the block's parameter `stride` also where it is 1 now. */
+static const char *stride_text(Elab *e, Ref r, Ref stop, int64_t stride) {
+    for (; r != stop && site_of(e, r); r = graph_node(e->graph, r)->in[0]) {
+        Spot spot = own_spot(site_of(e, r)->bound, "stride");
+        if (site_of(e, r)->scope != e->scope || !spot.text || expr_is_literal(spot.text)) continue;
+        Value now = eval_quietly(e, e->scope, spot.text);
+        if (value_is_whole(&now) && value_whole(&now) == stride) return expr_text(e, spot.text);
+    }
+    return stride == 1 ? NULL : arena_printf(e->arena, "%lld", (long long)stride);
 }
 
 /* x + y, where y was made of x: x goes through a 1x1 convolution. */
@@ -163,7 +177,8 @@ static bool advise_projection(const Fault *f) {
     if (!stride) return false;
     Str conv = STR(e->arena);
     str_addf(&conv, "conv(%s, 1", argument_text(e, site_of(e, channels_from(e, other->ref)), "out", to->dim[1]));
-    if (stride > 1) str_addf(&conv, ", stride=%s", stride_text(f, other->ref, origin, stride));
+    const char *as_there = stride_text(e, other->ref, origin, stride);
+    if (as_there) str_addf(&conv, ", stride=%s", as_there);
     str_add(&conv, ", bias=false) -> bn");
     const AstExpr *x = shortcut->text;
     if (x && x->kind == X_NAME && variable_find(e, x->name) &&
@@ -188,7 +203,7 @@ static bool advise_stride(const Fault *f) {
         int64_t stride = projects && want->rank == 4 ? projecting_stride(ref_type(e, n->in[0]), want) : 0;
         Ref stop = common_origin(e, f->operand[0].ref, f->operand[1].ref);
         if (stride <= 1 || changers(e, f->operand[i].ref, stop, list, 1) > 0) continue;
-        propose(e, spot_of(e, site_of(e, r), "stride"), stride_text(f, f->operand[1 - i].ref, stop, stride),
+        propose(e, spot_of(e, site_of(e, r), "stride"), stride_text(e, f->operand[1 - i].ref, stop, stride),
                 "the projection needs the stride of the other way");
         return true;
     }
@@ -268,8 +283,9 @@ static bool advise_plane(const Fault *f, int32_t i, int32_t other) {
     const Site *s = site_of(e, list[0]);
     int64_t pad = missing_pad(e, list[0]);
     if (n == 1 && pad >= 0 && same_plane(ref_type(e, graph_node(e->graph, list[0])->in[0]), want)) {
-        propose(e, pad_spot(e, s), arena_printf(e->arena, "%lld", (long long)pad),
-                arena_printf(e->arena, "pad=%lld keeps %s", (long long)pad, plane_text(e, want)));
+        Spot spot = pad_spot(e, s);
+        const char *value = pad_text(e, s->bound, spot, pad);
+        propose(e, spot, value, arena_printf(e->arena, "pad=%s keeps %s", value, plane_text(e, want)));
         return true;
     }
     if (graph_node(e->graph, list[0])->op == OP_resize && s->scope == e->scope) {
@@ -371,8 +387,9 @@ static void advise_window(const Fault *f) {
     if (!strcmp(f->call->fn->name, "avgpool")) {
         advise_global(f);
     } else if (!strcmp(f->call->fn->name, "conv") && square && dilated(f->bound, 0) < INT32_MAX) {
-        const char *pad = arena_printf(f->e->arena, "%lld", (long long)(dilated(f->bound, 0) / 2));
-        propose(f->e, pad_spot(f->e, &here), pad, arena_printf(f->e->arena, "pad=%s makes room for it", pad));
+        Spot spot = pad_spot(f->e, &here);
+        const char *pad = pad_text(f->e, f->bound, spot, dilated(f->bound, 0) / 2);
+        propose(f->e, spot, pad, arena_printf(f->e->arena, "pad=%s makes room for it", pad));
     }
     advise_larger_input(f);
 }

@@ -48,12 +48,14 @@ static const char *edited(Arena *a, const char *text, const Message *first, cons
     return str_text(&s);
 }
 
-/* The error is not there: at the place, which may have moved by added lines, none says the same. */
+/* The error is not there: at its place, whose line may have moved, none says the same, nor has other shapes. */
 static bool is_gone(const Diags *d, const Message *error, uint32_t added) {
     for (int i = 0; i < d->n_message; i++) {
         const Message *m = &d->message[i];
         bool here = m->span.line == error->span.line || m->span.line == error->span.line + added;
-        if (m->severity == SEV_ERROR && here && !strcmp(m->text, error->text)) return false;
+        bool same = !strcmp(m->text, error->text) || !strncmp(error->code, "E03", 3);
+        if (m->severity == SEV_ERROR && here && m->code == error->code && m->span.col == error->span.col && same)
+            return false;
     }
     return true;
 }
