@@ -149,7 +149,7 @@ static OutputOnly only_of(Elab *e, const AstStmt *s) {
     if (!strcmp(s->only, "train")) return ONLY_TRAIN;
     if (!strcmp(s->only, "deploy")) return ONLY_DEPLOY;
     Suggestion better = foreign_suggest(FOREIGN_WORD, "only", s->only, word, 2);
-    diag_error(e->diags, s->only_span, "E0127", "`only` is followed by train or deploy%s", foreign_question(e->arena, &better));
+    diag_error(e->diags, s->only_span, "E0127", "`only` knows train and deploy, not `%s`%s", s->only, foreign_question(e->arena, &better));
     foreign_fix_word(e->diags, s->only_span, &better);
     return ONLY_BOTH;
 }

@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "settings.h"
+
 const Foreign foreign_table[] = {
 #define FOREIGN(kind, where, written, here, note) {FOREIGN_##kind, where, written, here, note},
 #include "foreign.def"
@@ -44,6 +46,7 @@ Suggestion foreign_suggest(ForeignKind kind, const char *where, const char *word
         const Foreign *f = &foreign_table[i];
         if (f->kind != kind || strcmp(f->where, where) != 0 || !foreign_same(f->written, word)) continue;
         const char *name = f->here ? named(f->here, candidate, n) : NULL;
+        if (!name && f->here && settings_is_later(where, f->here)) name = f->here;
         bool special = !f->here || !*f->here || !strcmp(f->here, "..") || !strcmp(f->here, "->") || f->here[0] == '@';
         if (name || special) return (Suggestion){.row = f, .name = name};
     }

@@ -304,6 +304,8 @@ arg    : expr                                       { $$ = (Arg){.span = AT(@1),
        | IDENT '=' expr                             { $$ = (Arg){.name = $1, .span = AT(@1), .whole = WHOLE(@$), .value = $3}; }
        | FOR '=' expr                               { $$ = (Arg){.name = name_of("for"), .span = AT(@1), .whole = WHOLE(@$),
                                                                  .value = $3}; }
+       | GROUP '=' expr                             { $$ = (Arg){.name = name_of("group"), .span = AT(@1), .whole = WHOLE(@$),
+                                                                 .value = $3}; }
        | '*' expr                                   { $$ = (Arg){.spread = true, .span = AT(@2), .whole = WHOLE(@$), .value = $2}; }
        ;
 list   : %empty                                     { $$ = NEW(p->arena, ExprList); }

@@ -2,7 +2,7 @@
  * are in settings_types.c. */
 #include <string.h>
 
-#include "eval.h"
+#include "foreign.h"
 #include "settings.h"
 
 static bool wants(Elab *e, Span at, const char *label, const char *type, const Value *got) {
@@ -31,9 +31,11 @@ static bool to_list(Elab *e, Value *v, Span at, const char *label) {
     return v->kind == V_LIST || wants(e, at, label, "list", v);
 }
 
-/* Proposes the value with another text; false, as the message before it did. */
-static bool propose(Elab *e, Span at, const char *text) {
-    diag_fix(e->diags, at, text, "%s", "");
+/* Proposes another text for a number that stands there as such; false, as the message before it did. */
+static bool propose(Elab *e, Span at, const char *text, const char *note) {
+    const char *source = foreign_source(e->diags, at);
+    size_t n = strspn(source, "0123456789.abcdefghijklmnopqrstuvwxyzKMGB% ");
+    if (source[0] >= '0' && source[0] <= '9' && !source[n]) diag_fix(e->diags, at, text, "%s", note);
     return false;
 }
 
@@ -41,7 +43,7 @@ static bool unwanted_unit(Elab *e, const Value *v, Span at, const char *label, c
     Value plain = *v;
     plain.unit = UNIT_NONE;
     wants(e, at, label, type, v);
-    return propose(e, at, value_text_of(e->arena, &plain));
+    return propose(e, at, value_text_of(e->arena, &plain), "");
 }
 
 /* Whole and within int32: the message says so apart from a wrong kind, because 96/64 is the usual slip. */
@@ -74,8 +76,7 @@ static bool real_in(Elab *e, Value *v, Span at, const char *label, const char *t
     if (x >= lo && x <= hi && !(open_lo && x == lo) && !(open_hi && x == hi)) return true;
     wants(e, at, label, type, v);
     bool percent = hi == 1 && x > 1 && x < 100;
-    if (percent) diag_fix(e->diags, at, arena_printf(e->arena, "%s%%", value_text_of(e->arena, v)), "per cent are written");
-    return false;
+    return percent && propose(e, at, arena_printf(e->arena, "%s%%", value_text_of(e->arena, v)), "per cent are written");
 }
 
 /* Beyond this a float32 would be infinite. */
@@ -199,7 +200,7 @@ static bool to_dim(Elab *e, Value *v, Span at, const char *label) {
     if (v->kind == V_DIM) return true;
     wants(e, at, label, "dim", v);
     const char *side = value_is_whole(v) && value_whole(v) >= 1 ? value_text_of(e->arena, v) : NULL;
-    return side && propose(e, at, arena_printf(e->arena, "%sx%s", side, side));
+    return side && propose(e, at, arena_printf(e->arena, "%sx%s", side, side), "");
 }
 
 /* `he` alone is he(). */

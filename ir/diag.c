@@ -83,7 +83,17 @@ void diag_warning(Diags *d, Span at, const char *code, const char *format, ...) 
 }
 void diag_note(Diags *d, Span at, const char *format, ...) { FORWARD(follow(d, SEV_NOTE, at, format, ap)); }
 void diag_help(Diags *d, Span at, const char *format, ...) { FORWARD(follow(d, SEV_HELP, at, format, ap)); }
-void diag_label(Diags *d, Span at, const char *format, ...) { FORWARD(follow(d, SEV_LABEL, at, format, ap)); }
+/* In front of the proposals at the end, if there are some: a label belongs to what they follow. */
+void diag_label(Diags *d, Span at, const char *format, ...) {
+    int32_t before = d->n_message;
+    FORWARD(follow(d, SEV_LABEL, at, format, ap));
+    for (int32_t i = before; i > 0 && i < d->n_message; i--) {
+        Message *m = &d->message[i], label = *m;
+        if (m[-1].group != label.group || (m[-1].severity != SEV_HELP && m[-1].severity != SEV_EDIT)) return;
+        m[0] = m[-1];
+        m[-1] = label;
+    }
+}
 
 void diag_edit(Diags *d, Span at, const char *replacement) {
     if (d->current >= 0) push(d, SEV_EDIT, at, NULL, replacement);

@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/setup.sh
 . "$root/tests/setup.sh"
 
-default_labels='style unit grad kernels nets sanitize parse errors limits fuzz explain roundtrip verbs reports page published e2e badinput faults torch deploy manual editors readme'
+default_labels='style unit grad kernels nets sanitize parse errors limits fuzz explain messages roundtrip verbs reports page published e2e badinput faults torch deploy manual editors readme'
 if [ "${1:-}" = --labels ]; then
     echo "$default_labels"
     exit 0
