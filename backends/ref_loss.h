@@ -52,59 +52,71 @@ static void REF(softmax_grad)(const RefRun *r, const Node *n, REAL *dx) {
     }
 }
 
-/* Logits, labels and perhaps weights of classes. */
+/* Logits, labels, perhaps a factor and weights of classes. Pixel p of the batch has its label at label[p]. */
 typedef struct REF(Entropy) {
     const REAL *x, *label, *weight;
-    int64_t classes;
+    View v; /* of the logits */
     REAL factor, smoothing;
 } REF(Entropy);
 
-static bool REF(is_class)(const REF(Entropy) *e, int64_t p) {
-    return e->label[p] >= 0 && e->label[p] < (REAL)e->classes;
+/* `more`: where the factor is among the operands, if there is one. */
+static REF(Entropy) REF(entropy_of)(const RefRun *r, const Node *n, int more) {
+    REF(Entropy) e = {r->value[n->in[0]], r->value[n->in[1]], NULL, view_of(r, type_in(r, n, 0)), 1, 0};
+    e.smoothing = (REAL)n->attr.loss.smoothing;
+    if (n->n_in > more) e.factor = *(const REAL *)r->value[n->in[more]];
+    if (n->n_in > more + 1) e.weight = r->value[n->in[more + 1]];
+    return e;
 }
 
-/* With weights a batch gives the sum of what its pictures give, divided by the sum of the weights of their labels, instead
- * of by N: factor is N / that sum. */
-static REF(Entropy) REF(entropy_of)(const RefRun *r, const Node *n, int weights) {
-    REF(Entropy) e = {r->value[n->in[0]], r->value[n->in[1]], NULL, type_elements(type_in(r, n, 0)), 1, 0};
-    e.smoothing = (REAL)n->attr.loss.smoothing;
-    if (n->n_in <= weights) return e;
+static bool REF(is_class)(const REF(Entropy) *e, int64_t p) {
+    return e->label[p] >= 0 && e->label[p] < (REAL)e->v.channels;
+}
+
+/* Where the scores of pixel p begin; they are v.inner apart. */
+static int64_t REF(scores_at)(const REF(Entropy) *e, int64_t p) {
+    return p / e->v.inner * e->v.channels * e->v.inner + p % e->v.inner;
+}
+
+/* A batch gives the sum of what its pictures or pixels give, divided by the sum of the weights of their labels, instead of
+ * by the N of pictures: the factor is N / that sum. The least number keeps a batch without any label at a loss of 0. */
+static void REF(label_factor)(const RefRun *r, const Node *n, REAL *y) {
+    const REAL *label = r->value[n->in[0]], *weight = n->n_in > 1 ? r->value[n->in[1]] : NULL;
     REAL sum = 0;
-    e.weight = r->value[n->in[weights]];
-    for (int64_t p = 0; p < r->n; p++) sum += REF(is_class)(&e, p) ? e.weight[(int64_t)e.label[p]] : 0;
-    e.factor = (REAL)r->n / sum;
-    return e;
+    for (int64_t p = 0; p < ref_count(r, n->in[0]); p++)
+        if (label[p] >= 0 && label[p] < (REAL)n->attr.classes.classes) sum += weight ? weight[(int64_t)label[p]] : 1;
+    *y = (REAL)r->n / (sum > (REAL)1e-30 ? sum : (REAL)1e-30);
 }
 
 /* What the loss wants class k of picture p to be, times the class's weight. */
 static REAL REF(target)(const REF(Entropy) *e, int64_t k, int64_t p) {
-    REAL wanted = (1 - e->smoothing) * (REAL)((REAL)k == e->label[p]) + e->smoothing / (REAL)e->classes;
+    REAL wanted = (1 - e->smoothing) * (REAL)((REAL)k == e->label[p]) + e->smoothing / (REAL)e->v.channels;
     return e->weight ? e->weight[k] * wanted : wanted;
 }
 
 /* A label that is no class has loss 0 and gradient 0. */
 static void REF(cross_entropy)(const RefRun *r, const Node *n, REAL *y) {
     REF(Entropy) e = REF(entropy_of)(r, n, 2);
-    for (int64_t p = 0; p < r->n; p++) {
-        const REAL *x = e.x + p * e.classes;
+    for (int64_t p = 0; p < r->n * e.v.inner; p++) {
+        const REAL *x = e.x + REF(scores_at)(&e, p);
         REAL largest = x[0], sum = 0;
         if (!REF(is_class)(&e, p)) continue;
-        for (int64_t k = 1; k < e.classes; k++) largest = x[k] > largest ? x[k] : largest;
-        for (int64_t k = 0; k < e.classes; k++) sum += exp(x[k] - largest);
-        for (int64_t k = 0; k < e.classes; k++)
-            y[p] += REF(target)(&e, k, p) * (log(sum) + largest - x[k]) * e.factor;
+        for (int64_t k = 1; k < e.v.channels; k++) largest = x[k * e.v.inner] > largest ? x[k * e.v.inner] : largest;
+        for (int64_t k = 0; k < e.v.channels; k++) sum += exp(x[k * e.v.inner] - largest);
+        for (int64_t k = 0; k < e.v.channels; k++)
+            y[p / e.v.inner] += REF(target)(&e, k, p) * (log(sum) + largest - x[k * e.v.inner]) * e.factor;
     }
 }
 
 static void REF(cross_entropy_grad)(const RefRun *r, const Node *n, REAL *dx) {
     REF(Entropy) e = REF(entropy_of)(r, n, 3);
     const REAL *dloss = r->value[n->in[2]];
-    for (int64_t p = 0; p < r->n; p++) {
-        REAL *d = dx + p * e.classes, all = 0;
+    for (int64_t p = 0; p < r->n * e.v.inner; p++) {
+        REAL *d = dx + REF(scores_at)(&e, p), all = 0, scale = dloss[p / e.v.inner] * e.factor;
         if (!REF(is_class)(&e, p)) continue;
-        REF(softmax_row)(d, e.x + p * e.classes, e.classes, 1);
-        for (int64_t k = 0; k < e.classes; k++) all += REF(target)(&e, k, p);
-        for (int64_t k = 0; k < e.classes; k++) d[k] = (all * d[k] - REF(target)(&e, k, p)) * dloss[p] * e.factor;
+        REF(softmax_row)(d, e.x + REF(scores_at)(&e, p), e.v.channels, e.v.inner);
+        for (int64_t k = 0; k < e.v.channels; k++) all += REF(target)(&e, k, p);
+        for (int64_t k = 0; k < e.v.channels; k++)
+            d[k * e.v.inner] = (all * d[k * e.v.inner] - REF(target)(&e, k, p)) * scale;
     }
 }
 

@@ -160,11 +160,44 @@ static bool report_classes(Elab *e, const LossTerm *first, Ref r, const AstExpr 
     return false;
 }
 
+static Ref find_image(const Graph *g) {
+    Ref r = 1;
+    while (graph_node(g, r)->op != OP_input) r++;
+    return r;
+}
+
+/* Each score of a map is compared with the pixel of the mask in its place: a map that is smaller, as convolutions without
+ * padding make it, is in the middle of the picture. One of half the size or less was scaled down. */
+static bool check_map(Elab *e, const Node *n, const AstExpr *scores) {
+    const Type *image = &graph_node(e->graph, find_image(e->graph))->type;
+    int32_t h = type_height(&n->type), w = type_width(&n->type);
+    bool fits = h <= image->dim[2] && w <= image->dim[3] && 2 * (int64_t)h > image->dim[2] && 2 * (int64_t)w > image->dim[3];
+    if (n->type.rank == 2 || fits) return true;
+    diag_error(e->diags, scores->span, "E0440", "scores of %dx%d pixels do not lie on a picture of %dx%d", h, w, image->dim[2],
+               image->dim[3]);
+    diag_note(e->diags, n->span, "`%s` is made here", scores->name);
+    diag_help(e->diags, (Span){0}, "-> upsample(size=%dx%d, filter=\"bilinear\") brings them to the picture's size", image->dim[2],
+              image->dim[3]);
+    return false;
+}
+
+/* All terms are about the labels of pictures, or of the same pixels. */
+static bool check_labels(Elab *e, const LossTerm *first, const Node *n, const AstExpr *scores) {
+    const Type *t = &graph_node(e->graph, first->logits)->type;
+    bool same = t->rank == n->type.rank && type_height(t) == type_height(&n->type) && type_width(t) == type_width(&n->type);
+    if (same) return true;
+    diag_error(e->diags, scores->span, "E0409", "the terms of a loss are about the same labels, but the first is %s and this %s",
+               type_shape_text(e->arena, t), type_shape_text(e->arena, &n->type));
+    diag_note(e->diags, n->span, "`%s` is made here", scores->name);
+    return false;
+}
+
 static bool check_scores(Elab *e, const TrainConfig *t, Op loss, Ref r, const AstExpr *scores) {
     const Node *n = graph_node(e->graph, r);
     const char *name = op_info[loss].name;
     if (done_before(loss, n->op)) return report_done(e, name, n, scores);
-    if (n->type.rank != 2) {
+    bool map = n->type.rank == 4 && type_height(&n->type) * (int64_t)type_width(&n->type) > 1;
+    if (n->type.rank != 2 && !(map && loss == OP_cross_entropy)) {
         diag_error(e->diags, scores->span, "E0409", "`%s` takes one number per class; this is %s", name,
                    type_shape_text(e->arena, &n->type));
         diag_note(e->diags, n->span, "`%s` is made here", scores->name);
@@ -172,8 +205,9 @@ static bool check_scores(Elab *e, const TrainConfig *t, Op loss, Ref r, const As
         return false;
     }
     const LossTerm *first = t->n_loss > 0 ? &t->loss[0] : NULL;
-    if (!first || type_channels(&graph_node(e->graph, first->logits)->type) == type_channels(&n->type)) return true;
-    return report_classes(e, first, r, scores);
+    if (first && type_channels(&graph_node(e->graph, first->logits)->type) != type_channels(&n->type))
+        return report_classes(e, first, r, scores);
+    return (!first || check_labels(e, first, n, scores)) && check_map(e, n, scores);
 }
 
 static Attr loss_attr(Op loss, const Bound *b) {

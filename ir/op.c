@@ -72,6 +72,7 @@ static const Field pad_field[] = {F(pad, pad, I32, 4), F(pad, value, F64, 1)};
 static const Field resize_field[] = {
     F(resize, from, I32, 2), F(resize, to, I32, 2), F(resize, linear, BOOL, 1), F(resize, corners, BOOL, 1)};
 static const Field loss_field[] = {F(loss, smoothing, F64, 1)};
+static const Field classes_field[] = {F(classes, classes, I32, 1)};
 static const Field table_field[] = {F(table, numbers, NUMBERS, 1)};
 static const Field focal_field[] = {F(focal, power, F64, 1), F(focal, hit, F64, 1), F(focal, miss, F64, 1)};
 static const Field sgd_field[] = {
@@ -94,7 +95,8 @@ static const struct {
     [ATTR_GROUPS] = FIELDS(groups_field), [ATTR_GHOST] = FIELDS(ghost_field),
     [ATTR_DROPOUT] = FIELDS(dropout_field), [ATTR_POOL] = FIELDS(pool_field), [ATTR_LRN] = FIELDS(lrn_field),
     [ATTR_SHAPE] = FIELDS(shape_field), [ATTR_SLICE] = FIELDS(slice_field), [ATTR_LOSS] = FIELDS(loss_field),
-    [ATTR_FOCAL] = FIELDS(focal_field), [ATTR_TABLE] = FIELDS(table_field), [ATTR_SGD] = FIELDS(sgd_field),     [ATTR_EMA] = FIELDS(ema_field), [ATTR_WINOGRAD] = FIELDS(winograd_field),
+    [ATTR_FOCAL] = FIELDS(focal_field), [ATTR_TABLE] = FIELDS(table_field), [ATTR_CLASSES] = FIELDS(classes_field),
+    [ATTR_SGD] = FIELDS(sgd_field),     [ATTR_EMA] = FIELDS(ema_field), [ATTR_WINOGRAD] = FIELDS(winograd_field),
     [ATTR_SHUFFLE] = FIELDS(shuffle_field), [ATTR_PAD] = FIELDS(pad_field), [ATTR_RESIZE] = FIELDS(resize_field)};
 
 static void print_i32(Str *s, const Field *f, const void *v) {

@@ -19,11 +19,11 @@ typedef enum Op {
 typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_SLOPE, ATTR_NORM, ATTR_DROPOUT,
     ATTR_POOL, ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE, ATTR_PAD,
-    ATTR_RESIZE, ATTR_FOCAL, ATTR_TABLE, ATTR_EPS, ATTR_GROUPS, ATTR_GHOST,
+    ATTR_RESIZE, ATTR_FOCAL, ATTR_TABLE, ATTR_EPS, ATTR_GROUPS, ATTR_GHOST, ATTR_CLASSES,
     ATTR_COUNT
 } AttrKind;
 
-/* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N], the learning rate f32 scalar. */
+/* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N] or [N,1,H,W], the learning rate f32 scalar. */
 typedef enum InputRole { INPUT_IMAGE, INPUT_LABEL, INPUT_LR, INPUT_ROLE_COUNT } InputRole;
 
 /* Initial values. a and b: normal(mean a, std b); uniform(low a, high b); constant(a). he/xavier use the fan-in/out
@@ -84,6 +84,7 @@ typedef struct PadAttr { int32_t pad[4]; double value; } PadAttr;
  * the centres of the corner pixels meet, else the edges of the pictures. */
 typedef struct ResizeAttr { int32_t from[2], to[2]; bool linear, corners; } ResizeAttr;
 typedef struct LossAttr { double smoothing; } LossAttr;
+typedef struct ClassesAttr { int32_t classes; } ClassesAttr;   /* labels of 0 .. classes-1 are classes, others are none */
 typedef struct TableAttr { Name numbers; } TableAttr;   /* "1,0.25,3": as text, since attributes hold no arrays */
 typedef struct FocalAttr { double power, hit, miss; } FocalAttr;   /* see losses.def */
 typedef struct SgdAttr { double momentum, weight_decay, lr_scale; bool nesterov; } SgdAttr;
@@ -100,7 +101,7 @@ typedef union Attr {
     InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; SlopeAttr slope;
     NormAttr norm; DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd;
     EmaAttr ema; WinogradAttr winograd; ShuffleAttr shuffle; PadAttr pad; ResizeAttr resize; FocalAttr focal; TableAttr table;
-    EpsAttr eps; GroupsAttr groups; GhostAttr ghost;
+    EpsAttr eps; GroupsAttr groups; GhostAttr ghost; ClassesAttr classes;
 } Attr;
 
 struct Node;

@@ -5,15 +5,19 @@ static bool is_shape(const Type *t, DType dtype, int rank) {
     return t->dtype == dtype && t->rank == rank && (rank == 0 || type_batched(t));
 }
 
+/* A label for each picture, or for each of its pixels. */
+static bool is_labels(const Type *t) {
+    return is_shape(t, DT_I32, 1) || (is_shape(t, DT_I32, 4) && t->dim[1] == 1);
+}
+
 bool shape_input(const Graph *g, const Node *n, Type *result, Diags *d) {
-    static const struct {
-        DType dtype;
-        int rank;
-    } want[INPUT_ROLE_COUNT] = {[INPUT_IMAGE] = {DT_F32, 4}, [INPUT_LABEL] = {DT_I32, 1}, [INPUT_LR] = {DT_F32, 0}};
     const InputAttr *a = &n->attr.input;
     (void)g;
     if (!rule_given(n, d, result, &a->type)) return false;
-    return (a->role < INPUT_ROLE_COUNT && is_shape(result, want[a->role].dtype, want[a->role].rank)) ||
+    bool fits = a->role == INPUT_LABEL   ? is_labels(result)
+                : a->role == INPUT_IMAGE ? is_shape(result, DT_F32, 4)
+                                         : a->role == INPUT_LR && is_shape(result, DT_F32, 0);
+    return fits ||
            rule_misfit(n, d, E_INTERNAL, "an input of that role cannot be %s of %s", dtype_name[result->dtype],
                        rule_text(d, result));
 }

@@ -77,17 +77,32 @@ static bool check_loss(const Graph *g, const Node *n, Diags *d) {
                        rule_text(d, labels));
 }
 
-/* The weights of classes, where they are operand i. */
+/* Logits [N,K,H,W] and labels [N,1,H,W]. */
+static bool check_map_loss(const Graph *g, const Node *n, Diags *d) {
+    const Type *logits = rule_in(g, n, 0), *labels = rule_in(g, n, 1);
+    bool fits = labels->dtype == DT_I32 && labels->rank == 4 && type_batched(labels) && labels->dim[1] == 1 &&
+                labels->dim[2] == logits->dim[2] && labels->dim[3] == logits->dim[3];
+    return fits || rule_misfit(n, d, E_INTERNAL, "`%s` needs one label per pixel of %s, but gets %s", op_info[n->op].name,
+                               rule_text(d, logits), rule_text(d, labels));
+}
+
+static bool check_entropy(const Graph *g, const Node *n, Diags *d) {
+    const Type *logits = rule_in(g, n, 0);
+    bool map = logits->dtype == DT_F32 && logits->rank == 4 && type_batched(logits);
+    return map ? check_map_loss(g, n, d) : check_loss(g, n, d);
+}
+
+/* A factor and the weights of classes, where they are operands i and i + 1. */
 static bool check_class_weights(const Graph *g, const Node *n, int i, Diags *d) {
-    return n->n_in <= i || rule_vector(g, n, i, type_channels(rule_in(g, n, 0)), d);
+    return n->n_in <= i || (rule_vector(g, n, i, 1, d) &&
+                            (n->n_in <= i + 1 || rule_vector(g, n, i + 1, type_channels(rule_in(g, n, 0)), d)));
 }
 
 bool shape_cross_entropy(const Graph *g, const Node *n, Type *result, Diags *d) {
-    return check_loss(g, n, d) && check_class_weights(g, n, 2, d) && rule_result(n, d, result, DT_F32, DIMS(BATCH));
+    return check_entropy(g, n, d) && check_class_weights(g, n, 2, d) && rule_result(n, d, result, DT_F32, DIMS(BATCH));
 }
 
 static bool loss_gradient(const Graph *g, const Node *n, Type *result, Diags *d) {
-    if (!check_loss(g, n, d)) return false;
     const Type *dloss = rule_in(g, n, 2);
     if (dloss->dtype != DT_F32 || dloss->rank != 1 || !type_batched(dloss))
         return rule_misfit(n, d, E_INTERNAL, "`%s` needs one number per picture, but gets %s", op_info[n->op].name,
@@ -96,7 +111,16 @@ static bool loss_gradient(const Graph *g, const Node *n, Type *result, Diags *d)
 }
 
 bool shape_cross_entropy_grad(const Graph *g, const Node *n, Type *result, Diags *d) {
-    return loss_gradient(g, n, result, d) && check_class_weights(g, n, 3, d);
+    return check_entropy(g, n, d) && loss_gradient(g, n, result, d) && check_class_weights(g, n, 3, d);
+}
+
+bool shape_label_factor(const Graph *g, const Node *n, Type *result, Diags *d) {
+    const Type *labels = rule_in(g, n, 0);
+    if (labels->dtype != DT_I32 || !type_batched(labels) || n->attr.classes.classes < 1)
+        return rule_misfit(n, d, E_INTERNAL, "`label_factor` needs labels of one class or more, but gets %s",
+                           rule_text(d, labels));
+    return (n->n_in < 2 || rule_vector(g, n, 1, n->attr.classes.classes, d)) &&
+           rule_result(n, d, result, DT_F32, DIMS(1));
 }
 
 #define LOSS(id, ...)                                                                              \
@@ -104,7 +128,7 @@ bool shape_cross_entropy_grad(const Graph *g, const Node *n, Type *result, Diags
         return check_loss(g, n, d) && rule_result(n, d, result, DT_F32, DIMS(BATCH));              \
     }                                                                                              \
     bool shape_##id##_grad(const Graph *g, const Node *n, Type *result, Diags *d) {                \
-        return loss_gradient(g, n, result, d);                                                     \
+        return check_loss(g, n, d) && loss_gradient(g, n, result, d);                              \
     }
 #include "losses.def"
 #undef LOSS

@@ -103,7 +103,7 @@ static Ref loss_gradient(Graph *g, Ref node, Op gradient, Ref dy) {
 void grad_cross_entropy(Graph *g, Ref node, Ref dy, Ref *dx) {
     const Node *n = graph_node(g, node);
     Attr attr = n->attr;
-    Ref in[] = {n->in[0], n->in[1], dy, n->n_in > 2 ? n->in[2] : 0};
+    Ref in[] = {n->in[0], n->in[1], dy, n->n_in > 2 ? n->in[2] : 0, n->n_in > 3 ? n->in[3] : 0};
     dx[0] = graph_add(g, OP_cross_entropy_grad, n->n_in + 1, in, &attr, n->name, n->span, NULL);
 }
 

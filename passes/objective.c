@@ -1,8 +1,13 @@
 #include "objective.h"
 
-static Ref add_input(Graph *g, InputRole role, int rank, const char *name) {
-    Attr attr = {.input = {role, type_make(role == INPUT_LABEL ? DT_I32 : DT_F32, rank, (const int32_t[]){BATCH})}};
+static Ref add_input(Graph *g, InputRole role, Type type, const char *name) {
+    Attr attr = {.input = {role, type}};
     return graph_add(g, OP_input, 0, NULL, &attr, name_of(name), (Span){0}, NULL);
+}
+
+/* One for each picture; for each pixel where the logits are maps. */
+static Type labels_of(const Type *logits) {
+    return type_make(DT_I32, logits->rank > 2 ? 4 : 1, (const int32_t[]){BATCH, 1, type_height(logits), type_width(logits)});
 }
 
 static Ref class_weights(Graph *g, const LossTerm *term) {
@@ -11,12 +16,21 @@ static Ref class_weights(Graph *g, const LossTerm *term) {
     return graph_add(g, OP_table, 0, NULL, &attr, name_of("class weights"), term->span, NULL);
 }
 
+/* Makes a mean of the sums of the pictures' losses where these are not one number each, weighted alike; else 0. */
+static Ref label_factor(Graph *g, const LossTerm *term, Ref logits, Ref labels, Ref weights) {
+    const Type *t = &graph_node(g, logits)->type;
+    Attr attr = {.classes = {type_channels(t)}};
+    Ref in[] = {labels, weights};
+    if (!weights && t->rank == 2) return 0;
+    return graph_add(g, OP_label_factor, weights ? 2 : 1, in, &attr, name_of("loss"), term->span, NULL);
+}
+
 /* weight * loss(logits, labels); 0 if the shapes do not fit. */
 static Ref add_term(Unit *u, Graph *g, const LossTerm *term, Ref logits, Ref labels) {
     Attr weight = {.scale = {.alpha = term->weight}};
-    Ref in[] = {logits, labels, class_weights(g, term)};
+    Ref weights = class_weights(g, term), in[] = {logits, labels, label_factor(g, term, logits, labels, weights), weights};
     const Attr *attr = op_info[term->op].attr == ATTR_NONE ? NULL : &term->attr;
-    Ref loss = graph_add(g, term->op, in[2] ? 3 : 2, in, attr, name_of("loss"), term->span, u->diags);
+    Ref loss = graph_add(g, term->op, 2 + (in[2] != 0) + (in[3] != 0), in, attr, name_of("loss"), term->span, u->diags);
     if (!loss || term->weight == 1) return loss;
     return graph_op1(g, OP_scale, loss, &weight, loss);
 }
@@ -24,7 +38,8 @@ static Ref add_term(Unit *u, Graph *g, const LossTerm *term, Ref logits, Ref lab
 Ref objective_loss(Unit *u, Graph *g) {
     const TrainConfig *t = &u->train;
     ICE_UNLESS(g->n_output == t->n_loss && t->n_loss > 0, "%d outputs for %d loss terms", g->n_output, t->n_loss);
-    Ref labels = add_input(g, INPUT_LABEL, 1, "labels"), total = 0, first = g->output[0].ref;
+    Ref total = 0, first = g->output[0].ref;
+    Ref labels = add_input(g, INPUT_LABEL, labels_of(&graph_node(g, first)->type), "labels");
     for (int i = 0; i < t->n_loss; i++) {
         Ref term = add_term(u, g, &t->loss[i], g->output[i].ref, labels);
         if (!term) return 0;
@@ -49,7 +64,7 @@ static Ref add_momentum(Graph *g, Ref weight) {
 }
 
 void objective_updates(const Unit *u, Graph *g, const Ref *grad, int32_t n) {
-    Ref lr = add_input(g, INPUT_LR, 0, "lr");
+    Ref lr = add_input(g, INPUT_LR, type_make(DT_F32, 0, NULL), "lr");
     for (Ref r = 1; r < (Ref)n; r++) {
         const Node *w = graph_node(g, r);
         if (!grad[r] || w->op != OP_param) continue;

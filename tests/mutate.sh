@@ -67,7 +67,7 @@ mutate_gradients() {
     differentiable | while read -r op operands; do
         for i in $(seq 0 $((operands - 1))); do
             # Labels and the weights of classes have no gradient.
-            case "$op $i" in 'cross_entropy 1' | 'cross_entropy 2') continue ;; esac
+            case "$op $i" in 'cross_entropy '[123]) continue ;; esac
             if flip_gradient "$op" "$i"; then
                 judge grad "sign of operand $i in grad_$op"
                 cp "$work/saved" "$rule"

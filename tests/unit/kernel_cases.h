@@ -48,11 +48,6 @@ static Ref case_pictures(Case *c, int way, int32_t channels, int32_t height, int
 
 static Ref case_features(Case *c, int32_t length) { return case_op1(c, OP_flatten, case_image(c, length, 1, 1), NULL); }
 
-static Ref case_labels(Case *c) {
-    Attr label = {.input = {INPUT_LABEL, type_make(DT_I32, 1, (const int32_t[]){BATCH})}};
-    return graph_add(c->g, OP_input, 0, NULL, &label, name_of("labels"), (Span){0}, NULL);
-}
-
 static Ref case_fill(Case *c, double value, bool per_picture, const Type *type) {
     Attr attr = {.fill = {value, per_picture, type_make(type->dtype, type->rank, type->dim)}};
     return graph_add(c->g, OP_fill, 0, NULL, &attr, name_of("fill"), (Span){0}, NULL);
@@ -608,32 +603,47 @@ static Ref build_softmax_grad(Case *c, int i) {
 /* Labels are 0, 1, 2, ..., so with one or two classes some are none. */
 static const int32_t classes[] = {1, 3, 7, 17, 33, 2, 10, 5, 3, 4, 100, 16};
 
+enum { N_LOGITS = ARRAY_LEN(classes) };
+
+/* Vectors, then maps. */
 static Ref case_logits(Case *c, int i) {
+    if (i >= N_LOGITS) return case_any(c, i - N_LOGITS);
     c->n = i == 0 ? 1 : shapes[i].n + 3;
     return case_features(c, classes[i]);
 }
 
-/* In every other case cross entropy has weights of classes. */
-static Ref case_class_weights(Case *c, Op op, int i) {
-    bool weighted = (op == OP_cross_entropy || op == OP_cross_entropy_grad) && i % 2;
-    return weighted ? lab_class_weights(c->g, classes[i]) : 0;
+/* In every other case cross entropy has weights of classes; of maps, mostly a factor. */
+static int case_class_operands(Case *c, Op op, int i, Ref *in, int n) {
+    if (op != OP_cross_entropy && op != OP_cross_entropy_grad) return n;
+    return lab_class_operands(c->g, in, n, i >= N_LOGITS && i % 3 != 2, i % 2);
 }
 
 static Ref build_loss(Case *c, Op op, int i) {
     Attr attr = lab_loss_attr(op, i);
-    Ref in[] = {case_logits(c, i), case_labels(c), case_class_weights(c, op, i)};
-    return graph_add(c->g, op, in[2] ? 3 : 2, in, lab_attr_or_null(op, &attr), NULL, (Span){0}, NULL);
+    Ref in[4] = {case_logits(c, i)};
+    in[1] = lab_labels(c->g, in[0]);
+    int n = case_class_operands(c, op, i, in, 2);
+    return graph_add(c->g, op, n, in, lab_attr_or_null(op, &attr), NULL, (Span){0}, NULL);
 }
 
 static Ref build_loss_grad(Case *c, Op op, Op loss, int i) {
     Attr attr = lab_loss_attr(op, i), twice = {.scale = {2, 0.5, true}};
     const Attr *given = lab_attr_or_null(op, &attr);
-    Ref x = case_logits(c, i), labels = case_labels(c);
+    Ref x = case_logits(c, i), labels = lab_labels(c->g, x);
     const Type t = type_make(DT_F32, 1, (const int32_t[]){BATCH});
     Ref dloss = case_fill(c, 0.5, i % 2, &t);
     if (i % 3 == 0) dloss = case_op1(c, OP_scale, case_op2(c, loss, x, labels, given), &twice);
-    Ref in[] = {x, labels, dloss, case_class_weights(c, op, i)};
-    return graph_add(c->g, op, in[3] ? 4 : 3, in, given, NULL, (Span){0}, NULL);
+    Ref in[5] = {x, labels, dloss};
+    int n = case_class_operands(c, op, i, in, 3);
+    return graph_add(c->g, op, n, in, given, NULL, (Span){0}, NULL);
+}
+
+/* Of pictures and of pixels, each label alike or by its class. */
+static Ref build_label_factor(Case *c, int i) {
+    Ref in[4] = {case_logits(c, i)};
+    in[1] = lab_labels(c->g, in[0]);
+    lab_class_operands(c->g, in, 2, true, i % 2);
+    return in[2];
 }
 
 static Ref build_cross_entropy(Case *c, int i) { return build_loss(c, OP_cross_entropy, i); }
@@ -775,8 +785,9 @@ static const struct OpCases {
     [OP_##id##_grad] = {build_##id##_grad, ARRAY_LEN(classes), false},
 #include "ir/losses.def"
 #undef LOSS
-    [OP_cross_entropy] = {build_cross_entropy, ARRAY_LEN(classes), false},
-    [OP_cross_entropy_grad] = {build_cross_entropy_grad, ARRAY_LEN(classes), false},
+    [OP_cross_entropy] = {build_cross_entropy, N_LOGITS + N_SHAPES, false},
+    [OP_cross_entropy_grad] = {build_cross_entropy_grad, N_LOGITS + N_SHAPES, false},
+    [OP_label_factor] = {build_label_factor, N_LOGITS + N_SHAPES, false},
     [OP_sgd] = {build_sgd, N_SHAPES, false},
     [OP_ema] = {build_ema, N_SHAPES, false},
 };

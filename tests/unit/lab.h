@@ -57,6 +57,25 @@ static inline Ref lab_class_weights(Graph *g, int32_t classes) {
     return graph_add(g, OP_table, 0, NULL, &attr, name_of("weights"), (Span){0}, NULL);
 }
 
+/* A label for each picture, or for each pixel of a map. */
+static inline Ref lab_labels(Graph *g, Ref logits) {
+    const Type *t = &graph_node(g, logits)->type;
+    const int32_t dim[] = {BATCH, 1, type_height(t), type_width(t)};
+    Attr label = {.input = {INPUT_LABEL, type_make(DT_I32, t->rank > 2 ? 4 : 1, dim)}};
+    return graph_add(g, OP_input, 0, NULL, &label, name_of("labels"), (Span){0}, NULL);
+}
+
+/* Appends the factor, and with `weighted` weights of classes, to the n operands in `in`, whose first two are logits and
+ * labels; returns how many there are then. */
+static inline int lab_class_operands(Graph *g, Ref *in, int n, bool factor, bool weighted) {
+    Attr attr = {.classes = {type_channels(&graph_node(g, in[0])->type)}};
+    if (!factor && !weighted) return n;
+    Ref of[] = {in[1], weighted ? lab_class_weights(g, attr.classes.classes) : 0};
+    in[n++] = graph_add(g, OP_label_factor, weighted ? 2 : 1, of, &attr, name_of("factor"), (Span){0}, NULL);
+    if (weighted) in[n++] = of[1];
+    return n;
+}
+
 static inline const Attr *lab_attr_or_null(Op op, const Attr *attr) {
     return op_info[op].attr == ATTR_NONE ? NULL : attr;
 }

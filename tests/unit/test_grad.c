@@ -360,16 +360,16 @@ static Ref build_log_softmax(Lab *l, int i) {
 
 static Ref build_loss(Lab *l, Op op, int i) {
     static const int32_t classes[N_SHAPES] = {1, 3, 7, 17, 33, 2, 10, 5, 3, 4, 100, 3};
-    Attr attr = lab_loss_attr(op, i),
-         label = {.input = {INPUT_LABEL, type_make(DT_I32, 1, (const int32_t[]){BATCH})}};
-    l->n = shapes[i].n;
-    Ref x = vectors(l, classes[i], FILL_SIGNED);
-    Ref labels = graph_add(l->g, OP_input, 0, NULL, &label, name_of("labels"), (Span){0}, NULL);
-    bool weighted = op == OP_cross_entropy && i % 3 == 1;
-    Ref in[] = {x, labels, weighted ? lab_class_weights(l->g, classes[i]) : 0};
-    return graph_add(l->g, op, weighted ? 3 : 2, in, lab_attr_or_null(op, &attr), NULL, (Span){0}, NULL);
+    Attr attr = lab_loss_attr(op, i);
+    bool entropy = op == OP_cross_entropy, map = i >= N_SHAPES;
+    l->n = shapes[i % N_SHAPES].n;
+    Ref x = map ? any_pictures(l, i % N_SHAPES, FILL_SIGNED) : vectors(l, classes[i], FILL_SIGNED);
+    Ref in[4] = {x, lab_labels(l->g, x)};
+    int n = entropy ? lab_class_operands(l->g, in, 2, map && i % 3 != 2, i % 3 == 1) : 2;
+    return graph_add(l->g, op, n, in, lab_attr_or_null(op, &attr), NULL, (Span){0}, NULL);
 }
 
+/* Vectors, then maps; with and without weights of classes. */
 static Ref build_cross_entropy(Lab *l, int i) { return build_loss(l, OP_cross_entropy, i); }
 #define LOSS(id, ...) \
     static Ref build_##id(Lab *l, int i) { return build_loss(l, OP_##id, i); }
@@ -414,7 +414,7 @@ static const struct {
     [OP_spread] = {build_spread, N_SHAPES},
     [OP_softmax] = {build_softmax, N_SHAPES},
     [OP_log_softmax] = {build_log_softmax, N_SHAPES},
-    [OP_cross_entropy] = {build_cross_entropy, N_SHAPES},
+    [OP_cross_entropy] = {build_cross_entropy, 2 * N_SHAPES},
 #define LOSS(id, ...) [OP_##id] = {build_##id, N_SHAPES},
 #include "ir/losses.def"
 #undef LOSS
