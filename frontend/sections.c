@@ -88,6 +88,29 @@ static void try_out(Bundle *p, const Unit *u, const SectionKind *kind, const Ite
     e->graph = graph;
 }
 
+/* Has the output whose channels are the classes a number for each pixel? */
+static bool scores_pixels(const Graph *g) {
+    Ref scores = graph_find_output(g, "scores");
+    if (!scores && g->n_output) scores = g->output[0].ref;
+    const Type *t = scores ? &graph_node(g, scores)->type : NULL;
+    return t && (int64_t)type_height(t) * type_width(t) > 1;
+}
+
+/* Each metric is of scores for a picture or of scores for its pixels. */
+static void check_metrics(Elab *e, const Record *r) {
+    static const char *const of_pixels[] = {"pixel_accuracy", "mean_iou"};
+    const Field *f = record_field(r, "metrics");
+    bool pixels = scores_pixels(e->graph);
+    for (int32_t i = 0; f->value.kind == V_LIST && i < f->value.n; i++) {
+        bool wants_pixels = false;
+        for (int k = 0; k < ARRAY_LEN(of_pixels); k++) wants_pixels |= !strcmp(f->value.item[i].text, of_pixels[k]);
+        if (wants_pixels == pixels) continue;
+        diag_error(e->diags, f->span, "E0441", "`%s` is of scores for %s, and the net has scores for %s", f->value.item[i].text,
+                   pixels ? "a picture" : "each pixel", pixels ? "each pixel" : "a picture");
+        return;
+    }
+}
+
 static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value *input) {
     Elab *e = p->elab;
     const SectionKind *kind = section_find(item->section);
@@ -101,6 +124,7 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
     }
     Value v = section_eval(e, kind, item->settings, item->span);
     if (v.kind == V_LIST && input->kind == V_RECORD) check_augment(e, item->settings, &v, input->record);
+    if (v.kind == V_RECORD && net && !strcmp(kind->name, "eval")) check_metrics(e, v.record);
     if (v.kind != V_RECORD || !kind->compiled) return v;
     if (is_chosen(p, kind, item)) {
         apply(p, u, kind, item, v.record, net);

@@ -36,7 +36,7 @@
  *                        "softmax": true or absent}, ...}}
  *   The first `once` steps must run after the parameters were set or changed, the others at each call. `infer` may overwrite
  *   REGION_PARAM in its once-steps (batch norm folded in place), so it needs a private copy of the parameters; `train`
- *   updates them. While they run, at most once_bytes of the regions param and fixed are in use at a time. Outputs of `train`: "loss" (f32 per picture, shape []) and "logits"; of `infer`: the net's own.
+ *   updates them. While they run, at most once_bytes of the regions param and fixed are in use at a time. Outputs of `train`: "loss" (f32 per picture, shape []) and "logits"; if these are [classes, h, w], there is a label for each of h x w pixels; of `infer`: the net's own.
  *   slices, in the order of the steps, from the first after the once-steps on: steps up to `end` run for so many pictures of
  *   each thread at a time, all of them before the next pictures; 0, or no slice: for all pictures of the call at once.
  *   An output of n pictures begins at offset * n; the pictures follow each other at "stride" bytes, each in the storage
@@ -49,7 +49,7 @@
  *   release, in once-steps: whole pages of region "param" (from a huge page's start) that no later step reads.
  *   Argument address: region base + offset, but in region "batch" base + offset * n; and stride (0 if absent) times the
  *   pictures in the slices before. Number of tasks: t, or t * n.
- *   "image" is f32 [n][channels][height][width], plain; "label" is i32 [n]; "scalar" holds floats: [0] the learning rate.
+ *   "image" is f32 [n][channels][height][width], plain; "label" is i32 [n] or [n][h][w], what is no class counts as nothing; "scalar" holds floats: [0] the learning rate.
  *   All region bases are aligned to 64 bytes. A step's tasks may be shared out among threads in any way; the next step
  *   starts when all have ended. Results do not depend on the sharing.
  *
@@ -59,7 +59,7 @@
  *   input:   {"colour": "rgb"|"bgr"|"grey", "size": [h,w], "resize": {"call": "shorter", "size": 256} or {"call": "exact",
  *             "size": [h,w]} or absent, "crop": {"call": "centre", "size": [h,w]} or absent, "filter": "bilinear"|"bicubic"|
  *             "nearest", "antialias": true, "mean": [..], "std": [..], "orientation": "exif"|"ignore"}       (x/255 - mean) / std, per colour
- *   data:    {"train": {"call": "folder", "path": "p"}, "val": .., "test": .., "workers": 0 (= auto), "prefetch": 3,
+ *   data:    {"train": {"call": "folder", "path": "p"} or {"call": "masks", "path": "p", "masks": "q", "ignore": 255}, "val": .., "test": .., "workers": 0 (= auto), "prefetch": 3,
  *             "on_error": {"call": "fail"} or {"call": "skip", "at_most": 0.001}}
  *   augment: [{"call": "random_resized_crop", "size": [h,w], "area": [lo,hi], "ratio": [lo,hi], "filter": .., "antialias": ..},
  *             {"call": "random_crop", "size": [h,w], "pad": 4}, {"call": "hflip", "p": 0.5}, {"call": "vflip", "p": 0.5},
@@ -72,7 +72,7 @@
  *            lr pieces: constant(base) step(base, gamma, every) multistep(base, gamma, at [..]) poly(base, power, to)
  *            cosine(base, to) exp(base, gamma, every) linear(base, to) warmup(for, from): warmup runs for `for`, rising from
  *            `from` to the first value of the next piece; another piece may carry "for"; the last one runs until `stop`.
- *   eval:    {"metrics": ["top1","top5"], "crops": 1, "batch": n or absent}
+ *   eval:    {"metrics": ["top1","top5"] or absent, "crops": 1, "batch": n or absent}
  *   deploy:  {"weights": "fp32"|"fp16", "outputs": ["scores"], "batches": [1, 8], "march": "x86-64-v3,x86-64-v4", "max_memory": B}
  *            weights: fully connected weights as `infer` keeps them; parameters are f32 all the same; the others: absent
  *            unless the file has them, and done with, but for the sizes that bench takes

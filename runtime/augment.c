@@ -111,9 +111,11 @@ size_t pipeline_floats(const Pipeline *p) { return (size_t)p->colour->channels *
 
 /* ---- one picture ---- */
 
-static bool run_steps(const Pipeline *p, Frame *frame, const Draw *draw, Image **pixels, RtError *err) {
+/* A frame and its mask have the same size, so they draw the same numbers for the same moves. */
+static bool run_steps(const Pipeline *p, Frame *frame, bool mask, const Draw *draw, Image **pixels, RtError *err) {
     for (int i = 0; i < p->n_steps; i++) {
         Rng rng = rng_stream(RNG_AUGMENT, draw->seed, draw->epoch, draw->sample, (uint32_t)i);
+        if (mask && step_is_colour(&p->step[i])) continue;
         if (!step_apply(&p->step[i], frame, &rng, err)) return false;
     }
     int32_t width = frame_width(frame), height = frame_height(frame);
@@ -130,12 +132,16 @@ static bool open_picture(const Pipeline *p, Frame *frame, const char *path, RtEr
     return true;
 }
 
+static bool name_file(const char *path, const RtError *own, RtError *err) {
+    bool named = !strncmp(own->text, path, strlen(path)); /* the decoders name the file, the steps do not know it */
+    return !rt_fail(err, own->code, "%s%s%s", named ? "" : path, named ? "" : ": ", own->text);
+}
+
 bool pipeline_pixels(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, Image **pixels,
                      RtError *err) {
     RtError own = {.code = RT_OK};
-    if (open_picture(p, frame, path, &own) && run_steps(p, frame, draw, pixels, &own)) return true;
-    bool named = !strncmp(own.text, path, strlen(path)); /* the decoders name the file, the steps do not know it */
-    return !rt_fail(err, own.code, "%s%s%s", named ? "" : path, named ? "" : ": ", own.text);
+    if (open_picture(p, frame, path, &own) && run_steps(p, frame, false, draw, pixels, &own)) return true;
+    return name_file(path, &own, err);
 }
 
 static void pack_plane(float *plane, const uint8_t *pixel, size_t n, int source, const float *level) {
@@ -145,11 +151,60 @@ static void pack_plane(float *plane, const uint8_t *pixel, size_t n, int source,
         for (size_t i = 0; i < n; i++) plane[i] = level[pixel[i * IMAGE_PIXEL_BYTES + (size_t)source]];
 }
 
-bool pipeline_tensor(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err) {
-    Image *pixels;
-    if (!pipeline_pixels(p, frame, path, draw, &pixels, err)) return false;
+static void pack_tensor(const Pipeline *p, const Image *pixels, float *tensor) {
     size_t n = (size_t)p->width * (size_t)p->height;
     for (int32_t c = 0; c < p->colour->channels; c++)
         pack_plane(tensor + (size_t)c * n, pixels->pixel, n, p->colour->source[c], p->level[c]);
+}
+
+bool pipeline_tensor(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err) {
+    Image *pixels;
+    if (!pipeline_pixels(p, frame, path, draw, &pixels, err)) return false;
+    pack_tensor(p, pixels, tensor);
+    return true;
+}
+
+/* ---- masks ---- */
+
+/* The middle of the mask. */
+static bool pack_labels(const Image *mask, const LabelForm *form, int32_t *labels, RtError *err) {
+    int32_t left = (mask->width - form->width) / 2, top = (mask->height - form->height) / 2;
+    for (int32_t y = 0; y < form->height; y++) {
+        const uint8_t *pixel = mask->pixel + ((size_t)(top + y) * (size_t)mask->width + (size_t)left) * IMAGE_PIXEL_BYTES;
+        for (int32_t x = 0; x < form->width; x++, pixel += IMAGE_PIXEL_BYTES) {
+            bool none = pixel[1] || pixel[0] == form->ignore;
+            if (!none && pixel[0] >= form->classes)
+                return !rt_fail(err, RT_DATA, "a pixel of the mask is %d; the net has classes 0 to %d, and %d is none",
+                                pixel[0], form->classes - 1, form->ignore);
+            *labels++ = none ? -1 : pixel[0];
+        }
+    }
+    return true;
+}
+
+static bool same_size(const Frame *frame, const Frame *mask, const char *path, RtError *err) {
+    int32_t w = frame_width(frame), h = frame_height(frame), mw = frame_width(mask), mh = frame_height(mask);
+    return (w == mw && h == mh) ||
+           !rt_fail(err, RT_DATA, "the mask has %d x %d pixels and the picture %s has %d x %d", mw, mh, path, w, h);
+}
+
+static bool mask_labels(const Pipeline *p, Frame *frame, const Frame *picture, const char *path, const char *mask,
+                        const Draw *draw, const LabelForm *form, int32_t *labels, RtError *err) {
+    Image *pixels;
+    RtError own = {.code = RT_OK};
+    bool good = frame_open_mask(frame, mask, &own) && same_size(picture, frame, path, &own) &&
+                run_steps(p, frame, true, draw, &pixels, &own) && pack_labels(pixels, form, labels, &own);
+    return good || name_file(mask, &own, err);
+}
+
+/* The mask comes first: the picture's frame still has the file's size then. */
+bool pipeline_pair(const Pipeline *p, Frame *frame, Frame *mask_frame, const char *path, const char *mask,
+                   const Draw *draw, const LabelForm *form, float *tensor, int32_t *labels, RtError *err) {
+    Image *pixels;
+    RtError own = {.code = RT_OK};
+    if (!open_picture(p, frame, path, &own)) return name_file(path, &own, err);
+    if (!mask_labels(p, mask_frame, frame, path, mask, draw, form, labels, err)) return false;
+    if (!run_steps(p, frame, false, draw, &pixels, &own)) return name_file(path, &own, err);
+    pack_tensor(p, pixels, tensor);
     return true;
 }

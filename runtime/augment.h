@@ -19,6 +19,8 @@
  * "Scaled up": before the crop, to the smallest size of the same shape that covers the window. The grey value of
  * r, g, b everywhere: (19595 r + 38470 g + 7471 b + 32768) >> 16, as Pillow.
  *
+ * Masks take all steps but colour_jitter and grey.
+ *
  * The tensor: [channels][height][width], channel order as settings.input.colour, (x/255 - mean) / std with mean and std
  * in the order of the channels, one correctly rounded float for each of the 256 values of x. A picture whose size after
  * the last step is not the net's is an error. */
@@ -50,6 +52,17 @@ typedef struct Draw {
 
 /* Reads path and writes pipeline_floats numbers to tensor. Safe from several threads with a frame each. */
 bool pipeline_tensor(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err);
+
+/* The labels of a picture's pixels, from a mask of the picture's size, as it is turned. Its pixels are moved as the picture's are. */
+typedef struct LabelForm {
+    int32_t width, height; /* of the map that is labelled: the middle of what the net sees. 0, 0: no masks */
+    int32_t classes;       /* numbers in the mask are 0 .. classes - 1 */
+    int32_t ignore;        /* or this, which is no class: label -1, as what lies outside of the picture */
+} LabelForm;
+
+/* pipeline_tensor, and labels[height * width]. A mask of another size than the picture, or with another number: RT_DATA. */
+bool pipeline_pair(const Pipeline *p, Frame *frame, Frame *mask_frame, const char *path, const char *mask,
+                   const Draw *draw, const LabelForm *form, float *tensor, int32_t *labels, RtError *err);
 
 /* The same up to the pixels that the net would see, before colour order, mean and std; they belong to the frame. */
 bool pipeline_pixels(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, Image **pixels, RtError *err);

@@ -195,12 +195,14 @@ static bool bench_size(Bench *b, int64_t n, RtError *err) {
 static bool make_pictures(Bench *b, int64_t n, RtError *err) {
     const Model *m = b->context->model;
     b->images = rt_alloc_aligned((size_t)n, (size_t)model_image_bytes(m), err);
-    b->labels = rt_alloc_aligned((size_t)n, sizeof *b->labels, err);
+    const ModelOutput *logits = program_output(&m->train, "logits");
+    int64_t labels = n * (logits ? logits->plane : 1), classes = logits ? logits->channels : 1;
+    b->labels = rt_alloc_aligned((size_t)labels, sizeof *b->labels, err);
     if (!b->images || !b->labels) return false;
     Rng r = rng_stream(RNG_AUGMENT, 1, 0, 0, 0);
     int64_t floats = n * model_image_bytes(m) / 4;
     for (int64_t i = 0; i < floats; i++) b->images[i] = (float)rng_normal(&r);
-    for (int64_t i = 0; i < n; i++) b->labels[i] = (int32_t)(i % m->classes);
+    for (int64_t i = 0; i < labels; i++) b->labels[i] = (int32_t)(i % classes);
     return true;
 }
 

@@ -8,11 +8,11 @@ static const char training_key[] = "training";
 
 static json_t *state_json(const TrainState *at) {
     const Metrics *r = &at->running;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:I, s:f}", "step", (json_int_t)at->step,
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:I, s:I, s:f}", "step", (json_int_t)at->step,
                      "epoch", (json_int_t)at->epoch, "batch", (json_int_t)at->batch, "seed", (json_int_t)at->seed,
                      "batch_size", (json_int_t)at->batch_size, "samples", (json_int_t)at->samples, "best", at->best,
                      "evaluate", (int)at->evaluate, "pictures", (json_int_t)r->pictures, "top1", (json_int_t)r->top1,
-                     "top5", (json_int_t)r->top5, "loss", r->loss);
+                     "top5", (json_int_t)r->top5, "pixels", (json_int_t)r->pixels, "loss", r->loss);
 }
 
 static TrainState parse_state(const json_t *j, RtError *err) {
@@ -30,6 +30,7 @@ static TrainState parse_state(const json_t *j, RtError *err) {
     at.running.pictures = field_int(j, "pictures", 0, most, where, err);
     at.running.top1 = field_int(j, "top1", 0, most, where, err);
     at.running.top5 = field_int(j, "top5", 0, most, where, err);
+    at.running.pixels = field_int_or(j, "pixels", 0, 0, most, where, err);
     at.running.loss = field_number(j, "loss", where, err);
     return at;
 }
@@ -40,18 +41,18 @@ static void add_text(json_t *to, const char *key, const json_t *value) {
     free(text);
 }
 
-json_t *checkpoint_metadata(json_t *labels, const TrainState *at, double top1) {
+json_t *checkpoint_metadata(json_t *labels, const TrainState *at, const char *name, double score) {
     json_t *j = json_object();
-    add_text(j, "labels", labels);
+    if (json_array_size(labels)) add_text(j, "labels", labels);
     json_object_set_new(j, "steps", json_sprintf("%lld", (long long)at->step));
     json_object_set_new(j, "seed", json_sprintf("%llu", (unsigned long long)at->seed));
-    if (top1 >= 0) json_object_set_new(j, "top1", json_sprintf("%.4f", top1));
+    if (score >= 0) json_object_set_new(j, name, json_sprintf("%.4f", score));
     return j;
 }
 
 bool checkpoint_write(const Model *m, const float *params, const float *state, const TrainState *at, json_t *labels,
                       const char *path, RtError *err) {
-    json_t *extra = checkpoint_metadata(labels, at, -1), *place = state_json(at);
+    json_t *extra = checkpoint_metadata(labels, at, "", -1), *place = state_json(at);
     add_text(extra, training_key, place);
     bool ok = weights_write(m, params, state, path, extra, err);
     json_decref(place);

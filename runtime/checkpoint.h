@@ -14,7 +14,7 @@ typedef struct TrainState {
     uint64_t seed;
     int64_t batch_size;
     int64_t samples; /* in the data set; 0 for a replay */
-    double best;     /* top-1 in percent, the largest of all evaluations; -1 before the first */
+    double best;     /* evaluation_score, the largest of all evaluations; -1 before the first */
     bool evaluate;   /* an evaluation was due but was not finished */
     Metrics running; /* of the epoch so far */
 } TrainState;
@@ -26,7 +26,8 @@ bool checkpoint_write(const Model *m, const float *params, const float *state, c
  * than *at holds on entry. */
 bool checkpoint_read(const Model *m, float *params, float *state, TrainState *at, const char *path, RtError *err);
 
-/* Metadata for weight files: "labels" and, if not negative, "top1" of the last evaluation. To be released. */
-json_t *checkpoint_metadata(json_t *labels, const TrainState *at, double top1);
+/* Metadata for weight files: "labels" and, if not negative, the score of the last evaluation by its name, "top1" or
+ * "mean_iou". To be released. */
+json_t *checkpoint_metadata(json_t *labels, const TrainState *at, const char *name, double score);
 
 #endif

@@ -19,6 +19,8 @@ typedef struct Sample {
 
 struct Dataset {
     char *root;
+    char *masks; /* where the masks are, or NULL: a folder a class */
+    int32_t ignore;
     char **class_name;
     Sample *sample;
     char *names; /* texts one after the other: a million samples take few allocations */
@@ -179,27 +181,66 @@ static bool fill(Dataset *d, const char *path, RtError *err) {
     return good;
 }
 
-Dataset *dataset_folder(const char *path, RtError *err) {
-    RtError own = {.code = RT_OK};
-    Dataset *d = rt_alloc(1, sizeof *d, err);
-    if (!d) return NULL;
-    if (fill(d, path, &own)) return d;
-    rt_fail(err, own.code, "%s", own.text);
+static bool has_mask(const Dataset *d, size_t sample, RtError *err) {
+    struct stat st;
+    char *mask = dataset_mask_path(d, sample, err), *path = dataset_path(d, sample, err);
+    bool good = mask && path;
+    if (good && (stat(mask, &st) || !S_ISREG(st.st_mode)))
+        good = !rt_fail(err, RT_NO_INPUT, "%s has no mask: there is no file %s", path, mask);
+    free(mask);
+    free(path);
+    return good;
+}
+
+static bool fill_masks(Dataset *d, const char *path, const char *masks, RtError *err) {
+    bool good = (d->root = rt_copy_text(path, err)) && (d->masks = rt_copy_text(masks, err)) &&
+                walk(d, AT_FDCWD, path, path, "", NULL, err);
+    if (good && !d->n_samples) good = !rt_fail(err, RT_DATA, "%s: no pictures", path);
+    if (good) qsort_r(d->sample, d->n_samples, sizeof *d->sample, by_name, d->names);
+    for (size_t i = 0; good && i < d->n_samples; i++) good = has_mask(d, i, err);
+    return good;
+}
+
+static Dataset *filled(Dataset *d, bool good, const RtError *own, RtError *err) {
+    if (good) return d;
+    rt_fail(err, own->code, "%s", own->text);
     dataset_free(d);
     return NULL;
 }
 
+Dataset *dataset_folder(const char *path, RtError *err) {
+    RtError own = {.code = RT_OK};
+    Dataset *d = rt_alloc(1, sizeof *d, err);
+    return d ? filled(d, fill(d, path, &own), &own, err) : NULL;
+}
+
+Dataset *dataset_masks(const char *path, const char *masks, int32_t ignore, RtError *err) {
+    RtError own = {.code = RT_OK};
+    Dataset *d = rt_alloc(1, sizeof *d, err);
+    if (!d) return NULL;
+    d->ignore = ignore;
+    return filled(d, fill_masks(d, path, masks, &own), &own, err);
+}
+
+/* The path of a source's key, from `base` on, to be released; NULL if it has none, and then an error, too, or none. */
+static char *path_of(const json_t *source, const char *key, const char *base, RtError *err) {
+    const char *path = json_string_value(json_object_get(source, key));
+    return !path ? NULL : !base || path[0] == '/' ? rt_copy_text(path, err) : rt_join_path(base, path, err);
+}
+
 Dataset *dataset_new(const json_t *source, const char *base, RtError *err) {
     const char *call = json_string_value(json_object_get(source, "call"));
-    const char *path = json_string_value(json_object_get(source, "path"));
-    if (!call || strcmp(call, "folder") || !path) {
+    const json_t *ignore = json_object_get(source, "ignore");
+    char *path = path_of(source, "path", base, err), *masks = path_of(source, "masks", base, err);
+    Dataset *d = NULL;
+    if (call && path && !strcmp(call, "folder"))
+        d = dataset_folder(path, err);
+    else if (call && path && masks && !strcmp(call, "masks"))
+        d = dataset_masks(path, masks, (int32_t)json_integer_value(ignore), err);
+    else
         rt_fail(err, RT_DATA, "data: `%s` is not a source of pictures that can be read here", call ? call : "(none)");
-        return NULL;
-    }
-    if (!base || path[0] == '/') return dataset_folder(path, err);
-    char *whole = rt_join_path(base, path, err);
-    Dataset *d = whole ? dataset_folder(whole, err) : NULL;
-    free(whole);
+    free(path);
+    free(masks);
     return d;
 }
 
@@ -207,6 +248,7 @@ void dataset_free(Dataset *d) {
     if (!d) return;
     for (size_t i = 0; i < d->n_classes; i++) free(d->class_name[i]);
     free(d->class_name);
+    free(d->masks);
     free(d->sample);
     free(d->names);
     free(d->root);
@@ -223,7 +265,27 @@ const char *dataset_class_name(const Dataset *d, int32_t label) { return d->clas
 
 int32_t dataset_label(const Dataset *d, size_t sample) { return d->sample[sample].label; }
 
+bool dataset_has_masks(const Dataset *d, int32_t *ignore) {
+    if (ignore) *ignore = d->ignore;
+    return d->masks != NULL;
+}
+
+/* The picture's name with another ending. */
+char *dataset_mask_path(const Dataset *d, size_t sample, RtError *err) {
+    static const char ending[] = ".png";
+    const char *name = d->names + d->sample[sample].name, *slash = strrchr(name, '/'), *dot = strrchr(name, '.');
+    size_t stem = dot && dot > (slash ? slash : name) ? (size_t)(dot - name) : strlen(name), root = strlen(d->masks);
+    char *path = rt_alloc(root + 1 + stem + sizeof ending, 1, err);
+    if (!path) return NULL;
+    memcpy(path, d->masks, root);
+    path[root] = '/';
+    memcpy(path + root + 1, name, stem);
+    memcpy(path + root + 1 + stem, ending, sizeof ending);
+    return path;
+}
+
 char *dataset_path(const Dataset *d, size_t sample, RtError *err) {
+    if (d->masks) return rt_join_path(d->root, d->names + d->sample[sample].name, err);
     const char *class = d->class_name[d->sample[sample].label], *name = d->names + d->sample[sample].name;
     size_t a = strlen(d->root), b = strlen(class), c = strlen(name);
     char *path = rt_alloc(a + b + c + 3, 1, err);

@@ -3,6 +3,10 @@
  * {"call": "folder", "path": p}: a folder per class under p. Classes are the folders in p by the order of the bytes of
  * their names, class 0 first; plain files in p are passed over. Samples are all regular files in a class's folder at
  * any depth, by the order of the bytes of their paths within it; whether each is a picture is for the decoder to say.
+ * {"call": "masks", "path": p, "masks": q, "ignore": i}: all regular files under p, in the same order, without classes: the
+ * classes are in the pixels. The mask of p/any/NAME.jpg is q/any/NAME.png, of the same number of pixels; their value i is no
+ * class. A picture without a mask: an error that names both paths.
+ *
  * Names that begin with a dot are ignored. Symbolic links are followed, but never to a folder that is already being
  * walked. A class without files, no class at all, a folder that is missing: an error that names the path. */
 #ifndef CNNC_RUNTIME_DATASET_H
@@ -17,12 +21,17 @@ typedef struct Dataset Dataset;
 /* source: one of settings.data's "train", "val", "test". base: the folder that a relative path starts from, or NULL. */
 Dataset *dataset_new(const json_t *source, const char *base, RtError *err);
 Dataset *dataset_folder(const char *path, RtError *err);
+Dataset *dataset_masks(const char *path, const char *masks, int32_t ignore, RtError *err);
 void dataset_free(Dataset *d);
 
 size_t dataset_count(const Dataset *d);
-int32_t dataset_classes(const Dataset *d);
+int32_t dataset_classes(const Dataset *d); /* 0 with masks */
 const char *dataset_class_name(const Dataset *d, int32_t label);
 int32_t dataset_label(const Dataset *d, size_t sample);
+/* Do masks say the classes? *ignore (may be NULL): the number in them that is none. */
+bool dataset_has_masks(const Dataset *d, int32_t *ignore);
+/* The path of a sample's mask, as dataset_path. */
+char *dataset_mask_path(const Dataset *d, size_t sample, RtError *err);
 
 /* The path of a sample in a new text, released with free; NULL and RT_OS. */
 char *dataset_path(const Dataset *d, size_t sample, RtError *err);

@@ -10,6 +10,8 @@ struct Evaluator {
     Pipeline *pipeline;
     LoaderConfig config;
     float *scores; /* [classes * plane], one picture */
+    int32_t *map;  /* [plane], if that is more than 1 */
+    Overlap overlap;
     bool probabilities;
 };
 
@@ -22,7 +24,11 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, RtError 
     e->scores = rt_alloc((size_t)(e->output->channels * e->output->plane), sizeof(float), err);
     e->pipeline = pipeline_new(model_input_settings(m), NULL, err);
     if (!e->scores || !e->pipeline) return false;
-    if (!source_config(m, e->data, e->pipeline, settings.batch, pool_size(pool), &e->config, err)) return false;
+    if (e->output->plane > 1) {
+        e->map = rt_alloc((size_t)e->output->plane, sizeof *e->map, err);
+        if (!e->map || !overlap_new(&e->overlap, (int)e->output->channels, err)) return false;
+    }
+    if (!source_config(m, e->output, e->data, e->pipeline, settings.batch, pool_size(pool), &e->config, err)) return false;
     e->exec = exec_new(m, &m->infer, kernel, pool, NULL, NULL, settings.batch, err);
     return e->exec != NULL;
 }
@@ -42,26 +48,45 @@ void evaluator_free(Evaluator *e) {
     exec_free(e->exec);
     pipeline_free(e->pipeline);
     free(e->scores);
+    free(e->map);
+    overlap_free(&e->overlap);
     free(e);
 }
 
 float *evaluator_params(Evaluator *e) { return exec_params(e->exec); }
+
+static void count_map(Evaluator *e, const int32_t *labels, Metrics *metrics) {
+    int classes = (int)e->output->channels;
+    int64_t plane = e->output->plane;
+    double loss = metrics_map_loss(e->scores, classes, plane, labels, e->probabilities);
+    metrics_map(e->scores, classes, plane, e->map);
+    metrics_add_map(metrics, &e->overlap, e->map, labels, plane, loss);
+}
 
 static void run_batch(Evaluator *e, const Batch *b, Metrics *metrics) {
     static const uint32_t key[2] = {0, 0};
     exec_run(e->exec, b->n, b->images, NULL, key);
     for (int32_t i = 0; i < b->n; i++) {
         exec_output_copy(e->exec, e->output, i, e->scores);
+        if (e->map) {
+            count_map(e, b->labels + i * e->output->plane, metrics);
+            continue;
+        }
         double loss = metrics_cross_entropy(e->scores, e->model->classes, b->labels[i], e->probabilities);
         metrics_add(metrics, e->scores, e->model->classes, b->labels[i], loss);
     }
+}
+
+double evaluation_score(const Evaluation *e) {
+    return e->overlap ? 100 * overlap_mean(e->overlap) : metrics_percent(&e->metrics, e->metrics.top1);
 }
 
 bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop,
                    void (*progress)(void *context, int64_t done, int64_t all), void *context, Evaluation *result,
                    RtError *err) {
     double start = rt_now();
-    *result = (Evaluation){0};
+    *result = (Evaluation){.overlap = e->map ? &e->overlap : NULL};
+    if (e->map) overlap_clear(&e->overlap);
     Loader *loader = loader_new(&e->config, err);
     if (!loader) return false;
     exec_params_changed(e->exec);

@@ -1,4 +1,4 @@
-/* Accuracy and loss of some parameters on a data set. */
+/* Accuracy, for maps the overlap of classes, and loss of some parameters on a data set. */
 #ifndef CNNC_RUNTIME_EVALUATE_H
 #define CNNC_RUNTIME_EVALUATE_H
 
@@ -18,10 +18,14 @@ float *evaluator_params(Evaluator *e);
 
 typedef struct Evaluation {
     Metrics metrics;
+    const Overlap *overlap; /* of maps; valid until the next run. Else NULL */
     int64_t skipped;
     double seconds;
     bool stopped; /* *stop became non-zero; the figures are not complete */
 } Evaluation;
+
+/* What of two evaluations says which is the better: the mean of the classes' overlaps for maps, else top-1; in percent. */
+double evaluation_score(const Evaluation *e);
 
 /* stop may be NULL. progress (may be NULL) is called after each batch with the number of pictures done and of all. */
 bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop,

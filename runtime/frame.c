@@ -17,7 +17,7 @@ typedef struct Notes {
 struct Frame {
     ImageReader *reader;
     bool undecoded; /* the source is the open file; otherwise it is `image` */
-    bool scaled;
+    bool scaled, mask;
     int32_t file_width, file_height;
     int orientation; /* of the open file; notes are about the turned picture */
     Notes notes;
@@ -54,14 +54,24 @@ static Notes nothing_noted(int32_t width, int32_t height) {
                    .height = height};
 }
 
-bool frame_open(Frame *f, const char *path, bool scaled, RtError *err) {
+static bool open_file(Frame *f, const char *path, RtError *err) {
+    return f->mask ? image_open_numbers(f->reader, path, &f->file_width, &f->file_height, err)
+                   : image_open(f->reader, path, &f->file_width, &f->file_height, err);
+}
+
+static bool open_frame(Frame *f, const char *path, bool scaled, bool mask, RtError *err) {
     f->undecoded = true;
     f->scaled = scaled;
-    if (!image_open(f->reader, path, &f->file_width, &f->file_height, err)) return false;
+    f->mask = mask;
     f->orientation = 1;
+    if (!open_file(f, path, err)) return false;
     f->notes = nothing_noted(f->file_width, f->file_height);
     return true;
 }
+
+bool frame_open(Frame *f, const char *path, bool scaled, RtError *err) { return open_frame(f, path, scaled, false, err); }
+
+bool frame_open_mask(Frame *f, const char *path, RtError *err) { return open_frame(f, path, false, true, err); }
 
 /* What has to be done to a file's pixels: rows become columns; the file's columns, or rows, come in reverse. */
 static const struct Turn {
@@ -110,8 +120,8 @@ bool frame_resize(Frame *f, int32_t width, int32_t height, Filter filter, bool a
                  .to_width = width,
                  .to_height = height,
                  .resized = true,
-                 .antialias = antialias,
-                 .filter = filter,
+                 .antialias = antialias && !f->mask,
+                 .filter = f->mask ? FILTER_NEAREST : filter,
                  .width = width,
                  .height = height};
     return true;
@@ -205,12 +215,14 @@ static bool resize_window(Frame *f, RtError *err) {
            resize_image(&f->source, x0, y0, &f->x, &f->y, &f->middle, &f->image, err);
 }
 
+static int outside(const Frame *f) { return f->mask ? 255 : 0; }
+
 /* Puts `image` at (x, y) of a black picture of the window's size. */
 static bool surround(Frame *f, int32_t x, int32_t y, RtError *err) {
     const Notes *n = &f->notes;
     if (!image_resize_buffer(&f->middle, n->width, n->height, err)) return false;
     size_t to_stride = (size_t)n->width * IMAGE_PIXEL_BYTES, stride = (size_t)f->image.width * IMAGE_PIXEL_BYTES;
-    memset(f->middle.pixel, 0, to_stride * (size_t)n->height);
+    memset(f->middle.pixel, outside(f), to_stride * (size_t)n->height);
     for (int32_t row = 0; row < f->image.height; row++)
         memcpy(f->middle.pixel + (size_t)(y + row) * to_stride + (size_t)x * IMAGE_PIXEL_BYTES,
                f->image.pixel + (size_t)row * stride, stride);
@@ -244,7 +256,7 @@ static void flip(Image *image, bool x, bool y) {
 static bool all_black(Frame *f, RtError *err) {
     f->undecoded = false;
     if (!image_resize_buffer(&f->image, f->notes.width, f->notes.height, err)) return false;
-    memset(f->image.pixel, 0, (size_t)f->notes.width * (size_t)f->notes.height * IMAGE_PIXEL_BYTES);
+    memset(f->image.pixel, outside(f), (size_t)f->notes.width * (size_t)f->notes.height * IMAGE_PIXEL_BYTES);
     return true;
 }
 

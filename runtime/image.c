@@ -147,7 +147,9 @@ static bool load_file(ImageReader *r, int fd, const char *path, size_t *size, Rt
     return rt_reserve(&r->file, &r->file_capacity, *size, 1, err) && read_all(r, fd, *size, path, err);
 }
 
-bool image_open(ImageReader *r, const char *path, int32_t *width, int32_t *height, RtError *err) {
+static bool open_source(ImageReader *r, const Source *source, int32_t *width, int32_t *height, RtError *err);
+
+static bool open_path(ImageReader *r, const char *path, bool numbers, int32_t *width, int32_t *height, RtError *err) {
     size_t size = 0, length = strlen(path) + 1;
     r->codec = NONE;
     if (!rt_reserve(&r->name, &r->name_capacity, length, 1, err)) return false;
@@ -156,19 +158,38 @@ bool image_open(ImageReader *r, const char *path, int32_t *width, int32_t *heigh
     if (fd < 0) return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
     bool good = load_file(r, fd, path, &size, err);
     close(fd);
-    return good && image_open_memory(r, r->file, size, r->name, width, height, err);
+    Source source = {r->file, size, r->name, numbers};
+    return good && open_source(r, &source, width, height, err);
+}
+
+bool image_open(ImageReader *r, const char *path, int32_t *width, int32_t *height, RtError *err) {
+    return open_path(r, path, false, width, height, err);
+}
+
+bool image_open_numbers(ImageReader *r, const char *path, int32_t *width, int32_t *height, RtError *err) {
+    return open_path(r, path, true, width, height, err);
 }
 
 bool image_open_memory(ImageReader *r, const uint8_t *data, size_t size, const char *name, int32_t *width,
                        int32_t *height, RtError *err) {
-    r->codec = NONE;
-    r->source = (Source){data, size, name};
+    Source source = {data, size, name, false};
+    return open_source(r, &source, width, height, err);
+}
+
+static bool open_source(ImageReader *r, const Source *source, int32_t *width, int32_t *height, RtError *err) {
+    const uint8_t *data = source->data;
+    const char *name = source->name;
+    size_t size = source->size;
     int kind = 0;
+    r->codec = NONE;
+    r->source = *source;
     while (kind < N_CODECS &&
            (size < codecs[kind]->magic_size || memcmp(data, codecs[kind]->magic, codecs[kind]->magic_size)))
         kind++;
     if (kind == N_CODECS)
         return !rt_fail(err, RT_DATA, "%s: the file is %s; JPEG or PNG is needed", name, describe(data, size));
+    if (source->numbers && codecs[kind] != &image_png)
+        return !rt_fail(err, RT_DATA, "%s: a mask must be a PNG file: other formats do not keep the numbers of pixels", name);
     if (!codecs[kind]->open(r->state[kind], &r->source, width, height, err)) return false;
     if ((int64_t)*width * *height > IMAGE_PIXEL_LIMIT)
         return !rt_fail(err, RT_LIMIT, "%s: %d x %d pixels, over the limit of %d", name, *width, *height,

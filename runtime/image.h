@@ -47,6 +47,10 @@ void image_reader_free(ImageReader *reader);
  * RT_DATA, RT_LIMIT. The reader may be used for the next file after any error. */
 bool image_open(ImageReader *reader, const char *path, int32_t *width, int32_t *height, RtError *err);
 
+/* The same for a mask, whose pixels are numbers: a PNG file, grey with 8 bits at most or with a palette, whose colours do
+ * not matter. Decoded pixels have the number as their first byte, and 0 in the others. */
+bool image_open_numbers(ImageReader *reader, const char *path, int32_t *width, int32_t *height, RtError *err);
+
 /* The same from memory; the bytes must stay until image_decode has returned. name is what messages call it. */
 bool image_open_memory(ImageReader *reader, const uint8_t *data, size_t size, const char *name, int32_t *width,
                        int32_t *height, RtError *err);

@@ -9,6 +9,7 @@ typedef struct Source {
     const uint8_t *data;
     size_t size;
     const char *name; /* for messages */
+    bool numbers;     /* pixels are numbers, not colours: see image_open_numbers */
 } Source;
 
 typedef struct Codec {

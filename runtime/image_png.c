@@ -17,7 +17,7 @@ typedef struct Png {
     jmp_buf out;
     const Source *source;
     size_t at;          /* bytes read so far */
-    png_colorp palette; /* NULL if pixels are colours */
+    png_colorp palette; /* NULL if pixels are colours or numbers */
     int n_palette;
     Region region;
     Image *image;
@@ -75,12 +75,21 @@ static bool open_body(Png *p) {
     return true;
 }
 
+/* Grey of 8 bits at most, or indices. */
+static bool has_numbers(const Png *p) {
+    int type = png_get_color_type(p->png, p->info), bits = png_get_bit_depth(p->png, p->info);
+    return bits <= 8 && (type == PNG_COLOR_TYPE_GRAY || type == PNG_COLOR_TYPE_PALETTE);
+}
+
 static bool png_open(void *state, const Source *source, int32_t *width, int32_t *height, RtError *err) {
     Png *p = state;
     close_file(p);
     p->source = source;
     p->at = 0;
     if (!guarded(p, open_body, err)) return false;
+    if (source->numbers && !has_numbers(p))
+        return !rt_fail(err, RT_DATA, "%s: a mask has the number of a class in each pixel, so it is a PNG file of one "
+                                      "channel, grey with 8 bits at most or with a palette", source->name);
     *width = (int32_t)png_get_image_width(p->png, p->info); /* libpng allows a million at most */
     *height = (int32_t)png_get_image_height(p->png, p->info);
     return true;
@@ -89,11 +98,12 @@ static bool png_open(void *state, const Source *source, int32_t *width, int32_t 
 /* Whatever the file holds, rows come as 8-bit r, g, b, or as 8-bit indices: libpng would look up indices beyond the
  * palette too. */
 static int set_output(Png *p) {
+    bool numbers = p->source->numbers;
     p->palette = NULL;
-    if (png_get_color_type(p->png, p->info) == PNG_COLOR_TYPE_PALETTE)
+    if (!numbers && png_get_color_type(p->png, p->info) == PNG_COLOR_TYPE_PALETTE)
         png_get_PLTE(p->png, p->info, &p->palette, &p->n_palette);
     png_set_packing(p->png);
-    if (!p->palette) {
+    if (!p->palette && !numbers) {
         png_set_scale_16(p->png);
         png_set_expand_gray_1_2_4_to_8(p->png);
         png_set_strip_alpha(p->png);
@@ -123,12 +133,19 @@ static void copy_colours(uint8_t *to, const uint8_t *row, size_t n) {
     }
 }
 
+static void copy_numbers(uint8_t *to, const uint8_t *row, size_t n) {
+    memset(to, 0, n * IMAGE_PIXEL_BYTES);
+    for (size_t i = 0; i < n; i++) to[i * IMAGE_PIXEL_BYTES] = row[i];
+}
+
 /* Copies row y's part of the region, if it has one. */
 static void copy_row(const Png *p, const uint8_t *row, int32_t y) {
     if (y < p->region.y0 || y >= p->region.y1) return;
     size_t n = (size_t)p->image->width;
     uint8_t *to = p->image->pixel + (size_t)(y - p->region.y0) * n * IMAGE_PIXEL_BYTES;
-    if (p->palette)
+    if (p->source->numbers)
+        copy_numbers(to, row + p->region.x0, n);
+    else if (p->palette)
         copy_indices(p, to, row + p->region.x0, n);
     else
         copy_colours(to, row + (size_t)p->region.x0 * RGB, n);
@@ -139,7 +156,7 @@ static bool decode_body(Png *p) {
     int passes = set_output(p);
     int32_t height = (int32_t)png_get_image_height(p->png, p->info);
     size_t stride = png_get_rowbytes(p->png, p->info), kept = passes > 1 ? (size_t)height : 1;
-    if (stride != (size_t)png_get_image_width(p->png, p->info) * (p->palette ? INDEX : RGB))
+    if (stride != (size_t)png_get_image_width(p->png, p->info) * (p->palette || p->source->numbers ? INDEX : RGB))
         return !rt_fail(p->err, RT_INTERNAL, "%s: rows of %zu bytes", p->source->name, stride);
     if (!rt_reserve(&p->rows, &p->rows_capacity, stride * kept, 1, p->err)) return false;
     for (int pass = 0; pass < passes; pass++)

@@ -101,7 +101,11 @@ static void print_text(const Context *c, RtError *err) {
     print_instruction_sets(c);
     print_options(m);
     printf("input       %d x %d pixels, %d channels\n", m->width, m->height, m->channels);
-    printf("output      %d classes\n", m->classes);
+    const ModelOutput *scores = program_scores(&m->infer);
+    printf("output      %d classes", m->classes);
+    if (scores->plane > 1)
+        printf(" for each of %lld x %lld pixels", (long long)scores->shape[2], (long long)scores->shape[1]);
+    putchar('\n');
     printf("trains      %s\n", m->train.present ? "yes" : "no: the file has no train section with a loss");
     print_layers(m);
     print_memory(m, err);

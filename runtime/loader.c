@@ -20,7 +20,7 @@ typedef struct Place {
 struct Loader {
     LoaderConfig config;
     uint32_t *order; /* [samples], or NULL: as they are */
-    size_t samples, batches, floats;
+    size_t samples, batches, floats, labels_each;
     Place *place; /* [places]: batch b is made at b % places */
     size_t places;
     float *images; /* of all places, and the next two */
@@ -66,34 +66,53 @@ static bool take(Loader *l, Place **place, int32_t *slot) {
     return true;
 }
 
+/* A thread's own: one frame for pictures, one for masks (NULL where there are none). */
+typedef struct Frames {
+    Frame *picture, *mask;
+    RtError none; /* why it has no frame */
+} Frames;
+
+static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, size_t sample, RtError *why) {
+    const LoaderConfig *c = &l->config;
+    Draw draw = {c->seed, c->epoch, (uint32_t)sample};
+    float *tensor = p->batch.images + (size_t)slot * l->floats;
+    int32_t *labels = p->batch.labels + (size_t)slot * l->labels_each;
+    char *path = dataset_path(c->data, sample, why), *mask = f->mask ? dataset_mask_path(c->data, sample, why) : NULL;
+    if (path && mask)
+        pipeline_pair(c->pipeline, f->picture, f->mask, path, mask, &draw, &c->form, tensor, labels, why);
+    else if (path && !f->mask)
+        pipeline_tensor(c->pipeline, f->picture, path, &draw, tensor, why);
+    free(path);
+    free(mask);
+}
+
 /* Makes one picture of a place, or says why not. A thread without memory for a frame answers with that error. */
-static void make(const Loader *l, Frame *frame, const RtError *no_frame, Place *p, int32_t slot) {
+static void make(const Loader *l, const Frames *f, Place *p, int32_t slot) {
     RtError *why = &p->why[slot];
     size_t at = p->number * (size_t)l->config.batch + (size_t)slot, sample = l->order ? l->order[at] : at;
-    Draw draw = {l->config.seed, l->config.epoch, (uint32_t)sample};
-    p->batch.labels[slot] = dataset_label(l->config.data, sample);
+    if (!f->mask) p->batch.labels[slot] = dataset_label(l->config.data, sample);
     p->batch.samples[slot] = (uint32_t)sample;
-    *why = *no_frame;
-    char *path = frame ? dataset_path(l->config.data, sample, why) : NULL;
-    if (path) pipeline_tensor(l->config.pipeline, frame, path, &draw, p->batch.images + (size_t)slot * l->floats, why);
-    free(path);
+    *why = f->none;
+    if (!why->code) make_pair(l, f, p, slot, sample, why);
 }
 
 static void *work(void *loader) {
     Loader *l = loader;
     Place *p;
     int32_t slot;
-    RtError own = {.code = RT_OK};
-    Frame *frame = frame_new(&own);
+    Frames frames = {.none = {.code = RT_OK}};
+    frames.picture = frame_new(&frames.none);
+    if (dataset_has_masks(l->config.data, NULL)) frames.mask = frame_new(&frames.none);
     pthread_mutex_lock(&l->lock);
     while (take(l, &p, &slot)) {
         pthread_mutex_unlock(&l->lock);
-        make(l, frame, &own, p, slot);
+        make(l, &frames, p, slot);
         pthread_mutex_lock(&l->lock);
         if (++p->done == p->size) pthread_cond_signal(&l->ready);
     }
     pthread_mutex_unlock(&l->lock);
-    frame_free(frame);
+    frame_free(frames.picture);
+    frame_free(frames.mask);
     return NULL;
 }
 
@@ -138,21 +157,22 @@ static bool make_order(Loader *l, RtError *err) {
 
 static bool make_places(Loader *l, RtError *err) {
     /* A batch's pictures and labels start on 64 bytes (abi.h): 16 numbers. */
-    size_t batch = ((size_t)l->config.batch + 15) / 16 * 16, todo = l->batches - l->next_batch, all, floats;
+    size_t batch = ((size_t)l->config.batch + 15) / 16 * 16, todo = l->batches - l->next_batch, all, floats, labels;
     l->places = (size_t)l->config.prefetch + 1;
     l->places = l->places > todo && todo > 0 ? todo : l->places;
-    if (!rt_mul(l->places, batch, &all) || !rt_mul(all, l->floats, &floats))
+    if (!rt_mul(l->places, batch, &all) || !rt_mul(all, l->floats, &floats) ||
+        !rt_mul(all, l->labels_each, &labels))
         return !rt_fail(err, RT_LIMIT, "data: batch %d x prefetch %d is too much", l->config.batch, l->config.prefetch);
     l->place = rt_alloc(l->places, sizeof *l->place, err);
     l->images = rt_alloc_aligned(floats, sizeof *l->images, err);
-    l->labels = rt_alloc_aligned(all, sizeof *l->labels, err);
+    l->labels = rt_alloc_aligned(labels, sizeof *l->labels, err);
     l->numbers = rt_alloc(all, sizeof *l->numbers, err);
     if (!l->place || !l->images || !l->labels || !l->numbers) return false;
     for (size_t i = 0; i < l->places; i++) {
         Place *p = &l->place[i];
         p->number = SIZE_MAX;
         p->batch = (Batch){.images = l->images + i * batch * l->floats,
-                           .labels = l->labels + i * batch,
+                           .labels = l->labels + i * batch * l->labels_each,
                            .samples = l->numbers + i * batch};
         if (!(p->why = rt_alloc(batch, sizeof *p->why, err))) return false;
     }
@@ -182,6 +202,7 @@ Loader *loader_new(const LoaderConfig *config, RtError *err) {
     l->batches = n / batch + (!config->drop_last && n % batch);
     l->samples = n;
     l->floats = pipeline_floats(config->pipeline);
+    l->labels_each = dataset_has_masks(config->data, NULL) ? (size_t)config->form.width * (size_t)config->form.height : 1;
     l->front = l->next_batch = config->first_batch < l->batches ? config->first_batch : l->batches;
     l->began = rt_now();
     pthread_mutex_init(&l->lock, NULL);
@@ -262,7 +283,8 @@ static bool compact(Loader *l, Place *p) {
         if (b->n < i) {
             memcpy(b->images + (size_t)b->n * l->floats, b->images + (size_t)i * l->floats,
                    l->floats * sizeof *b->images);
-            b->labels[b->n] = b->labels[i];
+            memcpy(b->labels + (size_t)b->n * l->labels_each, b->labels + (size_t)i * l->labels_each,
+                   l->labels_each * sizeof *b->labels);
             b->samples[b->n] = b->samples[i];
         }
         b->n++;

@@ -15,6 +15,7 @@
 typedef struct LoaderConfig {
     const Dataset *data; /* these two must outlive the loader */
     const Pipeline *pipeline;
+    LabelForm form;   /* of the labels, if the data have masks; else one label a picture */
     int32_t batch;    /* pictures, >= 1 */
     int32_t threads;  /* 0: as many as the processors that this process may use */
     int32_t prefetch; /* batches, >= 1 */
@@ -35,7 +36,7 @@ typedef struct Batch {
     int32_t n;         /* pictures, 1 .. config.batch */
     size_t number;     /* of this batch in the epoch, from 0 */
     float *images;     /* [n][channels][height][width] */
-    int32_t *labels;   /* [n] */
+    int32_t *labels;   /* [n], or [n][form.height][form.width] */
     uint32_t *samples; /* [n], numbers in the data set */
 } Batch;
 

@@ -2,6 +2,8 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 int metrics_rank(const float *scores, int classes, int label) {
     int rank = 0;
@@ -35,13 +37,83 @@ void metrics_add(Metrics *m, const float *scores, int classes, int label, double
 double metrics_loss(const Metrics *m) { return m->pictures ? m->loss / (double)m->pictures : 0; }
 
 double metrics_percent(const Metrics *m, int64_t correct) {
-    return m->pictures ? 100 * (double)correct / (double)m->pictures : 0;
+    int64_t all = m->pixels ? m->pixels : m->pictures;
+    return all ? 100 * (double)correct / (double)all : 0;
 }
 
 double metrics_interval(const Metrics *m, int64_t correct) {
     if (!m->pictures) return 0;
     double n = (double)m->pictures, p = (double)correct / n, z = 1.959964;
     return 100 * z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+}
+
+/* ---- maps ---- */
+
+bool overlap_new(Overlap *o, int classes, RtError *err) {
+    *o = (Overlap){.classes = classes, .both = rt_alloc(3 * (size_t)classes, sizeof *o->both, err)};
+    o->labelled = o->both + classes;
+    o->mapped = o->labelled + classes;
+    return o->both != NULL;
+}
+
+void overlap_free(Overlap *o) {
+    free(o->both);
+    *o = (Overlap){0};
+}
+
+void overlap_clear(Overlap *o) { memset(o->both, 0, 3 * (size_t)o->classes * sizeof *o->both); }
+
+double overlap_iou(const Overlap *o, int class) {
+    int64_t either = o->labelled[class] + o->mapped[class] - o->both[class];
+    return either ? (double)o->both[class] / (double)either : -1;
+}
+
+double overlap_mean(const Overlap *o) {
+    double sum = 0;
+    int n = 0;
+    for (int c = 0; c < o->classes; c++) {
+        double iou = overlap_iou(o, c);
+        if (iou >= 0) sum += iou, n++;
+    }
+    return n ? sum / n : 0;
+}
+
+void metrics_map(const float *scores, int classes, int64_t plane, int32_t *map) {
+    for (int64_t i = 0; i < plane; i++) {
+        int best = 0;
+        for (int c = 1; c < classes; c++)
+            if (scores[c * plane + i] > scores[best * plane + i]) best = c;
+        map[i] = best;
+    }
+}
+
+void metrics_add_map(Metrics *m, Overlap *o, const int32_t *map, const int32_t *labels, int64_t plane, double loss) {
+    m->pictures++;
+    m->loss += loss;
+    for (int64_t i = 0; i < plane; i++) {
+        if (labels[i] < 0) continue;
+        m->pixels++;
+        m->top1 += map[i] == labels[i];
+        if (!o) continue;
+        o->both[map[i]] += map[i] == labels[i];
+        o->labelled[labels[i]]++;
+        o->mapped[map[i]]++;
+    }
+}
+
+double metrics_map_loss(const float *scores, int classes, int64_t plane, const int32_t *labels, bool probabilities) {
+    double sum = 0;
+    int64_t n = 0;
+    for (int64_t i = 0; i < plane; i++) {
+        if (labels[i] < 0) continue;
+        double most = (double)scores[i], all = 0;
+        for (int c = 1; c < classes; c++) most = fmax(most, (double)scores[c * plane + i]);
+        for (int c = 0; c < classes && !probabilities; c++) all += exp((double)scores[c * plane + i] - most);
+        double own = (double)scores[labels[i] * plane + i];
+        sum += probabilities ? -log(fmax(own, FLT_MIN)) : log(all) + most - own;
+        n++;
+    }
+    return n ? sum / (double)n : 0;
 }
 
 void metrics_probabilities(const float *scores, int classes, bool probabilities, double *out) {

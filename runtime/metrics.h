@@ -1,17 +1,42 @@
-/* Loss and accuracy over pictures.
+/* Loss and accuracy over pictures, or over the pixels of maps.
  *
  * A tie is wrong: a label counts for top-k only if fewer than k classes have a score at least as large as its own. So a
- * net that gives every class the same score has accuracy 0, not whatever the order of the classes makes of it. */
+ * net that gives every class the same score has accuracy 0, not whatever the order of the classes makes of it. A pixel of a
+ * map is of the class with the largest score, the first of equals; pixels with a label below 0 do not count. */
 #ifndef CNNC_RUNTIME_METRICS_H
 #define CNNC_RUNTIME_METRICS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rt.h"
+
 typedef struct Metrics {
     int64_t pictures, top1, top5;
-    double loss; /* sum over pictures */
+    int64_t pixels; /* of maps: those with a label, of which top1 have the right class; else 0 */
+    double loss;    /* sum over pictures, of maps of the mean over a picture's pixels */
 } Metrics;
+
+/* How the classes of maps overlap with those of their labels: pixels that have the class in both, in the labels, in the
+ * map. */
+typedef struct Overlap {
+    int classes;
+    int64_t *both, *labelled, *mapped; /* [classes] */
+} Overlap;
+
+bool overlap_new(Overlap *o, int classes, RtError *err);
+void overlap_free(Overlap *o); /* also a zeroed one */
+void overlap_clear(Overlap *o);
+/* Intersection over union of a class, 0 .. 1; -1 if it is neither in a label nor in a map. Their mean leaves these out. */
+double overlap_iou(const Overlap *o, int class);
+double overlap_mean(const Overlap *o);
+
+/* map[i] = the class of pixel i. scores: [classes][plane]. */
+void metrics_map(const float *scores, int classes, int64_t plane, int32_t *map);
+/* Counts a map and its labels; o may be NULL. */
+void metrics_add_map(Metrics *m, Overlap *o, const int32_t *map, const int32_t *labels, int64_t plane, double loss);
+/* Mean of metrics_cross_entropy over the pixels with a label; 0 without any. */
+double metrics_map_loss(const float *scores, int classes, int64_t plane, const int32_t *labels, bool probabilities);
 
 /* How many classes score at least as much as `label`, itself not counted. A NaN scores as much as anything. */
 int metrics_rank(const float *scores, int classes, int label);
@@ -20,6 +45,7 @@ double metrics_cross_entropy(const float *scores, int classes, int label, bool p
 void metrics_add(Metrics *m, const float *scores, int classes, int label, double loss);
 
 double metrics_loss(const Metrics *m); /* mean; 0 for no pictures */
+/* Of all pictures; of maps, of all pixels. */
 double metrics_percent(const Metrics *m, int64_t correct);
 /* Half the width, in percent, of the 95 % interval of a share of correct ones (Wilson's, taken as symmetric). */
 double metrics_interval(const Metrics *m, int64_t correct);

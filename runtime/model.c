@@ -329,12 +329,13 @@ static void check_programs(const Model *m, RtError *err) {
         return;
     }
     const ModelOutput *scores = program_scores(&m->infer);
-    if (!scores || scores->channels != m->classes || scores->plane != 1)
+    if (!scores || scores->channels != m->classes)
         rt_fail(err, RT_INTERNAL, "the output of program \"infer\" does not have %d classes", m->classes);
     if (m->train.present && !program_output(&m->train, "loss"))
         rt_fail(err, RT_INTERNAL, "program \"train\" has no output \"loss\"");
     const ModelOutput *logits = program_output(&m->train, "logits");
-    if (logits && (logits->channels != m->classes || logits->plane != 1))
+    if (m->train.present && !logits) rt_fail(err, RT_INTERNAL, "program \"train\" has no output \"logits\"");
+    if (logits && logits->plane == 1 && logits->channels != m->classes)
         rt_fail(err, RT_INTERNAL, "the logits of program \"train\" do not have %d classes", m->classes);
 }
 

@@ -103,7 +103,7 @@ typedef struct Model {
     const json_t *options, *target, *settings; /* objects */
     int64_t max_batch;
     int channels, height, width; /* of the picture the net reads */
-    int classes;
+    int classes;                 /* channels of the scores */
     int64_t params_total, macs_total;
     int n_layer;
     ModelLayer *layer;

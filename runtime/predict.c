@@ -1,9 +1,14 @@
-/* The command `predict`: the most likely classes of picture files. */
+/* The command `predict`: the most likely classes of picture files; of nets with scores for each pixel, how much of the picture
+ * each class takes, and the class of each pixel as a file. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/stat.h>
+
 #include "augment.h"
+#include "classmap.h"
 #include "metrics.h"
 #include "replay.h"
 #include "session.h"
@@ -19,22 +24,50 @@ typedef struct Predict {
     Frame *frame[MOST];
     float *images;       /* [room][channels][height][width], batches are gathered at the front */
     RtError error[MOST]; /* of each picture of the batch */
-    float *scores;       /* [classes] */
-    double *probability; /* [classes] */
+    const ModelOutput *output;
+    float *scores;       /* [classes * plane] */
+    int32_t *map;        /* [plane], if that is more than 1: the class of each pixel */
+    double *probability; /* [classes]; with a map the share of the pixels */
     int *order;          /* [classes] */
     json_t *json;        /* the answer, or NULL when text is printed */
     int bad;             /* pictures that could not be read */
 } Predict;
 
+/* Each picture's map must have a file of its own. */
+static bool check_out(const Predict *p, RtError *err) {
+    const Options *o = p->options;
+    if (!o->out) return true;
+    if (p->output->plane == 1)
+        return !rt_fail(err, RT_USAGE, "--out: net %s has scores for a picture, not for its pixels", p->model->name);
+    if (classmap_is_file(o->out))
+        return o->n_operand == 1 || !rt_fail(err, RT_USAGE, "--out: %d pictures need a folder, not the file %s", o->n_operand, o->out);
+    for (int i = 0; i < o->n_operand && !err->code; i++) {
+        char *a = classmap_path(o->out, o->operand[i], err);
+        for (int k = 0; k < i && !err->code; k++) {
+            char *b = classmap_path(o->out, o->operand[k], err);
+            if (a && b && strcmp(a, b) == 0)
+                rt_fail(err, RT_USAGE, "--out: %s and %s would both be written to %s", o->operand[k], o->operand[i], a);
+            free(b);
+        }
+        free(a);
+    }
+    if (!err->code && mkdir(o->out, 0777) != 0 && errno != EEXIST)
+        rt_fail(err, RT_NO_OUTPUT, "cannot create folder %s: %s", o->out, strerror(errno));
+    return !err->code;
+}
+
 static bool predict_open(Predict *p, const Context *c, RtError *err) {
     const Model *m = c->model;
+    p->output = program_scores(&m->infer);
+    if (!check_out(p, err)) return false;
     p->room = m->max_batch < MOST ? m->max_batch : MOST;
     if (p->options->n_operand < p->room) p->room = p->options->n_operand;
     if (!infer_open(&p->session, c, p->options, p->room, err)) return false;
     p->pipeline = pipeline_new(model_input_settings(m), NULL, err);
     for (int64_t i = 0; p->pipeline && i < p->room && !err->code; i++) p->frame[i] = frame_new(err);
     p->images = rt_alloc_aligned((size_t)p->room, (size_t)model_image_bytes(m), err);
-    p->scores = rt_alloc((size_t)m->classes, sizeof *p->scores, err);
+    p->scores = rt_alloc((size_t)(p->output->channels * p->output->plane), sizeof *p->scores, err);
+    if (p->output->plane > 1) p->map = rt_alloc((size_t)p->output->plane, sizeof *p->map, err);
     p->probability = rt_alloc((size_t)m->classes, sizeof *p->probability, err);
     p->order = rt_alloc((size_t)m->classes, sizeof *p->order, err);
     p->json = p->options->json ? json_array() : NULL;
@@ -46,6 +79,7 @@ static void predict_close(Predict *p) {
     pipeline_free(p->pipeline);
     free(p->images);
     free(p->scores);
+    free(p->map);
     free(p->probability);
     free(p->order);
     json_decref(p->json);
@@ -108,29 +142,53 @@ static json_t *text_json(const char *text) {
     return j ? j : json_null();
 }
 
-static void add_json(const Predict *p, const char *path, int k) {
+/* map: the file with the classes of the pixels, or NULL. */
+static void add_json(const Predict *p, const char *path, const char *map, int k) {
     char room[32];
     json_t *top = json_array(), *entry = json_object();
     for (int i = 0; i < k; i++) {
         int class = p->order[i];
         json_array_append_new(top, json_pack("{s:s, s:i, s:f}", "label", infer_label(&p->session, class, room), "class",
-                                             class, "probability", p->probability[class]));
+                                             class, p->map ? "share" : "probability", p->probability[class]));
     }
     json_object_set_new(entry, "file", text_json(path));
+    if (map) json_object_set_new(entry, "map", text_json(map));
     json_object_set_new(entry, "top", top);
     json_array_append_new(p->json, entry);
 }
 
-static void show_picture(Predict *p, const char *path, int64_t index) {
+static void find_map(Predict *p) {
+    int64_t plane = p->output->plane;
+    int classes = p->model->classes;
+    metrics_map(p->scores, classes, plane, p->map);
+    memset(p->probability, 0, (size_t)classes * sizeof *p->probability);
+    for (int64_t i = 0; i < plane; i++) p->probability[p->map[i]]++;
+    for (int i = 0; i < classes; i++) p->probability[i] /= (double)plane;
+}
+
+static char *write_map(const Predict *p, const char *picture, RtError *err) {
+    char *path = p->options->out ? classmap_path(p->options->out, picture, err) : NULL;
+    const int64_t *shape = p->output->shape;
+    if (path) classmap_write(path, (int32_t)shape[2], (int32_t)shape[1], p->model->classes, p->map, err);
+    return path;
+}
+
+static void show_picture(Predict *p, const char *path, int64_t index, RtError *err) {
+    char *map = NULL;
     int k = p->options->k ? (int)p->options->k : TOP;
     if (k > p->model->classes) k = p->model->classes;
-    exec_output_copy(p->session.exec, program_scores(&p->model->infer), index, p->scores);
-    metrics_probabilities(p->scores, p->model->classes, model_gives_probabilities(p->model), p->probability);
+    exec_output_copy(p->session.exec, p->output, index, p->scores);
+    if (p->map)
+        find_map(p);
+    else
+        metrics_probabilities(p->scores, p->model->classes, model_gives_probabilities(p->model), p->probability);
     sort_top(p, k);
+    if (p->map) map = write_map(p, path, err);
     if (p->json)
-        add_json(p, path, k);
+        add_json(p, path, map, k);
     else
         show_text(p, path, k);
+    free(map);
 }
 
 /* A picture that is the only one is the command's own error, which main.c prints. */
@@ -160,7 +218,7 @@ static void predict_batch(Predict *p, const Context *c, const char *const *path,
         if (p->error[i].code)
             show_bad(p, c->program, path[i], &p->error[i], err);
         else
-            show_picture(p, path[i], at++);
+            show_picture(p, path[i], at++, err);
     }
 }
 

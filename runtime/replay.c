@@ -18,22 +18,25 @@ static int64_t check_images(const Model *m, const SafeFile *f, const SafeTensor 
     return 0;
 }
 
-static bool read_labels(const Model *m, const SafeFile *f, const SafeTensor *t, int64_t n, int32_t *label,
+/* [n], or of maps [n, height, width], where -1 is no class. */
+static bool read_labels(const ModelOutput *logits, const SafeFile *f, const SafeTensor *t, int64_t n, int32_t *label,
                         RtError *err) {
-    bool wide = strcmp(t->dtype, "I64") == 0, fits = t->rank == 1 && t->shape[0] == n;
+    bool wide = strcmp(t->dtype, "I64") == 0, map = logits->plane > 1, fits = t->rank == (map ? 3 : 1) && t->shape[0] == n;
+    if (map) fits = fits && t->shape[1] == logits->shape[1] && t->shape[2] == logits->shape[2];
     if (!fits || (!wide && strcmp(t->dtype, "I32") != 0)) {
-        rt_fail(err, RT_DATA, "%s: tensor \"%s\" is not I32 or I64 [%lld]", f->path, t->name, (long long)n);
+        rt_fail(err, RT_DATA, "%s: tensor \"%s\" is not I32 or I64 with a label for each of %lld %s", f->path, t->name,
+                (long long)n, map ? "pictures' pixels" : "pictures");
         return false;
     }
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n * logits->plane; i++) {
         int64_t wide_value = 0;
         int32_t value = 0;
         if (!safe_read(f, t, (uint64_t)i * (wide ? 8 : 4), wide ? (void *)&wide_value : &value, wide ? 8 : 4, err))
             return false;
         if (!wide) wide_value = value;
-        if (wide_value < 0 || wide_value >= m->classes) {
-            rt_fail(err, RT_DATA, "%s: tensor \"%s\": label %lld is not one of %d classes", f->path, t->name,
-                    (long long)wide_value, m->classes);
+        if (wide_value < (map ? -1 : 0) || wide_value >= logits->channels) {
+            rt_fail(err, RT_DATA, "%s: tensor \"%s\": label %lld is not one of %lld classes", f->path, t->name,
+                    (long long)wide_value, (long long)logits->channels);
             return false;
         }
         label[i] = (int32_t)wide_value;
@@ -67,7 +70,7 @@ static bool replay_open(Replay *r, const Context *c, const Options *o, RtError *
         return false;
     }
     r->images = rt_alloc_aligned((size_t)r->t.batch, (size_t)model_image_bytes(c->model), err);
-    r->labels = rt_alloc_aligned((size_t)r->t.batch, sizeof *r->labels, err);
+    r->labels = rt_alloc_aligned((size_t)r->t.batch * (size_t)r->t.logits->plane, sizeof *r->labels, err);
     return r->images && r->labels && trainer_schedule(&r->t, o, batches, err) && trainer_initialise(&r->t, o, err);
 }
 
@@ -87,7 +90,7 @@ static bool replay_step(Replay *r, RtError *err) {
     if (!labels) rt_fail(err, RT_DATA, "%s has no tensor \"labels.%lld\"", r->file->path, (long long)k);
     int64_t n = check_images(r->t.model, r->file, images, r->t.batch, err);
     if (err->code || !safe_read(r->file, images, 0, r->images, (size_t)images->bytes, err)) return false;
-    if (!read_labels(r->t.model, r->file, labels, n, r->labels, err)) return false;
+    if (!read_labels(r->t.logits, r->file, labels, n, r->labels, err)) return false;
     if (!trainer_step(&r->t, (int)n, r->images, r->labels, &loss, err)) return false;
     printf("step %lld loss %.9g\n", (long long)r->t.at.step, loss);
     return true;
@@ -115,8 +118,8 @@ static bool infer_all(const Model *m, Exec *e, const SafeFile *f, const SafeTens
                       RtError *err) {
     static const uint32_t key[2] = {0, 0};
     const ModelOutput *o = program_scores(&m->infer);
-    size_t picture = (size_t)model_image_bytes(m);
-    float *in = rt_alloc_aligned((size_t)most, picture, err), *out = rt_alloc((size_t)m->classes, sizeof *out, err);
+    size_t picture = (size_t)model_image_bytes(m), each = (size_t)(o->channels * o->plane);
+    float *in = rt_alloc_aligned((size_t)most, picture, err), *out = rt_alloc(each, sizeof *out, err);
     bool ok = in && out;
     for (int64_t first = 0; ok && first < images->shape[0]; first += most) {
         int64_t n = images->shape[0] - first < most ? images->shape[0] - first : most;
@@ -124,7 +127,7 @@ static bool infer_all(const Model *m, Exec *e, const SafeFile *f, const SafeTens
         if (ok) exec_run(e, n, in, NULL, key);
         for (int64_t i = 0; ok && i < n; i++) {
             exec_output_copy(e, o, i, out);
-            ok = safe_write(w, out, (size_t)m->classes * sizeof *out, err);
+            ok = safe_write(w, out, each * sizeof *out, err);
         }
     }
     free(in);
@@ -136,7 +139,9 @@ static bool write_scores(const Model *m, Exec *e, const SafeFile *f, const Optio
     const SafeTensor *images = safe_find(f, "images");
     if (!images) rt_fail(err, RT_DATA, "%s has no tensor \"images\"", o->replay);
     if (!images || !check_images(m, f, images, INT32_MAX, err)) return false;
-    SafeTensor scores = {.name = "scores", .dtype = "F32", .rank = 2, .shape = {images->shape[0], m->classes}};
+    const ModelOutput *out = program_scores(&m->infer);
+    SafeTensor scores = {.name = "scores", .dtype = "F32", .rank = out->plane > 1 ? 4 : 2, .shape = {images->shape[0], m->classes}};
+    if (out->plane > 1) memcpy(scores.shape + 2, out->shape + 1, 2 * sizeof scores.shape[0]);
     SafeWriter *w = safe_create(o->scores, &scores, 1, NULL, err);
     if (!w) return false;
     if (infer_all(m, e, f, images, w, most, err)) return safe_commit(w, err);

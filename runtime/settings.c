@@ -61,8 +61,12 @@ bool data_settings(const Model *m, DataSettings *s, RtError *err) {
 
 bool eval_settings(const Model *m, EvalSettings *s, RtError *err) {
     enum { BATCH = 32 }; /* enough to read each weight once for many pictures; larger ones only cost memory */
+    const int64_t memory = (int64_t)1 << 30;
     const json_t *j = model_section(m, "eval");
-    s->batch = (int)field_int_or(j, "batch", BATCH, 1, 1 << 20, "eval", err);
+    int usual = BATCH;
+    while (usual > 1 && usual * m->infer.batch_bytes > memory) usual /= 2;
+    s->batch = (int)field_int_or(j, "batch", usual, 1, 1 << 20, "eval", err);
+    s->metrics = json_object_get(j, "metrics");
     s->crops = (int)field_int_or(j, "crops", 1, 1, 144, "eval", err);
     if (s->batch > m->max_batch) s->batch = (int)m->max_batch;
     return !err->code;

@@ -25,6 +25,7 @@ typedef struct DataSettings {
 typedef struct EvalSettings {
     int batch; /* never more than Model.max_batch */
     int crops;
+    const json_t *metrics; /* words; NULL: all that there are */
 } EvalSettings;
 
 /* RT_USAGE, saying why, if the program cannot train; else RT_INTERNAL on a malformed section. Release with _free. */

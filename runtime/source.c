@@ -31,18 +31,31 @@ static Dataset *open_folder(SourceUse use, const char *folder, RtError *err) {
     return use == SOURCE_TEST ? dataset_folder(folder, err) : NULL;
 }
 
-static Dataset *open_settings(const Model *m, SourceUse use, RtError *err) {
+/* The source of that use in settings.data, or NULL; check err for why. */
+static const json_t *find_source(const Model *m, SourceUse use, RtError *err) {
     DataSettings s;
     if (!data_settings(m, &s, err)) return NULL;
     const json_t *first = use == SOURCE_TRAIN ? s.train : use == SOURCE_VALIDATE ? s.val : s.test;
     const json_t *second = use == SOURCE_TRAIN ? NULL : use == SOURCE_VALIDATE ? s.test : s.val;
-    const json_t *source = first ? first : second;
-    return source ? dataset_new(source, NULL, err) : NULL;
+    return first ? first : second;
+}
+
+static bool names_masks(const json_t *source) {
+    const char *call = json_string_value(json_object_get(source, "call"));
+    return call && strcmp(call, "masks") == 0;
+}
+
+static Dataset *open_source(const Model *m, SourceUse use, const char *folder, RtError *err) {
+    const json_t *source = find_source(m, use, err);
+    if (err->code) return NULL;
+    if (folder && !names_masks(source)) return open_folder(use, folder, err);
+    return source ? dataset_new(source, folder, err) : NULL;
 }
 
 Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError *err) {
-    Dataset *d = folder ? open_folder(use, folder, err) : open_settings(m, use, err);
-    if (!d || dataset_classes(d) == m->classes) return d;
+    Dataset *d = open_source(m, use, folder, err);
+    bool pixels = d && (dataset_has_masks(d, NULL) || program_scores(&m->infer)->plane > 1); /* source_config says more */
+    if (!d || pixels || dataset_classes(d) == m->classes) return d;
     char *path = dataset_path(d, 0, NULL);
     rt_fail(err, RT_DATA, "the data have %d classes, net %s has %d outputs; the first picture is %s",
             dataset_classes(d), m->name, m->classes, path ? path : "?");
@@ -56,11 +69,31 @@ static void name_skipped(void *context, size_t sample, const char *why) {
     fprintf(stderr, "warning: left out: %s\n", why); /* `why` names the file */
 }
 
-bool source_config(const Model *m, const Dataset *data, const Pipeline *pipeline, int batch, int threads,
-                   LoaderConfig *config, RtError *err) {
+/* Masks go with a number for each pixel, none of which lies outside of the picture. */
+static bool find_form(const Model *m, const ModelOutput *scores, const Dataset *data, LabelForm *form, RtError *err) {
+    *form = (LabelForm){.classes = (int32_t)scores->channels};
+    bool masks = dataset_has_masks(data, &form->ignore), map = scores->plane > 1;
+    if (!map && !masks) return true;
+    if (!masks)
+        return !rt_fail(err, RT_DATA, "net %s has scores for each pixel, so its data are pictures with masks, "
+                                      "train = masks(\"PICTURES\", \"MASKS\"), not a folder a class", m->name);
+    if (!map)
+        return !rt_fail(err, RT_DATA, "net %s has scores for a picture, not for its pixels, so masks do not go with it", m->name);
+    if (scores->shape[1] > m->height || scores->shape[2] > m->width)
+        return !rt_fail(err, RT_DATA, "net %s has scores for %lld x %lld pixels of pictures of %d x %d: no mask says them",
+                        m->name, (long long)scores->shape[2], (long long)scores->shape[1], m->width, m->height);
+    form->height = (int32_t)scores->shape[1];
+    form->width = (int32_t)scores->shape[2];
+    return true;
+}
+
+bool source_config(const Model *m, const ModelOutput *scores, const Dataset *data, const Pipeline *pipeline, int batch,
+                   int threads, LoaderConfig *config, RtError *err) {
     DataSettings s;
-    if (!data_settings(m, &s, err)) return false;
+    LabelForm form;
+    if (!data_settings(m, &s, err) || !find_form(m, scores, data, &form, err)) return false;
     *config = (LoaderConfig){.data = data,
+                             .form = form,
                              .pipeline = pipeline,
                              .batch = batch,
                              .threads = s.workers ? s.workers : threads,

@@ -8,19 +8,22 @@
 
 typedef enum SourceUse { SOURCE_TRAIN, SOURCE_VALIDATE, SOURCE_TEST } SourceUse;
 
-/* Opens the data of that use: with `folder` (may be NULL) its subfolder "train", "val" or "test", else what
+/* Where the file names masks, `folder` is where its paths begin.
+ *
+ * Opens the data of that use: with `folder` (may be NULL) its subfolder "train", "val" or "test", else what
  * settings.data says. For SOURCE_VALIDATE val comes before test, for SOURCE_TEST test before val, and then `folder`
  * itself. NULL with err->code RT_OK if there is none at all; NULL and an error if it cannot be read or its classes are
  * not as many as the net's. */
 Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError *err);
 
-/* The loader's settings for it, without shuffle. Pictures that are left out are named on stderr. */
-bool source_config(const Model *m, const Dataset *data, const Pipeline *pipeline, int batch, int threads,
-                   LoaderConfig *config, RtError *err);
+/* The loader's settings for it, without shuffle; `scores` is what the labels are compared with. RT_DATA if it has a number for
+ * each pixel but the data no masks, or the other way round. Pictures that are left out are named on stderr. */
+bool source_config(const Model *m, const ModelOutput *scores, const Dataset *data, const Pipeline *pipeline, int batch,
+                   int threads, LoaderConfig *config, RtError *err);
 
-/* The class names of a data set as a JSON array, to be released. */
+/* The class names of a data set as a JSON array, to be released; empty with masks, which have none. */
 json_t *source_labels(const Dataset *data);
-/* RT_DATA and the first difference unless the data's classes are `labels` (NULL: nothing is known, true). */
+/* RT_DATA and the first difference unless the data's classes are `labels` (NULL or empty: nothing is known, true). */
 bool source_check_labels(const Dataset *data, const json_t *labels, RtError *err);
 
 #endif

@@ -11,6 +11,7 @@ struct StepKind {
     const char *name;
     bool (*parse)(Step *s, const json_t *call, RtError *err);
     bool (*apply)(const Step *s, Frame *f, Rng *r, RtError *err);
+    bool colour; /* the pixels stay where they are */
 };
 
 /* ---- settings ---- */
@@ -218,18 +219,18 @@ static bool apply_jitter(const Step *s, Frame *f, Rng *r, RtError *err) {
 /* ---- the table ---- */
 
 static const StepKind kinds[] = {
-    {"random_resized_crop", parse_resized_crop, apply_resized_crop},
-    {"random_crop", parse_crop, apply_random_crop},
-    {"random_scale", parse_scale, apply_scale},
-    {"crop", parse_crop, apply_crop},
-    {"centre", parse_crop, apply_crop}, /* settings.input.crop */
-    {"resize", parse_resize, apply_resize},
-    {"shorter", parse_resize, apply_resize}, /* settings.input.resize, and the next */
-    {"exact", parse_resize, apply_resize},
-    {"hflip", parse_chance, apply_hflip},
-    {"vflip", parse_chance, apply_vflip},
-    {"grey", parse_chance, apply_grey},
-    {"colour_jitter", parse_jitter, apply_jitter},
+    {"random_resized_crop", parse_resized_crop, apply_resized_crop, false},
+    {"random_crop", parse_crop, apply_random_crop, false},
+    {"random_scale", parse_scale, apply_scale, false},
+    {"crop", parse_crop, apply_crop, false},
+    {"centre", parse_crop, apply_crop, false}, /* settings.input.crop */
+    {"resize", parse_resize, apply_resize, false},
+    {"shorter", parse_resize, apply_resize, false}, /* settings.input.resize, and the next */
+    {"exact", parse_resize, apply_resize, false},
+    {"hflip", parse_chance, apply_hflip, false},
+    {"vflip", parse_chance, apply_vflip, false},
+    {"grey", parse_chance, apply_grey, true},
+    {"colour_jitter", parse_jitter, apply_jitter, true},
 };
 
 static bool parse_filter(Step *s, const json_t *call, const json_t *defaults, RtError *err) {
@@ -253,5 +254,7 @@ bool step_parse(Step *s, const json_t *call, const json_t *defaults, RtError *er
 }
 
 bool step_fixes_size(const Step *s) { return s->width > 0; }
+
+bool step_is_colour(const Step *s) { return s->kind->colour; }
 
 bool step_apply(const Step *s, Frame *f, Rng *r, RtError *err) { return s->kind->apply(s, f, r, err); }

@@ -30,6 +30,9 @@ bool step_parse(Step *step, const json_t *call, const json_t *defaults, RtError 
 /* True if the picture has the same size after the step whatever it was before. */
 bool step_fixes_size(const Step *step);
 
+/* True if it changes colours only, so that masks do not take it. */
+bool step_is_colour(const Step *step);
+
 bool step_apply(const Step *step, Frame *frame, Rng *rng, RtError *err);
 
 /* [h, w] of settings, each 1 .. 65535; `what` is for the message. */

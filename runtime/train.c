@@ -72,7 +72,7 @@ static bool open_data(Session *s, RtError *err) {
     if (err->code || (s->held_out && !source_check_labels(s->held_out, s->labels, err))) return false;
     s->pipeline = pipeline_new(model_input_settings(m), model_section(m, "augment"), err);
     if (!s->pipeline) return false;
-    if (!source_config(m, s->data, s->pipeline, s->t.batch, pool_size(s->t.pool), &s->config, err)) return false;
+    if (!source_config(m, s->t.logits, s->data, s->pipeline, s->t.batch, pool_size(s->t.pool), &s->config, err)) return false;
     s->config.shuffle = true;
     s->config.drop_last = s->t.settings.drop_last;
     s->config.seed = s->t.at.seed;
@@ -148,8 +148,9 @@ static bool save_checkpoint(Session *s, RtError *err) {
     return checkpoint_write(s->t.model, s->t.params, s->t.state, &s->t.at, s->labels, s->dir.checkpoint, err);
 }
 
-static bool save_weights(Session *s, const char *path, double top1, RtError *err) {
-    json_t *extra = checkpoint_metadata(s->labels, &s->t.at, top1);
+static bool save_weights(Session *s, const char *path, double score, RtError *err) {
+    const char *name = program_scores(&s->t.model->infer)->plane > 1 ? "mean_iou" : "top1";
+    json_t *extra = checkpoint_metadata(s->labels, &s->t.at, name, score);
     bool ok = weights_write(s->t.model, s->t.params, NULL, path, extra, err);
     json_decref(extra);
     return ok;
@@ -157,31 +158,40 @@ static bool save_weights(Session *s, const char *path, double top1, RtError *err
 
 static void show_evaluating(void *context, int64_t done, int64_t all) { progress_evaluate(context, done, all); }
 
-/* Sets *top1 in percent, or leaves it and sets at.evaluate if a signal came in between. */
-static bool evaluate(Session *s, double *top1, RtError *err) {
+static void print_evaluation(const Session *s, const Evaluation *e) {
+    const Metrics *m = &e->metrics;
+    double score = evaluation_score(e);
+    printf("  step %lld: evaluation loss %.4f  ", (long long)s->t.at.step, metrics_loss(m));
+    if (e->overlap)
+        printf("pixels %.2f %%  mean IoU %.2f %%", metrics_percent(m, m->top1), score);
+    else
+        printf("top1 %.2f %%  top5 %.2f %%", score, metrics_percent(m, m->top5));
+    printf("  (%lld pictures, %.1f s)%s\n", (long long)m->pictures, e->seconds, score > s->t.at.best ? "  best so far" : "");
+    fflush(stdout);
+}
+
+/* Sets *score, or leaves it and sets at.evaluate if a signal came in between. */
+static bool evaluate(Session *s, double *score, RtError *err) {
     Evaluation e;
     memcpy(evaluator_params(s->evaluator), s->t.params, (size_t)s->t.model->param_bytes);
     if (!evaluator_run(s->evaluator, &signals_stop, show_evaluating, &s->progress, &e, err)) return false;
     s->t.at.evaluate = e.stopped;
     if (e.stopped) return true;
     progress_clear(&s->progress);
-    *top1 = metrics_percent(&e.metrics, e.metrics.top1);
-    printf("  step %lld: evaluation loss %.4f  top1 %.2f %%  top5 %.2f %%  (%lld pictures, %.1f s)%s\n",
-           (long long)s->t.at.step, metrics_loss(&e.metrics), *top1, metrics_percent(&e.metrics, e.metrics.top5),
-           (long long)e.metrics.pictures, e.seconds, *top1 > s->t.at.best ? "  best so far" : "");
-    fflush(stdout);
+    *score = evaluation_score(&e);
+    print_evaluation(s, &e);
     return true;
 }
 
 static bool evaluate_and_save(Session *s, RtError *err) {
-    double top1 = -1;
+    double score = -1;
     s->t.at.evaluate = false;
-    if (s->evaluator && !evaluate(s, &top1, err)) return false;
+    if (s->evaluator && !evaluate(s, &score, err)) return false;
     if (s->t.at.evaluate) return true;
-    bool better = top1 > s->t.at.best;
-    if (better) s->t.at.best = top1;
-    if (!save_weights(s, s->dir.weights, top1, err)) return false;
-    if (better && !save_weights(s, s->dir.best, top1, err)) return false;
+    bool better = score > s->t.at.best;
+    if (better) s->t.at.best = score;
+    if (!save_weights(s, s->dir.weights, score, err)) return false;
+    if (better && !save_weights(s, s->dir.best, score, err)) return false;
     bool own_timer = s->checkpoint.steps || s->checkpoint.seconds > 0;
     return (own_timer && !s->finished) || save_checkpoint(s, err);
 }

@@ -19,8 +19,9 @@ static bool take_memory(Trainer *t, RtError *err) {
     const Model *m = t->model;
     t->params = block_alloc(m->param_bytes, err);
     t->state = block_alloc(m->state_bytes, err);
-    t->scores = rt_alloc((size_t)m->classes, sizeof *t->scores, err);
-    if (!t->params || !t->state || !t->scores) return false;
+    t->scores = rt_alloc((size_t)(t->logits->channels * t->logits->plane), sizeof *t->scores, err);
+    t->map = rt_alloc((size_t)t->logits->plane, sizeof *t->map, err);
+    if (!t->params || !t->state || !t->scores || !t->map) return false;
     t->exec = exec_new(m, &m->train, t->context->kernel, t->pool, t->params, t->state, t->batch, err);
     return t->exec != NULL;
 }
@@ -43,6 +44,7 @@ void trainer_close(Trainer *t) {
     block_free(t->params);
     block_free(t->state);
     free(t->scores);
+    free(t->map);
     schedule_free(t->schedule);
     train_settings_free(&t->settings);
 }
@@ -70,11 +72,18 @@ double trainer_lr(const Trainer *t) { return schedule_lr(t->schedule, t->at.step
 /* The loss is summed in the order of the pictures, so it is the same for any number of threads. */
 static double count_batch(Trainer *t, int n, const int32_t *labels) {
     double sum = 0;
+    int64_t plane = t->logits->plane;
+    int classes = (int)t->logits->channels;
     for (int i = 0; i < n; i++) {
         double loss = (double)exec_output(t->exec, t->loss, i, 0, 0);
         sum += loss;
-        if (t->logits) exec_output_copy(t->exec, t->logits, i, t->scores);
-        metrics_add(&t->at.running, t->scores, t->model->classes, labels[i], loss);
+        exec_output_copy(t->exec, t->logits, i, t->scores);
+        if (plane > 1) {
+            metrics_map(t->scores, classes, plane, t->map);
+            metrics_add_map(&t->at.running, NULL, t->map, labels + i * plane, plane, loss);
+        } else {
+            metrics_add(&t->at.running, t->scores, classes, labels[i], loss);
+        }
     }
     return sum / n;
 }

@@ -19,8 +19,9 @@ typedef struct Trainer {
     int batch;
     float *params, *state;
     Exec *exec;
-    const ModelOutput *loss, *logits; /* logits may be NULL */
-    float *scores;                    /* [classes], of one picture */
+    const ModelOutput *loss, *logits;
+    float *scores;                    /* [channels * plane] of the logits of one picture */
+    int32_t *map;                     /* [plane], if that is more than 1 */
     TrainState at;
 } Trainer;
 
@@ -34,7 +35,7 @@ bool trainer_initialise(Trainer *t, const Options *o, RtError *err);
 
 double trainer_lr(const Trainer *t); /* of the next step */
 /* One step on n <= t->batch pictures. *loss becomes their mean loss; at.step and at.running go on. RT_NOT_FINITE if the
- * loss is not finite. images, labels: see exec_run; labels must lie in 0..classes-1. */
+ * loss is not finite. images, labels: see exec_run; labels of pictures must lie in 0..classes-1, those of pixels may be below 0: no class. */
 bool trainer_step(Trainer *t, int n, const float *images, const int32_t *labels, double *loss, RtError *err);
 
 #endif

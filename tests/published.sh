@@ -45,6 +45,9 @@ published() {
 7393996 583253464 shufflenet_v2.net -Dwidth=2
 1248424 818924576 squeezenet.net -Dversion=1.0
 1235496 349151936 squeezenet.net
+31030658 150428424448 unet.net
+31030658 48096083968 unet.net -Dpadding=same
+31037698 48171581440 unet.net -Dpadding=same -Dnorm=true -Dchannels=3
 132863336 7609090048 vgg.net -Ddepth=11
 133047848 11308466176 vgg.net -Ddepth=13
 138357544 15470264320 vgg.net

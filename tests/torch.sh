@@ -1,6 +1,6 @@
 #!/bin/sh
 # Twenty training steps and the scores of cifar.net, resnet.net, a net of every norm and one of every activation, with
-# every loss, ten of GoogLeNet with its heads and of MobileNet v3, against PyTorch; the scores of the nets of the papers
+# every loss, ten of GoogLeNet with its heads, of MobileNet v3 and of U-Net, against PyTorch; the scores of the nets of the papers
 # against torchvision's nets with torchvision's weights.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -23,6 +23,9 @@ if needs torch; then
     compare compare resnet18 examples/resnet.net -Ddepth=18 -Dclasses=10 -Dsize=64x64
     compare compare norms tests/torch/norms.net
     compare compare curves_smooth tests/torch/curves.net
+    compare compare unet tests/torch/unet.net -Dpadding=same -Dsize=64x64 -Ddrop=0 --train=pairs
+    compare compare unet_valid tests/torch/unet.net -Dsize=380x380 -Dwidth=8 -Ddrop=0 --train=pairs
+    compare compare unet_norm tests/torch/unet.net -Dpadding=same -Dsize=64x80 -Ddrop=0 -Dnorm=true -Dwidth=16 -Dchannels=3 -Dclasses=5 --train=weighted
     for loss in weighted bce mse focal sum; do compare compare "curves_$loss" tests/torch/curves.net --train=$loss; done
 fi
 if needs torchvision; then

@@ -1,7 +1,7 @@
 """torch_compare.py NAME PROGRAM WORK: the program that cnnc made of a net against the same net in PyTorch.
 
 Both start from the weights that PROGRAM exports and see the same batches. The first step must change every parameter alike,
-the loss of each of twenty steps must agree within 1e-3 relative, and then the scores of inference must agree. NAME says
+the loss of each of some steps must agree within 1e-3 relative, and then the scores of inference must agree. NAME says
 which of the nets below it is: they are written here by hand, so that the front end is compared too.
 
 Training with batch norm on small pictures is chaotic: one ReLU that rounding turns on or off is enough. So the rate is one
@@ -175,6 +175,50 @@ class Norms(nn.Module):
         return self.fc2(F.relu(in_runs(self.bn2, self.fc1(x), 8)))
 
 
+class Convs(nn.Module):
+    def __init__(self, planes_in, planes, padding, norm):
+        super().__init__()
+        self.conv1 = nn.Conv2d(planes_in, planes, 3, padding=padding, bias=not norm)
+        self.conv2 = nn.Conv2d(planes, planes, 3, padding=padding, bias=not norm)
+        self.bn1, self.bn2 = (nn.BatchNorm2d(planes), nn.BatchNorm2d(planes)) if norm else (nn.Identity(), nn.Identity())
+
+    def forward(self, x):
+        return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
+
+
+class Up(nn.Module):
+    def __init__(self, planes, padding, norm):
+        super().__init__()
+        self.deconv1 = nn.ConvTranspose2d(2 * planes, planes, 2, stride=2)
+        self.convs1 = Convs(2 * planes, planes, padding, norm)
+
+    def forward(self, x, skip):
+        x = self.deconv1(x)
+        top, left = (skip.shape[2] - x.shape[2]) // 2, (skip.shape[3] - x.shape[3]) // 2
+        return self.convs1(torch.cat([skip[:, :, top:top + x.shape[2], left:left + x.shape[3]], x], 1))
+
+
+class UNet(nn.Module):
+    """Ronneberger, Fischer, Brox 2015, figure 1."""
+
+    def __init__(self, classes, channels, width, padding, norm):
+        super().__init__()
+        for i in range(5):
+            setattr(self, f"convs{i + 1}", Convs(width << i - 1 if i else channels, width << i, padding, norm))
+        for i in range(4):
+            setattr(self, f"up{i + 1}", Up(width << 3 - i, padding, norm))
+        self.conv1 = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x):
+        skips = [self.convs1(x)]
+        for i in range(2, 6):
+            skips.append(getattr(self, f"convs{i}")(F.max_pool2d(skips[-1], 2)))
+        x = skips.pop()
+        for i in range(1, 5):
+            x = getattr(self, f"up{i}")(x, skips.pop())
+        return self.conv1(x)
+
+
 def one_hot(x, labels):
     return F.one_hot(labels, x.shape[1]).to(x.dtype)
 
@@ -249,6 +293,16 @@ def paper_googlenet(classes):
     return net
 
 
+def pixels(x, labels):
+    """The mean over the pixels that have a label."""
+    return F.cross_entropy(x, labels, ignore_index=-1)
+
+
+def pixels_weighted(x, labels):
+    weight = torch.tensor([1, 0.5, 2, 0, 3]).to(x.dtype)
+    return F.cross_entropy(x, labels, weight, ignore_index=-1, label_smoothing=0.1)
+
+
 class Net(NamedTuple):
     make: Callable
     lr: float
@@ -262,7 +316,10 @@ NETS = {
     "resnet18": Net(ResNet18, 0.0002),
     "norms": Net(Norms, 0.05),
     "googlenet": Net(paper_googlenet, 0.01, heads, 10, 4),
-    "mobilenet_v3": Net(published("mobilenet_v3_large"), 0.05, LOSSES["smooth"], 10, 8)}
+    "mobilenet_v3": Net(published("mobilenet_v3_large"), 0.05, LOSSES["smooth"], 10, 8),
+    "unet": Net(lambda classes: UNet(classes, 1, 64, 1, False), 0.05, pixels, 10, 2),
+    "unet_valid": Net(lambda classes: UNet(classes, 1, 8, 0, False), 0.05, pixels, 10, 2),
+    "unet_norm": Net(lambda classes: UNet(classes, 3, 16, 1, True), 0.02, pixels_weighted, 10, 4)}
 NETS.update({f"curves_{name}": Net(Curves, 0.05, loss) for name, loss in LOSSES.items()})
 
 
@@ -351,9 +408,10 @@ def main(name, program, work):
     torch.set_num_threads(2)
     info = json.loads(run(program, "info", "--json"))
     classes, shape, settings = info["classes"], info["input"], next(iter(info["settings"]["train"].values()))["optimizer"]
+    plane = info["programs"]["train"]["outputs"]["logits"]["shape"][1:]    # a label for each pixel of a map, some none
     make, lr, loss_of, steps, batch = NETS[name]
     batches = [(torch.randn(batch, shape["channels"], shape["height"], shape["width"]),
-                torch.randint(0, classes, (batch,), dtype=torch.int32)) for _ in range(steps)]
+                torch.randint(-1 if plane else 0, classes, (batch, *plane), dtype=torch.int32)) for _ in range(steps)]
     start = f"{work}/start.safetensors"
     run(program, "export", "--init", "-o", start)
 
