@@ -88,19 +88,11 @@ static void try_out(Bundle *p, const Unit *u, const SectionKind *kind, const Ite
     e->graph = graph;
 }
 
-/* Has the output whose channels are the classes a number for each pixel? */
-static bool scores_pixels(const Graph *g) {
-    Ref scores = graph_find_output(g, "scores");
-    if (!scores && g->n_output) scores = g->output[0].ref;
-    const Type *t = scores ? &graph_node(g, scores)->type : NULL;
-    return t && (int64_t)type_height(t) * type_width(t) > 1;
-}
-
 /* Each metric is of scores for a picture or of scores for its pixels. */
 static void check_metrics(Elab *e, const Record *r) {
     static const char *const of_pixels[] = {"pixel_accuracy", "mean_iou"};
     const Field *f = record_field(r, "metrics");
-    bool pixels = scores_pixels(e->graph);
+    bool pixels = train_scores_pixels(e->graph);
     for (int32_t i = 0; f->value.kind == V_LIST && i < f->value.n; i++) {
         bool wants_pixels = false;
         for (int k = 0; k < ARRAY_LEN(of_pixels); k++) wants_pixels |= !strcmp(f->value.item[i].text, of_pixels[k]);

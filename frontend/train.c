@@ -160,6 +160,13 @@ static bool report_classes(Elab *e, const LossTerm *first, Ref r, const AstExpr 
     return false;
 }
 
+bool train_scores_pixels(const Graph *g) {
+    Ref scores = graph_find_output(g, "scores");
+    if (!scores && g->n_output) scores = g->output[0].ref;
+    const Type *t = scores ? &graph_node(g, scores)->type : NULL;
+    return t && (int64_t)type_height(t) * type_width(t) > 1;
+}
+
 static Ref find_image(const Graph *g) {
     Ref r = 1;
     while (graph_node(g, r)->op != OP_input) r++;
@@ -196,7 +203,7 @@ static bool check_scores(Elab *e, const TrainConfig *t, Op loss, Ref r, const As
     const Node *n = graph_node(e->graph, r);
     const char *name = op_info[loss].name;
     if (done_before(loss, n->op)) return report_done(e, name, n, scores);
-    bool map = n->type.rank == 4 && type_height(&n->type) * (int64_t)type_width(&n->type) > 1;
+    bool map = n->type.rank == 4 && train_scores_pixels(e->graph);
     if (n->type.rank != 2 && !(map && loss == OP_cross_entropy)) {
         diag_error(e->diags, scores->span, "E0409", "`%s` takes one number per class; this is %s", name,
                    type_shape_text(e->arena, &n->type));

@@ -10,6 +10,8 @@
 /* Fills u->train and the parameters' attributes from the evaluated section `r` and its text; `net` is the net's scope.
  */
 void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record *r);
+/* Has the output whose channels are the classes ("scores", else the first) a number for each pixel? */
+bool train_scores_pixels(const Graph *g);
 /* Marks the layers whose parameters are all frozen. */
 void train_mark_frozen(Graph *g);
 
