@@ -4,6 +4,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 make_shapes=${CNNC_BUILD:-$root/build}/release/tests/make_shapes
+make_discs=${CNNC_BUILD:-$root/build}/release/tests/make_discs
 cd "$work" || exit 1
 
 # says NAME TEXT: the output of the last check has TEXT (an extended regular expression).
@@ -239,6 +240,107 @@ check_tuner() {
     refuses 'e2e/tune: no such time' 64 'SECONDS' "$cnnc" --tune=0 "$root/examples/shapes.net"
 }
 
+# at_least NAME KEY LEAST: a number of the JSON object in $log.
+at_least() {
+    if tr -d ' ,' <"$log" | awk -F: -v key="\"$2\"" -v least="$3" '$1 == key && $2 >= least { good = 1 } END { exit !good }'; then
+        ok "$1"
+    else
+        fail "$1" "$log"
+    fi
+}
+
+# A small U-Net learns the classes of pixels; what it predicts is a mask again; weights depend on neither threads nor stops.
+check_masks() {
+    cat >discs.net <<'NET'
+cnnc 1
+input image {
+    size   = 64x64
+    resize = exact(64x64)
+    mean   = [0.5, 0.5, 0.5]
+    std    = [0.25, 0.25, 0.25]
+}
+block convs(x, n) {
+    return x -> conv(n, 3, pad=1, bias=false) -> bn -> relu -> conv(n, 3, pad=1, bias=false) -> bn -> relu
+}
+net discs(image) {
+    a      = image -> convs(8)
+    b      = a -> maxpool(2, stride=2) -> convs(16)
+    c      = b -> maxpool(2, stride=2) -> convs(32)
+    d      = concat(b, c -> deconv(16, 2, stride=2)) -> convs(16)
+    e      = concat(a, d -> deconv(8, 2, stride=2)) -> convs(8)
+    logits = e -> conv(3, 1)
+    output scores = softmax(logits)
+}
+data {
+    train = masks("images/train", "masks/train")
+    test  = masks("images/test", "masks/test")
+}
+data again {
+    test  = masks("discs/images/test", "predicted", ignore=200)
+}
+data nine {
+    test  = masks("discs/images/test", "discs/masks/test", ignore=9)
+}
+data classes {
+    test  = folder("data/test")
+}
+augment {
+    random_crop(64x64, pad=4)
+    hflip
+    vflip
+    colour_jitter(brightness=0.2)
+}
+train {
+    loss      = cross_entropy(logits, smoothing=0.05)
+    optimizer = sgd(momentum=0.9)
+    batch     = 8
+    lr        = cosine(0.1)
+    stop      = 4 epochs
+}
+eval {
+    metrics = [mean_iou]
+}
+NET
+    "$make_discs" discs 96 20 || { fail 'e2e/masks: data'; return; }
+    check 'e2e/masks: compile' "$cnnc" -march=native discs.net -o discs-net || return
+    check 'e2e/masks: train' ./discs-net train --data discs --out masked
+    says 'e2e/masks: pixels and classes while training' 'pixels 9[0-9.]+ %  mean IoU [89][0-9.]+ %'
+    check 'e2e/masks: eval' ./discs-net eval --data discs --weights masked/discs-net.safetensors
+    says 'e2e/masks: eval prints the classes' '^ +[0-9.]+ %  class 2'
+    check 'e2e/masks: eval --json' ./discs-net eval --data discs --weights masked/discs-net.safetensors --json
+    at_least 'e2e/masks: mean IoU' mean_iou 0.8
+    check 'e2e/masks: predict' ./discs-net predict --weights masked/discs-net.safetensors --out predicted discs/images/test/*.png
+    check 'e2e/masks: the answer as a mask' ./discs-net eval --data again --weights masked/discs-net.safetensors --json
+    at_least 'e2e/masks: the answer is right by itself' mean_iou 1
+    for threads in 1 3; do
+        check "e2e/masks: $threads threads" ./discs-net train --data discs --out "masked$threads" --steps 10 --threads $threads
+    done
+    same 'e2e/masks: same weights for 1 and 3 threads' masked1/discs-net.safetensors masked3/discs-net.safetensors
+    check 'e2e/masks: stopped' ./discs-net train --data discs --out masked2 --steps 5
+    check 'e2e/masks: resumed' ./discs-net train --data discs --out masked2 --steps 10 --resume
+    same 'e2e/masks: same weights when resumed' masked1/discs-net.safetensors masked2/discs-net.safetensors
+    check 'e2e/masks: bench' ./discs-net bench --batch 1 --seconds 0
+    check 'e2e/masks: bench --train' ./discs-net bench --train --seconds 0
+    check_bad_masks
+}
+
+check_bad_masks() {
+    mask=discs/masks/test/0007.png
+    refuses 'e2e/masks: a folder a class instead' 65 'so its data are pictures with masks' ./discs-net eval --data classes
+    refuses 'e2e/masks: two maps, one file' 64 'need a folder' ./discs-net predict --out map.png discs/images/test/000[12].png
+    refuses 'e2e/masks: two maps of one name' 64 'both be written' ./discs-net predict --out predicted discs/images/t*/0001.png
+    refuses 'e2e/masks: a map of a net without' 64 'not for its pixels' ./shapes predict --out map.png data/unseen/star.jpg
+    mv $mask kept.png
+    refuses 'e2e/masks: a mask is missing' 66 'images/test/0007.png has no mask: there is no file .*masks/test/0007.png' ./discs-net eval --data discs
+    cp discs/images/test/0007.png $mask
+    refuses 'e2e/masks: a mask in colours' 65 'one channel' ./discs-net eval --data discs
+    cp data/unseen/star.jpg $mask
+    refuses 'e2e/masks: a mask that is no PNG file' 65 'must be a PNG file' ./discs-net eval --data discs
+    mv kept.png $mask
+    refuses 'e2e/masks: a number that is no class' 65 'a pixel of the mask is 255; the net has classes 0 to 2, and 9 is none' \
+        ./discs-net eval --data nine
+}
+
 check_reports() {
     check 'e2e/reports' "$cnnc" -march=native --report=schedule --report=memory "$root/examples/shapes.net" -o reported || return
     says 'e2e/report: the schedule of training' '^train on '
@@ -266,6 +368,7 @@ check_blas
 check_sections
 check_tuner
 check_reports
+check_masks
 check_instruction_sets
 check_alexnet
 finish
