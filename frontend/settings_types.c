@@ -270,6 +270,11 @@ static bool to_counts(Elab *e, Value *v, Span at, const char *label) {
     return good || report_wants(e, at, label, wants_of("counts"), v);
 }
 
+static bool to_share(Elab *e, Value *v, Span at, const char *label) {
+    bool share = value_is_number(v) && !v->unit && value_double(v) > 0 && value_double(v) <= 1;
+    return share || report_wants(e, at, label, wants_of("share"), v);
+}
+
 static bool to_interval(Elab *e, Value *v, Span at, const char *label) {
     bool two = v->kind == V_LIST && v->n == 2;
     for (int i = 0; two && i < 2; i++) two = value_is_number(&v->item[i]) && !v->item[i].unit;
@@ -361,6 +366,7 @@ static const ParamType settings_type_table[] = {
     {.name = "reals", .wants = "a list of numbers", .convert = to_reals},
     {.name = "positives", .wants = "a list of numbers above 0", .convert = to_positives},
     {.name = "prefetch", .wants = "a number of batches from 1 to 1024", .convert = to_prefetch},
+    {.name = "share", .wants = "a share above 0% and at most 100%", .convert = to_share},
     {.name = "bytes", .wants = "bytes, like 64 MiB", .convert = to_bytes},
     {.name = "counts", .wants = "a list of whole numbers from 1 to 65536, like [1, 8]", .convert = to_counts},
     {.name = "names", .wants = "a list of names", .from_expr = from_names},

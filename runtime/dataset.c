@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,7 +12,7 @@
 
 #include "rng.h"
 
-enum { DEPTH_LIMIT = 32 };
+enum { DEPTH_LIMIT = 32, LINE_LIMIT = 8192 };
 
 typedef struct Sample {
     size_t name; /* where its path within the class begins in `names` */
@@ -21,6 +23,7 @@ struct Dataset {
     char *root;
     char *masks; /* where the masks are, or NULL: a folder a class */
     int32_t ignore;
+    bool listed; /* names are paths from `root` on, or whole ones; otherwise from the class's folder on */
     char **class_name;
     Sample *sample;
     char *names; /* texts one after the other: a million samples take few allocations */
@@ -228,6 +231,142 @@ static char *path_of(const json_t *source, const char *key, const char *base, Rt
     return !path ? NULL : !base || path[0] == '/' ? rt_copy_text(path, err) : rt_join_path(base, path, err);
 }
 
+/* ---- lists ---- */
+
+/* The class of a line, its last word; the path before it then ends where it ends. NULL if there are not both. */
+static char *split_line(char *line) {
+    size_t end = strlen(line), at;
+    while (end > 0 && strchr(" \t\r\n", line[end - 1])) end--;
+    line[end] = 0;
+    for (at = end; at > 0 && !strchr(" \t", line[at - 1]);) at--;
+    for (end = at; end > 0 && strchr(" \t", line[end - 1]);) end--;
+    if (end == 0) return NULL;
+    line[end] = 0;
+    return line + at;
+}
+
+/* Adds a picture for each line; class_name[i] is that of sample i until the classes are sorted out. */
+static bool read_lines(Dataset *d, FILE *f, const char *path, RtError *err) {
+    char *line = NULL;
+    size_t capacity = 0, number = 0;
+    ssize_t n;
+    bool good = true;
+    d->n_classes = 0;
+    while (good && (n = getline(&line, &capacity, f)) >= 0) {
+        number++;
+        if (strspn(line, " \t\r\n") == strlen(line)) continue;
+        char *class = (size_t)n == strlen(line) ? split_line(line) : NULL;
+        good = (class && n <= LINE_LIMIT) ||
+               !rt_fail(err, RT_DATA, "%s:%zu: a line is the path of a picture, a blank and its class", path, number);
+        good = good && add_sample(d, "", line, err) &&
+               rt_reserve(&d->class_name, &d->class_capacity, d->n_classes + 1, sizeof *d->class_name, err) &&
+               (d->class_name[d->n_classes] = rt_copy_text(class, err));
+        d->n_classes += good;
+    }
+    if (good && ferror(f)) good = !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
+    free(line);
+    return good;
+}
+
+/* Classes that are all whole numbers are taken as them. */
+static bool are_numbers(const Dataset *d) {
+    for (size_t i = 0; i < d->n_classes; i++) {
+        size_t digits = strspn(d->class_name[i], "0123456789");
+        if (digits == 0 || digits > 6 || d->class_name[i][digits]) return false;
+    }
+    return true;
+}
+
+static int by_bytes_or_number(const void *a, const void *b, void *numbers) {
+    const char *x = *(char *const *)a, *y = *(char *const *)b;
+    long m = numbers ? strtol(x, NULL, 10) : 0, n = numbers ? strtol(y, NULL, 10) : 0;
+    return m != n ? (m > n) - (m < n) : numbers ? 0 : strcmp(x, y);
+}
+
+/* Classes 0 to the largest number, whether or not each has pictures here. */
+static bool number_classes(Dataset *d, const char *largest, RtError *err) {
+    size_t n = (size_t)strtol(largest, NULL, 10) + 1;
+    char **name = rt_alloc(n, sizeof *name, err), text[24];
+    for (size_t i = 0; i < d->n_samples && name; i++) d->sample[i].label = (int32_t)strtol(d->class_name[i], NULL, 10);
+    for (size_t i = 0; i < d->n_classes; i++) free(d->class_name[i]);
+    free(d->class_name);
+    d->class_name = name;
+    d->n_classes = 0;
+    for (size_t i = 0; name && i < n; i++) {
+        snprintf(text, sizeof text, "%zu", i);
+        if (!(name[i] = rt_copy_text(text, err))) return false;
+        d->n_classes++;
+    }
+    return name != NULL;
+}
+
+/* The different names, sorted, become the classes. */
+static bool name_classes(Dataset *d, char **sorted, RtError *err) {
+    char **name = rt_alloc(d->n_samples, sizeof *name, err);
+    size_t n = 0;
+    if (!name) return false;
+    for (size_t i = 0; i < d->n_samples; i++)
+        if (i == 0 || strcmp(sorted[i], sorted[i - 1])) name[n++] = sorted[i];
+    for (size_t i = 0; i < d->n_samples; i++) {
+        char **found = bsearch(&d->class_name[i], name, n, sizeof *name, by_bytes);
+        d->sample[i].label = (int32_t)(found - name);
+    }
+    for (size_t i = 0, k = 0; i < d->n_samples; i++) {
+        if (k < n && sorted[i] == name[k]) k++;
+        else free(sorted[i]);
+    }
+    free(d->class_name);
+    d->class_name = name;
+    d->n_classes = n;
+    return true;
+}
+
+static bool sort_classes(Dataset *d, RtError *err) {
+    bool numbers = are_numbers(d);
+    char **sorted = rt_alloc(d->n_samples, sizeof *sorted, err);
+    if (!sorted) return false;
+    memcpy(sorted, d->class_name, d->n_samples * sizeof *sorted);
+    qsort_r(sorted, d->n_samples, sizeof *sorted, by_bytes_or_number, numbers ? d : NULL);
+    bool good = numbers ? number_classes(d, sorted[d->n_samples - 1], err) : name_classes(d, sorted, err);
+    free(sorted);
+    return good;
+}
+
+/* Paths in a list are from its own folder on. */
+static bool fill_list(Dataset *d, const char *path, RtError *err) {
+    const char *slash = strrchr(path, '/');
+    d->listed = true;
+    d->root = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : rt_copy_text(".", err);
+    if (!d->root) return !rt_fail(err, RT_OS, "out of memory");
+    FILE *f = fopen(path, "re");
+    if (!f) return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
+    bool good = read_lines(d, f, path, err);
+    fclose(f);
+    if (good && !d->n_samples) good = !rt_fail(err, RT_DATA, "%s: no pictures in this list", path);
+    return good && sort_classes(d, err);
+}
+
+Dataset *dataset_list(const char *path, RtError *err) {
+    RtError own = {.code = RT_OK};
+    Dataset *d = rt_alloc(1, sizeof *d, err);
+    return d ? filled(d, fill_list(d, path, &own), &own, err) : NULL;
+}
+
+/* A product like 100 * 7 % must not be rounded up for the last bit of a double. */
+static double rounded_up(double k, double share) { return ceil(k * share - 1e-9); }
+
+bool dataset_subset(Dataset *d, double share, RtError *err) {
+    size_t *seen = rt_alloc(d->masks ? 1 : d->n_classes, sizeof *seen, err), kept = 0;
+    if (!seen) return false;
+    for (size_t i = 0; i < d->n_samples; i++) {
+        double k = (double)seen[d->masks ? 0 : d->sample[i].label]++;
+        if (rounded_up(k + 1, share) > rounded_up(k, share)) d->sample[kept++] = d->sample[i];
+    }
+    d->n_samples = kept;
+    free(seen);
+    return true;
+}
+
 Dataset *dataset_new(const json_t *source, const char *base, RtError *err) {
     const char *call = json_string_value(json_object_get(source, "call"));
     const json_t *ignore = json_object_get(source, "ignore");
@@ -235,6 +374,8 @@ Dataset *dataset_new(const json_t *source, const char *base, RtError *err) {
     Dataset *d = NULL;
     if (call && path && !strcmp(call, "folder"))
         d = dataset_folder(path, err);
+    else if (call && path && !strcmp(call, "list"))
+        d = dataset_list(path, err);
     else if (call && path && masks && !strcmp(call, "masks"))
         d = dataset_masks(path, masks, (int32_t)json_integer_value(ignore), err);
     else
@@ -287,6 +428,7 @@ char *dataset_mask_path(const Dataset *d, size_t sample, RtError *err) {
 char *dataset_path(const Dataset *d, size_t sample, RtError *err) {
     if (d->masks) return rt_join_path(d->root, d->names + d->sample[sample].name, err);
     const char *class = d->class_name[d->sample[sample].label], *name = d->names + d->sample[sample].name;
+    if (d->listed) return name[0] == '/' ? rt_copy_text(name, err) : rt_join_path(d->root, name, err);
     size_t a = strlen(d->root), b = strlen(class), c = strlen(name);
     char *path = rt_alloc(a + b + c + 3, 1, err);
     if (!path) return NULL;

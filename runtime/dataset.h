@@ -8,7 +8,11 @@
  * class. A picture without a mask: an error that names both paths.
  *
  * Names that begin with a dot are ignored. Symbolic links are followed, but never to a folder that is already being
- * walked. A class without files, no class at all, a folder that is missing: an error that names the path. */
+ * walked. A class without files, no class at all, a folder that is missing: an error that names the path.
+ *
+ * {"call": "list", "path": p}: a text with a line for each picture, in this order: its path, from the folder of the list on
+ * or a whole one, and after a blank or tab the name of its class, which has neither. Classes are the different names by the
+ * order of their bytes; where all are whole numbers, 0 to the largest. Empty lines are passed over. */
 #ifndef CNNC_RUNTIME_DATASET_H
 #define CNNC_RUNTIME_DATASET_H
 
@@ -22,7 +26,11 @@ typedef struct Dataset Dataset;
 Dataset *dataset_new(const json_t *source, const char *base, RtError *err);
 Dataset *dataset_folder(const char *path, RtError *err);
 Dataset *dataset_masks(const char *path, const char *masks, int32_t ignore, RtError *err);
+Dataset *dataset_list(const char *path, RtError *err);
 void dataset_free(Dataset *d);
+
+/* Keeps this share of the pictures of each class (of all, with masks), rounded up, evenly spaced in their order. 0 < share <= 1. */
+bool dataset_subset(Dataset *d, double share, RtError *err);
 
 size_t dataset_count(const Dataset *d);
 int32_t dataset_classes(const Dataset *d); /* 0 with masks */

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fields.h"
+
 static bool is_folder(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
@@ -54,6 +56,11 @@ static Dataset *open_source(const Model *m, SourceUse use, const char *folder, R
 
 Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError *err) {
     Dataset *d = open_source(m, use, folder, err);
+    double share = field_number_or(model_section(m, "data"), "subset", 1, "data", err);
+    if (d && (err->code || !dataset_subset(d, share, err))) {
+        dataset_free(d);
+        return NULL;
+    }
     bool pixels = d && (dataset_has_masks(d, NULL) || program_scores(&m->infer)->plane > 1); /* source_config says more */
     if (!d || pixels || dataset_classes(d) == m->classes) return d;
     char *path = dataset_path(d, 0, NULL);

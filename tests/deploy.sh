@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a file says about the program that is made of it: @nofuse, deploy { }, require { }.
+# What a file says about the program that is made of it: @nofuse, deploy { }, require { }; lists and shares in data { }.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit 1
@@ -7,7 +7,10 @@ cd "$work" || exit 1
 # ---- @nofuse: a kernel of its own ----
 
 # steps FILE: layer and what of each step that is not of weights alone.
-steps() { "$cnnc" -march=x86-64-v3 --report=schedule -o net "$1" 2>&1 | awk '/^   / && $1 != "layer" && $1 != "all" { print $1, $2 }'; }
+steps() {
+    "$cnnc" -march=x86-64-v3 --report=schedule -o net "$1" 2>&1 |
+        awk '/^     layer/ { rows = 1; next } rows && $1 != "once" && $1 != "all" && NF { print substr($0, 6) }' | awk '{ print $1, $2 }'
+}
 
 nofuse_net() {
     cat <<NET
@@ -146,6 +149,19 @@ if check require/program "$cnnc" -march=x86-64-v3 run.net -o run && ./run export
     check 'require/training is not measured' ./run bench --train --seconds=0.01
     check 'require/latency needs one picture' ./run bench --batch=4 --seconds=0.01
 fi
+
+# ---- data: lists and shares ----
+
+for file in shapes/test/*/*; do class=${file%/*}; echo "${file#shapes/} ${class##*/}"; done >shapes/list.txt
+{
+    net '' ''
+    printf 'data {\n    test   = list("shapes/list.txt")\n    subset = 50%%\n}\n'
+} >list.net
+check data/list "$cnnc" -march=x86-64-v3 list.net -o list && ./list export --init --output=list.safetensors >"$log" 2>&1
+./list eval >"$log" 2>&1
+if grep -q 'one central crop, 4 pictures' "$log"; then ok 'data/half of a list'; else fail 'data/half of a list' "$log"; fi
+./list eval --data shapes >"$log" 2>&1
+if grep -q 'one central crop, 4 pictures' "$log"; then ok 'data/half of a folder'; else fail 'data/half of a folder' "$log"; fi
 
 # Which output is deployed says whether scores are probabilities, whatever other layers the net has.
 net 'outputs = [scores]' '' | sed 's/output scores = softmax(logits)/output scores = logits\n    output soft = softmax(logits)/' >logits.net

@@ -1,6 +1,7 @@
 /* Folders of pictures and batches of them: order, classes, bad files, and that the number of threads changes nothing.
  */
 #include <CUnit/Basic.h>
+#include <math.h>
 
 #include "pictures.h"
 #include "runtime/loader.h"
@@ -94,6 +95,77 @@ static void test_order_is_by_bytes(void) {
               strstr(err.text, "class 1 is `a` here and `b`"));
     CU_ASSERT(!dataset_same_classes(d, classes, 2, NULL));
     dataset_free(d);
+}
+
+/* Lists: paths from the list on and whole ones, blanks in them, any line ends; classes by name or by number. */
+static Dataset *list_of(const char *text, RtError *err) {
+    const char *path = pic_path("lists/list.txt");
+    pic_write(path, text, strlen(text));
+    return dataset_list(path, err);
+}
+
+static void check_list(const char *text, int n, const char *const *path, const int *label, int classes, const char *last) {
+    RtError err = {.code = RT_OK};
+    Dataset *d = list_of(text, &err);
+    if (!d) printf("\n%s\n", err.text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+    CU_ASSERT_EQUAL_FATAL(dataset_count(d), (size_t)n);
+    CU_ASSERT_EQUAL(dataset_classes(d), classes);
+    CU_ASSERT_STRING_EQUAL(dataset_class_name(d, classes - 1), last);
+    for (int i = 0; i < n; i++) {
+        char *got = dataset_path(d, (size_t)i, NULL);
+        CU_ASSERT(got && !strcmp(got, path[i][0] == '/' ? path[i] : pic_path(path[i])));
+        CU_ASSERT_EQUAL(dataset_label(d, (size_t)i), label[i]);
+        free(got);
+    }
+    dataset_free(d);
+}
+
+static void test_lists(void) {
+    check_list("b/1.jpg dog\n\n/tmp/two words.png \t cat\r\nx.jpg dog \ny.jpg ant", 4,
+               (const char *const[]){"lists/b/1.jpg", "/tmp/two words.png", "lists/x.jpg", "lists/y.jpg"},
+               (const int[]){2, 1, 2, 0}, 3, "dog");
+    check_list("a.jpg 10\nb.jpg 2\nc.jpg 0\n", 3, (const char *const[]){"lists/a.jpg", "lists/b.jpg", "lists/c.jpg"},
+               (const int[]){10, 2, 0}, 11, "10");
+    check_list("a.jpg 1st\nb.jpg 2\n", 2, (const char *const[]){"lists/a.jpg", "lists/b.jpg"}, (const int[]){0, 1}, 2, "2");
+}
+
+static void test_bad_lists(void) {
+    static const char *const bad[] = {"", "\n \n", "a.jpg\n", "a.jpg cat\nb.jpg\n", " cat\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        RtError err = {.code = RT_OK};
+        CU_ASSERT_PTR_NULL(list_of(bad[i], &err));
+        CU_ASSERT(err.code == RT_DATA && strstr(err.text, i == 3 ? "list.txt:2: a line is" : "list.txt"));
+    }
+    RtError err = {.code = RT_OK};
+    CU_ASSERT_PTR_NULL(dataset_list(pic_path("lists/none.txt"), &err));
+    CU_ASSERT(err.code == RT_NO_INPUT && strstr(err.text, "none.txt"));
+}
+
+/* The share of each class, rounded up, spread over it. */
+static void test_subset(void) {
+    static const struct {
+        double share;
+        int of_a, of_b;
+    } row[] = {{1, 100, 3}, {0.07, 7, 1}, {0.1, 10, 1}, {0.5, 50, 2}, {1e-6, 1, 1}, {0.999, 100, 3}};
+    for (size_t k = 0; k < sizeof row / sizeof row[0]; k++) {
+        char text[103 * 16], *p = text;
+        RtError err = {.code = RT_OK};
+        int of[2] = {0, 0}, last = -1;
+        for (int i = 0; i < 103; i++) p += snprintf(p, 16, "%d.jpg %c\n", i, i < 100 ? 'a' : 'b');
+        Dataset *d = list_of(text, &err);
+        CU_ASSERT_FATAL(d && dataset_subset(d, row[k].share, &err));
+        for (size_t i = 0; i < dataset_count(d); i++) {
+            char *path = dataset_path(d, i, NULL);
+            int number = path ? (int)strtol(strrchr(path, '/') + 1, NULL, 10) : 0, label = dataset_label(d, i);
+            double step = 1 / row[k].share;
+            if (of[label]++ && label == 0) CU_ASSERT(number - last >= floor(step) && number - last <= ceil(step));
+            last = number;
+            free(path);
+        }
+        CU_ASSERT(of[0] == row[k].of_a && of[1] == row[k].of_b);
+        dataset_free(d);
+    }
 }
 
 static void test_links(void) {
@@ -386,6 +458,9 @@ int main(void) {
     CU_add_test(suite, "the order is by bytes", test_order_is_by_bytes);
     CU_add_test(suite, "links and loops", test_links);
     CU_add_test(suite, "sources", test_sources);
+    CU_add_test(suite, "lists", test_lists);
+    CU_add_test(suite, "lists with mistakes", test_bad_lists);
+    CU_add_test(suite, "subsets", test_subset);
     CU_add_test(suite, "shuffling", test_shuffle);
     CU_add_test(suite, "threads change nothing", test_threads_change_nothing);
     CU_add_test(suite, "batches hold the pictures", test_batches_hold_the_pictures);
