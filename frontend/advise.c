@@ -246,12 +246,16 @@ static bool window_of(const Node *n, int d, Window *w) {
     return true;
 }
 
-/* One kernel with stride 1 ate the border: with this pad it would not. -1 if that is not what happened. */
-static int64_t missing_pad(const Elab *e, Ref r) {
+/* The pad of half a window, if the layer r would have the wanted height and width with it; else -1. */
+static int64_t better_pad(const Elab *e, Ref r, const Type *want) {
     const Node *n = graph_node(e->graph, r);
-    Window h, w;
-    if (!window_of(n, 0, &h) || !window_of(n, 1, &w) || h.span != w.span || h.stride != 1 || w.stride != 1) return -1;
-    return h.span % 2 == 1 && h.pad[0] < h.span / 2 ? h.span / 2 : -1;
+    const Type *x = ref_type(e, n->in[0]);
+    Window w[2];
+    for (int d = 0; d < 2; d++)
+        if (!window_of(n, d, &w[d]) || w[d].span % 2 == 0 || w[d].span != w[0].span ||
+            window_count(x->dim[2 + d], 2 * (w[d].span / 2), w[d].span, w[d].stride, 1) != want->dim[2 + d])
+            return -1;
+    return w[0].span / 2;
 }
 
 static const char *size_of(const Fault *f, int32_t i) {
@@ -281,11 +285,11 @@ static bool advise_plane(const Fault *f, int32_t i, int32_t other) {
     int n = changers(e, r, stop, list, 2);
     if (n == 0 || is->rank != 4 || want->rank != 4) return false;
     const Site *s = site_of(e, list[0]);
-    int64_t pad = missing_pad(e, list[0]);
-    if (n == 1 && pad >= 0 && same_plane(ref_type(e, graph_node(e->graph, list[0])->in[0]), want)) {
+    int64_t pad = better_pad(e, list[0], want);
+    if (pad >= 0) {
         Spot spot = pad_spot(e, s);
         const char *value = pad_text(e, s->bound, spot, pad);
-        propose(e, spot, value, arena_printf(e->arena, "pad=%s keeps %s", value, plane_text(e, want)));
+        propose(e, spot, value, arena_printf(e->arena, "pad=%s makes %s", value, plane_text(e, want)));
         return true;
     }
     if (graph_node(e->graph, list[0])->op == OP_resize && s->scope == e->scope) {
@@ -295,6 +299,27 @@ static bool advise_plane(const Fault *f, int32_t i, int32_t other) {
         return true;
     }
     return advise_output_pad(f, list[0], is, want);
+}
+
+/* Operand i kept its height and width where the other way has a stride: the first window on its way could have it. */
+static bool advise_missing_stride(const Fault *f, int32_t i, int32_t other) {
+    Elab *e = f->e;
+    const Type *want = ref_type(e, f->operand[other].ref);
+    Ref r = f->operand[i].ref, stop = common_origin(e, r, f->operand[other].ref), first = 0, list[1];
+    Window w, h;
+    if (!stop || want->rank != 4 || changers(e, r, stop, list, 1) > 0) return false;
+    for (; r != stop && site_of(e, r); r = graph_node(e->graph, r)->in[0])
+        if (window_of(graph_node(e->graph, r), 0, &h)) first = r;
+    const Type *x = first ? ref_type(e, graph_node(e->graph, first)->in[0]) : NULL;
+    if (!x || !window_of(graph_node(e->graph, first), 1, &w) || h.stride != 1 || w.stride != 1) return false;
+    int64_t stride = want->dim[2] > 1 ? (x->dim[2] - 1) / (want->dim[2] - 1) : 0;
+    (void)window_of(graph_node(e->graph, first), 0, &h);
+    if (stride <= 1 || window_count(x->dim[2], h.pad[0] + h.pad[1], h.span, stride, 1) != want->dim[2] ||
+        window_count(x->dim[3], w.pad[0] + w.pad[1], w.span, stride, 1) != want->dim[3])
+        return false;
+    propose(e, spot_of(e, site_of(e, first), "stride"), stride_text(e, f->operand[other].ref, stop, stride),
+            arena_printf(e->arena, "the stride of the other way makes %s", plane_text(e, want)));
+    return true;
 }
 
 /* The last resort: the middle of the larger one, or as much pooling on both ways. */
@@ -323,8 +348,9 @@ static void advise_operands(const Fault *f) {
     bool sum = !strcmp(f->code, E_SHAPES), gate = is_gate(a, b) || is_gate(b, a);
     if (!gate && advise_projection(f)) return;
     if (!same_plane(a, b) && !(sum && gate)) {
-        if (!advise_stride(f) && !advise_plane(f, f->odd, f->even) && !advise_plane(f, f->even, f->odd))
-            advise_reduction(f);
+        bool advised = advise_stride(f) || advise_plane(f, f->odd, f->even) || advise_plane(f, f->even, f->odd) ||
+                       advise_missing_stride(f, f->odd, f->even) || advise_missing_stride(f, f->even, f->odd);
+        if (!advised) advise_reduction(f);
     } else if (sum && type_channels(a) != type_channels(b)) {
         bool first = is_gate(b, a); /* the gate is the one to change */
         advise_channels(f, first ? f->even : f->odd, first ? f->odd : f->even);
@@ -504,6 +530,10 @@ static void advise_before_flatten(const Fault *f) {
     diag_edit(e->diags, up_to(call->span, in->col + in->len), "flatten");
 }
 
+static void advise_filter(const Fault *f) {
+    propose(f->e, own_spot(f->bound, "filter"), "\"bilinear\"", "there are corners to align between pixels only there");
+}
+
 static const struct {
     const char *code;
     void (*advise)(const Fault *f);
@@ -511,6 +541,7 @@ static const struct {
     {E_SHAPES, advise_operands},   {E_CONCAT, advise_operands}, {E_KERNEL, advise_window},
     {E_POOL_PAD, advise_pool_pad}, {E_GROUPS, advise_groups},   {E_OPERAND, advise_before_flatten},
     {"E0313", advise_flatten},     {"E0330", advise_parts},     {"E0117", advise_whole},
+    {"E0334", advise_filter},
 };
 
 void advise(const Fault *f) {

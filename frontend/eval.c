@@ -1,4 +1,5 @@
 /* Expressions to values, except operators (eval_op.c) and calls (eval_call.c). See eval.h. */
+#include "blame.h"
 #include "foreign.h"
 
 #include <string.h>
@@ -110,6 +111,8 @@ static Value eval_index(Elab *e, const AstExpr *x) {
     int64_t i = value_whole(&index);
     if (i >= 0 && i < base.n) return base.item[i];
     diag_error(e->diags, x->access.index->span, "E0118", "index %lld is outside the list of %d", (long long)i, base.n);
+    explain_value(e, x->access.index, &index);
+    note_uses(e);
     return v_error;
 }
 

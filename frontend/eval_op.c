@@ -1,16 +1,36 @@
 /* Operators. Numbers stay exact while both sides are; a real on either side makes the result real. */
 #include <math.h>
 
-#include "eval.h"
+#include "blame.h"
+#include "derive.h"
+
+/* An operand's shape or number, where the text does not show it. */
+static void label_operand(Elab *e, const AstExpr *x, const Value *v) {
+    if (v->kind == V_TENSOR) diag_label(e->diags, x->span, "%s", type_shape_text(e->arena, tensor_type(e, v)));
+    else if (value_is_number(v) && !expr_is_literal(x)) diag_label(e->diags, x->span, "%s", value_text_of(e->arena, v));
+    else diag_label(e->diags, x->span, "%s", "");
+}
+
+static void propose_mul(Elab *e, const AstExpr *x) {
+    bool one_line = x->span.len > 1;
+    const char *mul = arena_printf(e->arena, "mul(%s, %s)", expr_text(e, x->op.a), expr_text(e, x->op.b));
+    if (one_line) diag_fix(e->diags, x->span, mul, "tensors are multiplied by mul");
+    else diag_help(e->diags, (Span){0}, "tensors are multiplied by mul(a, b)");
+}
 
 static Value mismatch(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
-    if (b)
-        diag_error(e->diags, x->span, "E0111", "`%s` does not work on %s and %s", operator_text[x->op.op],
-                   value_kind_name(a), value_kind_name(b));
-    else
+    if (!b) {
         diag_error(e->diags, x->span, "E0111", "`%s` does not work on %s", x->op.op == OPR_not ? "not" : "-",
                    value_kind_name(a));
-    return v_error;
+        return v_error;
+    }
+    diag_error(e->diags, x->span, "E0111", "`%s` does not work on %s and %s", operator_text[x->op.op],
+               value_kind_name(a), value_kind_name(b));
+    label_operand(e, x->op.a, a);
+    label_operand(e, x->op.b, b);
+    note_uses(e);
+    if (x->op.op == OPR_mul && a->kind == V_TENSOR && b->kind == V_TENSOR) propose_mul(e, x);
+    return a->kind == V_TENSOR || b->kind == V_TENSOR ? v_lost : v_error;
 }
 
 /* The result of arithmetic, or a message if it has no value that fits. */
@@ -80,6 +100,8 @@ static Value arithmetic(Elab *e, const AstExpr *x, const Value *a, const Value *
     }
     if ((op == OPR_div || op == OPR_mod) && value_double(b) == 0) {
         diag_error(e->diags, x->op.b->span, "E0112", "division by zero");
+        explain_value(e, x->op.b, b);
+        note_uses(e);
         return v_error;
     }
     bool exact = a->kind == V_RATIO && b->kind == V_RATIO;

@@ -28,8 +28,9 @@ static bool result_size(Elab *e, const Bound *b, const Type *x, int d, const Con
                                    (long long)extra, c->stride[d]));
     if (out < 1 || out > INT32_MAX)
         return misfit(e, b, "kernel", "E0335",
-                      arena_printf(e->arena, "`deconv` of %s would have a %s of %lld", type_shape_text(e->arena, x),
-                                   what[d], (long long)out));
+                      arena_printf(e->arena, "`deconv` of %s would have a %s of (%d - 1)*%d - %d - %d + %lld + %lld = %lld",
+                                   type_shape_text(e->arena, x), what[d], x->dim[2 + d], c->stride[d], c->pad[2 * d],
+                                   c->pad[2 * d + 1], (long long)span, (long long)extra, (long long)out));
     *size = (int32_t)out;
     return true;
 }

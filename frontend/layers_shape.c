@@ -28,8 +28,11 @@ static const int32_t *part_sizes(Elab *e, const Bound *b, int32_t *n) {
         sum += size[i];
     }
     if (sum == channels) return size;
-    diag_error(e->diags, bound_span(b, "parts"), "E0331", "the parts have %lld channels together, but %s has %lld",
-               (long long)sum, type_shape_text(e->arena, x), (long long)channels);
+    Str terms = STR(e->arena);
+    for (int32_t i = 0; i < *n && i < 8; i++) str_addf(&terms, "%s%d", i ? " + " : "", size[i]);
+    diag_error(e->diags, bound_span(b, "parts"), "E0331", "the parts have %s%s = %lld channels, but %s has %lld",
+               str_text(&terms), *n > 8 ? " + ..." : "", (long long)sum, type_shape_text(e->arena, x),
+               (long long)channels);
     return NULL;
 }
 
@@ -71,8 +74,9 @@ Value build_crop(Elab *e, const Bound *b) {
         int32_t rest = x->dim[2 + d] - size[d];
         first[d] = at->kind == V_NONE ? rest / 2 : at->pad[2 * d];
         if (rest < 0 || first[d] > rest) {
-            diag_error(e->diags, b->at, "E0332", "%dx%d%s is not inside the %dx%d of %s", size[0], size[1],
-                       at->kind == V_NONE ? "" : " at that place", x->dim[2], x->dim[3], type_shape_text(e->arena, x));
+            const char *from = at->kind == V_NONE ? "" : arena_printf(e->arena, " from [%d, %d] on", at->pad[0], at->pad[2]);
+            diag_error(e->diags, b->at, "E0332", "%dx%d%s is not inside the %dx%d of %s", size[0], size[1], from,
+                       x->dim[2], x->dim[3], type_shape_text(e->arena, x));
             return v_error;
         }
         attr.pad.pad[2 * d] = -first[d];
