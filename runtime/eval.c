@@ -34,41 +34,81 @@ static void print_pixels(const Evaluation *e, const json_t *labels) {
     print_share("pixel accuracy", &e->metrics, e->metrics.top1);
 }
 
+/* The name of a class; of one without a name its number. */
+static void print_class(const json_t *labels, int class) {
+    const char *label = json_string_value(json_array_get(labels, (size_t)class));
+    if (label)
+        printf("%s", label);
+    else
+        printf("class %d", class);
+}
+
+static void print_part(double x) {
+    if (x < 0)
+        printf("       -    ");
+    else
+        printf("  %6.2f %%  ", 100 * x);
+}
+
 static void print_iou(const Evaluation *e, const json_t *labels) {
     printf("mean IoU       %6.2f %%\n", evaluation_score(e));
     for (int i = 0; i < e->overlap->classes; i++) {
         double iou = overlap_iou(e->overlap, i);
-        const char *label = json_string_value(json_array_get(labels, (size_t)i));
-        if (iou < 0)
-            printf("       -    ");
-        else
-            printf("  %6.2f %%  ", 100 * iou);
-        if (label)
-            printf("%s\n", label);
-        else
-            printf("class %d\n", i);
+        print_part(iou);
+        print_class(labels, i);
+        printf("\n");
     }
 }
 
-/* ONE ROW PER WORD of eval.metrics; map: of nets that give a score for each pixel, else of those that do not. */
-static const struct {
-    const char *word;
-    bool map;
-    void (*print)(const Evaluation *e, const json_t *labels);
-} metric_table[] = {
-    {"top1", false, print_top1},
-    {"top5", false, print_top5},
-    {"pixel_accuracy", true, print_pixels},
-    {"mean_iou", true, print_iou},
-};
-
-static bool is_listed(const json_t *words, const char *word) {
-    for (size_t i = 0; i < json_array_size(words); i++)
-        if (!strcmp(json_string_value(json_array_get(words, i)), word)) return true;
-    return words == NULL;
+static void print_per_class(const Evaluation *e, const json_t *labels) {
+    printf("  recall      precision  pictures  class\n");
+    for (int i = 0; i < e->confusion->classes; i++) {
+        print_part(confusion_recall(e->confusion, i));
+        print_part(confusion_precision(e->confusion, i));
+        printf("%8lld  ", (long long)confusion_pictures(e->confusion, i));
+        print_class(labels, i);
+        printf("\n");
+    }
 }
 
-static void print_text(const Context *c, const Evaluation *e, const json_t *words, const json_t *labels) {
+/* The mistakes that were made most often: --json has all. */
+static void print_confusion(const Evaluation *e, const json_t *labels) {
+    enum { MOST = 20 };
+    int64_t classes = e->confusion->classes, last = INT64_MAX, at = -1;
+    for (int n = 0; n < MOST; n++) {
+        int64_t best = 0, place = -1; /* the largest count behind (last, at) by count, then by place */
+        for (int64_t i = 0; i < classes * classes; i++) {
+            int64_t count = e->confusion->count[i];
+            bool behind = count < last || (count == last && i > at);
+            if (i / classes != i % classes && count > best && behind) best = count, place = i;
+        }
+        if (place < 0) return;
+        last = best;
+        at = place;
+        printf("  %6lld  ", (long long)best);
+        print_class(labels, (int)(place / classes));
+        printf(" taken for ");
+        print_class(labels, (int)(place % classes));
+        printf("\n");
+    }
+}
+
+/* ONE ROW PER WORD of eval.metrics; map: of nets that give a score for each pixel, else of those that do not; usual: printed
+ * where no metrics are listed. */
+static const struct {
+    const char *word;
+    bool map, usual;
+    void (*print)(const Evaluation *e, const json_t *labels);
+} metric_table[] = {
+    {"top1", false, true, print_top1},
+    {"top5", false, true, print_top5},
+    {"per_class", false, false, print_per_class},
+    {"confusion", false, false, print_confusion},
+    {"pixel_accuracy", true, true, print_pixels},
+    {"mean_iou", true, true, print_iou},
+};
+
+static void print_text(const Context *c, const Evaluation *e, const EvalSettings *s, const json_t *labels) {
     const Metrics *m = &e->metrics;
     long long n = (long long)m->pictures;
     printf("net %s, one central crop, %lld pictures in %.1f s (%.1f img/s)", c->model->name, n, e->seconds,
@@ -76,16 +116,19 @@ static void print_text(const Context *c, const Evaluation *e, const json_t *word
     if (e->skipped) printf(", %lld left out", (long long)e->skipped);
     printf("\n");
     for (size_t i = 0; i < sizeof metric_table / sizeof metric_table[0]; i++)
-        if (metric_table[i].map == (e->overlap != NULL) && is_listed(words, metric_table[i].word))
+        if (metric_table[i].map == (e->overlap != NULL) &&
+            (s->metrics ? eval_wants(s, metric_table[i].word) : metric_table[i].usual))
             metric_table[i].print(e, labels);
     printf("loss  %.4f\n", metrics_loss(m));
 }
+
+static json_t *part_json(double x) { return x < 0 ? json_null() : json_real(x); }
 
 static void add_map_json(json_t *j, const Evaluation *e) {
     json_t *iou = json_array();
     for (int i = 0; i < e->overlap->classes; i++) {
         double x = overlap_iou(e->overlap, i);
-        json_array_append_new(iou, x < 0 ? json_null() : json_real(x));
+        json_array_append_new(iou, part_json(x));
     }
     json_object_set_new(j, "pixel_accuracy", json_real(metrics_percent(&e->metrics, e->metrics.top1) / 100));
     json_object_set_new(j, "mean_iou", json_real(evaluation_score(e) / 100));
@@ -98,6 +141,21 @@ static void add_picture_json(json_t *j, const Metrics *m) {
     json_object_set_new(j, "top1_interval", json_real(metrics_interval(m, m->top1) / 100));
 }
 
+/* A row for each class: what its pictures were taken for. */
+static void add_confusion_json(json_t *j, const Confusion *c) {
+    json_t *rows = json_array(), *each = json_array();
+    for (int i = 0; i < c->classes; i++) {
+        json_t *row = json_array();
+        for (int k = 0; k < c->classes; k++) json_array_append_new(row, json_integer(c->count[i * (int64_t)c->classes + k]));
+        json_array_append_new(rows, row);
+        json_array_append_new(each, json_pack("{s:I, s:o, s:o}", "pictures", (json_int_t)confusion_pictures(c, i), "recall",
+                                              part_json(confusion_recall(c, i)), "precision",
+                                              part_json(confusion_precision(c, i))));
+    }
+    json_object_set_new(j, "per_class", each);
+    json_object_set_new(j, "confusion", rows);
+}
+
 /* Shares as parts of 1; of maps, "iou" has null for a class that is nowhere. */
 static json_t *as_json(const Context *c, const Evaluation *e) {
     const Metrics *m = &e->metrics;
@@ -107,6 +165,7 @@ static json_t *as_json(const Context *c, const Evaluation *e) {
         add_map_json(j, e);
     else
         add_picture_json(j, m);
+    if (e->confusion) add_confusion_json(j, e->confusion);
     json_object_set_new(j, "loss", json_real(metrics_loss(m)));
     json_object_set_new(j, "seconds", json_real(e->seconds));
     return j;
@@ -119,7 +178,7 @@ static void print(const Context *c, const Options *o, const Evaluation *e, const
     const Measured measured[] = {{"top1", metrics_percent(m, m->top1) / 100}, {"top5", metrics_percent(m, m->top5) / 100}};
     if (!eval_settings(c->model, &settings, err)) return;
     json_t *j = o->json ? as_json(c, e) : NULL;
-    if (!j) print_text(c, e, settings.metrics, labels);
+    if (!j) print_text(c, e, &settings, labels);
     require_check(c->model, measured, e->overlap ? 0 : 2, j, err);
     if (!j) return;
     json_dumpf(j, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
@@ -161,6 +220,7 @@ int eval_command(const Context *c, const Options *o, RtError *err) {
               source_check_labels(data, labels, err) &&
               evaluator_run(evaluator, NULL, show_progress, &progress, &e, err);
     progress_clear(&progress);
+    if (ok && !labels) labels = source_labels(data); /* weights that were never trained know none */
     if (ok) report(c, o, &e, labels, err);
     evaluator_free(evaluator);
     dataset_free(data);

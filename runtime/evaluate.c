@@ -12,6 +12,7 @@ struct Evaluator {
     float *scores; /* [classes * plane], one picture */
     int32_t *map;  /* [plane], if that is more than 1 */
     Overlap overlap;
+    Confusion confusion; /* without counts where nobody asks for them */
     bool probabilities;
 };
 
@@ -28,6 +29,8 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, RtError 
         e->map = rt_alloc((size_t)e->output->plane, sizeof *e->map, err);
         if (!e->map || !overlap_new(&e->overlap, (int)e->output->channels, err)) return false;
     }
+    bool confusion = eval_wants(&settings, "confusion") || eval_wants(&settings, "per_class");
+    if (confusion && !e->map && !confusion_new(&e->confusion, (int)e->output->channels, err)) return false;
     if (!source_config(m, e->output, e->data, e->pipeline, settings.batch, pool_size(pool), &e->config, err)) return false;
     e->exec = exec_new(m, &m->infer, kernel, pool, NULL, NULL, settings.batch, err);
     return e->exec != NULL;
@@ -50,6 +53,7 @@ void evaluator_free(Evaluator *e) {
     free(e->scores);
     free(e->map);
     overlap_free(&e->overlap);
+    confusion_free(&e->confusion);
     free(e);
 }
 
@@ -74,6 +78,7 @@ static void run_batch(Evaluator *e, const Batch *b, Metrics *metrics) {
         }
         double loss = metrics_cross_entropy(e->scores, e->model->classes, b->labels[i], e->probabilities);
         metrics_add(metrics, e->scores, e->model->classes, b->labels[i], loss);
+        if (e->confusion.count) confusion_add(&e->confusion, e->scores, b->labels[i]);
     }
 }
 
@@ -85,8 +90,10 @@ bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop,
                    void (*progress)(void *context, int64_t done, int64_t all), void *context, Evaluation *result,
                    RtError *err) {
     double start = rt_now();
-    *result = (Evaluation){.overlap = e->map ? &e->overlap : NULL};
+    *result = (Evaluation){.overlap = e->map ? &e->overlap : NULL,
+                           .confusion = e->confusion.count ? &e->confusion : NULL};
     if (e->map) overlap_clear(&e->overlap);
+    if (e->confusion.count) confusion_clear(&e->confusion);
     Loader *loader = loader_new(&e->config, err);
     if (!loader) return false;
     exec_params_changed(e->exec);

@@ -19,6 +19,7 @@ float *evaluator_params(Evaluator *e);
 typedef struct Evaluation {
     Metrics metrics;
     const Overlap *overlap; /* of maps; valid until the next run. Else NULL */
+    const Confusion *confusion; /* of pictures where eval.metrics asks for it; likewise */
     int64_t skipped;
     double seconds;
     bool stopped; /* *stop became non-zero; the figures are not complete */

@@ -121,3 +121,46 @@ void metrics_probabilities(const float *scores, int classes, bool probabilities,
     for (int i = 0; i < classes; i++)
         out[i] = probabilities ? (double)scores[i] : exp((double)scores[i] - largest - rest);
 }
+
+/* ---- confusion ---- */
+
+bool confusion_new(Confusion *c, int classes, RtError *err) {
+    *c = (Confusion){.classes = classes};
+    if (classes > CONFUSION_CLASSES)
+        return !rt_fail(err, RT_LIMIT, "eval.metrics: confusion and per_class are for at most %d classes, not %d",
+                        CONFUSION_CLASSES, classes);
+    c->count = rt_alloc((size_t)classes * (size_t)classes, sizeof *c->count, err);
+    return c->count != NULL;
+}
+
+void confusion_free(Confusion *c) {
+    free(c->count);
+    *c = (Confusion){0};
+}
+
+void confusion_clear(Confusion *c) { memset(c->count, 0, (size_t)c->classes * (size_t)c->classes * sizeof *c->count); }
+
+static int64_t cell(const Confusion *c, int label, int taken) { return c->count[(size_t)label * (size_t)c->classes + (size_t)taken]; }
+
+void confusion_add(Confusion *c, const float *scores, int label) {
+    int best = 0;
+    for (int i = 1; i < c->classes; i++)
+        if (scores[i] > scores[best]) best = i;
+    c->count[(size_t)label * (size_t)c->classes + (size_t)best]++;
+}
+
+int64_t confusion_pictures(const Confusion *c, int class) {
+    int64_t sum = 0;
+    for (int i = 0; i < c->classes; i++) sum += cell(c, class, i);
+    return sum;
+}
+
+static double share(int64_t part, int64_t all) { return all ? (double)part / (double)all : -1; }
+
+double confusion_recall(const Confusion *c, int class) { return share(cell(c, class, class), confusion_pictures(c, class)); }
+
+double confusion_precision(const Confusion *c, int class) {
+    int64_t taken = 0;
+    for (int i = 0; i < c->classes; i++) taken += cell(c, i, class);
+    return share(cell(c, class, class), taken);
+}

@@ -31,6 +31,24 @@ void overlap_clear(Overlap *o);
 double overlap_iou(const Overlap *o, int class);
 double overlap_mean(const Overlap *o);
 
+/* How often pictures of one class were taken for another: the class with the largest score, the first of equals. */
+typedef struct Confusion {
+    int classes;
+    int64_t *count; /* [classes of labels][classes of scores] */
+} Confusion;
+
+enum { CONFUSION_CLASSES = 4096 }; /* 128 MiB */
+
+bool confusion_new(Confusion *c, int classes, RtError *err); /* RT_LIMIT with more than those */
+void confusion_free(Confusion *c);                           /* also a zeroed one */
+void confusion_clear(Confusion *c);
+void confusion_add(Confusion *c, const float *scores, int label);
+/* Pictures with that label; the share of them that was taken for it (recall), and the share of those taken for it that have
+ * the label (precision), 0 .. 1; -1 if there are none. */
+int64_t confusion_pictures(const Confusion *c, int class);
+double confusion_recall(const Confusion *c, int class);
+double confusion_precision(const Confusion *c, int class);
+
 /* map[i] = the class of pixel i. scores: [classes][plane]. */
 void metrics_map(const float *scores, int classes, int64_t plane, int32_t *map);
 /* Counts a map and its labels; o may be NULL. */

@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fields.h"
 
@@ -70,4 +71,12 @@ bool eval_settings(const Model *m, EvalSettings *s, RtError *err) {
     s->crops = (int)field_int_or(j, "crops", 1, 1, 144, "eval", err);
     if (s->batch > m->max_batch) s->batch = (int)m->max_batch;
     return !err->code;
+}
+
+bool eval_wants(const EvalSettings *s, const char *word) {
+    for (size_t i = 0; i < json_array_size(s->metrics); i++) {
+        const char *text = json_string_value(json_array_get(s->metrics, i));
+        if (text && strcmp(text, word) == 0) return true;
+    }
+    return false;
 }

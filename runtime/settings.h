@@ -33,5 +33,7 @@ bool train_settings(const Model *m, TrainSettings *s, RtError *err);
 void train_settings_free(TrainSettings *s);
 bool data_settings(const Model *m, DataSettings *s, RtError *err);
 bool eval_settings(const Model *m, EvalSettings *s, RtError *err);
+/* Does eval.metrics list the word? */
+bool eval_wants(const EvalSettings *s, const char *word);
 
 #endif

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a file says about the program that is made of it: @nofuse, deploy { }, require { }; lists and shares in data { }.
+# What a file says about the program that is made of it: @nofuse, deploy { }, require { }; lists and shares in data { }, metrics of eval { }.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit 1
@@ -162,6 +162,24 @@ check data/list "$cnnc" -march=x86-64-v3 list.net -o list && ./list export --ini
 if grep -q 'one central crop, 4 pictures' "$log"; then ok 'data/half of a list'; else fail 'data/half of a list' "$log"; fi
 ./list eval --data shapes >"$log" 2>&1
 if grep -q 'one central crop, 4 pictures' "$log"; then ok 'data/half of a folder'; else fail 'data/half of a folder' "$log"; fi
+
+# ---- eval: what a class is taken for ----
+
+{
+    net '' ''
+    printf 'eval {\n    metrics = [top1, per_class, confusion]\n}\n'
+} >metrics.net
+check eval/metrics "$cnnc" -march=x86-64-v3 metrics.net -o metrics && ./metrics export --init --output=metrics.safetensors >"$log" 2>&1
+./metrics eval --data shapes >"$log" 2>&1
+# Of the eight pictures, as many as are right have their class; the others are mistakes, each between two classes.
+right=$(sed -n 's/^top-1 .*(\([0-9]*\) of 8)$/\1/p' "$log")
+wrong=$(awk '/ taken for / { n += $1 } END { print n + 0 }' "$log")
+of_each=$(awk '/^ .* (circle|cross|heart|star)$/ && !/taken/ { print $(NF - 1), $NF }' "$log" | tr '\n' ' ')
+is 'eval/confusion: each picture once' $((right + wrong)) 8
+is 'eval/per_class' "$of_each" '2 circle 2 cross 2 heart 2 star '
+if grep -q '^top-5' "$log"; then fail 'eval/metrics that are not listed' "$log"; else ok 'eval/metrics that are not listed'; fi
+./metrics eval --data shapes --json >json 2>"$log"
+is 'eval/confusion as JSON' "$(tr -d ' \n' <json | sed 's/.*"confusion":\[\(.*\)\],"loss".*/\1/' | tr -c '0-9\n' '\n' | awk '{ n += $1 } END { print (NR > 15) " " n }')" '1 8'
 
 # Which output is deployed says whether scores are probabilities, whatever other layers the net has.
 net 'outputs = [scores]' '' | sed 's/output scores = softmax(logits)/output scores = logits\n    output soft = softmax(logits)/' >logits.net

@@ -343,6 +343,29 @@ static void test_ties_are_wrong(void) {
     CU_ASSERT_DOUBLE_EQUAL(metrics_loss(&m), 2, 1e-12);
 }
 
+static void test_confusion(void) {
+    static const float zero[] = {2, 1, 1}, one[] = {0, 3, 3}, two[] = {-3, -2, -1};
+    RtError err = {.code = RT_OK};
+    Confusion c;
+    CU_ASSERT_FATAL(confusion_new(&c, 3, &err));
+    confusion_add(&c, zero, 0);
+    confusion_add(&c, zero, 0);
+    confusion_add(&c, two, 0);
+    confusion_add(&c, one, 2); /* the first of equals */
+    CU_ASSERT_EQUAL(confusion_pictures(&c, 0), 3);
+    CU_ASSERT_DOUBLE_EQUAL(confusion_recall(&c, 0), 2.0 / 3, 1e-12);
+    CU_ASSERT_DOUBLE_EQUAL(confusion_precision(&c, 0), 1, 1e-12);
+    CU_ASSERT_EQUAL(confusion_recall(&c, 1), -1);
+    CU_ASSERT_EQUAL(confusion_precision(&c, 1), 0);
+    CU_ASSERT_EQUAL(confusion_recall(&c, 2), 0);
+    CU_ASSERT_EQUAL(c.count[0 * 3 + 2], 1);
+    CU_ASSERT_EQUAL(c.count[2 * 3 + 1], 1);
+    confusion_clear(&c);
+    CU_ASSERT_EQUAL(confusion_pictures(&c, 0), 0);
+    confusion_free(&c);
+    CU_ASSERT(!confusion_new(&c, CONFUSION_CLASSES + 1, &err) && err.code == RT_LIMIT);
+}
+
 static void test_cross_entropy(void) {
     static const float logits[3] = {1000, 999, 998}, p[3] = {0.5f, 0.25f, 0.25f};
     double out[3];
@@ -368,6 +391,7 @@ int main(void) {
     CU_add_test(suite, "laws", test_laws);
     CU_add_test(suite, "ties are wrong", test_ties_are_wrong);
     CU_add_test(suite, "cross entropy", test_cross_entropy);
+    CU_add_test(suite, "confusion", test_confusion);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();
