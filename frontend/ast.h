@@ -74,8 +74,8 @@ struct AstExpr {
         struct { Value value; const char *text; } literal;              /* X_NUMBER, X_DIM; text as written */
         struct { const char *text; PartList part; } string;             /* text as written, without quotes */
         ExprList list;
-        struct { AstExpr *callee; ArgList arg; Name label; Span brackets; } call;   /* X_CALL; X_ANNOTATE: callee @label(arg);
-                                                                               brackets.len 0: on several lines */
+        struct { AstExpr *callee; ArgList arg; Name label; Span brackets; } call;   /* X_CALL; X_ANNOTATE: callee
+                                                    @label(arg); brackets.len 0: they are on several lines */
         struct { AstExpr *base, *index; Name field; Span dot; } access;    /* X_INDEX, X_FIELD; the place of the dot */
         struct { Operator op; AstExpr *a, *b; } op;                        /* X_UNARY (b NULL), X_BINARY */
         struct { AstExpr *value, *test, *other; } cond;                    /* value if test else other */

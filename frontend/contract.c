@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "foreign.h"
 #include "settings.h"
 
 typedef enum FigureMeasure { FM_COUNT, FM_BYTES, FM_SECONDS, FM_SHARE } FigureMeasure;
@@ -32,9 +33,9 @@ static Figure find_figure(Elab *e, const AstExpr *x) {
         diag_error(e->diags, x->span, "E0401", "`%s` of `require` is not part of this version", x->name);
         return FIGURE_COUNT;
     }
-    const char *near = did_you_mean(x->name, known, FIGURE_COUNT);
-    diag_error(e->diags, x->span, "E0101", near ? "`require` knows no `%s`; did you mean `%s`?" : "`require` knows no `%s`",
-               x->name, near);
+    Suggestion better = foreign_suggest(FOREIGN_WORD, "require", x->name, known, FIGURE_COUNT);
+    diag_error(e->diags, x->span, "E0101", "`require` knows no `%s`%s", x->name, foreign_question(e->arena, &better));
+    foreign_fix_word(e->diags, x->span, &better);
     return FIGURE_COUNT;
 }
 

@@ -177,11 +177,24 @@ static void run_output(Elab *e, const AstStmt *s) {
     }
 }
 
+/* x = relu, where x is a tensor: the layer was not given it. */
+static bool forgot_tensor(Elab *e, const AstStmt *s) {
+    Value layer;
+    const Variable *v = s->names.n == 1 ? variable_find(e, s->names.item[0]) : NULL;
+    bool name = s->value->kind == X_NAME && name_value(e, s->value->name, &layer) && layer.kind == V_FUNC;
+    if (!v || v->value.kind != V_TENSOR || !name) return false;
+    Span at = s->value->span;
+    diag_error(e->diags, at, "E0140", "`%s` is a tensor, and `%s` a layer that is given none", s->names.item[0], s->value->name);
+    at.len = 0;
+    diag_fix(e->diags, at, arena_printf(e->arena, "%s -> ", s->names.item[0]), "layers are given a tensor by ->");
+    return true;
+}
+
 static void run_stmt(Elab *e, const AstStmt *s) {
     e->scope->stmt = s;
     switch (s->kind) {
     case S_ASSIGN:
-        if (s->value->kind == X_ERROR) lose(e, s);
+        if (s->value->kind == X_ERROR || forgot_tensor(e, s)) lose(e, s);
         else assign_all(e, &s->names, eval(e, s->value), s->value->span, s->value);
         break;
     case S_FOR: run_for(e, s); break;

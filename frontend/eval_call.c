@@ -83,7 +83,8 @@ static bool prepare(Elab *e, const AstExpr *x, Call *c, const Pipe **pipe) {
     Value f = eval_callee(e, x, call ? x->call.callee : x);
     c->span = x->span;
     c->source = call ? x : NULL;
-    if (call) push_args(e, c, x);
+    bool wanted = call && !(f.kind == V_ERROR && foreign_drops_arguments(x->call.callee));
+    if (wanted) push_args(e, c, x);
     if (f.kind == V_PIPE) *pipe = f.pipe;
     else if (f.kind == V_FUNC) c->fn = f.func;
     else return not_callable(e, x->span, &f);

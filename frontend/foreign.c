@@ -41,7 +41,8 @@ static const char *named(const char *here, const char *const *candidate, int n) 
 
 Suggestion foreign_suggest(ForeignKind kind, const char *where, const char *word, const char *const *candidate, int n) {
     for (int i = 0; i < n; i++)
-        if (foreign_same(candidate[i], word)) return (Suggestion){.name = candidate[i]};
+        if (strcmp(candidate[i], word) != 0 && foreign_same(candidate[i], word))
+            return (Suggestion){.name = candidate[i]};
     for (int i = 0; i < n_foreign; i++) {
         const Foreign *f = &foreign_table[i];
         if (f->kind != kind || strcmp(f->where, where) != 0 || !foreign_same(f->written, word)) continue;
@@ -102,13 +103,19 @@ static Span between(Span a, Span b) {
 static Span argument_extent(const AstExpr *call, int32_t k) {
     const Arg *item = call->call.arg.item;
     if (!item[k].whole.len) return (Span){0};
-    if (k + 1 < call->call.arg.n) return between(item[k].whole, item[k + 1].whole);
-    if (k == 0) return call->call.brackets;
+    if (k == 0) return call->call.arg.n > 1 ? between(item[0].whole, item[1].whole) : call->call.brackets;
     return item[k - 1].whole.len ? between(after(item[k - 1].whole), after(item[k].whole)) : (Span){0};
 }
 
+static bool overlaps(const Span *a, const Span *b) {
+    return a->line == b->line && a->col < b->col + b->len && b->col < a->col + a->len;
+}
+
+/* False if that is not possible beside the edits before it. */
 static bool remove_argument(Diags *d, const AstExpr *call, int32_t k) {
     Span all = argument_extent(call, k);
+    for (int32_t i = d->n_message - 1; i > d->current && d->current >= 0 && d->message[i].severity == SEV_EDIT; i--)
+        if (overlaps(&d->message[i].span, &all)) return false;
     if (all.len) diag_edit(d, all, "");
     return all.len;
 }
@@ -217,18 +224,39 @@ void foreign_fix_param(Elab *e, const Call *c, const Actual *a, const Suggestion
 
 /* ---- calls ---- */
 
+/* pad="same" of a foreign call whose kernel is a number behind `from` + 1 others or has its name. */
+static const char *half_text(Elab *e, const AstExpr *call, const AstExpr *pad, int32_t from) {
+    const AstExpr *kernel = NULL;
+    for (int32_t i = 0; i < call->call.arg.n; i++) {
+        const Arg *a = &call->call.arg.item[i];
+        const Foreign *row = a->name ? foreign_find(FOREIGN_PARAM, "*", a->name) : NULL;
+        if (a->name ? row && row->here && !strcmp(row->here, "kernel") : i == from + 1) kernel = a->value;
+    }
+    if (kernel && kernel->kind == X_LIST && kernel->list.n > 0) kernel = kernel->list.item[0];
+    const Foreign *word = pad->kind == X_STRING ? foreign_find(FOREIGN_WORD, "pad", pad->string.text) : NULL;
+    if (!word || strcmp(word->here, "half") != 0) return word ? word->here : NULL;
+    bool odd = kernel && kernel->kind == X_NUMBER && value_is_whole(&kernel->literal.value) &&
+               value_whole(&kernel->literal.value) % 2;
+    return odd ? arena_printf(e->arena, "%lld", (long long)value_whole(&kernel->literal.value) / 2) : NULL;
+}
+
 /* The named arguments of a foreign call, as the layer `here` has them. */
 static void edit_named(Elab *e, const AstExpr *call, const Function *fn, int32_t from) {
     const Signature *signature = signature_of(e, fn->signature);
     const char *known[MAX_PARAMS];
     for (int i = 0; i < signature->n; i++) known[i] = signature->param[i].name;
-    for (int32_t k = from; k < call->call.arg.n; k++) {
+    for (int32_t i = 0; i < 2 * call->call.arg.n; i++) { /* annotations first: they stand nearest to the call */
+        int32_t k = i % call->call.arg.n;
         const Arg *a = &call->call.arg.item[k];
         bool good = !a->name;
-        for (int i = 0; i < signature->n && !good; i++) good = !strcmp(known[i], a->name);
-        if (good) continue;
+        for (int j = 0; j < signature->n && !good; j++) good = !strcmp(known[j], a->name);
+        if (good || k < from) continue;
         Suggestion s = foreign_suggest(FOREIGN_PARAM, "*", a->name, known, signature->n);
+        bool annotation = s.row && s.row->here && s.row->here[0] == '@';
+        if (annotation == (i >= call->call.arg.n)) continue;
+        const char *half = s.name && !strcmp(s.name, "pad") ? half_text(e, call, a->value, from) : NULL;
         if (s.row || s.name) edit_param(e->diags, call, k, a->span, a->value->span, &s);
+        if (half) diag_edit(e->diags, a->value->span, half);
     }
 }
 
@@ -247,6 +275,13 @@ static int positional(const AstExpr *call) {
     int n = 0;
     while (n < call->call.arg.n && !call->call.arg.item[n].name) n++;
     return n;
+}
+
+/* Is it the tensor, and not the channels of it? */
+static bool is_tensor(Elab *e, const AstExpr *x) {
+    Value v;
+    return x->kind == X_CALL || x->kind == X_ARROW ||
+           (x->kind == X_NAME && name_value(e, x->name, &v) && value_is_tensorish(&v));
 }
 
 /* Arguments that the layer needs behind its arrow. */
@@ -276,7 +311,7 @@ static void edit_call(Elab *e, const AstExpr *x, Span at, const char *here) {
         return;
     }
     diag_edit(e->diags, at, name);
-    drop = drop && call && positional(call) > required(e, fn);
+    drop = drop && call && positional(call) > required(e, fn) && !is_tensor(e, call->call.arg.item[0].value);
     if (drop) remove_argument(e->diags, call, 0);
     if (call && fn && fn->run) edit_named(e, call, fn, drop);
 }
@@ -292,6 +327,11 @@ static void report_callee(Elab *e, const AstExpr *x, Span at, const char *writte
     int32_t help = start_help(e->diags, s.row && s.row->note ? s.row->note : note);
     if (here) edit_call(e, x, at, here);
     end_help(e->diags, help);
+}
+
+bool foreign_drops_arguments(const AstExpr *callee) {
+    const Foreign *row = callee->kind == X_NAME ? foreign_find(FOREIGN_CALL, "", callee->name) : NULL;
+    return row && row->here && strchr(row->here, '(');
 }
 
 void foreign_report_callee(Elab *e, const AstExpr *x, const AstExpr *callee) {

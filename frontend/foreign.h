@@ -1,4 +1,5 @@
-/* What people write who come from other frameworks and languages: the rows of foreign.def, and the changes that they propose. */
+/* What people write who come from other frameworks and languages: the rows of foreign.def, and the changes that they
+ * propose. */
 #ifndef CNNC_FRONTEND_FOREIGN_H
 #define CNNC_FRONTEND_FOREIGN_H
 
@@ -30,7 +31,8 @@ typedef struct Suggestion {
     const char *name;            /* what was probably meant, NULL if nobody knows */
 } Suggestion;
 
-/* What `word` was meant to be: by a row whose `here` starts with a candidate or is none at all, by spelling, by likeness. */
+/* What `word` was meant to be: by spelling, by a row whose `here` starts with a candidate or is none at all, by
+ * likeness. */
 Suggestion foreign_suggest(ForeignKind kind, const char *where, const char *word, const char *const *candidate, int n);
 
 /* "; did you mean `conv`?" or "": ends the message about the word. */
@@ -40,6 +42,8 @@ void foreign_fix_word(Diags *d, Span at, const Suggestion *s);
 
 /* The callee of `x`, a call or a name, is known to be nothing here: reports it with the call as it would be. */
 void foreign_report_callee(Elab *e, const AstExpr *x, const AstExpr *callee);
+/* Is it the name of a foreign layer that is written without its arguments here? */
+bool foreign_drops_arguments(const AstExpr *callee);
 /* The same for a callee with a prefix, nn.Conv2d; false if the prefix is no foreign one. */
 bool foreign_report_prefixed(Elab *e, const AstExpr *x, const AstExpr *callee);
 /* The actual of the call has a name that the function lacks; `known` are the names that it has. */

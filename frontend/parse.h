@@ -70,6 +70,9 @@ typedef struct Parse {
     bool started;               /* the line `cnnc 1` was there or was reported */
     bool outside;               /* statements outside of nets and blocks were reported */
     bool plain;                 /* the next word is a name */
+    bool wrong;                 /* something in this line cannot be read: signs that follow are not judged */
+    bool typed;                 /* the type of a parameter is left out, up to the next , ) or = */
+    Place closed;               /* of the last } outside of which there is nothing */
     int questions;              /* ? that wait for their : */
     uint32_t skip_col;          /* of a statement that is skipped */
     bool skip_brace;            /* it has a { */
@@ -97,13 +100,16 @@ AstExpr *parse_tuple(Parse *p, Place open, AstExpr *first, const ExprList *rest,
 /* What stands there is a value, and so is what stands before it. False if that is not so. */
 bool parse_missing_operator(Parse *p, int token, Place at);
 
-/* parse_recover.c: tokens that nobody wrote, and words and signs of other languages. Tokens are those of parser.h; 0: there is
- * none, read on. `v` is what the parser takes with the token. */
+/* parse_recover.c: tokens that nobody wrote, and words and signs of other languages. Tokens are those of parser.h; 0:
+ * there is none, read on. `v` is what the parser takes with the token. */
 union NET_STYPE;
 int parse_sign(Parse *p, union NET_STYPE *v, const char *text);
 int parse_colon(Parse *p);
-/* The first word of a statement becomes what it stands for; *skip: leave out all that is indented deeper. -1: an ordinary word. */
+/* The first word of a statement becomes what it stands for; *skip: leave out all that is indented deeper. -1: an
+ * ordinary word. */
 int parse_lead(Parse *p, Name *word, bool *skip);
+/* A word that is not the first one, as parse_lead; -1: an ordinary word. */
+int parse_inside(Parse *p, Name word);
 /* A word at the start of a line outside of everything that starts nothing; as parse_lead. */
 int parse_outside(Parse *p, Name *word, bool *skip);
 /* The first word of a file: if it is not `cnnc`, reports it and makes that line due. */

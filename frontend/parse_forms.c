@@ -63,12 +63,16 @@ AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at) {
     Name name = flows_from(e);
     if (lost || e->kind == X_ERROR) return NULL;
     if (e->kind == X_BINARY && e->op.op == OPR_eq && e->op.a->kind == X_NAME) {
-        diag_error(p->diags, at_place(p, at), "E0016", "`==` compares, and nothing takes the result; an assignment has one `=`");
+        diag_error(p->diags, at_place(p, at), "E0016",
+                   "`==` compares, and nothing takes the result; an assignment has one `=`");
         return NULL;
     }
     diag_error(p->diags, at_place(p, at), "E0016", "nothing takes the result of this");
-    if (name) diag_fix(p->diags, start_of(p, at), arena_printf(p->arena, "%s = ", name), "layers do not change their input: give the result a name");
-    else diag_help(p->diags, (Span){0}, "a value is given a name, x = ..., an output or a return");
+    if (name)
+        diag_fix(p->diags, start_of(p, at), arena_printf(p->arena, "%s = ", name),
+                 "layers do not change their input: give the result a name");
+    else
+        diag_help(p->diags, (Span){0}, "a value is given a name, x = ..., an output or a return");
     return NULL;
 }
 
@@ -76,7 +80,8 @@ AstStmt *parse_output_name(Parse *p, AstExpr *e, Place at) {
     e = parse_value(p, e);
     Name name = e->kind == X_NAME ? e->name : name_of("scores");
     diag_error(p->diags, at_place(p, at), "E0018", "an output has a name");
-    diag_fix(p->diags, start_of(p, at), arena_printf(p->arena, "%s = ", name), "programs and other files know it by that");
+    diag_fix(p->diags, start_of(p, at), arena_printf(p->arena, "%s = ", name),
+             "programs and other files know it by that");
     AstStmt *s = ast_stmt(p->arena, S_OUTPUT, at_place(p, at), e);
     s->names = *parse_add_name(p, NULL, name, at_place(p, at));
     return s;
@@ -128,14 +133,35 @@ static bool ends_value(int token) {
     return token == IDENT || token == QTY || token == STR || token == DIM || token == ')' || token == ']';
 }
 
+/* A line that ends too early, and a comprehension. */
+static bool ends_early(Parse *p, int token, Place at) {
+    const char *before = source(p, p->last_at);
+    bool list = token == FOR && p->depth > 0 && p->open[p->depth - 1].kind == '[';
+    if (list) {
+        diag_error(p->diags, at_place(p, at), "E0013", "a list is not built by `for`");
+        diag_help(p->diags, (Span){0},
+                  "compute the values in the loop that uses them: for i in 1..4 { ... 16 * i ... }");
+    } else if (token == NL && before && *before && p->last != NL) {
+        diag_error(p->diags, at_place(p, at), "E0010", "the line ends after `%s`, where something has to follow",
+                   before);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 bool parse_missing_operator(Parse *p, int token, Place at) {
+    if (ends_early(p, token, at)) return true;
     bool name = token == IDENT, start = name || token == QTY || token == STR || token == DIM;
     if (!ends_value(p->last) || !start || p->last_at.end_line != at.line) return false;
     bool list = p->depth > 0 && strchr("([", p->open[p->depth - 1].kind);
     const char *before = source(p, p->last_at), *here = source(p, at);
     const char *what = list ? "a comma" : name ? "`->`" : "an operator";
-    diag_error(p->diags, at_place(p, at), "E0015", "%s is missing between `%s` and `%s`", what, before ? before : "", here ? here : "");
-    if (list) diag_fix(p->diags, end_of(p, p->last_at), ",", "%s", "");
-    else if (name) diag_fix(p->diags, start_of(p, at), "-> ", "%s", "");
+    diag_error(p->diags, at_place(p, at), "E0015", "%s is missing between `%s` and `%s`", what, before ? before : "",
+               here ? here : "");
+    if (list)
+        diag_fix(p->diags, end_of(p, p->last_at), ",", "%s", "");
+    else if (name)
+        diag_fix(p->diags, start_of(p, at), "-> ", "%s", "");
     return true;
 }

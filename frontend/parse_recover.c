@@ -1,6 +1,6 @@
-/* Going on after a mistake as if it had not been made: tokens that nobody wrote but that are missing, and words and signs of
- * other languages for those of this one (foreign.def). So the rest of the file is read as its author meant it, and one mistake
- * gives one message. See parse.h. */
+/* Going on after a mistake as if it had not been made: tokens that nobody wrote but that are missing, and words and
+ * signs of other languages for those of this one (foreign.def). So the rest of the file is read as its author meant it,
+ * and one mistake gives one message. See parse.h. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,10 @@
 #include "parse.h"
 #include "parser.h"
 
-static const struct { const char *text; int token; } word_token[] = {
+static const struct {
+    const char *text;
+    int token;
+} word_token[] = {
 #define KEYWORD(text, token) {#text, token},
 #define TOP_WORD(text, token) {#text, token},
 #include "words.def"
@@ -38,9 +41,13 @@ static bool ends_value(int token) {
 /* ---- signs ---- */
 
 static int sign_token(union NET_STYPE *v, const char *here) {
-    static const struct { const char *text; int token; Operator op; } row[] = {
-        {"->", ARROW, OPR_or}, {"and", AND, OPR_or}, {"or", OR, OPR_or}, {"not", NOT, OPR_or}, {"..", DOTDOT, OPR_or},
-        {"==", CMP, OPR_eq}, {"!=", CMP, OPR_ne}, {"<=", CMP, OPR_le}, {">=", CMP, OPR_ge},
+    static const struct {
+        const char *text;
+        int token;
+        Operator op;
+    } row[] = {
+        {"->", ARROW, OPR_or}, {"and", AND, OPR_or}, {"or", OR, OPR_or},  {"not", NOT, OPR_or}, {"..", DOTDOT, OPR_or},
+        {"==", CMP, OPR_eq},   {"!=", CMP, OPR_ne},  {"<=", CMP, OPR_le}, {">=", CMP, OPR_ge},
     };
     for (int i = 0; i < ARRAY_LEN(row); i++)
         if (!strcmp(row[i].text, here)) {
@@ -77,7 +84,10 @@ int parse_sign(Parse *p, union NET_STYPE *v, const char *text) {
     Span at = parse_span(p, p->here);
     if (!f) {
         bool ascii = (unsigned char)text[0] < 0x80;
-        diag_error(p->diags, at, "E0002", ascii ? "this character means nothing here" : "names and symbols are ASCII");
+        if (!p->wrong)
+            diag_error(p->diags, at, "E0002",
+                       ascii ? "this character means nothing here" : "names and symbols are ASCII");
+        p->wrong = true;
         return NET_error;
     }
     bool gone = f->here && !*f->here, list = gone && !newline_counts(p);
@@ -129,13 +139,24 @@ int parse_colon(Parse *p) {
     if (newline_counts(p))
         for (int i = 0; i < ARRAY_LEN(with_body); i++)
             if (p->statement == with_body[i]) return open_body(p);
-    bool key = p->last == IDENT && (!newline_counts(p) || p->last_at.col == p->statement_at.col);
+    bool named = p->statement == OPTION || p->statement == CONST || p->statement == OUTPUT;
+    bool key = p->last == IDENT && (!newline_counts(p) || named || p->last_at.col == p->statement_at.col);
+    if (!newline_counts(p) && (p->statement == BLOCK || p->statement == NET)) {
+        size_t n = strcspn(rest(p), ",)=\n#");
+        while (n > 0 && rest(p)[n - 1] == ' ') n--;
+        at.len += (uint32_t)n;
+        diag_error(p->diags, at, "E0013", "parameters have no types");
+        diag_fix(p->diags, at, "", "a block takes what its layers take");
+        p->typed = true;
+        return 0;
+    }
     if (key) {
         diag_error(p->diags, at, "E0013", "`:` is not part of the language; did you mean `=`?");
         diag_fix(p->diags, at, newline_counts(p) ? " =" : "=", "%s", "");
         return '=';
     }
-    diag_error(p->diags, at, "E0013", "`:` is not part of the language");
+    if (!p->wrong) diag_error(p->diags, at, "E0013", "`:` is not part of the language");
+    p->wrong = true;
     return NET_error;
 }
 
@@ -145,8 +166,10 @@ static void end_body(Parse *p, const Bracket *b) {
     diag_resume(p->diags, b->message);
     bool other = !strncmp(rest(p), "else", 4) || !strncmp(rest(p), "elif", 4);
     Span at = {.file = p->file, .line = p->here.end_line, .col = other ? p->here.end_col : 1};
-    if (b->indent == UINT32_MAX) diag_edit(p->diags, end_of(p, p->last_at), " }");
-    else diag_edit(p->diags, at, other ? "} " : arena_printf(p->arena, "%*s}\n", (int)b->indent - 1, ""));
+    if (b->indent == UINT32_MAX)
+        diag_edit(p->diags, end_of(p, p->last_at), " }");
+    else
+        diag_edit(p->diags, at, other ? "} " : arena_printf(p->arena, "%*s}\n", (int)b->indent - 1, ""));
     diag_resume(p->diags, current);
 }
 
@@ -156,26 +179,31 @@ typedef struct Brace {
     uint32_t line, col, indent;
 } Brace;
 
-typedef struct Scan {           /* the text line by line, without strings and comments */
+typedef struct Scan { /* the text line by line, without strings and comments */
     Parse *p;
     Brace *open;
     int32_t n, cap;
     uint32_t line;
     bool unbalanced;
-    Brace missing[MAX_GAPS];    /* that the indentation of a } shows to be open */
+    Brace missing[MAX_GAPS]; /* that the indentation of a } shows to be open */
     int n_missing;
 } Scan;
 
 static bool starts_item(const char *s) {
     size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz");
     int token = token_of(s, n);
-    bool top = token == BLOCK || token == NET || token == INPUT || token == SECTION || token == CONST || token == OPTION;
+    bool top =
+        token == BLOCK || token == NET || token == INPUT || token == SECTION || token == CONST || token == OPTION;
     const char *after = blanks(s + n);
     if (!top) return false;
     if (token == SECTION && *after == '{') return true;
     after += strspn(after, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
-    return after > blanks(s + n) && strchr(token == SECTION || token == INPUT ? "{" : token == CONST || token == OPTION ? "=" : "(",
-                                           *blanks(after)) && *blanks(after);
+    return after > blanks(s + n) &&
+           strchr(token == SECTION || token == INPUT  ? "{"
+                  : token == CONST || token == OPTION ? "="
+                                                      : "(",
+                  *blanks(after)) &&
+           *blanks(after);
 }
 
 static void close_brace(Scan *s, bool first, uint32_t indent) {
@@ -189,7 +217,10 @@ static void close_brace(Scan *s, bool first, uint32_t indent) {
 static const char *scan_line(Scan *s, const char *line) {
     uint32_t indent = (uint32_t)(blanks(line) - line) + 1;
     const char *c = blanks(line);
-    if (indent == 1 && s->n > s->n_missing && starts_item(c)) s->unbalanced = true;
+    if (indent == 1 && s->n > 0 && starts_item(c)) {
+        s->unbalanced = true;
+        return c;
+    }
     for (bool first = true; !ends_line(c); c++, first = false) {
         Brace b = {s->line, (uint32_t)(c - line) + 1, indent};
         if (*c == '"') {
@@ -226,13 +257,15 @@ static void report_gap(Parse *p, const Brace *b) {
     p->gap[at] = gap;
     bool last = !p->text[0] || p->text[strlen(p->text) - 1] != '\n';
     diag_error(p->diags, (Span){p->file, b->line, b->col, 1}, "E0014", "this `{` is not closed");
-    if (last) diag_help(p->diags, (Span){0}, "a `}` is missing at the end");
-    else diag_fix(p->diags, (Span){.file = p->file, .line = gap.line, .col = 1},
-                  arena_printf(p->arena, "%*s}\n", (int)b->indent - 1, ""), "a `}` is missing before line %u", gap.line);
+    if (last)
+        diag_help(p->diags, (Span){0}, "a `}` is missing at the end");
+    else
+        diag_fix(p->diags, (Span){.file = p->file, .line = gap.line, .col = 1},
+                 arena_printf(p->arena, "%*s}\n", (int)b->indent - 1, ""), "a `}` is missing before line %u", gap.line);
 }
 
-/* A { is open where an item of the file starts or where the file ends. Which one, the indentation of the } says that closed
- * the wrong ones; if it does not, the outermost. */
+/* A { is open where an item of the file starts or where the file ends. Which one, the indentation of the } says that
+ * closed the wrong ones; if it does not, the outermost. */
 void parse_find_gaps(Parse *p) {
     Scan s = {.p = p, .line = 1};
     const char *c = p->text;
@@ -249,7 +282,8 @@ void parse_find_gaps(Parse *p) {
 
 /* `}` and, on the next line, `else`. */
 static bool else_follows(Parse *p) {
-    bool other = p->last == '}' && (!strncmp(rest(p), "else", 4) || !strncmp(rest(p), "elif", 4)) && !is_word(rest(p)[4]);
+    bool other =
+        p->last == '}' && (!strncmp(rest(p), "else", 4) || !strncmp(rest(p), "elif", 4)) && !is_word(rest(p)[4]);
     if (!other) return false;
     Span at = {.file = p->file, .line = p->here.end_line, .col = p->here.end_col, .len = 4};
     diag_error(p->diags, at, "E0013", "`else` stands on the line of the `}` before it");
@@ -258,6 +292,13 @@ static bool else_follows(Parse *p) {
 
 int parse_line_end(Parse *p) {
     if (!newline_counts(p)) return 0;
+    if (p->last == ARROW && *rest(p)) {
+        diag_error(p->diags, parse_span(p, p->last_at), "E0013",
+                   "an arrow starts the next line instead of ending this one");
+        diag_fix(p->diags, parse_span(p, p->last_at), "", "the line with the arrow goes on with the statement");
+        diag_edit(p->diags, (Span){.file = p->file, .line = p->here.end_line, .col = p->here.end_col}, "-> ");
+        return 0;
+    }
     bool end = !*rest(p), closed = false;
     uint32_t col = end ? 1 : p->here.end_col;
     for (bool more = true; more && p->depth > 0;) {
@@ -347,10 +388,46 @@ static bool is_meant(const Parse *p, const Foreign *f) {
     return name || (*after && other && !(f->here && !*f->here));
 }
 
+/* In a body: a section, or a word before a name that is nearly one of those that start statements. */
+static int misplaced(Parse *p, Name *word, bool *skip) {
+    static const char *const known[] = {"output", "return", "for", "if"};
+    const char *after = blanks(rest(p));
+    int top = token_of(*word, strlen(*word));
+    Span at = parse_span(p, p->here);
+    if ((top == SECTION || top == INPUT || top == BLOCK) && newline_counts(p) && p->open[p->depth - 1].kind == '{' &&
+        starts_item(p->text + p->offset - at.len)) {
+        diag_error(p->diags, at, "E0017", "`%s` stands outside of nets, blocks and other sections", *word);
+        *skip = true;
+        return 0;
+    }
+    const char *near = isalpha((unsigned char)*after) && !top ? did_you_mean(*word, known, ARRAY_LEN(known)) : NULL;
+    if (!near) return -1;
+    diag_error(p->diags, at, "E0017", "no statement starts with `%s`; did you mean `%s`?", *word, near);
+    diag_fix(p->diags, at, near, "%s", "");
+    *word = name_of(near);
+    return token_of(near, strlen(near));
+}
+
 int parse_lead(Parse *p, Name *word, bool *skip) {
     const Foreign *f = foreign_find(FOREIGN_LEAD, p->depth == 0 ? "top" : "body", *word);
-    if (!f || strcmp(f->written, *word) != 0 || !is_meant(p, f)) return -1;
-    return lead(p, f, word, skip);
+    if (f && !strcmp(f->written, *word) && is_meant(p, f)) return lead(p, f, word, skip);
+    return p->depth == 0 ? -1 : misplaced(p, word, skip);
+}
+
+int parse_inside(Parse *p, Name word) {
+    const Foreign *f = foreign_find(FOREIGN_LEAD, "inside", word);
+    if (!f || strcmp(f->written, word) != 0) return -1;
+    bool gone = f->here, fits = gone ? *blanks(rest(p)) == '{' : isalpha((unsigned char)*blanks(rest(p)));
+    if (!fits) return -1;
+    Span at = parse_span(p, p->here);
+    diag_error(p->diags, at, "E0013", gone ? "`%s` is not needed" : "`%s` is not part of the language", word);
+    if (gone)
+        diag_fix(p->diags, (Span){at.file, at.line, at.col, at.len + (uint32_t)(blanks(rest(p)) - rest(p))}, "", "%s",
+                 f->note);
+    else
+        diag_help(p->diags, (Span){0}, "%s", f->note);
+    p->wrong = !gone;
+    return gone ? 0 : NET_error;
 }
 
 int parse_outside(Parse *p, Name *out, bool *skip) {
@@ -377,10 +454,12 @@ int parse_outside(Parse *p, Name *out, bool *skip) {
     }
     if (!again && assigns) {
         diag_error(p->diags, at, "E0017", "`%s` is assigned outside of nets and blocks", word);
+        if (p->closed.line) diag_note(p->diags, parse_span(p, p->closed), "what stands before it ends here");
         diag_help(p->diags, (Span){0}, "a constant is: const %s = ...; layers stand in net name(image) { ... }", word);
     } else if (!again) {
         diag_error(p->diags, at, "E0017", "nothing starts with `%s`", word);
-        diag_help(p->diags, (Span){0}, "a file has use, const, option, input, block, net, data, augment, train, eval, deploy and require");
+        diag_help(p->diags, (Span){0},
+                  "a file has use, const, option, input, block, net, data, augment, train, eval, deploy and require");
     }
     if (!assigns) {
         *skip = true;
@@ -392,7 +471,7 @@ int parse_outside(Parse *p, Name *out, bool *skip) {
 
 bool parse_no_version(Parse *p, const char *word) {
     const Foreign *f = foreign_find(FOREIGN_LEAD, "top", word);
-    p->started = !f || f->here;   /* what is left out stands before the first statement */
+    p->started = !f || f->here; /* what is left out stands before the first statement */
     if (!p->started || !strcmp(word, "cnnc")) return false;
     Span at = {.file = p->file, .line = 1, .col = 1};
     diag_error(p->diags, parse_span(p, p->here), "E0012", "a file starts with the version of the language: `cnnc 1`");

@@ -38,6 +38,8 @@ static bool report_choice(Elab *e, Span at, const char *code, const char *where,
         return false;
     }
     Suggestion better = got ? foreign_suggest(FOREIGN_WORD, where, got, word, n) : (Suggestion){0};
+    for (int i = 0; i < n && got; i++)
+        if (!strcmp(word[i], got)) better = (Suggestion){.name = word[i]};   /* a string that names it */
     Str s = STR(e->arena);
     for (int i = 0; i < n; i++) str_addf(&s, "%s%s", i == 0 ? "" : i == n - 1 ? " or " : ", ", word[i]);
     if (!got) {
@@ -134,7 +136,10 @@ static bool from_call(Elab *e, const AstExpr *x, Value *v, const char *label, co
     if (fn) return call_record(e, fn, call, call ? &x->call.arg : NULL, x->span, v);
     const char *known[MAX_CHOICES], *got = name;
     int n = settings_call_names(group, known, MAX_CHOICES);
-    if (x->kind == X_STRING && foreign_suggest(FOREIGN_WORD, group, x->string.text, known, n).name) got = x->string.text;
+    bool quoted = x->kind == X_STRING && (settings_is_later(group, x->string.text) ||
+                                          foreign_suggest(FOREIGN_WORD, group, x->string.text, known, n).name);
+    for (int i = 0; i < n && x->kind == X_STRING; i++) quoted = quoted || !strcmp(known[i], x->string.text);
+    if (quoted) got = x->string.text;
     if (call && x->call.callee->kind == X_FIELD) got = x->call.callee->access.field;
     bool bad = report_choice(e, call ? x->call.callee->span : x->span, "E0405", group, label, got, known, n);
     if (!got && x->kind == X_STRING) wrap_text(e, x, group, known, n);

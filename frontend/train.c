@@ -113,7 +113,9 @@ static Ref find_scores(Elab *e, const char *loss, const AstExpr *x) {
     }
     const Variable *v = variable_find(e, x->name);
     Ref r = v && v->value.kind == V_TENSOR ? v->value.tensor : graph_find_output(e->graph, x->name);
-    if (!r && !(v && v->value.kind == V_ERROR)) report_unknown_name(e, x);
+    Value known;
+    bool lost = name_value(e, x->name, &known) && known.kind == V_ERROR;
+    if (!r && !lost) report_unknown_name(e, x);
     return r;
 }
 
@@ -247,6 +249,7 @@ static bool class_weights(Elab *e, const Bound *b, Ref scores, Name *text) {
 
 static bool unknown_loss(Elab *e, const AstExpr *x, const AstExpr *callee) {
     enum { MOST = 16 };
+    while (callee->kind == X_CALL) callee = callee->call.callee;
     const char *known[MOST], *got = callee->kind == X_NAME ? callee->name : NULL;
     if (callee->kind == X_FIELD) got = callee->access.field;
     if (callee->kind == X_STRING) got = callee->string.text;

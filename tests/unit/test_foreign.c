@@ -1,5 +1,5 @@
-/* Every row of frontend/foreign.def is reached: a net in which its spelling stands where somebody would write it gives a message
- * about it, with the row's note or an edit to what it is here. */
+/* Every row of frontend/foreign.def is reached: a net in which its spelling stands where somebody would write it gives a
+ * message about it, with the row's note or an edit to what it is here. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,17 +38,20 @@ static const struct { ForeignKind kind; const char *where, *net; } wrong_net[] =
     {FOREIGN_WORD, "loss", START INPUT NET "train {\n    loss = %s(y)\n    lr = 1\n    stop = 3 epochs\n}\n"},
     {FOREIGN_WORD, "metrics", START INPUT NET "eval {\n    metrics = [%s]\n}\n"},
     {FOREIGN_WORD, "weights", START INPUT NET "deploy {\n    weights = %s\n}\n"},
+    {FOREIGN_WORD, "require", START INPUT NET "require {\n    %s <= 1M\n}\n"},
     {FOREIGN_WORD, "only", BODY("output z = image -> flatten only %s")},
     {FOREIGN_FIELD, NULL, BODY("c = image.%s")},
     {FOREIGN_PREFIX, NULL, BODY("x = image -> %s.relu")},
     {FOREIGN_UNIT, NULL, START "const a = 3 %s\n" INPUT NET},
     {FOREIGN_SIGN, NULL, START "const a = len([1]) %s len([2])\n" INPUT NET},
+    {FOREIGN_LEAD, "inside", BODY("if true %s { }")},
     {FOREIGN_LEAD, "top", START "%s thing {\n}\n" INPUT NET},
     {FOREIGN_LEAD, "body", BODY("%s x = 3")},
 };
 
 static const char *net_of(const Foreign *f) {
     if (!strcmp(f->written, "pass")) return BODY("%s");
+    if (!strcmp(f->written, "lambda")) return BODY("x = %s y");
     for (int i = 0; i < ARRAY_LEN(wrong_net); i++)
         if (wrong_net[i].kind == f->kind && (!wrong_net[i].where || !strcmp(wrong_net[i].where, f->where))) return wrong_net[i].net;
     return NULL;
