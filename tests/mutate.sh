@@ -22,6 +22,10 @@ nets;passes/lower_norm.c;s#-(a->size / 2), (a->size - 1) / 2)#-((a->size - 1) / 
 nets;passes/specialise.c;s#g, OP_sub, beta#g, OP_add, beta#;the mean of a folded normalisation is added
 nets;passes/lower_pool.c;s#kernel\[d\] <= in\[d\];#kernel[d] <= in[d] + 1;#;a window hangs over the edge and is not cut
 nets;passes/lower.c;s#if (!written_first(l, ref) || !has_halo#if (written_first(l, ref) || !has_halo#;halos are not zeroed by who writes first
+kernels;passes/lower_pool.c;s#in + a->to\[d\] - 1), to)#in), to)#;windows that share a plane end one too early
+kernels;passes/lower_layer_norm.c;s#ex_int(l->k, width / TILE \* TILE)#ex_int(l->k, 0)#;the last pixels of a row are normalised as its first ones
+kernels;passes/lower_group_norm.c;s#(double)s->size \* type_height#(double)type_height#;the mean of a group divides by the pixels of one channel
+kernels;passes/lower_elem.c;s#ex2(k, EX_min, run, ex2(k, EX_sub, ex_batch(k), pic))#run#;the last run of ghost batch norm counts as whole
 unit;runtime/step.c;s#(frame_width(f) - s->width) / 2.0)#(frame_width(f) - s->width) / 2.0 + 1)#;the central crop is a pixel too far right
 unit;runtime/step.c;s#(frame_height(f) - height) + 1)#(frame_height(f) - height))#;a random crop never reaches the lower edge
 unit;runtime/step.c;s#(frame_width(f) - width) + 1)#(frame_width(f) - width)) + 1#;the offset of a random crop is one too large

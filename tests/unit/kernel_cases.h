@@ -633,6 +633,8 @@ static Ref build_ema(Case *c, int i) {
     if (i % 4 == 3) { /* some pictures after others */
         value = case_features(c, channels);
         attr.ema.ghost = 1 + i / 4;
+        attr.ema.unbias = true;
+        c->n = 4 + i % 3;
     }
     case_op2(c, OP_ema, case_vector(c, channels), value, &attr);
     return 0;
