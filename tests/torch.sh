@@ -1,7 +1,7 @@
 #!/bin/sh
 # Twenty training steps and the scores of cifar.net, resnet.net, a net of every norm and one of every activation, with
-# every loss, ten of GoogLeNet with its heads, of MobileNet v3 and of U-Net, against PyTorch; the scores of the nets of the papers
-# against torchvision's nets with torchvision's weights.
+# every loss, ten of GoogLeNet with its heads, of MobileNet v3 and of U-Net, three of ConvNeXt, against PyTorch; the scores
+# of the nets of the papers against torchvision's nets with torchvision's weights.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=${PYTHON:-/usr/bin/python3}
@@ -30,6 +30,7 @@ if needs torch; then
 fi
 if needs torchvision; then
     compare compare googlenet examples/googlenet.net "-Ddrops=[0, 0]"
+    compare compare convnext examples/convnext.net -Ddrop=0 -Dgain=0.3 -Dsize=32x32
     compare compare mobilenet_v3 examples/mobilenet_v3.net -Ddrop=0 -Dsize=128x128
     compare forward alexnet examples/alexnet.net -Dvariant=torchvision
     compare forward convnext_tiny examples/convnext.net

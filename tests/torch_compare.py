@@ -255,9 +255,9 @@ def heads(outputs, labels):
 
 
 def published(name, **options):
-    """A net of torchvision without dropout, whose random numbers are its own."""
+    """A net of torchvision; without dropout, whose random numbers are its own."""
     import torchvision
-    return lambda classes: getattr(torchvision.models, name)(weights=None, num_classes=classes, dropout=0, **options)
+    return lambda classes: getattr(torchvision.models, name)(weights=None, num_classes=classes, **options)
 
 
 def paper_googlenet(classes):
@@ -316,7 +316,8 @@ NETS = {
     "resnet18": Net(ResNet18, 0.0002),
     "norms": Net(Norms, 0.05),
     "googlenet": Net(paper_googlenet, 0.01, heads, 10, 4),
-    "mobilenet_v3": Net(published("mobilenet_v3_large"), 0.05, LOSSES["smooth"], 10, 8),
+    "convnext": Net(published("convnext_tiny", stochastic_depth_prob=0), 0.01, LOSSES["smooth"], 3, 4),
+    "mobilenet_v3": Net(published("mobilenet_v3_large", dropout=0), 0.05, LOSSES["smooth"], 10, 8),
     "unet": Net(lambda classes: UNet(classes, 1, 64, 1, False), 0.05, pixels, 10, 2),
     "unet_valid": Net(lambda classes: UNet(classes, 1, 8, 0, False), 0.05, pixels, 10, 2),
     "unet_norm": Net(lambda classes: UNet(classes, 3, 16, 1, True), 0.02, pixels_weighted, 10, 4)}
@@ -330,14 +331,22 @@ def run(*command):
     return done.stdout
 
 
-def load(net, path):
-    """Puts a weight file into a net: the same names and shapes, none missing, none left over."""
+def weights_for(net, path):
+    """A weight file for the net: the same names, none missing, none left over, and the same shapes but for ones at the end."""
+    def without_ones(shape):
+        return without_ones(shape[:-1]) if shape and shape[-1] == 1 else tuple(shape)
+
     weights = read_safetensors(path)
     expected = {k: v.shape for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
-    found = {k: v.shape for k, v in weights.items()}
-    if found != expected:
-        sys.exit(f"parameters differ: {sorted(set(found.items()) ^ set(expected.items()))}")
-    net.load_state_dict(weights, strict=False)
+    found, wanted = ({k: without_ones(v) for k, v in shapes.items()}
+                     for shapes in ({k: v.shape for k, v in weights.items()}, expected))
+    if found != wanted:
+        sys.exit(f"parameters differ: {sorted(set(found.items()) ^ set(wanted.items()))}")
+    return {k: v.reshape(expected[k]) for k, v in weights.items()}
+
+
+def load(net, path):
+    net.load_state_dict(weights_for(net, path), strict=False)
 
 
 def train(net, batches, lr, settings, loss_of):
@@ -368,7 +377,7 @@ def train_program(program, start, batches, lr, work):
 def compare_first_step(before, net, path):
     """Every gradient, by what one step made of it. Of a bias before a convolution and a norm the gradient is zero but for
     rounding, and so is the running mean there: no parameter's step counts as less than a hundredth of the usual one."""
-    state, ours = net.state_dict(), read_safetensors(path)
+    state, ours = net.state_dict(), weights_for(net, path)
     steps = {name: state[name] - before[name] for name in ours}
     usual = torch.cat([step.flatten() for step in steps.values()]).square().mean().sqrt()
     worst = max((((ours[name] - state[name]).norm() / max(step.norm(), usual * step.numel() ** 0.5 / 100)).item(), name)
@@ -422,7 +431,7 @@ def main(name, program, work):
 
     net, exact = fresh(), fresh().double()
     train(net, batches[:1], lr, settings, loss_of)
-    compare_first_step(read_safetensors(start), net, train_program(program, start, batches[:1], lr, work)[1])
+    compare_first_step(weights_for(net, start), net, train_program(program, start, batches[:1], lr, work)[1])
     net = fresh()
     losses, weights = train_program(program, start, batches, lr, work)
     compare_losses(losses, train(net, batches, lr, settings, loss_of), train(exact, batches, lr, settings, loss_of))
