@@ -481,12 +481,12 @@ static void advise_whole(const Fault *f) {
     const AstExpr *x = a ? a->text : NULL;
     const Variable *v = x && x->kind == X_NAME ? variable_find(f->e, x->name) : NULL;
     if (v && v->from && v->where == f->e->scope && !parameter_of(f->e->scope, x)) x = v->from;
-    if (!x || !is_on_one_line(x) || expr_is_literal(x) || value_double(&a->value) < 1) return;
+    double number = a ? value_double(&a->value) : 0;
+    if (!x || !is_on_one_line(x) || expr_is_literal(x) || number < 1 || number > INT32_MAX) return;
     Span start = x->span, end = start;
     end.col += end.len;
     start.len = end.len = 0;
-    diag_fix(f->e->diags, start, "floor(", "rounded down, if that is meant, it is %lld",
-             (long long)value_double(&a->value));
+    diag_fix(f->e->diags, start, "floor(", "rounded down, if that is meant, it is %d", (int)number);
     diag_edit(f->e->diags, end, ")");
 }
 
