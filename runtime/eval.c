@@ -5,6 +5,7 @@
 
 #include "evaluate.h"
 #include "params.h"
+#include "predictions.h"
 #include "progress.h"
 #include "require.h"
 
@@ -207,9 +208,21 @@ static void report(const Context *c, const Options *o, const Evaluation *e, cons
         print(c, o, e, labels, err);
 }
 
+/* Opens the table that the file asks for, if it does. */
+static bool open_predictions(const Context *c, const Dataset *data, Evaluator *evaluator, Predictions *p, RtError *err) {
+    EvalSettings settings;
+    if (!eval_settings(c->model, &settings, err)) return false;
+    if (!settings.save_predictions) return true;
+    if (program_scores(&c->model->infer)->plane > 1)
+        return !rt_fail(err, RT_DATA, "eval.save_predictions is for nets with scores for a picture; this one has them for pixels");
+    evaluator_watch(evaluator, predictions_add, p);
+    return predictions_open(p, settings.save_predictions, data, model_gives_probabilities(c->model), err);
+}
+
 int eval_command(const Context *c, const Options *o, RtError *err) {
     Evaluation e;
     Progress progress;
+    Predictions predictions = {0};
     json_t *labels = NULL;
     int threads = pool_threads((int)o->threads, err);
     Pool *pool = threads ? pool_new(threads, err) : NULL;
@@ -217,9 +230,10 @@ int eval_command(const Context *c, const Options *o, RtError *err) {
     Evaluator *evaluator = data ? evaluator_new(c->model, c->kernel, pool, data, err) : NULL;
     progress_start(&progress);
     bool ok = evaluator && params_load(c, o->weights, pool, evaluator_params(evaluator), &labels, err) &&
-              source_check_labels(data, labels, err) &&
+              source_check_labels(data, labels, err) && open_predictions(c, data, evaluator, &predictions, err) &&
               evaluator_run(evaluator, NULL, show_progress, &progress, &e, err);
     progress_clear(&progress);
+    ok = predictions_close(&predictions, ok, err) && ok;
     if (ok && !labels) labels = source_labels(data); /* weights that were never trained know none */
     if (ok) report(c, o, &e, labels, err);
     evaluator_free(evaluator);

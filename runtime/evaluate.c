@@ -14,6 +14,8 @@ struct Evaluator {
     Overlap overlap;
     Confusion confusion; /* without counts where nobody asks for them */
     bool probabilities;
+    void (*seen)(void *context, uint32_t sample, const float *scores);
+    void *seen_context;
 };
 
 static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, RtError *err) {
@@ -57,6 +59,11 @@ void evaluator_free(Evaluator *e) {
     free(e);
 }
 
+void evaluator_watch(Evaluator *e, void (*seen)(void *context, uint32_t sample, const float *scores), void *context) {
+    e->seen = seen;
+    e->seen_context = context;
+}
+
 float *evaluator_params(Evaluator *e) { return exec_params(e->exec); }
 
 static void count_map(Evaluator *e, const int32_t *labels, Metrics *metrics) {
@@ -78,6 +85,7 @@ static void run_batch(Evaluator *e, const Batch *b, Metrics *metrics) {
         }
         double loss = metrics_cross_entropy(e->scores, e->model->classes, b->labels[i], e->probabilities);
         metrics_add(metrics, e->scores, e->model->classes, b->labels[i], loss);
+        if (e->seen) e->seen(e->seen_context, b->samples[i], e->scores);
         if (e->confusion.count) confusion_add(&e->confusion, e->scores, b->labels[i]);
     }
 }

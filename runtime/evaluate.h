@@ -16,6 +16,9 @@ void evaluator_free(Evaluator *e);
 /* Where parameters go in storage form before evaluator_run; they are used up by it (see abi.h on once-steps). */
 float *evaluator_params(Evaluator *e);
 
+/* `seen` is told of each picture of the runs from now on that are not of maps: its number in the data set, its scores. */
+void evaluator_watch(Evaluator *e, void (*seen)(void *context, uint32_t sample, const float *scores), void *context);
+
 typedef struct Evaluation {
     Metrics metrics;
     const Overlap *overlap; /* of maps; valid until the next run. Else NULL */

@@ -68,6 +68,7 @@ bool eval_settings(const Model *m, EvalSettings *s, RtError *err) {
     while (usual > 1 && usual * m->infer.batch_bytes > memory) usual /= 2;
     s->batch = (int)field_int_or(j, "batch", usual, 1, 1 << 20, "eval", err);
     s->metrics = json_object_get(j, "metrics");
+    s->save_predictions = json_string_value(json_object_get(j, "save_predictions"));
     s->crops = (int)field_int_or(j, "crops", 1, 1, 144, "eval", err);
     if (s->batch > m->max_batch) s->batch = (int)m->max_batch;
     return !err->code;

@@ -26,6 +26,7 @@ typedef struct EvalSettings {
     int batch; /* never more than Model.max_batch */
     int crops;
     const json_t *metrics; /* words; NULL: all that there are */
+    const char *save_predictions; /* a path, or NULL */
 } EvalSettings;
 
 /* RT_USAGE, saying why, if the program cannot train; else RT_INTERNAL on a malformed section. Release with _free. */

@@ -167,7 +167,7 @@ if grep -q 'one central crop, 4 pictures' "$log"; then ok 'data/half of a folder
 
 {
     net '' ''
-    printf 'eval {\n    metrics = [top1, per_class, confusion]\n}\n'
+    printf 'eval {\n    metrics = [top1, per_class, confusion]\n    save_predictions = "table.csv"\n}\n'
 } >metrics.net
 check eval/metrics "$cnnc" -march=x86-64-v3 metrics.net -o metrics && ./metrics export --init --output=metrics.safetensors >"$log" 2>&1
 ./metrics eval --data shapes >"$log" 2>&1
@@ -180,6 +180,19 @@ is 'eval/per_class' "$of_each" '2 circle 2 cross 2 heart 2 star '
 if grep -q '^top-5' "$log"; then fail 'eval/metrics that are not listed' "$log"; else ok 'eval/metrics that are not listed'; fi
 ./metrics eval --data shapes --json >json 2>"$log"
 is 'eval/confusion as JSON' "$(tr -d ' \n' <json | sed 's/.*"confusion":\[\(.*\)\],"loss".*/\1/' | tr -c '0-9\n' '\n' | awk '{ n += $1 } END { print (NR > 15) " " n }')" '1 8'
+
+# ---- eval: a table of the pictures ----
+
+mv shapes/test/star 'shapes/test/st,a"r'
+rm -f table.csv
+./metrics eval --data shapes >"$log" 2>&1
+is 'eval/save_predictions: rows' "$(sed 1d table.csv | wc -l) $(grep -cE '^shapes/test/heart/[^,]*,heart,.*,0[.][0-9]{6}$' table.csv)" '8 2'
+is 'eval/save_predictions: the first line' "$(head -n 1 table.csv)" 'picture,class,taken for,probability'
+mv 'shapes/test/st,a"r' shapes/test/star
+if grep -q '^"shapes/test/st,a""r/[^"]*","st,a""r",' table.csv; then ok 'eval/save_predictions: quotes'; else fail 'eval/save_predictions: quotes' table.csv; fi
+rm -f table.csv && mkdir table.csv
+refused 'eval/save_predictions: a folder is there' 73 'table.csv' ./metrics eval --data shapes
+rmdir table.csv
 
 # Which output is deployed says whether scores are probabilities, whatever other layers the net has.
 net 'outputs = [scores]' '' | sed 's/output scores = softmax(logits)/output scores = logits\n    output soft = softmax(logits)/' >logits.net

@@ -67,7 +67,7 @@ hi def link cnncKey_train cnncKey
 syn match cnncSection "^\s*eval\>\ze\s*\%(\h\w*\s*\)\={" nextgroup=cnncName_eval,cnncBlock_eval skipwhite
 syn match cnncName_eval "\h\w*" contained nextgroup=cnncBlock_eval skipwhite
 syn region cnncBlock_eval contained transparent start="{" end="}" contains=@cnncSettings,cnncKey_eval,cnncBlock_eval
-syn match cnncKey_eval "\<\%(metrics\|crops\|batch\)\ze\s*==\@!" contained
+syn match cnncKey_eval "\<\%(metrics\|crops\|batch\|save_predictions\)\ze\s*==\@!" contained
 hi def link cnncName_eval cnncName
 hi def link cnncKey_eval cnncKey
 
