@@ -1,6 +1,6 @@
 # Sourced by tests/run.sh and examples/quickstart.sh: installs what is missing and builds out of tree.
 # Needs $root (the checkout). Gives $build (CNNC_BUILD, or build/ in the checkout) and the functions below.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034  # the scripts use what is set here
 
 : "${root:?tests/setup.sh is sourced by scripts that set root}"
 build=${CNNC_BUILD:-$root/build}
