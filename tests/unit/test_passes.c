@@ -374,13 +374,13 @@ static void test_dump_and_stop(void) {
     arena_free(a);
 }
 
-/* Losses on what are no scores are the author's mistake, and are reported at the loss. */
+/* One term about pixels and one about pictures are the author's mistake, reported at the term that does not fit the first. */
 static void test_bad_loss(void) {
     Arena *a = arena_new();
     Unit *u = new_unit(a);
     make_net(u);
     u->train.loss[0].logits = u->image;
-    u->train.loss[0].span = (Span){0, 3, 1, 2};
+    u->train.loss[1].span = (Span){0, 3, 1, 2};
     CU_ASSERT_FALSE(run_passes(u, 3, (const Pass[]){canon, specialise, autodiff}));
     CU_ASSERT_EQUAL(u->diags->n_error, 1);
     CU_ASSERT_EQUAL(u->diags->message[0].span.line, 3);
