@@ -245,6 +245,7 @@ static const ParamType type_table[] = {
     {.name = "number", .wants = "a number", .convert = to_number},
     {.name = "real", .wants = "a number without a unit", .convert = to_real},
     {.name = "positive", .wants = "a number above 0", .convert = to_positive},
+    {.name = "eps", .wants = "a number above 0", .convert = to_positive, .by_name = true}, /* of norms, and no channels */
     {.name = "nonnegative", .wants = "a number of at least 0", .convert = to_nonnegative},
     {.name = "fraction", .wants = "a number from 0 to 1", .convert = to_fraction},
     {.name = "below_one", .wants = "a number of at least 0 and below 1", .convert = to_below_one},
