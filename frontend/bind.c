@@ -70,8 +70,22 @@ const Signature *signature_of(Elab *e, const char *text) {
 
 /* ---- types of parameters ---- */
 
+/* cats/train without quotes: names that are nothing here. */
+static bool is_bare_path(Elab *e, const AstExpr *x) {
+    Value v;
+    if (x->kind == X_BINARY && x->op.op == OPR_div) return is_bare_path(e, x->op.a) && *foreign_source(e->diags, x->span);
+    while (x->kind == X_FIELD) x = x->access.base;
+    return x->kind == X_NAME && !name_value(e, x->name, &v) && !foreign_find(FOREIGN_NAME, "", x->name);
+}
+
 bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v) {
     if (x->kind == X_ERROR) return false;
+    if (!strcmp(p->type->name, "text") && is_bare_path(e, x)) {
+        const char *source = foreign_source(e->diags, x->span);
+        diag_error(e->diags, x->span, "E0109", "`%s` wants a string: a path stands in quotes", p->name);
+        diag_fix(e->diags, x->span, arena_printf(e->arena, "\"%s\"", source), "%s", "");
+        return false;
+    }
     if (p->type->from_expr) return p->type->from_expr(e, x, v, p->name, p->choice);
     *v = eval(e, x);
     const Value before = *v;

@@ -137,6 +137,7 @@ static void run_if(Elab *e, const AstStmt *s) {
 static void run_return(Elab *e, const AstStmt *s) {
     if (e->scope->item->kind == I_NET) {
         diag_error(e->diags, s->span, "E0115", "a net gives its results by `output name = ...`, not by return");
+        diag_fix(e->diags, s->span, "output scores =", "a name for the result");
         return;
     }
     e->scope->result = eval(e, s->value);

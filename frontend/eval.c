@@ -129,7 +129,8 @@ static void report_field(Elab *e, const AstExpr *x, const Value *base) {
     Span dot = x->access.dot, name = {dot.file, dot.line, dot.col + 1, (uint32_t)strlen(field)};
     Value layer;
     Suggestion s = foreign_suggest(FOREIGN_FIELD, "", field, known, ARRAY_LEN(known));
-    bool method = base->kind == V_TENSOR && name_value(e, name_of(field), &layer) && layer.kind == V_FUNC;
+    bool flows = base->kind == V_TENSOR || base->kind == V_PIPE || base->kind == V_FUNC;
+    bool method = flows && name_value(e, name_of(field), &layer) && layer.kind == V_FUNC;
     if (method) s = (Suggestion){0};
     diag_error(e->diags, name, "E0119", "%s has no `.%s`%s", value_kind_name(base), field, foreign_question(e->arena, &s));
     if (method) diag_fix(e->diags, dot, " -> ", "layers are given a tensor by ->");

@@ -65,7 +65,9 @@ static void push_args(Elab *e, Call *c, const AstExpr *call) {
 }
 
 static bool not_callable(Elab *e, Span at, const Value *v) {
-    if (v->kind != V_ERROR) diag_error(e->diags, at, "E0104", "%s cannot be called", value_kind_name(v));
+    if (v->kind == V_ERROR) return false;
+    diag_error(e->diags, at, "E0104", "%s cannot be called", value_kind_name(v));
+    if (v->kind == V_TENSOR) diag_help(e->diags, (Span){0}, "data flow from left to right: the tensor stands first");
     return false;
 }
 

@@ -81,8 +81,18 @@ static int32_t start_help(Diags *d, const char *note) {
     return d->n_message - 1;
 }
 
+static bool is_before(const Span *a, const Span *b) {
+    return a->line < b->line || (a->line == b->line && a->col < b->col);
+}
+
 /* The message says already what one word becomes; more than that is worth a look, and a help of nothing is none. */
 static void end_help(Diags *d, int32_t help) {
+    for (int32_t i = help + 2; d->current >= 0 && i < d->n_message; i++)   /* edits in the order of the text */
+        for (int32_t k = i; k > help + 1 && is_before(&d->message[k].span, &d->message[k - 1].span); k--) {
+            Message m = d->message[k];
+            d->message[k] = d->message[k - 1];
+            d->message[k - 1] = m;
+        }
     if (d->current < 0 || *d->message[help].text) return;
     int32_t edits = d->n_message - 1 - help;
     if (edits > 1) d->message[help].text = "this is written";

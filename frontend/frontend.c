@@ -5,6 +5,7 @@
 
 #include "blame.h"
 #include "contract.h"
+#include "foreign.h"
 #include "net_input.h"
 #include "parse.h"
 #include "bundle.h"
@@ -34,10 +35,12 @@ static const Item *find_input(Bundle *p) {
         if (p->inputs.item[i]->name == list->item[0].name) return p->inputs.item[i];
         if (n < ARRAY_LEN(known)) known[n++] = p->inputs.item[i]->name;
     }
-    const char *near = did_you_mean(list->item[0].name, known, n);
-    diag_error(d, list->item[0].span, "E0203",
-               near ? "there is no `input %s`; did you mean `%s`?" : "there is no `input %s { }`", list->item[0].name,
-               near);
+    const char *name = list->item[0].name;
+    Suggestion near = {.name = did_you_mean(name, known, n)};
+    diag_error(d, list->item[0].span, "E0203", "there is no `input %s`%s", name, foreign_question(p->elab->arena, &near));
+    if (near.name) foreign_fix_word(d, list->item[0].span, &near);
+    else if (p->inputs.n == 1) diag_fix(d, p->inputs.item[0]->span, name, "the input and the parameter have one name");
+    else diag_help(d, (Span){0}, "input %s { size = 224x224 } says how pictures become a tensor", name);
     return NULL;
 }
 
@@ -46,7 +49,11 @@ static void check_net(Elab *e, const Item *net) {
         if (e->graph->output[i].only != ONLY_TRAIN) return;
     if (e->diags->n_error) return;
     diag_error(e->diags, net->span, "E0205", "net `%s` has no output for deployment", net->name);
-    diag_help(e->diags, (Span){0}, "name a result: output scores = softmax(logits)");
+    const AstStmt *last = net->body->n > 0 ? net->body->item[net->body->n - 1] : NULL;
+    Span at = last ? last->span : (Span){0};
+    at.len = 0;
+    if (last && last->kind == S_ASSIGN && last->names.n == 1) diag_fix(e->diags, at, "output ", "the last value is probably one");
+    else diag_help(e->diags, (Span){0}, "name a result: output scores = softmax(logits)");
 }
 
 /* Builds the net; returns its scope, NULL if there is none to look at further. */

@@ -38,6 +38,7 @@ static bool check_size(Elab *e, Record *r) {
     if (resize->value.kind == V_RECORD && !strcmp(resize->value.record->call, "shorter")) {
         diag_error(e->diags, resize->span, "E0407", "`shorter` keeps the aspect, so pictures need a crop to %dx%d",
                    size.dim.h, size.dim.w);
+        diag_help(e->diags, (Span){0}, "crop = centre(%dx%d)", size.dim.h, size.dim.w);
         return false;
     }
     if (resize->value.kind != V_RECORD) return true;

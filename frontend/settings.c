@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "foreign.h"
+
 typedef struct SettingsCall {
     const char *group;
     Function fn;
@@ -79,13 +81,29 @@ static bool misplaced(Elab *e, const char *section, const Setting *s, const char
     return false;
 }
 
+/* hflip = true is hflip(). */
+static void propose_step(Elab *e, const char *group, const Setting *s) {
+    enum { MOST = 64 };
+    const char *known[MOST];
+    int n = settings_call_names(group, known, MOST);
+    Suggestion better = s->key ? foreign_suggest(FOREIGN_WORD, group, s->key, known, n) : (Suggestion){0};
+    const char *name = s->key && settings_call_find(group, s->key) ? s->key : better.name;
+    Span all = s->span;
+    if (!name || s->value->span.line != all.line) return;
+    all.len = s->value->span.col + s->value->span.len - all.col;
+    diag_fix(e->diags, all, arena_printf(e->arena, "%s()", name), "a step is a call");
+}
+
 static Value eval_steps(Elab *e, const SectionKind *kind, const SettingList *list) {
     Value *item = NEW_ARRAY(e->arena, Value, list->n);
     const ParamSpec step = {.name = name_of(kind->name), .type = type_find("call", 4), .choice = kind->name};
     bool good = true;
     for (int32_t i = 0; i < list->n; i++) {
         const Setting *s = list->item[i];
-        if (s->key || s->group) good = misplaced(e, kind->name, s, "steps, one call a line");
+        if (s->key || s->group) {
+            good = misplaced(e, kind->name, s, "steps, one call a line");
+            propose_step(e, kind->name, s);
+        }
         else good = param_eval(e, &step, s->value, &item[i]) && good;
     }
     return good ? value_list(item, list->n) : v_error;
