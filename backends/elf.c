@@ -17,7 +17,8 @@ static int64_t code_bytes(int fd) {
     Elf64_Shdr section;
     int64_t sum = 0;
     errno = ENOEXEC;
-    if (!read_at(fd, &head, sizeof head, 0) || memcmp(head.e_ident, ELFMAG, SELFMAG) || head.e_ident[EI_CLASS] != ELFCLASS64)
+    if (!read_at(fd, &head, sizeof head, 0) || memcmp(head.e_ident, ELFMAG, SELFMAG) ||
+        head.e_ident[EI_CLASS] != ELFCLASS64)
         return -1;
     for (uint64_t i = 0; i < head.e_shnum; i++) {
         if (!read_at(fd, &section, sizeof section, head.e_shoff + i * sizeof section)) return -1;

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Bytes of the file's code and constants: the sections that are loaded and that nothing may write. -1, with errno, if the file
- * cannot be read or is no ELF file of 64 bits. */
+/* Bytes of the file's code and constants: the sections that are loaded and that nothing may write. -1, with errno, if
+ * the file cannot be read or is no ELF file of 64 bits. */
 int64_t elf_code_bytes(const char *path);
 
 #endif

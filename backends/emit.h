@@ -8,8 +8,8 @@
 typedef enum EmitKind { EMIT_LLVM_IR, EMIT_ASM, EMIT_OBJECT, EMIT_EXE, EMIT_COUNT } EmitKind;
 extern const char *const emit_kind_name[EMIT_COUNT];   /* "llvm-ir", "asm", "obj", "exe" */
 
-/* The two JSON texts of runtime/abi.h for this unit, from its arena: what is so on every processor, and what is so on its
- * own. `kernels` numbers the kernels of the plan's steps. */
+/* The two JSON texts of runtime/abi.h for this unit, from its arena: what is so on every processor, and what is so on
+ * its own. `kernels` numbers the kernels of the plan's steps. */
 const char *emit_model_json(const Unit *u);
 const char *emit_plan_json(const Unit *u, const KernelTable *kernels);
 
@@ -17,10 +17,10 @@ const char *emit_plan_json(const Unit *u, const KernelTable *kernels);
 typedef bool EmitAccept(void *context, const char *path);
 
 /* Compiles the programs of n units (all passes done), one file for several processors, the most able first; more than
- * one for EMIT_EXE only. Writes `path` ("-": stdout, not for EMIT_OBJECT and EMIT_EXE) by way
- * of a temporary file beside it that is renamed at the end; nothing is left behind on failure. EMIT_EXE links with
- * runtime_dir/libcnncrt.a by spawning `linker` (NULL: "cc" found in PATH) without a shell. `accept` may be NULL. Returns 0 or the exit
- * code of sysexits.h, after printing "cnnc: error: ..." to stderr; EX_DATAERR, without a message, if `accept` refused. */
+ * one for EMIT_EXE only. Writes `path` ("-": stdout, not for EMIT_OBJECT and EMIT_EXE) by way of a temporary file beside
+ * it that is renamed at the end; nothing is left behind on failure. EMIT_EXE links with runtime_dir/libcnncrt.a by
+ * spawning `linker` (NULL: "cc" found in PATH) without a shell. `accept` may be NULL. Returns 0 or the exit code of
+ * sysexits.h, after printing "cnnc: error: ..." to stderr; EX_DATAERR, without a message, if `accept` refused. */
 typedef struct EmitJob {
     Unit *const *unit;
     int n;

@@ -1,18 +1,18 @@
 /* Which pictures there are and what class each is: settings.data's sources.
  *
  * {"call": "folder", "path": p}: a folder per class under p. Classes are the folders in p by the order of the bytes of
- * their names, class 0 first; plain files in p are passed over. Samples are all regular files in a class's folder at
- * any depth, by the order of the bytes of their paths within it; whether each is a picture is for the decoder to say.
- * {"call": "masks", "path": p, "masks": q, "ignore": i}: all regular files under p, in the same order, without classes: the
- * classes are in the pixels. The mask of p/any/NAME.jpg is q/any/NAME.png, of the same number of pixels; their value i is no
- * class. A picture without a mask: an error that names both paths.
+ * their names, class 0 first; plain files in p are passed over. Samples are all regular files in a class's folder at any
+ * depth, by the order of the bytes of their paths within it; whether each is a picture is for the decoder to say.
+ * {"call": "masks", "path": p, "masks": q, "ignore": i}: all regular files under p, in the same order, without classes:
+ * the classes are in the pixels. The mask of p/any/NAME.jpg is q/any/NAME.png, of the same number of pixels; their value
+ * i is no class. A picture without a mask: an error that names both paths.
  *
  * Names that begin with a dot are ignored. Symbolic links are followed, but never to a folder that is already being
  * walked. A class without files, no class at all, a folder that is missing: an error that names the path.
  *
- * {"call": "list", "path": p}: a text with a line for each picture, in this order: its path, from the folder of the list on
- * or a whole one, and after a blank or tab the name of its class, which has neither. Classes are the different names by the
- * order of their bytes; where all are whole numbers, 0 to the largest. Empty lines are passed over. */
+ * {"call": "list", "path": p}: a text with a line for each picture, in this order: its path, from the folder of the list
+ * on or a whole one, and after a blank or tab the name of its class, which has neither. Classes are the different names
+ * by the order of their bytes; where all are whole numbers, 0 to the largest. Empty lines are passed over. */
 #ifndef CNNC_RUNTIME_DATASET_H
 #define CNNC_RUNTIME_DATASET_H
 
@@ -29,7 +29,8 @@ Dataset *dataset_masks(const char *path, const char *masks, int32_t ignore, RtEr
 Dataset *dataset_list(const char *path, RtError *err);
 void dataset_free(Dataset *d);
 
-/* Keeps this share of the pictures of each class (of all, with masks), rounded up, evenly spaced in their order. 0 < share <= 1. */
+/* Keeps this share of the pictures of each class (of all, with masks), rounded up, evenly spaced in their order.
+ * 0 < share <= 1. */
 bool dataset_subset(Dataset *d, double share, RtError *err);
 
 size_t dataset_count(const Dataset *d);

@@ -94,8 +94,8 @@ static void print_confusion(const Evaluation *e, const json_t *labels) {
     }
 }
 
-/* ONE ROW PER WORD of eval.metrics; map: of nets that give a score for each pixel, else of those that do not; usual: printed
- * where no metrics are listed. */
+/* ONE ROW PER WORD of eval.metrics; map: of nets that give a score for each pixel, else of those that do not; usual:
+ * printed where no metrics are listed. */
 static const struct {
     const char *word;
     bool map, usual;

@@ -20,8 +20,8 @@ bool frame_open(Frame *f, const char *path, bool scaled, RtError *err);
 /* Turns and mirrors the picture as its file says (exif.h). Right after frame_open, before anything else. */
 void frame_orient(Frame *f);
 
-/* The same for a mask (image_open_numbers): every resize then takes the nearest pixel, and what lies outside has 255 in all
- * bytes, where pixels of the file have 0 in all but the first. */
+/* The same for a mask (image_open_numbers): every resize then takes the nearest pixel, and what lies outside has 255 in
+ * all bytes, where pixels of the file have 0 in all but the first. */
 bool frame_open_mask(Frame *f, const char *path, RtError *err);
 
 int32_t frame_width(const Frame *f);

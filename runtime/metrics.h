@@ -1,8 +1,8 @@
 /* Loss and accuracy over pictures, or over the pixels of maps.
  *
  * A tie is wrong: a label counts for top-k only if fewer than k classes have a score at least as large as its own. So a
- * net that gives every class the same score has accuracy 0, not whatever the order of the classes makes of it. A pixel of a
- * map is of the class with the largest score, the first of equals; pixels with a label below 0 do not count. */
+ * net that gives every class the same score has accuracy 0, not whatever the order of the classes makes of it. A pixel
+ * of a map is of the class with the largest score, the first of equals; pixels with a label below 0 do not count. */
 #ifndef CNNC_RUNTIME_METRICS_H
 #define CNNC_RUNTIME_METRICS_H
 
@@ -27,7 +27,7 @@ typedef struct Overlap {
 bool overlap_new(Overlap *o, int classes, RtError *err);
 void overlap_free(Overlap *o); /* also a zeroed one */
 void overlap_clear(Overlap *o);
-/* Intersection over union of a class, 0 .. 1; -1 if it is neither in a label nor in a map. Their mean leaves these out. */
+/* Intersection over union of a class, 0 .. 1; -1 if it is neither in a label nor in a map. The mean leaves these out. */
 double overlap_iou(const Overlap *o, int class);
 double overlap_mean(const Overlap *o);
 
@@ -43,8 +43,8 @@ bool confusion_new(Confusion *c, int classes, RtError *err); /* RT_LIMIT with mo
 void confusion_free(Confusion *c);                           /* also a zeroed one */
 void confusion_clear(Confusion *c);
 void confusion_add(Confusion *c, const float *scores, int label);
-/* Pictures with that label; the share of them that was taken for it (recall), and the share of those taken for it that have
- * the label (precision), 0 .. 1; -1 if there are none. */
+/* Pictures with that label; the share of them that was taken for it (recall), and the share of those taken for it that
+ * have the label (precision), 0 .. 1; -1 if there are none. */
 int64_t confusion_pictures(const Confusion *c, int class);
 double confusion_recall(const Confusion *c, int class);
 double confusion_precision(const Confusion *c, int class);

@@ -1,5 +1,5 @@
-/* eval.save_predictions: a table of the evaluated pictures, as comma-separated values (RFC 4180): the path of each, its class,
- * the class with the largest score (the first of equals), and that one's probability. */
+/* eval.save_predictions: a table of the evaluated pictures, as comma-separated values (RFC 4180): the path of each, its
+ * class, the class with the largest score (the first of equals), and that one's probability. */
 #ifndef CNNC_RUNTIME_PREDICTIONS_H
 #define CNNC_RUNTIME_PREDICTIONS_H
 

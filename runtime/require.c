@@ -42,7 +42,8 @@ static void clause_text(char *text, size_t size, const Style *s, const char *ord
 static void check_clause(const json_t *clause, const Measured *measured, int n, json_t *list, RtError *unkept,
                          RtError *err) {
     char text[96];
-    const char *figure = field_text(clause, "figure", "require", err), *order = field_text(clause, "order", "require", err);
+    const char *figure = field_text(clause, "figure", "require", err),
+               *order = field_text(clause, "order", "require", err);
     double limit = field_number(clause, "limit", "require", err), value = value_of(measured, n, figure);
     const Style *s = style_of(figure);
     if (!s) rt_fail(err, RT_INTERNAL, "there is no figure \"%.60s\"", figure);
@@ -50,12 +51,14 @@ static void check_clause(const json_t *clause, const Measured *measured, int n, 
     bool kept = holds(value, order, limit);
     clause_text(text, sizeof text, s, order, limit);
     if (list)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:b}", "figure", figure, "order", order, "limit", limit,
-                                              "measured", value, "kept", kept));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:b}", "figure", figure, "order", order, "limit",
+                                              limit, "measured", value, "kept", kept));
     else
-        printf("require %s: measured %.*f%s, %s\n", text, s->digits, value * s->scale, s->unit, kept ? "kept" : "not kept");
+        printf("require %s: measured %.*f%s, %s\n", text, s->digits, value * s->scale, s->unit,
+               kept ? "kept" : "not kept");
     if (!kept)
-        rt_fail(unkept, RT_UNKEPT, "%s is %.*f%s, and require { } says %s", figure, s->digits, value * s->scale, s->unit, text);
+        rt_fail(unkept, RT_UNKEPT, "%s is %.*f%s, and require { } says %s", figure, s->digits, value * s->scale,
+                s->unit, text);
 }
 
 bool require_check(const Model *m, const Measured *measured, int n, json_t *into, RtError *err) {

@@ -11,8 +11,8 @@ typedef struct Measured {
     double value; /* a part of 1, seconds, pictures a second; NAN: not measured this time */
 } Measured;
 
-/* Compares what was measured with the clauses about it: prints a line for each clause, or with `into` (an object) adds the
- * member "require" instead. RT_UNKEPT, naming what was measured against what is required, if one does not hold. */
+/* Compares what was measured with the clauses about it: prints a line for each clause, or with `into` (an object) adds
+ * the member "require" instead. RT_UNKEPT, naming what was measured against what is required, if one does not hold. */
 bool require_check(const Model *m, const Measured *measured, int n, json_t *into, RtError *err);
 
 #endif

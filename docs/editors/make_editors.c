@@ -74,7 +74,8 @@ static const char *const figure[] = {
 #undef FIGURE
 };
 
-/* Sections with keys, and calls with parameters: both are signatures. `group` is NULL for a section, "" for `group` itself. */
+/* Sections with keys, and calls with parameters: both are signatures. `group` is NULL for a section, "" for `group`
+ * itself. */
 static const struct {
     const char *group, *name, *signature;
 } setting[] = {

@@ -1,5 +1,5 @@
-/* EXIF's orientation: the eight of them against the standard's words, with crops, flips, resizes and scaled decoding as if the
- * file were turned; and segments that make no sense. */
+/* EXIF's orientation: the eight of them against the standard's words, with crops, flips, resizes and scaled decoding as
+ * if the file were turned; and segments that make no sense. */
 #include <CUnit/Basic.h>
 
 #include "pictures.h"
@@ -13,10 +13,10 @@ static Frame *frame, *other;
 
 /* An EXIF segment with one entry, in either byte order. */
 static void make_exif(uint8_t *out, bool big, int orientation) {
-    static const uint8_t little_bytes[] = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0, 0, 0,
-                                           1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    static const uint8_t big_bytes[] = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8,
-                                        0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t little_bytes[] = {0xFF, 0xE1, 0,    34, 'E', 'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0, 0, 0,
+                                           1,    0,    0x12, 1,  3,   0,   1,   0,   0, 0, 0,   0,   0,  0, 0, 0, 0, 0};
+    static const uint8_t big_bytes[] = {0xFF, 0xE1, 0, 34,   'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8,
+                                        0,    1,    1, 0x12, 0,   3,   0,   0,   0, 1, 0,   0,   0, 0,  0, 0, 0, 0};
     memcpy(out, big ? big_bytes : little_bytes, APP1_SIZE);
     out[big ? 29 : 28] = (uint8_t)orientation;
 }
@@ -36,8 +36,8 @@ static const char *tagged(const char *plain, int orientation) {
     return path;
 }
 
-/* Where the file's pixel (x, y) of w x h is seen: its row 0 is at the side `row`, its column 0 at the side `column`, as the
- * standard says it: top, bottom, left, right. */
+/* Where the file's pixel (x, y) of w x h is seen: its row 0 is at the side `row`, its column 0 at the side `column`, as
+ * the standard says it: top, bottom, left, right. */
 static void seen_at(int orientation, int x, int y, int w, int h, int *sx, int *sy) {
     static const char row[] = " ttbblrrl", column[] = " lrrlttbb";
     const int at[2] = {y, x}, last[2] = {h - 1, w - 1};
@@ -59,7 +59,9 @@ static Image *opened(Frame *f, const char *path, bool turned) {
     return image;
 }
 
-static const uint8_t *at(const Image *i, int x, int y) { return i->pixel + ((size_t)y * (size_t)i->width + (size_t)x) * 4; }
+static const uint8_t *at(const Image *i, int x, int y) {
+    return i->pixel + ((size_t)y * (size_t)i->width + (size_t)x) * 4;
+}
 
 static void test_eight(void) {
     enum { W = 45, H = 29 };
@@ -99,7 +101,8 @@ static void test_steps(void) {
         Image *lazy = NULL, *step = NULL;
         CU_ASSERT_FATAL(frame_open(frame, path, false, &err));
         frame_orient(frame);
-        CU_ASSERT_FATAL(frame_crop(frame, 3, 7, 31, 22, &err) && frame_resize(frame, 17, 19, FILTER_BILINEAR, true, &err));
+        CU_ASSERT_FATAL(frame_crop(frame, 3, 7, 31, 22, &err) &&
+                        frame_resize(frame, 17, 19, FILTER_BILINEAR, true, &err));
         frame_flip(frame, true, false);
         CU_ASSERT_FATAL(frame_crop(frame, -2, 3, 12, 14, &err) && frame_settle(frame, &lazy, &err));
         opened(other, path, true);
@@ -118,7 +121,8 @@ static void test_scaled(void) {
     static const int size[][2] = {{320, 240}, {317, 237}};
     for (int k = 0; k < 2; k++) {
         char *plain = strdup(pic_path("plain.jpg")); /* pic_path has a few buffers only */
-        pic_jpeg(plain, (PicJpeg){.width = size[k][0], .height = size[k][1], .components = 3, .sampling = 2}, paint_smooth);
+        pic_jpeg(plain, (PicJpeg){.width = size[k][0], .height = size[k][1], .components = 3, .sampling = 2},
+                 paint_smooth);
         for (int o = 1; o <= 8; o++) {
             const char *path = tagged(plain, o);
             RtError err = {.code = RT_OK};
@@ -128,7 +132,8 @@ static void test_scaled(void) {
                 Frame *f = i ? other : frame;
                 CU_ASSERT_FATAL(frame_open(f, path, i, &err));
                 frame_orient(f);
-                CU_ASSERT_FATAL(frame_resize(f, 30, 30, FILTER_BILINEAR, true, &err) && frame_settle(f, &image[i], &err));
+                CU_ASSERT_FATAL(frame_resize(f, 30, 30, FILTER_BILINEAR, true, &err) &&
+                                frame_settle(f, &image[i], &err));
             }
             for (int i = 0; i < 30 * 30 * 4; i++) {
                 int apart = abs(image[0]->pixel[i] - image[1]->pixel[i]);
