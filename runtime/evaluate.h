@@ -16,8 +16,8 @@ void evaluator_free(Evaluator *e);
 /* Where parameters go in storage form before evaluator_run; they are used up by it (see abi.h on once-steps). */
 float *evaluator_params(Evaluator *e);
 
-/* `seen` is told of each picture of the runs from now on that are not of maps: its number in the data set, its scores.
- * */
+/* `seen` is told of each picture of the runs from now on that are not of maps: its number in the data set, its
+ * scores. */
 void evaluator_watch(Evaluator *e, void (*seen)(void *context, uint32_t sample, const float *scores), void *context);
 
 typedef struct Evaluation {
@@ -29,8 +29,8 @@ typedef struct Evaluation {
     bool stopped; /* *stop became non-zero; the figures are not complete */
 } Evaluation;
 
-/* What of two evaluations says which is the better: the mean of the classes' overlaps for maps, else top-1; in percent.
- * */
+/* What of two evaluations says which is the better: the mean of the classes' overlaps for maps, else top-1; in
+ * percent. */
 double evaluation_score(const Evaluation *e);
 
 /* stop may be NULL. progress (may be NULL) is called after each batch with the number of pictures done and of all. */
