@@ -173,12 +173,27 @@ static void push_rest(Elab *e, Bound *b, int i, const Actual *a, Value **rest, i
     b->value[i] = value_list(*rest, *n);
 }
 
+/* The call with what it needs: conv(out, kernel). The tensor of a layer comes by the arrow. */
+static void show_required(Elab *e, const Call *c, const Signature *s) {
+    Str text = STR(e->arena);
+    bool some = false;
+    for (int i = c->fn->kind == FN_LAYER; i < s->n; i++) {
+        if (s->param[i].optional) continue;
+        str_addf(&text, "%s%s", some ? ", " : "", s->param[i].name);
+        some = true;
+    }
+    if (some) diag_help(e->diags, (Span){0}, "it is called as %s(%s)", c->fn->name, str_text(&text));
+}
+
 static bool fill_defaults(Elab *e, const Call *c, Bound *b) {
     bool good = true;
     for (int i = 0; i < b->signature->n; i++) {
         const ParamSpec *p = &b->signature->param[i];
         if (b->given[i]) continue;
-        if (!p->optional && !c->lost) diag_error(e->diags, c->span, "E0105", "`%s` needs `%s`", c->fn->name, p->name);
+        if (!p->optional && !c->lost) {
+            diag_error(e->diags, c->span, "E0105", "`%s` needs `%s`", c->fn->name, p->name);
+            if (!section_find(c->fn->name)) show_required(e, c, b->signature);
+        }
         good = good && p->optional;
         b->value[i] = p->value;
         b->span[i] = c->span;

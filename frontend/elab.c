@@ -274,7 +274,10 @@ static bool bind_defaults(Elab *e, const Call *c) {
     for (int32_t i = 0; i < list->n; i++) {
         const Param *p = &list->item[i];
         if (variable_find(e, p->name)) continue;
-        if (!p->value) diag_error(e->diags, c->span, "E0105", "`%s` needs `%s`", c->fn->name, p->name);
+        if (!p->value) {
+            diag_error(e->diags, c->span, "E0105", "`%s` needs `%s`", c->fn->name, p->name);
+            diag_note(e->diags, p->span, "it has no default");
+        }
         good = good && p->value;
         variable_set(e, p->name, p->span, p->value ? eval(e, p->value) : v_error, p->value);
     }
