@@ -10,8 +10,7 @@
  *
  *   train   the logits of the loss terms are the outputs, "logits", "logits.1", ...; autodiff puts the loss there.
  *           Batch normalisation takes the statistics of the batch, or of runs of its pictures, and an ema effect keeps
- *           the running ones; a frozen
- *           layer leaves the running ones as they are and drops nothing out. */
+ *           the running ones; a frozen layer leaves the running ones as they are and drops nothing out. */
 #include "pass.h"
 
 static void drop_dropout(Graph *g, Ref r) { graph_replace(g, r, graph_node(g, r)->in[0]); }
