@@ -187,19 +187,9 @@ static void print(const Context *c, const Options *o, const Evaluation *e, const
     json_decref(j);
 }
 
-/* Every metric that the file asks for must be one of this kind of net. */
-static bool check_metrics(const Context *c, const EvalSettings *s, RtError *err) {
-    bool map = program_scores(&c->model->infer)->plane > 1;
-    for (size_t i = 0; i < sizeof metric_table / sizeof metric_table[0]; i++)
-        if (metric_table[i].map != map && eval_wants(s, metric_table[i].word))
-            return !rt_fail(err, RT_DATA, "%s: eval.metrics has %s, and net %s has scores for %s", c->model->file,
-                            metric_table[i].word, c->model->name, map ? "each pixel" : "a picture, not for its pixels");
-    return true;
-}
-
 static Dataset *open_data(const Context *c, const Options *o, RtError *err) {
     EvalSettings settings;
-    if (!eval_settings(c->model, &settings, err) || !check_metrics(c, &settings, err)) return NULL;
+    if (!eval_settings(c->model, &settings, err)) return NULL;
     if (settings.crops != 1)
         fprintf(stderr, "%s: warning: eval.crops is %d: only the central crop is evaluated\n", c->program,
                 settings.crops);

@@ -181,13 +181,6 @@ if grep -q '^top-5' "$log"; then fail 'eval/metrics that are not listed' "$log";
 ./metrics eval --data shapes --json >json 2>"$log"
 is 'eval/confusion as JSON' "$(tr -d ' \n' <json | sed 's/.*"confusion":\[\(.*\)\],"loss".*/\1/' | tr -c '0-9\n' '\n' | awk '{ n += $1 } END { print (NR > 15) " " n }')" '1 8'
 
-{
-    net '' ''
-    printf 'eval {\n    metrics = [top1, mean_iou]\n}\n'
-} >map.net
-"$cnnc" -march=x86-64-v3 map.net -o map >"$log" 2>&1
-refused 'eval/metrics of another kind of net' 65 'eval.metrics has mean_iou, and net n has scores for a picture' ./map eval --data shapes
-
 # ---- eval: a table of the pictures ----
 
 mv shapes/test/star 'shapes/test/st,a"r'
