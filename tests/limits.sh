@@ -130,6 +130,14 @@ limit elements 1099511627776 2:7 E0301 elements
 limit resized 268435456 5:14 E0301 resized
 limit whole_number 9223372036854775807 4:11 E0005 whole_number
 
+# The number of combinations is all that is looked at above the limit; a sweep of a million takes an hour.
+{
+    constant 1
+    for name in b c d e; do echo "option $name = 0 in 0..64"; done
+} >combinations.net
+timeout 60 "$cnnc" sweep combinations.net >"$log" 2>&1
+if [ $? = 78 ] && grep -q 'more than 1000000 combinations' "$log"; then ok limits/sweep; else fail limits/sweep "$log"; fi
+
 # ---- hostile files: D01 to D18 ----
 
 # d NAME PLACE CODE [FORMAT [ARGUMENT...]]: the verdict on DNN.net, of which NAME begins with the number. With a format printf makes
