@@ -52,7 +52,7 @@ make_dictionary
 if [ "${1:-}" = merge ]; then
     rm -rf "$here/merged"
     mkdir "$here/merged"
-    fuzz -merge=1 -use_counters=0 "$here/merged" "$corpus" "$here/seeds" "$here/found" || exit 1
+    fuzz -set_cover_merge=1 -use_counters=0 "$here/merged" "$corpus" "$here/seeds" "$here/found" || exit 1
     rm -rf "$corpus"
     cp -r "$here/merged" "$corpus"
 else
