@@ -37,7 +37,7 @@ static inline double lab_leaf(const Node *n, int64_t i, Data data) {
     size_t length = n->name ? strlen(n->name) : 0;
     bool positive = length >= 3 && strcmp(n->name + length - 3, "var") == 0;
     if (n->op == OP_param && n->attr.param.role == PARAM_MOMENTUM) return 0;
-    if (n->op == OP_input && n->attr.input.role == INPUT_LABEL) return (double)(i % 3);
+    if (n->op == OP_input && n->attr.input.role == INPUT_LABEL) return (double)((i + 1) % 4 - 1);
     if (n->op == OP_input && n->attr.input.role == INPUT_LR) return (double)0.1f;
     if (data == DATA_ONES) return 1;
     if (data == DATA_WHOLE) return floor(7 * lab_uniform(lab_seed_of(n), (uint64_t)i)) - 3;

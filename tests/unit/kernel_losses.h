@@ -9,7 +9,7 @@ static Ref build_softmax_grad(Case *c, int i) {
     return case_op2(c, OP_softmax_grad, dy, case_op1(c, OP_softmax, case_like(c, dy), NULL), NULL);
 }
 
-/* Labels are 0, 1, 2, ..., so with one or two classes some are none. */
+/* Labels are 0, 1, 2, -1, 0, ...: some are none. */
 static const int32_t classes[] = {1, 3, 7, 17, 33, 2, 10, 5, 3, 4, 100, 16};
 
 enum { N_LOGITS = ARRAY_LEN(classes) };

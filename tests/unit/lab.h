@@ -99,7 +99,7 @@ static inline uint64_t lab_seed_of(const Node *n) {
 }
 
 /* Gives every input and param numbers that depend on its name only, so that equal names in two graphs hold equal
- * numbers. Labels are 0, 1, 2, 0, ...; the learning rate is lr; names that end in "var" are positive; momentum is 0. */
+ * numbers. Labels are 0, 1, 2, -1, 0, ...; the learning rate is lr; names that end in "var" are positive; momentum is 0. */
 static inline void lab_set_leaves(RefRun *r, double lr) {
     for (Ref ref = 1; ref < (Ref)r->graph->n_node; ref++) {
         const Node *n = graph_node(r->graph, ref);
@@ -109,7 +109,7 @@ static inline void lab_set_leaves(RefRun *r, double lr) {
         for (int64_t i = 0; i < ref_count(r, ref); i++) {
             double x = lab_number(positive ? FILL_POSITIVE : FILL_SIGNED, lab_seed_of(n), i, 0);
             if (n->op == OP_param && n->attr.param.role == PARAM_MOMENTUM) x = 0;
-            if (n->op == OP_input && n->attr.input.role == INPUT_LABEL) x = (double)(i % 3);
+            if (n->op == OP_input && n->attr.input.role == INPUT_LABEL) x = (double)((i + 1) % 4 - 1);
             if (n->op == OP_input && n->attr.input.role == INPUT_LR) x = lr;
             ref_set(r, ref, i, x);
         }
