@@ -20,9 +20,17 @@ enum { SIZES = ARRAY_LEN(sizes) };
  * from memory, that share shows. Pictures of LEAVES caches have left them altogether when the next step reads them, smaller
  * ones in part. A step costs its barrier. */
 enum { LEAVES = 3 };
-static const double picture_share = 0.66, weight_share = 0.3, step_cycles = 4000;
+static const double picture_share = 0.66, weight_share = 0.08, step_cycles = 4000;
 
 static double fetch_cycles(const Machine *m, double bytes) { return bytes * machine_byte_cycles(m, 1) * picture_share; }
+
+/* Of the fetch of weights that begins while products are computed the more shows the fewer these are: nearly all of it in
+ * Winograd's products of 16 tiles, little in direct convolutions, and none beyond HIDES times the cycles of the fetch. */
+#define HIDES 1.5
+static double weight_cycles(const Machine *m, const SliceStep *s) {
+    double fetch = s->weights * machine_byte_cycles(m, 2), sums = s->products * machine_fma_cycles(m);
+    return weight_share * fetch + (sums < HIDES * fetch ? fetch - sums / HIDES : 0);
+}
 
 /* Cycles a picture. */
 static double cost(const Machine *m, const SliceStep *s, int32_t pictures) {
@@ -30,7 +38,7 @@ static double cost(const Machine *m, const SliceStep *s, int32_t pictures) {
     if (s->whole && pictures) return 1e30;
     double over = pictures ? s->pictures * pictures / (double)m->cache_bytes[1] : LEAVES;
     double leaves = over <= 1 ? 0 : over < LEAVES ? (over - 1) / (LEAVES - 1) : 1;
-    double once = s->weights * machine_byte_cycles(m, 2) * weight_share + step_cycles;
+    double once = weight_cycles(m, s) + step_cycles;
     return leaves * fetch_cycles(m, s->pictures) + (pictures ? once / pictures : 0);
 }
 
@@ -86,10 +94,11 @@ static void add_found(SliceStep *step, int32_t first, int32_t last, double bytes
 /* ---- of a graph ----------------------------------------------------------------------------------------------- */
 
 /* Element-wise nodes are computed with what they follow, and joins not at all. */
-static SliceStep of_node(const Graph *g, const Node *n) {
+static SliceStep of_node(const Unit *u, const Graph *g, const Node *n) {
     SliceStep s = {0};
     if (op_info[n->op].elementwise || n->op == OP_concat || !n->n_in || !type_batched(&n->type)) return s;
     s.pictures = (double)type_bytes(&n->type);
+    s.products = (double)node_macs(g, n) / u->machine->vector_lanes;
     for (int32_t i = 0; i < n->n_in; i++) {
         const Type *t = &graph_node(g, n->in[i])->type;
         *(type_batched(t) ? &s.pictures : &s.weights) += (double)type_bytes(t);
@@ -102,7 +111,7 @@ Slices slice_of_graph(const Unit *u, const Graph *g) {
     int32_t *last = NEW_ARRAY(u->arena, int32_t, g->n_node);
     for (int32_t i = 1; i < g->n_node; i++) {
         const Node *n = graph_node(g, (Ref)i);
-        step[i] = of_node(g, n);
+        step[i] = of_node(u, g, n);
         for (int32_t k = 0; k < n->n_in; k++) last[n->in[k]] = i;
     }
     for (int32_t i = 1; i < g->n_node; i++)
@@ -123,8 +132,17 @@ typedef struct Groups {
     int32_t *first, *last; /* groups that touch a storage; first counts from 1 */
 } Groups;
 
-static void add_step(Groups *g, const Program *p, const Step *s) {
+/* The share of the direct sums' products that are computed. */
+static double computed(const Node *n) {
+    if (op_info[n->op].attr != ATTR_WINOGRAD) return 1;
+    double side = n->attr.winograd.tile + n->attr.winograd.kernel - 1;
+    double direct = (double)n->attr.winograd.tile * n->attr.winograd.kernel;
+    return side * side / (direct * direct);
+}
+
+static void add_step(Groups *g, const Program *p, const Step *s, int32_t lanes) {
     SliceStep *sum = &g->step[g->n - 1];
+    sum->products += (double)s->macs * computed(graph_node(p->graph, s->root)) / lanes;
     sum->whole = sum->whole || slice_never(p, s);
     for (int32_t k = 0; k < s->n_arg; k++) {
         int32_t arg = s->arg[k];
@@ -136,13 +154,13 @@ static void add_step(Groups *g, const Program *p, const Step *s) {
     }
 }
 
-static Groups groups_of(Arena *a, const Program *p) {
+static Groups groups_of(Arena *a, const Program *p, int32_t lanes) {
     Groups g = {.step = NEW_ARRAY(a, SliceStep, p->n_step + 1), .end = NEW_ARRAY(a, int32_t, p->n_step + 1)};
     g.first = NEW_ARRAY(a, int32_t, p->n_storage + 1);
     g.last = NEW_ARRAY(a, int32_t, p->n_storage + 1);
     for (int32_t i = p->n_once; i < p->n_step; i++) {
         if (i == p->n_once || p->step[i].root != p->step[i - 1].root) g.n++;
-        add_step(&g, p, &p->step[i]);
+        add_step(&g, p, &p->step[i], lanes);
         g.end[g.n - 1] = i + 1;
     }
     for (int32_t s = 0; s < p->n_storage; s++)
@@ -154,7 +172,7 @@ static Groups groups_of(Arena *a, const Program *p) {
 void pass_slice(Unit *u, Entry entry) {
     Program *p = u->program[entry];
     if (entry != ENTRY_INFER) return;
-    Groups g = groups_of(u->arena, p);
+    Groups g = groups_of(u->arena, p, u->machine->vector_lanes);
     Slices s = slice_choose(u->arena, u->machine, g.step, 0, g.n);
     for (int32_t i = 0; i < s.n; i++) s.slice[i].end = g.end[s.slice[i].end - 1];
     p->slice = s.slice;

@@ -11,6 +11,7 @@ typedef struct SliceStep {
     double weights;  /* however many pictures it has */
     double pictures; /* for each of them; 0: there is no step */
     double found;    /* for each of them: what is left by steps before it for this one or later ones */
+    double products; /* vector multiply-adds of each */
     bool whole;      /* runs for all pictures only */
 } SliceStep;
 
