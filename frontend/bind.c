@@ -163,7 +163,10 @@ static bool bind_one(Elab *e, const Call *c, Bound *b, int i, const Actual *a) {
     b->text[i] = a->text;
     if (has_failed(a)) return true;
     if (a->value.kind == V_TEXT && foreign_fix_value(e, c, p->name, a)) return false;
-    return a->expr ? param_eval(e, p, a->expr, &b->value[i]) : p->type->convert(e, &b->value[i], a->at, p->name);
+    if (a->expr) return param_eval(e, p, a->expr, &b->value[i]);
+    if (p->type->convert(e, &b->value[i], a->at, p->name)) return true;
+    b->refused = a;
+    return false;
 }
 
 static void push_rest(Elab *e, Bound *b, int i, const Actual *a, Value **rest, int32_t *n, int32_t *cap) {

@@ -115,6 +115,7 @@ struct Bound {                   /* arguments matched to a signature */
     Span span[MAX_PARAMS];       /* of the argument; of the call for defaults */
     const AstExpr *text[MAX_PARAMS];   /* of the argument; NULL: a default, or one of several */
     const AstExpr *call;         /* as Call.source */
+    const Actual *refused;       /* an argument that its parameter does not take */
     bool given[MAX_PARAMS];
     Span at;                     /* of the call */
     Name name;                   /* of the layer, with its blocks: "layer1.0.conv1" */

@@ -236,12 +236,19 @@ static void annotate_from(const Elab *e, const Notes *notes, int32_t first) {
     }
 }
 
+/* A variable that one layer does not take as a number would be reported for every other that it is given to. */
+static void lose_refused(Elab *e, const Actual *a) {
+    Variable *v = a && a->text && a->text->kind == X_NAME ? variable_find(e, a->text->name) : NULL;
+    if (v && value_is_number(&v->value)) v->value = v_error;
+}
+
 /* A layer that failed has taken its name, and so the layers after it have the names that they will have. */
 static Value layer_run(Elab *e, const Call *c) {
     Bound *b = NEW(e->arena, Bound);
     int32_t before = e->diags->n_error, first_node = e->graph ? e->graph->n_node : 0;
     bool good = bind_call(e, c, b);
     if (e->diags->n_error > before) explain_call(e, c, b);
+    lose_refused(e, b->refused);
     if (!good && !e->scope) return v_error;
     before = e->diags->n_error;
     b->name = layer_name(e, c->fn->name, &c->notes, c->span, b);

@@ -8,7 +8,7 @@
 static void label_operand(Elab *e, const AstExpr *x, const Value *v) {
     if (v->kind == V_TENSOR) diag_label(e->diags, x->span, "%s", type_shape_text(e->arena, tensor_type(e, v)));
     else if (value_is_number(v) && !expr_is_literal(x)) diag_label(e->diags, x->span, "%s", value_text_of(e->arena, v));
-    else diag_label(e->diags, x->span, "%s", "");
+    else diag_label(e->diags, x->span, "%s", value_kind_name(v));
 }
 
 static void propose_mul(Elab *e, const AstExpr *x) {

@@ -55,9 +55,9 @@ Value build_pad(Elab *e, const Bound *b) {
     return layer_unary(e, b, OP_pad, &attr);
 }
 
-static bool is_picture(Elab *e, const Bound *b, const Type *x) {
+static bool is_picture(Elab *e, const Bound *b, const Type *x, const char *layer) {
     if (x->rank == 4) return true;
-    diag_error(e->diags, b->at, "E0302", "this needs channels x height x width, but its input is %s",
+    diag_error(e->diags, b->at, "E0302", "`%s` needs channels x height x width, but its input is %s", layer,
                type_shape_text(e->arena, x));
     return false;
 }
@@ -66,7 +66,7 @@ static bool is_picture(Elab *e, const Bound *b, const Type *x) {
 Value build_crop(Elab *e, const Bound *b) {
     const Type *x = tensor_type(e, bound(b, "x"));
     const Value *at = bound(b, "at");
-    if (!is_picture(e, b, x)) return v_error;
+    if (!is_picture(e, b, x, "crop")) return v_error;
     int32_t size[2], first[2];
     layer_pair(size, bound(b, "size"));
     Attr attr = {.pad = {.value = 0}};
@@ -92,7 +92,7 @@ Value build_upsample(Elab *e, const Bound *b) {
         diag_error(e->diags, b->at, "E0333", "`upsample` takes either scale=, how many times, or size=");
         return v_error;
     }
-    if (!is_picture(e, b, x)) return v_error;
+    if (!is_picture(e, b, x, "upsample")) return v_error;
     Attr attr = {.resize = {.linear = bound(b, "filter")->flag, .corners = bound(b, "align_corners")->flag}};
     if (attr.resize.corners && !attr.resize.linear) {
         diag_error(e->diags, bound_span(b, "align_corners"), "E0334", "align_corners goes with filter=\"bilinear\"");

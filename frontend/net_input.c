@@ -28,15 +28,22 @@ static bool complete_levels(Elab *e, Record *r, const char *key, int32_t channel
     return false;
 }
 
+static void label_sizes(Elab *e, Span size_at, const Value *size, Span other_at, const Value *other) {
+    diag_label(e->diags, size_at, "%dx%d", size->dim.h, size->dim.w);
+    diag_label(e->diags, other_at, "%dx%d", other->dim.h, other->dim.w);
+}
+
 /* Pictures come out of resize and crop; what comes out last must have the size. */
 static bool check_size(Elab *e, Record *r) {
     const Value size = field(r, "size")->value;
+    const Span at = field(r, "size")->span;
     Field *crop = field(r, "crop"), *resize = field(r, "resize");
     if (crop->value.kind == V_RECORD) {
         Value c = crop->value.record->field[0].value;
         if (c.dim.h == size.dim.h && c.dim.w == size.dim.w) return true;
         diag_error(e->diags, crop->span, "E0407", "the crop gives %dx%d, but `size` is %dx%d", c.dim.h, c.dim.w,
                    size.dim.h, size.dim.w);
+        label_sizes(e, at, &size, crop->span, &c);
         return false;
     }
     if (resize->value.kind == V_RECORD && !strcmp(resize->value.record->call, "shorter")) {
@@ -50,6 +57,7 @@ static bool check_size(Elab *e, Record *r) {
     if (s.dim.h == size.dim.h && s.dim.w == size.dim.w) return true;
     diag_error(e->diags, resize->span, "E0407", "resize gives %dx%d, but `size` is %dx%d", s.dim.h, s.dim.w, size.dim.h,
                size.dim.w);
+    label_sizes(e, at, &size, resize->span, &s);
     return false;
 }
 

@@ -92,6 +92,7 @@ static void try_out(Bundle *p, const Unit *u, const SectionKind *kind, const Ite
 static void check_metrics(Elab *e, const Record *r) {
     static const char *const of_pixels[] = {"pixel_accuracy", "mean_iou"};
     const Field *f = record_field(r, "metrics");
+    if (e->lost) return;   /* what the scores are is not known */
     bool pixels = train_scores_pixels(e->graph);
     for (int32_t i = 0; f->value.kind == V_LIST && i < f->value.n; i++) {
         bool wants_pixels = false;
@@ -115,7 +116,7 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
         return v_none;
     }
     Value v = section_eval(e, kind, item->settings, item->span);
-    if (v.kind == V_LIST && input->kind == V_RECORD) check_augment(e, item->settings, &v, input->record);
+    if (v.kind == V_LIST && input->kind == V_RECORD && u->image) check_augment(e, item->settings, &v, input->record);
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "eval")) check_metrics(e, v.record);
     if (v.kind != V_RECORD || !kind->compiled) return v;
     if (is_chosen(p, kind, item)) {

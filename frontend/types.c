@@ -52,8 +52,6 @@ static bool whole_from(Elab *e, Value *v, Span at, const char *label, const char
     if (!value_is_number(v)) return wants(e, at, label, type, v);
     if (!value_is_whole(v)) {
         diag_error(e->diags, at, "E0117", "`%s` must be a whole number; this is %s", label, value_text_of(e->arena, v));
-        const char *source = foreign_source(e->diags, at);
-        if (at.len > 1 && value_double(v) >= (double)max_i64(least, 1)) diag_fix(e->diags, at, arena_printf(e->arena, "floor(%s)", source), "floor and ceil round");
         return false;
     }
     int64_t n = value_whole(v);

@@ -162,18 +162,20 @@ static int compare_mark(const void *pa, const void *pb) {
     return a->span.col < b->span.col ? -1 : a->span.col > b->span.col;
 }
 
-/* The labels: the last of the line beside its mark, the others below, each at its mark. */
+/* The labels: that of the line's last mark beside it, the others below, each at its mark. */
 static void show_labels(Str *s, const Diags *d, Paint p, const Window *w, const Mark *mark, int n) {
     Mark labelled[MAX_MARKS];
     int m = 0;
     for (int k = 0; k < n; k++)
         if (mark[k].label && *mark[k].label) labelled[m++] = mark[k];
     qsort(labelled, (size_t)m, sizeof *labelled, compare_mark);
-    if (m > 0) {
+    bool beside = m > 0; /* the last mark's label; another one would be taken for it */
+    for (int k = 0; k < n; k++) beside = beside && mark[k].span.col <= labelled[m - 1].span.col;
+    if (beside) {
         str_add(s, " ");
         print_escaped(s, labelled[m - 1].label);
     }
-    for (int k = m - 2; k >= 0; k--) {
+    for (int k = m - 1 - beside; k >= 0; k--) {
         unpaint(s, d);
         str_add(s, "\n");
         gutter(s, 0);
