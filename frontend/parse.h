@@ -94,6 +94,7 @@ AstStmt *parse_update(Parse *p, Name name, Place at, Operator op, Place sign, As
 AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at);
 AstStmt *parse_output_name(Parse *p, AstExpr *e, Place at);
 void parse_single_equals(Parse *p, Place at);
+void parse_for_brackets(Parse *p, Place open, Place close);
 AstExpr *parse_question(Parse *p, AstExpr *test, Place a, AstExpr *yes, Place b, AstExpr *no, Place c);
 AstExpr *parse_bracket_call(Parse *p, AstExpr *callee, Place open, AstExpr *first, const ExprList *rest, Place close);
 AstExpr *parse_tuple(Parse *p, Place open, AstExpr *first, const ExprList *rest, Place close);

@@ -101,6 +101,12 @@ AstExpr *parse_question(Parse *p, AstExpr *test, Place a, AstExpr *yes, Place b,
     return ast_expr_cond(p->arena, at_place(p, all), yes, test, no);
 }
 
+void parse_for_brackets(Parse *p, Place open, Place close) {
+    diag_error(p->diags, at_place(p, open), "E0013", "there are no ( ) behind `for`");
+    diag_fix(p->diags, at_place(p, open), "", "this is written");
+    diag_edit(p->diags, at_place(p, close), "");
+}
+
 static void replace_brackets(Parse *p, Place open, Place close, const char *a, const char *b, const char *note) {
     diag_fix(p->diags, at_place(p, open), a, "%s", note);
     diag_edit(p->diags, at_place(p, close), b);
@@ -137,10 +143,17 @@ static bool ends_value(int token) {
 static bool ends_early(Parse *p, int token, Place at) {
     const char *before = source(p, p->last_at);
     bool list = token == FOR && p->depth > 0 && p->open[p->depth - 1].kind == '[';
-    if (list) {
+    size_t left = strcspn(p->text + p->offset, "\n");
+    if (p->statement == FOR && memchr(p->text + p->offset, ';', left)) {
+        diag_error(p->diags, at_place(p, at), "E0013", "`for` runs over a list");
+        diag_help(p->diags, (Span){0}, "for i in 0..3 { ... } runs with 0, 1 and 2");
+        p->wrong = true;
+    } else if (list) {
         diag_error(p->diags, at_place(p, at), "E0013", "a list is not built by `for`");
         diag_help(p->diags, (Span){0},
                   "compute the values in the loop that uses them: for i in 1..4 { ... 16 * i ... }");
+    } else if (token == '=' && (p->last == ')' || p->last == ']' || p->last == IDENT)) {
+        diag_error(p->diags, at_place(p, at), "E0010", "unexpected `=`: only a name alone is assigned");
     } else if (token == NL && before && *before && p->last != NL) {
         diag_error(p->diags, at_place(p, at), "E0010", "the line ends after `%s`, where something has to follow",
                    before);

@@ -90,6 +90,14 @@ int parse_sign(Parse *p, union NET_STYPE *v, const char *text) {
         p->wrong = true;
         return NET_error;
     }
+    if (*text == ';' && p->statement == FOR && !newline_counts(p)) {
+        if (!p->wrong) {
+            diag_error(p->diags, at, "E0013", "`for` runs over a list");
+            diag_help(p->diags, (Span){0}, "for i in 0..3 { ... } runs with 0, 1 and 2");
+        }
+        p->wrong = true;
+        return NET_error;
+    }
     bool gone = f->here && !*f->here, list = gone && !newline_counts(p);
     const char *here = list && *text == ';' ? "," : f->here;
     if (here && *here) {
@@ -290,6 +298,21 @@ static bool else_follows(Parse *p) {
     return true;
 }
 
+/* The { of a body or section on a line of its own. */
+static bool brace_follows(Parse *p) {
+    static const int with_brace[] = {FOR, IF, ELSE, BLOCK, NET, INPUT, SECTION};
+    bool head = p->last != '{' && p->last != '}' && p->last != NL;
+    for (int i = 0; i < ARRAY_LEN(with_brace) && head && *rest(p) == '{'; i++) {
+        if (p->statement != with_brace[i]) continue;
+        Span at = {.file = p->file, .line = p->here.end_line, .col = p->here.end_col, .len = 1};
+        diag_error(p->diags, at, "E0013", "`{` stands on the line that it belongs to");
+        diag_fix(p->diags, end_of(p, p->last_at), " {", "one line up");
+        diag_edit(p->diags, at, "");
+        return true;
+    }
+    return false;
+}
+
 int parse_line_end(Parse *p) {
     if (!newline_counts(p)) return 0;
     if (p->last == ARROW && *rest(p)) {
@@ -299,6 +322,7 @@ int parse_line_end(Parse *p) {
         diag_edit(p->diags, (Span){.file = p->file, .line = p->here.end_line, .col = p->here.end_col}, "-> ");
         return 0;
     }
+    if (brace_follows(p)) return 0;
     bool end = !*rest(p), closed = false;
     uint32_t col = end ? 1 : p->here.end_col;
     for (bool more = true; more && p->depth > 0;) {
@@ -354,6 +378,17 @@ bool parse_unclosed(Parse *p) {
 
 /* ---- words ---- */
 
+/* The block that is left out: its name is known, and uses of it are not judged. */
+static void forget_block(Parse *p, Span at) {
+    if (!p->ast) return;
+    const char *name = blanks(rest(p));
+    size_t n = 0;
+    while (is_word(name[n]) && n < MAX_IDENT) n++;
+    Item *i = ast_item(p->arena, I_BLOCK, at, name_of_n(name, n));
+    i->broken = true;
+    PUSH(p->arena, p->ast->item, p->ast->n_item, p->ast->cap_item, i);
+}
+
 static int lead(Parse *p, const Foreign *f, Name *out, bool *skip) {
     const char *word = *out;
     Span at = parse_span(p, p->here);
@@ -361,6 +396,7 @@ static int lead(Parse *p, const Foreign *f, Name *out, bool *skip) {
     if (!here) {
         diag_error(p->diags, at, "E0013", "`%s` is not part of the language", word);
         diag_help(p->diags, (Span){0}, "%s", f->note);
+        if (!strcmp(word, "def") && is_word(*blanks(rest(p)))) forget_block(p, at);
         *skip = true;
         return 0;
     }
@@ -397,6 +433,7 @@ static int misplaced(Parse *p, Name *word, bool *skip) {
     if ((top == SECTION || top == INPUT || top == BLOCK) && newline_counts(p) && p->open[p->depth - 1].kind == '{' &&
         starts_item(p->text + p->offset - at.len)) {
         diag_error(p->diags, at, "E0017", "`%s` stands outside of nets, blocks and other sections", *word);
+        if (top == BLOCK) forget_block(p, at);
         *skip = true;
         return 0;
     }

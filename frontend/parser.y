@@ -200,6 +200,9 @@ stmt   : NL                                         { $$ = NULL; }
        | OUTPUT IDENT '=' expr ONLY IDENT NL        { $$ = ast_stmt(p->arena, S_OUTPUT, AT(@2), parse_value(p, $4));
                                                       $$->names = *parse_add_name(p, NULL, $2, AT(@2));
                                                       $$->only = $6; $$->only_span = AT(@6); }
+       | FOR '(' names IN expr ')' body             { $$ = ast_stmt(p->arena, S_FOR, AT(@1), parse_value(p, $5));
+                                                      $$->names = *$3; $$->body = $7;
+                                                      parse_for_brackets(p, @2, @6); }
        | FOR error body                             { $$ = NULL; }
        | IF error body                              { $$ = NULL; }
        | error NL                                   { $$ = NULL; yyerrok; }
@@ -405,6 +408,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parse *p, void *sc
     for (int i = 0; i < n; i++)
         str_addf(&s, "%s%s", i == 0 ? "; expected " : i == n - 1 ? " or " : ", ", yysymbol_name(expected[i]));
     diag_error(p->diags, parse_span(p, at), "E0010", "%s", str_text(&s));
+    p->wrong = true;
     return 0;
 }
 
