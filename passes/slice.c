@@ -20,16 +20,15 @@ enum { SIZES = ARRAY_LEN(sizes) };
  * from memory, that share shows. Pictures of LEAVES caches have left them altogether when the next step reads them, smaller
  * ones in part. A step costs its barrier. */
 enum { LEAVES = 3 };
-static const double picture_share = 0.66, weight_share = 0.08, step_cycles = 4000;
+static const double picture_share = 0.66, weight_share = 0.08, hides = 1.5, step_cycles = 4000;
 
 static double fetch_cycles(const Machine *m, double bytes) { return bytes * machine_byte_cycles(m, 1) * picture_share; }
 
-/* Of the fetch of weights that begins while products are computed the more shows the fewer these are: nearly all of it in
- * Winograd's products of 16 tiles, little in direct convolutions, and none beyond HIDES times the cycles of the fetch. */
-#define HIDES 1.5
+/* Of the fetch of weights a small share always shows; the rest hides behind products that take `hides` times as long: in
+ * direct convolutions all of it, in Winograd's products of 16 tiles little. */
 static double weight_cycles(const Machine *m, const SliceStep *s) {
     double fetch = s->weights * machine_byte_cycles(m, 2), sums = s->products * machine_fma_cycles(m);
-    return weight_share * fetch + (sums < HIDES * fetch ? fetch - sums / HIDES : 0);
+    return weight_share * fetch + (sums < hides * fetch ? fetch - sums / hides : 0);
 }
 
 /* Cycles a picture. */
