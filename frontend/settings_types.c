@@ -280,14 +280,21 @@ static bool to_share(Elab *e, Value *v, Span at, const char *label) {
     return share || report_wants(e, at, label, wants_of("share"), v);
 }
 
-static bool to_interval(Elab *e, Value *v, Span at, const char *label) {
+/* [lo, hi] with least <= lo <= hi <= most. */
+static bool is_range(const Value *v, double least, double most) {
     bool two = v->kind == V_LIST && v->n == 2;
     for (int i = 0; two && i < 2; i++) two = value_is_number(&v->item[i]) && !v->item[i].unit;
-    if (two) {
-        double lo = value_double(&v->item[0]), hi = value_double(&v->item[1]);
-        if (lo > 0 && lo <= hi && hi < 1e6) return true;
-    }
-    return report_wants(e, at, label, wants_of("interval"), v);
+    if (!two) return false;
+    double lo = value_double(&v->item[0]), hi = value_double(&v->item[1]);
+    return lo >= least && lo <= hi && hi <= most;
+}
+
+static bool to_interval(Elab *e, Value *v, Span at, const char *label) {
+    return is_range(v, 1e-6, 1e6) || report_wants(e, at, label, wants_of("interval"), v);
+}
+
+static bool to_shares(Elab *e, Value *v, Span at, const char *label) {
+    return is_range(v, 1e-6, 1) || report_wants(e, at, label, wants_of("shares"), v);
 }
 
 static bool to_globs(Elab *e, Value *v, Span at, const char *label) {
@@ -377,6 +384,7 @@ static const ParamType settings_type_table[] = {
     {.name = "names", .wants = "a list of names", .from_expr = from_names},
     {.name = "processors", .wants = "a processor like native or \"x86-64-v3\", or a list of them", .from_expr = from_processors},
     {.name = "interval", .wants = "[low, high] with 0 < low <= high", .convert = to_interval},
+    {.name = "shares", .wants = "[low, high] with 0 < low <= high <= 1", .convert = to_shares},
     {.name = "globs", .wants = "a pattern or a list of patterns, each a string", .convert = to_globs},
     {.name = "freeze", .wants = "all or patterns", .from_expr = from_freeze},
     {.name = "side_or_dim", .wants = "a side length or a size like 224x224", .convert = to_side_or_dim},

@@ -1,5 +1,6 @@
 #include "augment.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,11 +63,23 @@ static bool parse_input(Pipeline *p, const json_t *input, RtError *err) {
            parse_levels(p, input, err);
 }
 
+/* The colour that becomes 0 in the tensor, or the nearest to it that 8 bits have. */
+static void mean_colour(const Pipeline *p, const json_t *input, uint8_t rgb[MAX_CHANNELS]) {
+    const json_t *means = json_object_get(input, "mean");
+    for (int32_t c = 0; c < MAX_CHANNELS; c++) {
+        int32_t channel = c < p->colour->channels ? c : 0;
+        int source = p->colour->source[channel] == GREY ? c : p->colour->source[channel];
+        rgb[source] = (uint8_t)lrint(fmin(1, fmax(0, per_channel(means, (size_t)channel, 0))) * (LEVELS - 1));
+    }
+}
+
 /* Adds a step if there is one: call may be NULL. */
 static bool add_step(Pipeline *p, const json_t *call, const json_t *input, RtError *err) {
     if (!call) return true;
     if (p->n_steps == MAX_STEPS) return !rt_fail(err, RT_LIMIT, "more than %d steps for one picture", MAX_STEPS);
-    return step_parse(&p->step[p->n_steps++], call, input, err);
+    uint8_t mean[MAX_CHANNELS];
+    mean_colour(p, input, mean);
+    return step_parse(&p->step[p->n_steps++], call, input, mean, err);
 }
 
 static bool add_input_steps(Pipeline *p, const json_t *input, RtError *err) {

@@ -30,3 +30,11 @@ void image_saturation(Image *image, int32_t factor) {
         for (int c = 0; c < 3; c++) p[c] = away_from(grey, p[c], factor);
     }
 }
+
+void image_fill(Image *image, Region region, const uint8_t colour[3]) {
+    for (int32_t y = region.y0; y < region.y1; y++)
+        for (int32_t x = region.x0; x < region.x1; x++) {
+            uint8_t *p = image->pixel + ((size_t)y * (size_t)image->width + (size_t)x) * IMAGE_PIXEL_BYTES;
+            for (int c = 0; c < 3; c++) p[c] = colour[c];
+        }
+}

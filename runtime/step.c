@@ -73,13 +73,21 @@ static bool parse_scale(Step *s, const json_t *call, RtError *err) {
 static bool parse_resized_crop(Step *s, const json_t *call, RtError *err) {
     s->area[0] = 0.08, s->area[1] = 1;
     s->ratio[0] = 3.0 / 4, s->ratio[1] = 4.0 / 3;
-    return parse_range(call, "area", 1e-6, 1, s->area, err) && parse_range(call, "ratio", 1e-3, 1e3, s->ratio, err) &&
+    return parse_range(call, "area", 1e-6, 1, s->area, err) && parse_range(call, "ratio", 1e-6, 1e6, s->ratio, err) &&
            step_parse_size(json_object_get(call, "size"), s->kind->name, &s->width, &s->height, err);
 }
 
 static bool parse_chance(Step *s, const json_t *call, RtError *err) {
     s->probability = 0.5;
     return parse_number(call, "p", 0, 1, &s->probability, err);
+}
+
+static bool parse_erase(Step *s, const json_t *call, RtError *err) {
+    s->probability = 0.25;
+    s->area[0] = 0.02, s->area[1] = 0.33;
+    s->ratio[0] = 0.3, s->ratio[1] = 3.3;
+    return parse_number(call, "p", 0, 1, &s->probability, err) && parse_range(call, "area", 1e-6, 1, s->area, err) &&
+           parse_range(call, "ratio", 1e-6, 1e6, s->ratio, err);
 }
 
 static bool parse_jitter(Step *s, const json_t *call, RtError *err) {
@@ -216,6 +224,18 @@ static bool apply_jitter(const Step *s, Frame *f, Rng *r, RtError *err) {
     return true;
 }
 
+static bool apply_erase(const Step *s, Frame *f, Rng *r, RtError *err) {
+    Image *pixels;
+    int32_t w = frame_width(f), h = frame_height(f), bw, bh, tries = 0;
+    if (!chance(s, r)) return true;
+    while (tries < TRIES && !draw_box(s, w, h, r, &bw, &bh)) tries++;
+    if (tries == TRIES) return true;
+    if (!frame_settle(f, &pixels, err)) return false;
+    int32_t y = (int32_t)rng_below(r, (uint32_t)(h - bh) + 1), x = (int32_t)rng_below(r, (uint32_t)(w - bw) + 1);
+    image_fill(pixels, (Region){x, y, x + bw, y + bh}, s->mean);
+    return true;
+}
+
 /* ---- the table ---- */
 
 static const StepKind kinds[] = {
@@ -231,6 +251,7 @@ static const StepKind kinds[] = {
     {"vflip", parse_chance, apply_vflip, false},
     {"grey", parse_chance, apply_grey, true},
     {"colour_jitter", parse_jitter, apply_jitter, true},
+    {"random_erase", parse_erase, apply_erase, true},
 };
 
 static bool parse_filter(Step *s, const json_t *call, const json_t *defaults, RtError *err) {
@@ -244,9 +265,9 @@ static bool parse_filter(Step *s, const json_t *call, const json_t *defaults, Rt
     return true;
 }
 
-bool step_parse(Step *s, const json_t *call, const json_t *defaults, RtError *err) {
+bool step_parse(Step *s, const json_t *call, const json_t *defaults, const uint8_t mean[3], RtError *err) {
     const char *name = json_string_value(json_object_get(call, "call"));
-    *s = (Step){0};
+    *s = (Step){.mean = {mean[0], mean[1], mean[2]}};
     for (size_t i = 0; name && i < sizeof kinds / sizeof kinds[0]; i++)
         if (!strcmp(kinds[i].name, name)) s->kind = &kinds[i];
     if (!s->kind) return !rt_fail(err, RT_DATA, "`%s` is not a step that pictures can take", name ? name : "(no name)");

@@ -19,13 +19,14 @@ typedef struct Step {
     double area[2], ratio[2];
     double probability;
     double jitter[3]; /* brightness, contrast, saturation */
+    uint8_t mean[3];  /* red, green, blue of what is next to 0 in the tensor */
     Filter filter;
     bool antialias;
 } Step;
 
 /* A step from {"call": name, ...}. filter and antialias of `defaults` (settings.input) hold where the step names none.
- */
-bool step_parse(Step *step, const json_t *call, const json_t *defaults, RtError *err);
+ * mean: of Step. */
+bool step_parse(Step *step, const json_t *call, const json_t *defaults, const uint8_t mean[3], RtError *err);
 
 /* True if the picture has the same size after the step whatever it was before. */
 bool step_fixes_size(const Step *step);

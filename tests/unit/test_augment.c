@@ -221,6 +221,61 @@ static void test_colour(void) {
     check_jitter("[{\"call\": \"grey\", \"p\": 0}]", 2, 60, 60);
 }
 
+/* Where the box of random_erase is, from its first and last pixels; its pixels and no others have the colour. */
+static bool find_erased(const Image *image, const uint8_t *colour, Region *box) {
+    int n = 0;
+    *box = (Region){image->width, image->height, 0, 0};
+    for (int y = 0; y < image->height; y++)
+        for (int x = 0; x < image->width; x++) {
+            if (memcmp(image->pixel + 4 * (y * image->width + x), colour, 3)) continue;
+            box->x0 = x < box->x0 ? x : box->x0, box->x1 = x + 1 > box->x1 ? x + 1 : box->x1;
+            box->y0 = y < box->y0 ? y : box->y0, box->y1 = y + 1, n++;
+        }
+    CU_ASSERT(!n || n == (box->x1 - box->x0) * (box->y1 - box->y0));
+    return n > 0;
+}
+
+/* With the probability, areas and ratios asked for, in the colour that is the mean, and nowhere outside. */
+static void test_random_erase(void) {
+    enum { DRAWS = 2000, S = 100 };
+    static const uint8_t colour[3] = {51, 102, 204}; /* 0.2, 0.4 and 0.8 of 255; paint_flat has none of them */
+    const char *path = pic_path("erase.png");
+    int erased = 0, wide = 0, corners = 0;
+    double areas = 0;
+    pic_png(path, (PicPng){.width = S, .height = S, .type = PNG_COLOR_TYPE_RGB}, paint_flat);
+    Pipeline *p = make_good("{\"size\": [100, 100], \"colour\": \"bgr\", \"mean\": [0.8, 0.4, 0.2]}",
+                            "[{\"call\": \"random_erase\", \"p\": 0.4, \"area\": [0.1, 0.3], \"ratio\": [0.5, 2]}]");
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        Region b;
+        if (!find_erased(pixels(p, path, (Draw){1, i / 500, i % 500}), colour, &b)) continue;
+        double w = b.x1 - b.x0, h = b.y1 - b.y0;
+        CU_ASSERT(w * h > 0.09 * S * S && w * h < 0.315 * S * S && w / h > 0.47 && w / h < 2.1);
+        erased++, wide += w > h, areas += w * h / (S * S), corners += b.x0 < S / 4;
+    }
+    CU_ASSERT(abs(erased - DRAWS * 4 / 10) < 5 * (int)sqrt(DRAWS * 0.24));
+    CU_ASSERT(abs(wide - erased / 2) < 5 * (int)sqrt(erased / 4.0) && corners > erased / 5 && corners < erased * 3 / 5);
+    CU_ASSERT_DOUBLE_EQUAL(areas / erased, 0.2, 0.01);
+    pipeline_free(p);
+}
+
+/* No box of these fits, and one of all colours is 0 in the tensor within half of a level. */
+static void test_random_erase_limits(void) {
+    static float tensor[8 * 8];
+    RtError err = {.code = RT_OK};
+    const char *path = pic_path("flat.png");
+    Region b;
+    pic_png(path, (PicPng){.width = 8, .height = 8, .type = PNG_COLOR_TYPE_RGB}, paint_flat);
+    Pipeline *p = make_good("{\"size\": [8, 8]}",
+                            "[{\"call\": \"random_erase\", \"p\": 1, \"area\": [1, 1], \"ratio\": [2, 3]}]");
+    CU_ASSERT(!find_erased(pixels(p, path, (Draw){1, 0, 0}), (const uint8_t[3]){0, 0, 0}, &b));
+    pipeline_free(p);
+    p = make_good("{\"size\": [8, 8], \"colour\": \"grey\", \"mean\": [0.4568], \"std\": [0.5]}",
+                  "[{\"call\": \"random_erase\", \"p\": 1, \"area\": [1, 1], \"ratio\": [1, 1]}]");
+    CU_ASSERT_FATAL(pipeline_tensor(p, frame, path, &(Draw){1, 0, 0}, tensor, &err));
+    for (int i = 0; i < 8 * 8; i++) CU_ASSERT(fabsf(tensor[i]) <= 0.5f / 255 / 0.5f);
+    pipeline_free(p);
+}
+
 /* ---- what decides ---- */
 
 static void tensor_of(const Pipeline *p, const char *path, Draw draw, float *to) {
@@ -386,6 +441,8 @@ int main(void) {
     CU_add_test(suite, "a flip is a fair coin", test_flip_is_a_fair_coin);
     CU_add_test(suite, "random_scale", test_random_scale);
     CU_add_test(suite, "colours", test_colour);
+    CU_add_test(suite, "random_erase", test_random_erase);
+    CU_add_test(suite, "random_erase of nothing and of everything", test_random_erase_limits);
     CU_add_test(suite, "only seed, epoch and sample decide", test_only_the_draw_decides);
     CU_add_test(suite, "evaluation", test_evaluation);
     CU_add_test(suite, "scaled decoding", test_scaled_decoding);

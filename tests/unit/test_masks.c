@@ -157,6 +157,25 @@ static void test_nearest(void) {
     pair_free(&p);
 }
 
+/* What is erased from the picture keeps its classes. */
+static void test_erased(void) {
+    const char *path = pic_path("erased.png");
+    RtError err = {.code = RT_OK};
+    pic_png(path, (PicPng){.width = SIDE, .height = SIDE}, paint_numbers);
+    const LabelForm form = {SIDE, SIDE, 251, 255};
+    Pair p = pair_new("[{\"call\": \"random_erase\", \"p\": 1, \"area\": [0.3, 0.4]}]");
+    Draw draw = {7, 0, 1};
+    CU_ASSERT_FATAL(pipeline_pair(p.pipeline, p.frame, p.mask_frame, path, path, &draw, &form, p.tensor, p.labels, &err));
+    bool good = true;
+    int erased = 0;
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        good = good && p.labels[i] == paint_numbers(i % SIDE, i / SIDE, 0, SIDE, SIDE);
+        erased += p.tensor[i] == 0;
+    }
+    CU_ASSERT(good && erased > SIDE * SIDE / 4);
+    pair_free(&p);
+}
+
 /* The middle of the mask, and a number that is none. */
 static void test_middle(void) {
     const char *path = pic_path("middle.png");
@@ -290,6 +309,7 @@ int main(void) {
     CU_add_test(suite, "numbers of every depth", test_numbers);
     CU_add_test(suite, "files without numbers", test_no_numbers);
     CU_add_test(suite, "labels move with their pixels", test_moves);
+    CU_add_test(suite, "erased pixels keep their classes", test_erased);
     CU_add_test(suite, "no class between two classes", test_nearest);
     CU_add_test(suite, "a smaller map is the middle", test_middle);
     CU_add_test(suite, "pairs that do not fit", test_bad_pairs);
