@@ -16,13 +16,17 @@
  *   colour_jitter        brightness, contrast, saturation in a random order, each by a factor U(max(0, 1-b), 1+b)
  *                        towards or away from black, the mean grey, the pixel's grey.
  *   grey                 with probability p, all channels become the grey value.
+ *   colour_pca           to each pixel, the sum over ImageNet's three principal components of colour of a_i * l_i * v_i, where l_i
+ *                        and v_i are its value and direction and a_i is normal with deviation sigma, rounded to whole
+ *                        levels of 8 bits. Krizhevsky et al., "ImageNet Classification with Deep CNNs", 2012, 4.1.
  *   random_erase         with probability p, a box drawn as random_resized_crop's, at a uniform offset, becomes the colour
  *                        next to input's mean, so 0 in the tensor within half of a level; no box that fits: nothing.
  *                        Zhong et al., "Random Erasing Data Augmentation", 2017.
  * "Scaled up": before the crop, to the smallest size of the same shape that covers the window. The grey value of
  * r, g, b everywhere: (19595 r + 38470 g + 7471 b + 32768) >> 16, as Pillow.
  *
- * Masks take all steps but those that leave pixels in their place: colour_jitter, grey, random_erase.
+ * Masks take all steps but those that leave pixels in their place: colour_jitter, grey, colour_pca,
+ * random_erase.
  *
  * The tensor: [channels][height][width], channel order as settings.input.colour, (x/255 - mean) / std with mean and std
  * in the order of the channels, one correctly rounded float for each of the 256 values of x. A picture whose size after

@@ -31,6 +31,17 @@ void image_saturation(Image *image, int32_t factor) {
     }
 }
 
+void image_shift(Image *image, const int32_t levels[3]) {
+    uint8_t table[3][256], *p = image->pixel;
+    for (int c = 0; c < 3; c++)
+        for (int32_t v = 0; v < 256; v++) {
+            int32_t x = v + levels[c];
+            table[c][v] = (uint8_t)(x < 0 ? 0 : x > 255 ? 255 : x);
+        }
+    for (size_t i = 0; i < count(image); i++, p += IMAGE_PIXEL_BYTES)
+        for (int c = 0; c < 3; c++) p[c] = table[c][p[c]];
+}
+
 void image_fill(Image *image, Region region, const uint8_t colour[3]) {
     for (int32_t y = region.y0; y < region.y1; y++)
         for (int32_t x = region.x0; x < region.x1; x++) {

@@ -18,6 +18,9 @@ void image_brightness(Image *image, int32_t factor); /* base: black */
 void image_contrast(Image *image, int32_t factor);   /* base: the mean grey of the picture, rounded */
 void image_saturation(Image *image, int32_t factor); /* base: the pixel's own grey; factor 0 makes it grey */
 
+/* Adds levels[c] to red, green and blue of each pixel, within 0 .. 255. */
+void image_shift(Image *image, const int32_t levels[3]);
+
 /* The region, which lies within the picture, in one colour: red, green, blue. */
 void image_fill(Image *image, Region region, const uint8_t colour[3]);
 

@@ -5,7 +5,7 @@
 
 #include "colour.h"
 
-enum { SIDE_LIMIT = 65535, TRIES = 10 };
+enum { SIDE_LIMIT = 65535, TRIES = 10, MOST_SIGMA = 100 };
 
 struct StepKind {
     const char *name;
@@ -88,6 +88,11 @@ static bool parse_erase(Step *s, const json_t *call, RtError *err) {
     s->ratio[0] = 0.3, s->ratio[1] = 3.3;
     return parse_number(call, "p", 0, 1, &s->probability, err) && parse_range(call, "area", 1e-6, 1, s->area, err) &&
            parse_range(call, "ratio", 1e-6, 1e6, s->ratio, err);
+}
+
+static bool parse_pca(Step *s, const json_t *call, RtError *err) {
+    s->sigma[0] = 0.1;
+    return parse_number(call, "sigma", 0, MOST_SIGMA, &s->sigma[0], err);
 }
 
 static bool parse_jitter(Step *s, const json_t *call, RtError *err) {
@@ -224,6 +229,28 @@ static bool apply_jitter(const Step *s, Frame *f, Rng *r, RtError *err) {
     return true;
 }
 
+/* The principal components of the colours of ImageNet's training pictures, with red, green and blue from 0 to 1: values and
+ * directions as published in fb.resnet.torch, datasets/imagenet.lua. */
+static const struct {
+    double value, direction[3];
+} components[3] = {{0.2175, {-0.5675, -0.5808, -0.5836}},
+                   {0.0188, {0.7192, -0.0045, -0.6948}},
+                   {0.0045, {0.4009, -0.8140, 0.4203}}};
+
+static bool apply_pca(const Step *s, Frame *f, Rng *r, RtError *err) {
+    Image *pixels;
+    double shift[3] = {0};
+    int32_t levels[3];
+    if (!frame_settle(f, &pixels, err)) return false;
+    for (int i = 0; i < 3; i++) {
+        double alpha = s->sigma[0] * rng_normal(r) * components[i].value;
+        for (int c = 0; c < 3; c++) shift[c] += alpha * components[i].direction[c];
+    }
+    for (int c = 0; c < 3; c++) levels[c] = (int32_t)lrint(255 * shift[c]);
+    image_shift(pixels, levels);
+    return true;
+}
+
 static bool apply_erase(const Step *s, Frame *f, Rng *r, RtError *err) {
     Image *pixels;
     int32_t w = frame_width(f), h = frame_height(f), bw, bh, tries = 0;
@@ -251,6 +278,7 @@ static const StepKind kinds[] = {
     {"vflip", parse_chance, apply_vflip, false},
     {"grey", parse_chance, apply_grey, true},
     {"colour_jitter", parse_jitter, apply_jitter, true},
+    {"colour_pca", parse_pca, apply_pca, true},
     {"random_erase", parse_erase, apply_erase, true},
 };
 

@@ -19,6 +19,7 @@ typedef struct Step {
     double area[2], ratio[2];
     double probability;
     double jitter[3]; /* brightness, contrast, saturation */
+    double sigma[2];  /* or the range that it is drawn from */
     uint8_t mean[3];  /* red, green, blue of what is next to 0 in the tensor */
     Filter filter;
     bool antialias;

@@ -221,6 +221,38 @@ static void test_colour(void) {
     check_jitter("[{\"call\": \"grey\", \"p\": 0}]", 2, 60, 60);
 }
 
+/* Along each component, what colour_pca adds has the deviation asked for, and none has to do with another; all pixels of a
+ * picture get the same. */
+static void test_colour_pca(void) {
+    enum { DRAWS = 4000 };
+    static const double values[3] = {0.2175, 0.0188, 0.0045}, vectors[3][3] = {{-0.5675, 0.7192, 0.4009},
+                                                                              {-0.5808, -0.0045, -0.8140},
+                                                                              {-0.5836, -0.6948, 0.4203}};
+    double part[3], variance[3];
+    static const int flat[3] = {100, 120, 60};
+    double mean[3] = {0}, product[3][3] = {{0}};
+    const char *path = pic_path("flat.png");
+    pic_png(path, (PicPng){.width = 8, .height = 8, .type = PNG_COLOR_TYPE_RGB}, paint_flat);
+    Pipeline *p = make_good("{\"size\": [8, 8]}", "[{\"call\": \"colour_pca\", \"sigma\": 0.25}]");
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        const uint8_t *pixel = pixels(p, path, (Draw){1, i / 500, i % 500})->pixel;
+        CU_ASSERT(!memcmp(pixel, pixel + 4 * 63, 3));
+        for (int a = 0; a < 3; a++) {
+            part[a] = 0;
+            for (int c = 0; c < 3; c++) part[a] += vectors[c][a] * (pixel[c] - flat[c]);
+            mean[a] += part[a] / DRAWS;
+            for (int b = 0; b <= a; b++) product[a][b] += part[a] * part[b] / DRAWS;
+        }
+    }
+    for (int a = 0; a < 3; a++) {
+        variance[a] = pow(0.25 * 255 * values[a], 2) + 1.0 / 12; /* the twelfth is of the rounding to whole levels */
+        CU_ASSERT_DOUBLE_EQUAL(product[a][a], variance[a], 0.15 * variance[a]);
+        CU_ASSERT(fabs(mean[a]) < 5 * sqrt(variance[a] / DRAWS));
+        for (int b = 0; b < a; b++) CU_ASSERT(fabs(product[a][b]) < 5 * sqrt(variance[a] * variance[b] / DRAWS));
+    }
+    pipeline_free(p);
+}
+
 /* Where the box of random_erase is, from its first and last pixels; its pixels and no others have the colour. */
 static bool find_erased(const Image *image, const uint8_t *colour, Region *box) {
     int n = 0;
@@ -441,6 +473,7 @@ int main(void) {
     CU_add_test(suite, "a flip is a fair coin", test_flip_is_a_fair_coin);
     CU_add_test(suite, "random_scale", test_random_scale);
     CU_add_test(suite, "colours", test_colour);
+    CU_add_test(suite, "colour_pca", test_colour_pca);
     CU_add_test(suite, "random_erase", test_random_erase);
     CU_add_test(suite, "random_erase of nothing and of everything", test_random_erase_limits);
     CU_add_test(suite, "only seed, epoch and sample decide", test_only_the_draw_decides);
