@@ -104,6 +104,20 @@ static void check_metrics(Elab *e, const Record *r) {
     }
 }
 
+/* What is known of pictures before they are seen: how many classes a source has. */
+static void check_sources(Elab *e, const Record *r) {
+    for (int32_t i = 0; !e->lost && i < r->n; i++) {
+        const Value *source = &r->field[i].value;
+        const Field *f = source->kind == V_RECORD ? record_field(source->record, "classes") : NULL;
+        if (!f || f->value.kind == V_NONE) continue;
+        int64_t classes = value_whole(&f->value), wanted = train_classes(e->graph);
+        if (classes == wanted) continue;
+        diag_error(e->diags, f->span, "E0455", "`%s` has %lld classes, and the net has scores for %lld", source->record->call,
+                   (long long)classes, (long long)wanted);
+        diag_fix(e->diags, f->span, arena_printf(e->arena, "%lld", (long long)wanted), "as many as the net has scores for");
+    }
+}
+
 static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value *input) {
     Elab *e = p->elab;
     const SectionKind *kind = section_find(item->section);
@@ -118,6 +132,7 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
     Value v = section_eval(e, kind, item->settings, item->span);
     if (v.kind == V_LIST && input->kind == V_RECORD && u->image) check_augment(e, item->settings, &v, input->record);
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "eval")) check_metrics(e, v.record);
+    if (v.kind == V_RECORD && net && !strcmp(kind->name, "data")) check_sources(e, v.record);
     if (v.kind != V_RECORD || !kind->compiled) return v;
     if (is_chosen(p, kind, item)) {
         apply(p, u, kind, item, v.record, net);

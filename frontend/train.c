@@ -162,10 +162,19 @@ static bool report_classes(Elab *e, const LossTerm *first, Ref r, const AstExpr 
     return false;
 }
 
-bool train_scores_pixels(const Graph *g) {
+static const Type *type_of_scores(const Graph *g) {
     Ref scores = graph_find_output(g, "scores");
     if (!scores && g->n_output) scores = g->output[0].ref;
-    const Type *t = scores ? &graph_node(g, scores)->type : NULL;
+    return scores ? &graph_node(g, scores)->type : NULL;
+}
+
+int32_t train_classes(const Graph *g) {
+    const Type *t = type_of_scores(g);
+    return t ? type_channels(t) : 0;
+}
+
+bool train_scores_pixels(const Graph *g) {
+    const Type *t = type_of_scores(g);
     return t && (int64_t)type_height(t) * type_width(t) > 1;
 }
 

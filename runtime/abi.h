@@ -59,7 +59,8 @@
  *   input:   {"colour": "rgb"|"bgr"|"grey", "size": [h,w], "resize": {"call": "shorter", "size": 256} or {"call": "exact",
  *             "size": [h,w]} or absent, "crop": {"call": "centre", "size": [h,w]} or absent, "filter": "bilinear"|"bicubic"|
  *             "nearest", "antialias": true, "mean": [..], "std": [..], "orientation": "exif"|"ignore"}       (x/255 - mean) / std, per colour
- *   data:    {"train": {"call": "folder"|"list", "path": "p"} or {"call": "masks", "path": "p", "masks": "q", "ignore": 255},
+ *   data:    {"train": {"call": "folder"|"list", "path": "p"} or {"call": "masks", "path": "p", "masks": "q", "ignore": 255}
+ *             or {"call": "synthetic", "count": n, "classes": c, "seed": s},
  *             "val": .., "test": .., "subset": share or absent, "workers": 0 (= auto), "prefetch": 3,
  *             "on_error": {"call": "fail"} or {"call": "skip", "at_most": 0.001}}
  *   augment: [{"call": "random_resized_crop", "size": [h,w], "area": [lo,hi], "ratio": [lo,hi], "filter": .., "antialias": ..},

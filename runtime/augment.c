@@ -177,6 +177,13 @@ bool pipeline_tensor(const Pipeline *p, Frame *frame, const char *path, const Dr
     return true;
 }
 
+bool pipeline_blank(const Pipeline *p, Frame *frame, const Draw *draw, float *tensor, RtError *err) {
+    Image *pixels;
+    if (!run_steps(p, frame, false, draw, &pixels, err)) return false;
+    pack_tensor(p, pixels, tensor);
+    return true;
+}
+
 /* ---- masks ---- */
 
 /* The middle of the mask. */

@@ -60,6 +60,9 @@ typedef struct Draw {
 /* Reads path and writes pipeline_floats numbers to tensor. Safe from several threads with a frame each. */
 bool pipeline_tensor(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err);
 
+/* The same for a picture that is in the frame already, right after frame_open_blank. Errors do not name it. */
+bool pipeline_blank(const Pipeline *p, Frame *frame, const Draw *draw, float *tensor, RtError *err);
+
 /* The labels of a picture's pixels, from a mask of the picture's size, as it is turned. Its pixels are moved as the picture's are. */
 typedef struct LabelForm {
     int32_t width, height; /* of the map that is labelled: the middle of what the net sees. 0, 0: no masks */

@@ -11,11 +11,12 @@
 #include <unistd.h>
 
 #include "rng.h"
+#include "stored.h"
 
 enum { DEPTH_LIMIT = 32, LINE_LIMIT = 8192 };
 
 typedef struct Sample {
-    size_t name; /* where its path within the class begins in `names` */
+    size_t name; /* where its path within the class begins in `names`; its number where pictures are stored */
     int32_t label;
 } Sample;
 
@@ -24,6 +25,7 @@ struct Dataset {
     char *masks; /* where the masks are, or NULL: a folder a class */
     int32_t ignore;
     bool listed; /* names are paths from `root` on, or whole ones; otherwise from the class's folder on */
+    Stored *stored; /* pictures that are no files, or NULL */
     char **class_name;
     Sample *sample;
     char *names; /* texts one after the other: a million samples take few allocations */
@@ -352,6 +354,40 @@ Dataset *dataset_list(const char *path, RtError *err) {
     return d ? filled(d, fill_list(d, path, &own), &own, err) : NULL;
 }
 
+/* ---- pictures that are no files ---- */
+
+static char *copy_class_name(const Stored *s, size_t class, RtError *err) {
+    char text[24];
+    snprintf(text, sizeof text, "%zu", class);
+    return rt_copy_text(s->class_name ? s->class_name[class] : text, err);
+}
+
+static bool fill_stored(Dataset *d, RtError *err) {
+    const Stored *s = d->stored;
+    size_t n = (size_t)s->classes;
+    if (!(d->root = rt_copy_text(s->name, err)) || !(d->class_name = rt_alloc(n, sizeof *d->class_name, err)) ||
+        !(d->sample = rt_alloc(s->count, sizeof *d->sample, err)))
+        return false;
+    for (; d->n_classes < n; d->n_classes++)
+        if (!(d->class_name[d->n_classes] = copy_class_name(s, d->n_classes, err))) return false;
+    d->n_samples = s->count;
+    for (size_t i = 0; i < s->count; i++) d->sample[i] = (Sample){i, stored_label(s, i)};
+    return true;
+}
+
+static Dataset *dataset_stored(Stored *stored, RtError *err) {
+    RtError own = {.code = RT_OK};
+    Dataset *d = stored ? rt_alloc(1, sizeof *d, err) : NULL;
+    if (!d) {
+        stored_free(stored);
+        return NULL;
+    }
+    d->stored = stored;
+    return filled(d, fill_stored(d, &own), &own, err);
+}
+
+/* ---- any source ---- */
+
 /* A product like 100 * 7 % must not be rounded up for the last bit of a double. */
 static double rounded_up(double k, double share) { return ceil(k * share - 1e-9); }
 
@@ -378,6 +414,8 @@ Dataset *dataset_new(const json_t *source, const char *base, RtError *err) {
         d = dataset_list(path, err);
     else if (call && path && masks && !strcmp(call, "masks"))
         d = dataset_masks(path, masks, (int32_t)json_integer_value(ignore), err);
+    else if (call && stored_knows(call))
+        d = dataset_stored(stored_open(source, err), err);
     else
         rt_fail(err, RT_DATA, "data: `%s` is not a source of pictures that can be read here", call ? call : "(none)");
     free(path);
@@ -389,6 +427,7 @@ void dataset_free(Dataset *d) {
     if (!d) return;
     for (size_t i = 0; i < d->n_classes; i++) free(d->class_name[i]);
     free(d->class_name);
+    stored_free(d->stored);
     free(d->masks);
     free(d->sample);
     free(d->names);
@@ -411,6 +450,26 @@ bool dataset_has_masks(const Dataset *d, int32_t *ignore) {
     return d->masks != NULL;
 }
 
+bool dataset_is_stored(const Dataset *d) { return d->stored != NULL; }
+
+void dataset_stored_size(const Dataset *d, int32_t *width, int32_t *height) {
+    if (!d->stored->width) return;
+    *width = d->stored->width;
+    *height = d->stored->height;
+}
+
+void dataset_paint(const Dataset *d, size_t sample, Image *out) {
+    stored_paint(d->stored, d->sample[sample].name, out);
+}
+
+/* The source and the picture's number in it. */
+static char *stored_path(const Dataset *d, size_t sample, RtError *err) {
+    char *path = NULL;
+    if (asprintf(&path, "%s#%zu", d->root, d->sample[sample].name) >= 0) return path;
+    rt_fail(err, RT_OS, "out of memory");
+    return NULL;
+}
+
 /* The picture's name with another ending. */
 char *dataset_mask_path(const Dataset *d, size_t sample, RtError *err) {
     static const char ending[] = ".png";
@@ -426,6 +485,7 @@ char *dataset_mask_path(const Dataset *d, size_t sample, RtError *err) {
 }
 
 char *dataset_path(const Dataset *d, size_t sample, RtError *err) {
+    if (d->stored) return stored_path(d, sample, err);
     if (d->masks) return rt_join_path(d->root, d->names + d->sample[sample].name, err);
     const char *class = d->class_name[d->sample[sample].label], *name = d->names + d->sample[sample].name;
     if (d->listed) return name[0] == '/' ? rt_copy_text(name, err) : rt_join_path(d->root, name, err);

@@ -12,13 +12,16 @@
  *
  * {"call": "list", "path": p}: a text with a line for each picture, in this order: its path, from the folder of the list
  * on or a whole one, and after a blank or tab the name of its class, which has neither. Classes are the different names
- * by the order of their bytes; where all are whole numbers, 0 to the largest. Empty lines are passed over. */
+ * by the order of their bytes; where all are whole numbers, 0 to the largest. Empty lines are passed over.
+ *
+ * Pictures without files of their own are stored.h's: {"call": "synthetic", "count": n, "classes": c, "seed": s}. They have
+ * pixels, not paths; what stands for the path, in messages and tables, is the source and the picture's number in it. */
 #ifndef CNNC_RUNTIME_DATASET_H
 #define CNNC_RUNTIME_DATASET_H
 
 #include <jansson.h>
 
-#include "rt.h"
+#include "image.h"
 
 typedef struct Dataset Dataset;
 
@@ -41,6 +44,12 @@ int32_t dataset_label(const Dataset *d, size_t sample);
 bool dataset_has_masks(const Dataset *d, int32_t *ignore);
 /* The path of a sample's mask, as dataset_path. */
 char *dataset_mask_path(const Dataset *d, size_t sample, RtError *err);
+
+/* Has it pixels in place of files? Then dataset_paint fills a picture of this size; *width and *height stay as they are where
+ * it may have any. */
+bool dataset_is_stored(const Dataset *d);
+void dataset_stored_size(const Dataset *d, int32_t *width, int32_t *height);
+void dataset_paint(const Dataset *d, size_t sample, Image *out);
 
 /* The path of a sample in a new text, released with free; NULL and RT_OS. */
 char *dataset_path(const Dataset *d, size_t sample, RtError *err);

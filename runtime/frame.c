@@ -73,6 +73,14 @@ bool frame_open(Frame *f, const char *path, bool scaled, RtError *err) { return 
 
 bool frame_open_mask(Frame *f, const char *path, RtError *err) { return open_frame(f, path, false, true, err); }
 
+Image *frame_open_blank(Frame *f, int32_t width, int32_t height, RtError *err) {
+    f->undecoded = f->scaled = f->mask = false;
+    f->orientation = 1;
+    if (!image_resize_buffer(&f->image, width, height, err)) return NULL;
+    f->notes = nothing_noted(width, height);
+    return &f->image;
+}
+
 /* What has to be done to a file's pixels: rows become columns; the file's columns, or rows, come in reverse. */
 static const struct Turn {
     bool across, x, y;

@@ -24,6 +24,10 @@ void frame_orient(Frame *f);
  * all bytes, where pixels of the file have 0 in all but the first. */
 bool frame_open_mask(Frame *f, const char *path, RtError *err);
 
+/* Starts a picture that is in no file: the caller fills these pixels, of that size, before it calls another frame function.
+ * NULL: RT_LIMIT or RT_OS. */
+Image *frame_open_blank(Frame *f, int32_t width, int32_t height, RtError *err);
+
 int32_t frame_width(const Frame *f);
 int32_t frame_height(const Frame *f);
 

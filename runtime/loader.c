@@ -72,11 +72,29 @@ typedef struct Frames {
     RtError none; /* why it has no frame */
 } Frames;
 
+/* A picture that has no file of its own; where its size is open, it is that which the net sees. */
+static void make_stored(const Loader *l, Frame *frame, size_t sample, const Draw *draw, float *tensor, RtError *why) {
+    const LoaderConfig *c = &l->config;
+    RtError own = {.code = RT_OK};
+    int32_t width = pipeline_width(c->pipeline), height = pipeline_height(c->pipeline);
+    dataset_stored_size(c->data, &width, &height);
+    Image *pixels = frame_open_blank(frame, width, height, &own);
+    if (pixels) dataset_paint(c->data, sample, pixels);
+    if (pixels && pipeline_blank(c->pipeline, frame, draw, tensor, &own)) return;
+    char *path = dataset_path(c->data, sample, why);
+    rt_fail(why, own.code, "%s: %s", path ? path : "?", own.text);
+    free(path);
+}
+
 static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, size_t sample, RtError *why) {
     const LoaderConfig *c = &l->config;
     Draw draw = {c->seed, c->epoch, (uint32_t)sample};
     float *tensor = p->batch.images + (size_t)slot * l->floats;
     int32_t *labels = p->batch.labels + (size_t)slot * l->labels_each;
+    if (dataset_is_stored(c->data)) {
+        make_stored(l, f->picture, sample, &draw, tensor, why);
+        return;
+    }
     char *path = dataset_path(c->data, sample, why), *mask = f->mask ? dataset_mask_path(c->data, sample, why) : NULL;
     if (path && mask)
         pipeline_pair(c->pipeline, f->picture, f->mask, path, mask, &draw, &c->form, tensor, labels, why);

@@ -341,6 +341,44 @@ check_bad_masks() {
         ./discs-net eval --data nine
 }
 
+# Pictures made on the fly: without a file a net learns them, and knows them when their seed is another.
+check_synthetic() {
+    cat >synthetic.net <<'NET'
+cnnc 1
+input image {
+    size = 24x24
+    mean = [0.5, 0.5, 0.5]
+    std  = [0.25, 0.25, 0.25]
+}
+net synthetic(image) {
+    x = image -> conv(16, 3, pad=1, bias=false) -> bn -> relu -> maxpool(2) -> conv(32, 3, pad=1, bias=false) -> bn -> relu
+    logits = x -> avgpool(global=true) -> flatten -> fc(10)
+    output scores = softmax(logits)
+}
+data {
+    train = synthetic(2000, classes=10)
+    test  = synthetic(500, classes=10, seed=2)
+}
+augment {
+    random_crop(24x24, pad=2)
+}
+train {
+    loss      = cross_entropy(logits)
+    optimizer = sgd(momentum=0.9)
+    lr        = 0.05
+    stop      = 3 epochs
+}
+eval {
+    save_predictions = "synthetic.csv"
+}
+NET
+    check 'e2e/synthetic: compile' "$cnnc" -march=native synthetic.net -o synthetic || return
+    check 'e2e/synthetic: train' ./synthetic train --out made
+    check 'e2e/synthetic: eval' ./synthetic eval --weights made/synthetic.safetensors --json
+    at_least 'e2e/synthetic: top-1' top1 0.9
+    check 'e2e/synthetic: pictures have names' grep -q '^synthetic#499,9,' synthetic.csv
+}
+
 check_reports() {
     check 'e2e/reports' "$cnnc" -march=native --report=schedule --report=memory "$root/examples/shapes.net" -o reported || return
     says 'e2e/report: the schedule of training' '^train on '
@@ -369,6 +407,7 @@ check_sections
 check_tuner
 check_reports
 check_masks
+check_synthetic
 check_instruction_sets
 check_alexnet
 finish

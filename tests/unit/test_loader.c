@@ -201,6 +201,70 @@ static void test_sources(void) {
     json_decref(tar);
 }
 
+static Dataset *open_source(const char *text, RtError *err) {
+    json_t *source = json_loads(text, 0, NULL);
+    Dataset *d = dataset_new(source, pic_root, err);
+    json_decref(source);
+    return d;
+}
+
+/* How far apart the mean pictures of two sets' classes are: sums of the squares of the differences. */
+enum { SYNTHETIC = 40, SYNTHETIC_CLASSES = 4, SHOWN = 16 };
+
+static void mean_pictures(const Dataset *d, double mean[SYNTHETIC_CLASSES][SHOWN * SHOWN * 3]) {
+    static uint8_t byte[SHOWN * SHOWN * IMAGE_PIXEL_BYTES];
+    Image image = {.width = SHOWN, .height = SHOWN, .pixel = byte};
+    memset(mean, 0, SYNTHETIC_CLASSES * sizeof mean[0]);
+    for (size_t i = 0; i < dataset_count(d); i++) {
+        double *sum = mean[dataset_label(d, i)];
+        dataset_paint(d, i, &image);
+        for (int k = 0; k < SHOWN * SHOWN * 3; k++) sum[k] += byte[k / 3 * IMAGE_PIXEL_BYTES + k % 3];
+    }
+}
+
+static double distance(const double *a, const double *b) {
+    double sum = 0;
+    for (int k = 0; k < SHOWN * SHOWN * 3; k++) sum += (a[k] - b[k]) * (a[k] - b[k]);
+    return sum;
+}
+
+/* Pictures of one class look alike, whatever the seed, and unlike those of others. */
+static void test_synthetic(void) {
+    static double a[SYNTHETIC_CLASSES][SHOWN * SHOWN * 3], b[SYNTHETIC_CLASSES][SHOWN * SHOWN * 3];
+    RtError err = {.code = RT_OK};
+    int32_t width = 7, height = 9;
+    Dataset *one = open_source("{\"call\": \"synthetic\", \"count\": 40, \"classes\": 4, \"seed\": 1}", &err);
+    Dataset *two = open_source("{\"call\": \"synthetic\", \"count\": 40, \"classes\": 4, \"seed\": 2}", &err);
+    CU_ASSERT_FATAL(one && two && dataset_is_stored(one) && dataset_count(one) == SYNTHETIC);
+    CU_ASSERT(dataset_classes(one) == SYNTHETIC_CLASSES && !strcmp(dataset_class_name(one, 3), "3"));
+    for (size_t i = 0; i < SYNTHETIC; i++) CU_ASSERT_EQUAL(dataset_label(one, i), (int32_t)i % SYNTHETIC_CLASSES);
+    dataset_stored_size(one, &width, &height);
+    CU_ASSERT(width == 7 && height == 9);
+    mean_pictures(one, a);
+    mean_pictures(two, b);
+    for (int i = 0; i < SYNTHETIC_CLASSES; i++)
+        for (int k = 0; k < SYNTHETIC_CLASSES; k++)
+            CU_ASSERT(i == k ? memcmp(a[i], b[k], sizeof a[i]) != 0 : distance(a[i], b[i]) < distance(a[i], b[k]) / 2);
+    CU_ASSERT(dataset_subset(one, 0.25, &err) && dataset_count(one) == 12);
+    dataset_free(one);
+    dataset_free(two);
+    CU_ASSERT(!open_source("{\"call\": \"synthetic\", \"count\": 0, \"classes\": 4}", &err) && strstr(err.text, "count"));
+}
+
+/* The bytes of a picture are the same for ever, on every machine. */
+static void test_synthetic_bytes(void) {
+    RtError err = {.code = RT_OK};
+    uint8_t byte[8 * 5 * IMAGE_PIXEL_BYTES];
+    uint32_t sum = 0;
+    Image image = {.width = 8, .height = 5, .pixel = byte};
+    Dataset *d = open_source("{\"call\": \"synthetic\", \"count\": 40, \"classes\": 4, \"seed\": 7}", &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+    dataset_paint(d, 13, &image);
+    for (size_t i = 0; i < sizeof byte; i++) sum = sum * 31 + byte[i];
+    CU_ASSERT_EQUAL(sum, 1161910716);
+    dataset_free(d);
+}
+
 static void test_shuffle(void) {
     enum { N = 1000 };
     uint32_t a[N], b[N];
@@ -276,6 +340,22 @@ static void test_threads_change_nothing(void) {
     CU_ASSERT(memcmp(one.samples, many.samples, sizeof one.samples));
     dataset_free(d);
     free(path);
+}
+
+static void test_synthetic_threads(void) {
+    static Epoch one, many;
+    RtError err = {.code = RT_OK};
+    Dataset *d = open_source("{\"call\": \"synthetic\", \"count\": 39, \"classes\": 3}", &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+    LoaderConfig c = config_of(d);
+    c.threads = 1;
+    run_epoch(&c, &one);
+    CU_ASSERT(one.n == ALL && one.err.code == RT_OK);
+    for (int i = 0; i < one.n; i++) CU_ASSERT_EQUAL(one.labels[i], (int32_t)one.samples[i] % 3);
+    c.threads = 3;
+    run_epoch(&c, &many);
+    CU_ASSERT(!memcmp(&one, &many, sizeof one));
+    dataset_free(d);
 }
 
 /* Each batch holds what its pictures are by themselves. */
@@ -461,6 +541,9 @@ int main(void) {
     CU_add_test(suite, "lists", test_lists);
     CU_add_test(suite, "lists with mistakes", test_bad_lists);
     CU_add_test(suite, "subsets", test_subset);
+    CU_add_test(suite, "pictures made on the fly", test_synthetic);
+    CU_add_test(suite, "their bytes", test_synthetic_bytes);
+    CU_add_test(suite, "threads change nothing of them", test_synthetic_threads);
     CU_add_test(suite, "shuffling", test_shuffle);
     CU_add_test(suite, "threads change nothing", test_threads_change_nothing);
     CU_add_test(suite, "batches hold the pictures", test_batches_hold_the_pictures);
