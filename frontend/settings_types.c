@@ -289,6 +289,10 @@ static bool is_range(const Value *v, double least, double most) {
     return lo >= least && lo <= hi && hi <= most;
 }
 
+static bool to_degrees(Elab *e, Value *v, Span at, const char *label) {
+    return is_range(v, -360, 360) || report_wants(e, at, label, wants_of("degrees"), v);
+}
+
 static bool to_sigma(Elab *e, Value *v, Span at, const char *label) {
     bool good = value_is_number(v) && !v->unit && value_double(v) >= 0 && value_double(v) <= 100;
     return good || report_wants(e, at, label, wants_of("sigma"), v);
@@ -388,6 +392,7 @@ static const ParamType settings_type_table[] = {
     {.name = "counts", .wants = "a list of whole numbers from 1 to 65536, like [1, 8]", .convert = to_counts},
     {.name = "names", .wants = "a list of names", .from_expr = from_names},
     {.name = "processors", .wants = "a processor like native or \"x86-64-v3\", or a list of them", .from_expr = from_processors},
+    {.name = "degrees", .wants = "[low, high] with -360 <= low <= high <= 360", .convert = to_degrees},
     {.name = "sigma", .wants = "a number from 0 to 100", .convert = to_sigma},
     {.name = "interval", .wants = "[low, high] with 0 < low <= high", .convert = to_interval},
     {.name = "shares", .wants = "[low, high] with 0 < low <= high <= 1", .convert = to_shares},

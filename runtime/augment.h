@@ -19,6 +19,8 @@
  *   colour_pca           to each pixel, the sum over ImageNet's three principal components of colour of a_i * l_i * v_i, where l_i
  *                        and v_i are its value and direction and a_i is normal with deviation sigma, rounded to whole
  *                        levels of 8 bits. Krizhevsky et al., "ImageNet Classification with Deep CNNs", 2012, 4.1.
+ *   rotate               by U(degrees) counter-clockwise about the middle, bilinear (rotate.h). Same size; what is uncovered
+ *                        is black or input's mean, and of no class.
  *   random_erase         with probability p, a box drawn as random_resized_crop's, at a uniform offset, becomes the colour
  *                        next to input's mean, so 0 in the tensor within half of a level; no box that fits: nothing.
  *                        Zhong et al., "Random Erasing Data Augmentation", 2017.

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rotate.h"
+
 /* What was noted: `box` of the source is resized to to_width x to_height; of that the window at (x, y) is kept, which
  * may stick out; then it is flipped. Before a resize the box is the whole source and to_* its size. */
 typedef struct Notes {
@@ -225,6 +227,13 @@ static bool resize_window(Frame *f, RtError *err) {
 
 static int outside(const Frame *f) { return f->mask ? 255 : 0; }
 
+/* What was made in `middle` is the picture. */
+static void use_middle(Frame *f) {
+    Image t = f->image;
+    f->image = f->middle;
+    f->middle = t;
+}
+
 /* Puts `image` at (x, y) of a black picture of the window's size. */
 static bool surround(Frame *f, int32_t x, int32_t y, RtError *err) {
     const Notes *n = &f->notes;
@@ -234,9 +243,7 @@ static bool surround(Frame *f, int32_t x, int32_t y, RtError *err) {
     for (int32_t row = 0; row < f->image.height; row++)
         memcpy(f->middle.pixel + (size_t)(y + row) * to_stride + (size_t)x * IMAGE_PIXEL_BYTES,
                f->image.pixel + (size_t)row * stride, stride);
-    Image t = f->image;
-    f->image = f->middle;
-    f->middle = t;
+    use_middle(f);
     return true;
 }
 
@@ -284,5 +291,15 @@ bool frame_settle(Frame *f, Image **pixels, RtError *err) {
     flip(&f->image, n->flip_x, n->flip_y);
     f->notes = nothing_noted(n->width, n->height);
     *pixels = &f->image;
+    return true;
+}
+
+bool frame_rotate(Frame *f, double degrees, const uint8_t fill[3], RtError *err) {
+    Image *pixels;
+    Rotation rotation = {.degrees = degrees, .nearest = f->mask};
+    memset(rotation.outside, outside(f), sizeof rotation.outside);
+    if (!f->mask) memcpy(rotation.outside, fill, 3);
+    if (!frame_settle(f, &pixels, err) || !image_rotate(pixels, &rotation, &f->middle, err)) return false;
+    use_middle(f);
     return true;
 }

@@ -90,6 +90,14 @@ static bool parse_erase(Step *s, const json_t *call, RtError *err) {
            parse_range(call, "ratio", 1e-6, 1e6, s->ratio, err);
 }
 
+static bool parse_rotate(Step *s, const json_t *call, RtError *err) {
+    const char *fill = json_string_value(json_object_get(call, "fill"));
+    if (fill && strcmp(fill, "black") && strcmp(fill, "mean"))
+        return !rt_fail(err, RT_DATA, "rotate: `fill` must be black or mean");
+    s->fill_mean = fill && !strcmp(fill, "mean");
+    return parse_range(call, "degrees", -360, 360, s->degrees, err);
+}
+
 static bool parse_pca(Step *s, const json_t *call, RtError *err) {
     s->sigma[0] = 0.1;
     return parse_number(call, "sigma", 0, MOST_SIGMA, &s->sigma[0], err);
@@ -201,6 +209,11 @@ static bool apply_vflip(const Step *s, Frame *f, Rng *r, RtError *err) {
     return true;
 }
 
+static bool apply_rotate(const Step *s, Frame *f, Rng *r, RtError *err) {
+    static const uint8_t black[3] = {0};
+    return frame_rotate(f, rng_range(r, s->degrees[0], s->degrees[1]), s->fill_mean ? s->mean : black, err);
+}
+
 /* ---- colour ---- */
 
 static bool apply_grey(const Step *s, Frame *f, Rng *r, RtError *err) {
@@ -279,6 +292,7 @@ static const StepKind kinds[] = {
     {"grey", parse_chance, apply_grey, true},
     {"colour_jitter", parse_jitter, apply_jitter, true},
     {"colour_pca", parse_pca, apply_pca, true},
+    {"rotate", parse_rotate, apply_rotate, false},
     {"random_erase", parse_erase, apply_erase, true},
 };
 

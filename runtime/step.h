@@ -19,6 +19,8 @@ typedef struct Step {
     double area[2], ratio[2];
     double probability;
     double jitter[3]; /* brightness, contrast, saturation */
+    double degrees[2];
+    bool fill_mean; /* what a rotation uncovers has the colour `mean`; else black */
     double sigma[2];  /* or the range that it is drawn from */
     uint8_t mean[3];  /* red, green, blue of what is next to 0 in the tensor */
     Filter filter;

@@ -187,6 +187,50 @@ static void test_random_scale(void) {
     pipeline_free(p);
 }
 
+/* Columns and rows are linear, so what bilinear makes of them is the place itself. outside: red where nothing is. */
+static void check_angle(const char *steps, double degrees, int outside) {
+    Pipeline *p = make_good("{\"size\": [64, 90], \"mean\": [0.8, 0.4, 0.2]}", steps);
+    const Image *image = pixels(p, place, (Draw){1, 0, 0});
+    double c = cos(degrees * acos(-1) / 180), s = sin(degrees * acos(-1) / 180);
+    int wrong = 0, uncovered = 0;
+    for (int y = 0; y < 64; y++)
+        for (int x = 0; x < 90; x++) {
+            double u = x + 0.5 - 45, v = y + 0.5 - 32, sx = 45 + u * c - v * s, sy = 32 + u * s + v * c;
+            bool inside = sx > 0.5 && sx < 89.5 && sy > 0.5 && sy < 63.5;
+            bool far = sx < -0.5 || sx > 90.5 || sy < -0.5 || sy > 64.5;
+            if (inside) wrong += fabs(red(image, x, y) - (54.5 + sx)) > 0.6 || fabs(green(image, x, y) - (42.5 + sy)) > 0.6;
+            if (far) wrong += red(image, x, y) != outside;
+            uncovered += far;
+        }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT_EQUAL(uncovered > 0, degrees != 0);
+    pipeline_free(p);
+}
+
+static void test_rotate(void) {
+#define TURN(range) "[{\"call\": \"crop\", \"size\": [64, 90]}, {\"call\": \"rotate\", \"degrees\": [" range "]"
+    check_angle(TURN("0, 0") "}]", 0, 0);
+    check_angle(TURN("90, 90") "}]", 90, 0);
+    check_angle(TURN("-30, -30") ", \"fill\": \"black\"}]", -30, 0);
+    check_angle(TURN("200, 200") ", \"fill\": \"mean\"}]", 200, 204);
+}
+
+/* Rows along the line through the middle rise with the sine of the angle: all angles, none outside of the interval. */
+static void test_angles(void) {
+    enum { DRAWS = 600, BINS = 10 };
+    int bin[BINS] = {0};
+    Pipeline *p = make_good("{\"size\": [64, 90]}", TURN("-15, 25") "}]");
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        const Image *image = pixels(p, place, (Draw){1, i / 100, i % 100});
+        double degrees = asin((green(image, 79, 32) - green(image, 10, 32)) / 69.0) * 180 / acos(-1);
+        CU_ASSERT(degrees > -16 && degrees < 26);
+        bin[(int)fmin(BINS - 1, fmax(0, (degrees + 15) / 4))]++;
+    }
+    CU_ASSERT(is_even(bin, BINS, DRAWS));
+    pipeline_free(p);
+#undef TURN
+}
+
 static uint8_t paint_flat(int x, int y, int c, int w, int h) {
     (void)x, (void)y, (void)w, (void)h;
     return c == 0 ? 100 : c == 1 ? 120 : 60;
@@ -434,7 +478,7 @@ static void test_mistakes(void) {
     check_refused("{\"size\": [0, 5]}", NULL, "`size` must be");
     check_refused("{\"size\": [5, 5], \"colour\": \"cmyk\"}", NULL, "`colour` must be");
     check_refused("{\"size\": [5, 5], \"std\": [0, 0, 0]}", NULL, "`std` must be");
-    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"rotate\"}]", "`rotate` is not a step");
+    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"spin\"}]", "`spin` is not a step");
     check_refused("{\"size\": [5, 5]}", "[{\"call\": \"hflip\", \"p\": 2}]", "`p` must be a number from 0 to 1");
     check_refused("{\"size\": [5, 5]}", "[{\"call\": \"random_crop\", \"size\": 5}]", "[height, width]");
     check_refused("{\"size\": [5, 5]}", "[{\"call\": \"random_resized_crop\", \"size\": [5, 5], \"area\": [1, 0.5]}]",
@@ -472,6 +516,8 @@ int main(void) {
     CU_add_test(suite, "flips", test_flips);
     CU_add_test(suite, "a flip is a fair coin", test_flip_is_a_fair_coin);
     CU_add_test(suite, "random_scale", test_random_scale);
+    CU_add_test(suite, "rotate", test_rotate);
+    CU_add_test(suite, "angles of rotate", test_angles);
     CU_add_test(suite, "colours", test_colour);
     CU_add_test(suite, "colour_pca", test_colour_pca);
     CU_add_test(suite, "random_erase", test_random_erase);

@@ -130,6 +130,8 @@ static void test_moves(void) {
                 " {\"call\": \"random_crop\", \"size\": [40, 48], \"pad\": 3}, {\"call\": \"grey\", \"p\": 0.5},"
                 " {\"call\": \"resize\", \"size\": [32, 32]}, {\"call\": \"vflip\"}]",
                 true);
+    check_moves("[{\"call\": \"random_crop\", \"size\": [32, 32]}, {\"call\": \"rotate\", \"degrees\": [90, 90]}, {\"call\": \"hflip\"}]",
+                false);
 }
 
 static uint8_t paint_stripes(int x, int y, int c, int w, int h) {
@@ -154,6 +156,30 @@ static void test_nearest(void) {
         }
     }
     CU_ASSERT(good && between);
+    pair_free(&p);
+}
+
+/* A mask that is turned has its classes and no others; the corners, which show nothing of it, have none, and the picture is
+ * black there. */
+static void test_rotated(void) {
+    const char *path = pic_path("rotated.png");
+    RtError err = {.code = RT_OK};
+    pic_png(path, (PicPng){.width = SIDE, .height = SIDE}, paint_stripes);
+    const LabelForm form = {SIDE, SIDE, 251, 255};
+    Pair p = pair_new("[{\"call\": \"rotate\", \"degrees\": [45, 45]}]");
+    Draw draw = {7, 0, 1};
+    CU_ASSERT_FATAL(pipeline_pair(p.pipeline, p.frame, p.mask_frame, path, path, &draw, &form, p.tensor, p.labels, &err));
+    bool good = true;
+    int none = 0, between = 0;
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        int x = 2 * (i % SIDE) + 1 - SIDE, y = 2 * (i / SIDE) + 1 - SIDE, corner = abs(x) + abs(y);
+        double least = SIDE * 1.41421356 - 4, most = SIDE * 1.41421356 + 4;
+        good = good && (p.labels[i] == 3 || p.labels[i] == 200 || p.labels[i] == -1);
+        good = good && (corner < most || (p.labels[i] == -1 && p.tensor[i] == 0)) && (corner > least || p.labels[i] > 0);
+        none += p.labels[i] == -1;
+        between += p.tensor[i] > 0.3f && p.tensor[i] < 0.5f;
+    }
+    CU_ASSERT(good && none > SIDE * SIDE / 8 && between > 0);
     pair_free(&p);
 }
 
@@ -309,6 +335,7 @@ int main(void) {
     CU_add_test(suite, "numbers of every depth", test_numbers);
     CU_add_test(suite, "files without numbers", test_no_numbers);
     CU_add_test(suite, "labels move with their pixels", test_moves);
+    CU_add_test(suite, "no class where nothing is turned to", test_rotated);
     CU_add_test(suite, "erased pixels keep their classes", test_erased);
     CU_add_test(suite, "no class between two classes", test_nearest);
     CU_add_test(suite, "a smaller map is the middle", test_middle);
