@@ -298,6 +298,10 @@ static bool to_sigma(Elab *e, Value *v, Span at, const char *label) {
     return good || report_wants(e, at, label, wants_of("sigma"), v);
 }
 
+static bool to_sigmas(Elab *e, Value *v, Span at, const char *label) {
+    return is_range(v, 1e-6, 100) || report_wants(e, at, label, wants_of("sigmas"), v);
+}
+
 static bool to_interval(Elab *e, Value *v, Span at, const char *label) {
     return is_range(v, 1e-6, 1e6) || report_wants(e, at, label, wants_of("interval"), v);
 }
@@ -394,6 +398,7 @@ static const ParamType settings_type_table[] = {
     {.name = "processors", .wants = "a processor like native or \"x86-64-v3\", or a list of them", .from_expr = from_processors},
     {.name = "degrees", .wants = "[low, high] with -360 <= low <= high <= 360", .convert = to_degrees},
     {.name = "sigma", .wants = "a number from 0 to 100", .convert = to_sigma},
+    {.name = "sigmas", .wants = "[low, high] with 0 < low <= high <= 100", .convert = to_sigmas},
     {.name = "interval", .wants = "[low, high] with 0 < low <= high", .convert = to_interval},
     {.name = "shares", .wants = "[low, high] with 0 < low <= high <= 1", .convert = to_shares},
     {.name = "globs", .wants = "a pattern or a list of patterns, each a string", .convert = to_globs},

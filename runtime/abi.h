@@ -68,7 +68,7 @@
  *             {"call": "resize", "size": 256 or [h,w]}, {"call": "crop", "size": [h,w]}, {"call": "random_scale", "shorter":
  *             [lo,hi]}, {"call": "colour_jitter", "brightness": b, "contrast": c, "saturation": s}, {"call": "grey", "p": p},
  *             {"call": "random_erase", "p": p, "area": [lo,hi], "ratio": [lo,hi]}, {"call": "colour_pca", "sigma": s},
- *             {"call": "rotate", "degrees": [lo,hi], "fill": "black"|"mean"}]
+ *             {"call": "rotate", "degrees": [lo,hi], "fill": "black"|"mean"}, {"call": "blur", "sigma": [lo,hi], "p": p}]
  *   train:   {"batch": 256, "optimizer": {"call": "sgd", "momentum": m, "nesterov": b, "weight_decay": d},
  *             "lr": [{"call": "warmup", "for": {5 epochs}, "from": 0}, {"call": "cosine", "base": 0.1, "to": 0}], "stop": {90 epochs},
  *             "evaluate": {1 epochs}, "checkpoint": {..quantity.., or absent}, "seed": 1, "init": {"call": "weights", "path": "f",

@@ -21,6 +21,7 @@
  *                        levels of 8 bits. Krizhevsky et al., "ImageNet Classification with Deep CNNs", 2012, 4.1.
  *   rotate               by U(degrees) counter-clockwise about the middle, bilinear (rotate.h). Same size; what is uncovered
  *                        is black or input's mean, and of no class.
+ *   blur                 with probability p, by a Gaussian of standard deviation U(sigma) pixels (weights_blur in resize.h).
  *   random_erase         with probability p, a box drawn as random_resized_crop's, at a uniform offset, becomes the colour
  *                        next to input's mean, so 0 in the tensor within half of a level; no box that fits: nothing.
  *                        Zhong et al., "Random Erasing Data Augmentation", 2017.
@@ -28,7 +29,7 @@
  * r, g, b everywhere: (19595 r + 38470 g + 7471 b + 32768) >> 16, as Pillow.
  *
  * Masks take all steps but those that leave pixels in their place: colour_jitter, grey, colour_pca,
- * random_erase.
+ * blur, random_erase.
  *
  * The tensor: [channels][height][width], channel order as settings.input.colour, (x/255 - mean) / std with mean and std
  * in the order of the channels, one correctly rounded float for each of the 256 values of x. A picture whose size after

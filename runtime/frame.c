@@ -294,6 +294,14 @@ bool frame_settle(Frame *f, Image **pixels, RtError *err) {
     return true;
 }
 
+bool frame_blur(Frame *f, double sigma, RtError *err) {
+    Image *pixels;
+    int32_t x0, y0;
+    return frame_settle(f, &pixels, err) && weights_blur(&f->x, pixels->width, sigma, err) &&
+           weights_blur(&f->y, pixels->height, sigma, err) && fetch(f, 0, &x0, &y0, err) &&
+           resize_image(&f->source, x0, y0, &f->x, &f->y, &f->middle, &f->image, err);
+}
+
 bool frame_rotate(Frame *f, double degrees, const uint8_t fill[3], RtError *err) {
     Image *pixels;
     Rotation rotation = {.degrees = degrees, .nearest = f->mask};

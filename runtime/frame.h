@@ -40,6 +40,9 @@ void frame_flip(Frame *f, bool horizontal, bool vertical);
  * blue) where nothing of the picture is. Of a mask the nearest pixel, and none (255) there. */
 bool frame_rotate(Frame *f, double degrees, const uint8_t fill[3], RtError *err);
 
+/* Blurs it by a Gaussian of this standard deviation in pixels (resize.h). */
+bool frame_blur(Frame *f, double sigma, RtError *err);
+
 /* Does what was noted. The pixels may be changed in place, and stay until the next call of a frame function. */
 bool frame_settle(Frame *f, Image **pixels, RtError *err);
 

@@ -18,6 +18,8 @@ static double bicubic(double x) {
     return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
+static double gaussian(double x) { return exp(-x * x / 2); }
+
 static const struct Kernel {
     const char *name;
     double radius; /* 0: takes one pixel, has no function */
@@ -98,9 +100,8 @@ static void summarise(Weights *w) {
     }
 }
 
-bool weights_make(Weights *w, const Axis *a, Filter filter, bool antialias, RtError *err) {
-    const struct Kernel *kernel = &kernels[filter];
-    double scale = a->length / a->size, stretch = antialias && scale > 1 ? scale : 1;
+static bool fill(Weights *w, const Axis *a, const struct Kernel *kernel, double stretch, RtError *err) {
+    double scale = a->length / a->size;
     if (!(a->length > 0) || a->low < 0 || a->low >= a->high || a->first < 0 || a->count < 1 ||
         a->size - a->count < a->first)
         return !rt_fail(err, RT_INTERNAL, "resize: window %d + %d of %d", a->first, a->count, a->size);
@@ -117,6 +118,17 @@ bool weights_make(Weights *w, const Axis *a, Filter filter, bool antialias, RtEr
     }
     summarise(w);
     return true;
+}
+
+bool weights_make(Weights *w, const Axis *a, Filter filter, bool antialias, RtError *err) {
+    double scale = a->length / a->size;
+    return fill(w, a, &kernels[filter], antialias && scale > 1 ? scale : 1, err);
+}
+
+bool weights_blur(Weights *w, int32_t size, double sigma, RtError *err) {
+    static const struct Kernel kernel = {"gaussian", 3, gaussian};
+    const Axis axis = {.length = size, .high = size, .size = size, .count = size};
+    return fill(w, &axis, &kernel, sigma, err);
 }
 
 void weights_free(Weights *w) {

@@ -53,6 +53,9 @@ typedef struct Weights {
 } Weights;
 
 bool weights_make(Weights *w, const Axis *axis, Filter filter, bool antialias, RtError *err);
+/* Of an axis of `size` pixels that keeps its size and is blurred: w(j) = exp(-((j - i) / sigma)^2 / 2) where that exponent's
+ * |j - i| is at most 3 sigma and j is in the picture, divided by their sum. sigma > 0, in pixels. */
+bool weights_blur(Weights *w, int32_t size, double sigma, RtError *err);
 void weights_free(Weights *w);
 
 /* Resizes into out, which becomes x->count by y->count. `in` holds the source pixels from column x0 and row y0 on and

@@ -98,6 +98,11 @@ static bool parse_rotate(Step *s, const json_t *call, RtError *err) {
     return parse_range(call, "degrees", -360, 360, s->degrees, err);
 }
 
+static bool parse_blur(Step *s, const json_t *call, RtError *err) {
+    s->sigma[0] = 0.1, s->sigma[1] = 2;
+    return parse_chance(s, call, err) && parse_range(call, "sigma", 1e-6, MOST_SIGMA, s->sigma, err);
+}
+
 static bool parse_pca(Step *s, const json_t *call, RtError *err) {
     s->sigma[0] = 0.1;
     return parse_number(call, "sigma", 0, MOST_SIGMA, &s->sigma[0], err);
@@ -264,6 +269,10 @@ static bool apply_pca(const Step *s, Frame *f, Rng *r, RtError *err) {
     return true;
 }
 
+static bool apply_blur(const Step *s, Frame *f, Rng *r, RtError *err) {
+    return !chance(s, r) || frame_blur(f, rng_range(r, s->sigma[0], s->sigma[1]), err);
+}
+
 static bool apply_erase(const Step *s, Frame *f, Rng *r, RtError *err) {
     Image *pixels;
     int32_t w = frame_width(f), h = frame_height(f), bw, bh, tries = 0;
@@ -291,6 +300,7 @@ static const StepKind kinds[] = {
     {"vflip", parse_chance, apply_vflip, false},
     {"grey", parse_chance, apply_grey, true},
     {"colour_jitter", parse_jitter, apply_jitter, true},
+    {"blur", parse_blur, apply_blur, true},
     {"colour_pca", parse_pca, apply_pca, true},
     {"rotate", parse_rotate, apply_rotate, false},
     {"random_erase", parse_erase, apply_erase, true},

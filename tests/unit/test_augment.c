@@ -265,6 +265,82 @@ static void test_colour(void) {
     check_jitter("[{\"call\": \"grey\", \"p\": 0}]", 2, 60, 60);
 }
 
+static uint8_t paint_noise(int x, int y, int c, int w, int h) {
+    (void)w, (void)h;
+    return (uint8_t)((unsigned)(x * 7919 + y * 104729 + c * 1299709) * 2654435761u >> 24);
+}
+
+/* What the definition says of pixel (x, y), as one sum over the plane, in double. */
+static double blurred(int x, int y, int c, int w, int h, double sigma) {
+    double sum = 0, weights = 0;
+    for (int v = 0; v < h; v++)
+        for (int u = 0; u < w; u++) {
+            double k = exp(-((x - u) * (x - u) + (y - v) * (y - v)) / (2 * sigma * sigma));
+            if (abs(x - u) > 3 * sigma || abs(y - v) > 3 * sigma) continue;
+            sum += k * paint_noise(u, v, c, w, h), weights += k;
+        }
+    return sum / weights;
+}
+
+/* Within one level: half of one for each of the two roundings. Corners and sides have only what is in the picture. */
+static void test_blur(void) {
+    enum { BW = 23, BH = 11 };
+    static const double sigmas[] = {0.01, 0.5, 1.1, 2, 30};
+    const char *path = pic_path("noise.png");
+    pic_png(path, (PicPng){.width = BW, .height = BH, .type = PNG_COLOR_TYPE_RGB}, paint_noise);
+    for (size_t k = 0; k < sizeof sigmas / sizeof sigmas[0]; k++) {
+        char steps[100];
+        double worst = 0;
+        snprintf(steps, sizeof steps, "[{\"call\": \"blur\", \"sigma\": [%g, %g], \"p\": 1}]", sigmas[k], sigmas[k]);
+        Pipeline *p = make_good("{\"size\": [11, 23]}", steps);
+        const Image *image = pixels(p, path, (Draw){1, 0, 0});
+        for (int i = 0; i < BW * BH * 3; i++) {
+            int x = i / 3 % BW, y = i / 3 / BW;
+            worst = fmax(worst, fabs(image->pixel[4 * (i / 3) + i % 3] - blurred(x, y, i % 3, BW, BH, sigmas[k])));
+        }
+        CU_ASSERT(worst <= (k == 0 ? 0 : 1.001));
+        pipeline_free(p);
+    }
+}
+
+/* How far a plane of the noise is from flat. */
+static double roughness(double (*at)(const void *context, int x, int y), const void *context) {
+    double sum = 0, squares = 0;
+    for (int i = 0; i < 23 * 11; i++) {
+        double v = at(context, i % 23, i / 23);
+        sum += v, squares += v * v;
+    }
+    return squares - sum * sum / (23 * 11);
+}
+
+static double red_of(const void *image, int x, int y) { return red(image, x, y); }
+
+static double red_blurred(const void *sigma, int x, int y) { return blurred(x, y, 0, 23, 11, *(const double *)sigma); }
+
+/* As often as asked for, and more or less, within the interval and up to its ends. */
+static void test_blur_is_random(void) {
+    enum { DRAWS = 1000 };
+    static const double sigma[4] = {0.5, 0.55, 1.4, 1.5};
+    double rough[4], most = 0, least = 1e9;
+    int sharp = 0;
+    const char *path = pic_path("noise.png");
+    pic_png(path, (PicPng){.width = 23, .height = 11, .type = PNG_COLOR_TYPE_RGB}, paint_noise);
+    Pipeline *p = make_good("{\"size\": [11, 23]}", "[{\"call\": \"blur\", \"sigma\": [0.5, 1.5], \"p\": 0.3}]");
+    for (int i = 0; i < 4; i++) rough[i] = roughness(red_blurred, &sigma[i]);
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        double r = roughness(red_of, pixels(p, path, (Draw){1, i / 500, i % 500}));
+        if (r > 1.05 * rough[0]) {
+            sharp++;
+            continue;
+        }
+        CU_ASSERT(r > 0.95 * rough[3]);
+        most = fmax(most, r), least = fmin(least, r);
+    }
+    CU_ASSERT(abs(sharp - DRAWS * 7 / 10) < 5 * (int)sqrt(DRAWS * 0.21));
+    CU_ASSERT(most > rough[1] && least < rough[2]);
+    pipeline_free(p);
+}
+
 /* Along each component, what colour_pca adds has the deviation asked for, and none has to do with another; all pixels of a
  * picture get the same. */
 static void test_colour_pca(void) {
@@ -519,6 +595,8 @@ int main(void) {
     CU_add_test(suite, "rotate", test_rotate);
     CU_add_test(suite, "angles of rotate", test_angles);
     CU_add_test(suite, "colours", test_colour);
+    CU_add_test(suite, "blur", test_blur);
+    CU_add_test(suite, "a blur is drawn", test_blur_is_random);
     CU_add_test(suite, "colour_pca", test_colour_pca);
     CU_add_test(suite, "random_erase", test_random_erase);
     CU_add_test(suite, "random_erase of nothing and of everything", test_random_erase_limits);
