@@ -384,13 +384,19 @@ static void note_worst(double x) {
     while (x > old && !atomic_compare_exchange_weak(&shared->worst, &old, x)) continue;
 }
 
+/* The largest number of a result and of those that it was made of element by element: relu6 hides how large they were. */
+static double largest_at(const Bound *b, Ref ref) {
+    const Node *n = graph_node(b->run->graph, ref);
+    double largest = bound_largest(b->run->value[ref], ref_count(b->run, ref));
+    return op_info[n->op].elementwise ? fmax(largest, largest_at(b, n->in[0])) : largest;
+}
+
 /* Nets come within 1e-5 + 1e-4 of their largest number, whatever roundings could do, unless weights are rounded. */
 static bool right_output(const Check *c, const ProgramRun *run, const Bound *b, int32_t output) {
     const Output *o = &run->p->graph->output[output];
     Ref ref = graph_find_output(c->written, o->name);
     int32_t storage = run->p->storage_of[o->ref];
-    double most =
-        c->unit->half_weights ? INFINITY : 1e-5 + 1e-4 * bound_largest(b->run->value[ref], ref_count(b->run, ref));
+    double most = c->unit->half_weights ? INFINITY : 1e-5 + 1e-4 * largest_at(b, ref);
     for (int64_t i = 0; i < ref_count(b->run, ref); i++) {
         double want = ref_get(b->run, ref, i), got = lab_element(run, storage, i, NULL);
         double limit = fmin(b->err[ref][i], most), off = fabs(want - got);
