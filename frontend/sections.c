@@ -104,17 +104,32 @@ static void check_metrics(Elab *e, const Record *r) {
     }
 }
 
-/* What is known of pictures before they are seen: how many classes a source has. */
-static void check_sources(Elab *e, const Record *r) {
+/* How many classes a source has, and where that is said; 0: it is known when its pictures are seen. */
+static int64_t classes_of(const Record *source, const AstExpr *said, Span *at) {
+    static const struct {
+        const char *call;
+        int64_t classes;
+    } fixed[] = {{"cifar10", 10}, {"cifar100", 100}};
+    const Field *f = record_field(source, "classes");
+    *at = f ? f->span : said->span;
+    for (int i = 0; i < ARRAY_LEN(fixed); i++)
+        if (!strcmp(fixed[i].call, source->call)) return fixed[i].classes;
+    return f ? value_whole(&f->value) : 0;
+}
+
+/* A source whose classes are known has as many as the net. */
+static void check_sources(Elab *e, const SettingList *list, const Record *r) {
     for (int32_t i = 0; !e->lost && i < r->n; i++) {
         const Value *source = &r->field[i].value;
-        const Field *f = source->kind == V_RECORD ? record_field(source->record, "classes") : NULL;
-        if (!f || f->value.kind == V_NONE) continue;
-        int64_t classes = value_whole(&f->value), wanted = train_classes(e->graph);
-        if (classes == wanted) continue;
-        diag_error(e->diags, f->span, "E0455", "`%s` has %lld classes, and the net has scores for %lld", source->record->call,
+        const AstExpr *said = settings_value(list, r->field[i].key);
+        if (source->kind != V_RECORD || !said) continue;
+        Span at;
+        int64_t classes = classes_of(source->record, said, &at), wanted = train_classes(e->graph);
+        if (!classes || classes == wanted) continue;
+        diag_error(e->diags, at, "E0455", "`%s` has %lld classes, and the net has scores for %lld", source->record->call,
                    (long long)classes, (long long)wanted);
-        diag_fix(e->diags, f->span, arena_printf(e->arena, "%lld", (long long)wanted), "as many as the net has scores for");
+        if (record_field(source->record, "classes"))
+            diag_fix(e->diags, at, arena_printf(e->arena, "%lld", (long long)wanted), "as many as the net has scores for");
     }
 }
 
@@ -132,7 +147,7 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
     Value v = section_eval(e, kind, item->settings, item->span);
     if (v.kind == V_LIST && input->kind == V_RECORD && u->image) check_augment(e, item->settings, &v, input->record);
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "eval")) check_metrics(e, v.record);
-    if (v.kind == V_RECORD && net && !strcmp(kind->name, "data")) check_sources(e, v.record);
+    if (v.kind == V_RECORD && net && !strcmp(kind->name, "data")) check_sources(e, item->settings, v.record);
     if (v.kind != V_RECORD || !kind->compiled) return v;
     if (is_chosen(p, kind, item)) {
         apply(p, u, kind, item, v.record, net);

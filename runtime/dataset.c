@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fields.h"
 #include "rng.h"
 #include "stored.h"
 
@@ -227,12 +228,6 @@ Dataset *dataset_masks(const char *path, const char *masks, int32_t ignore, RtEr
     return filled(d, fill_masks(d, path, masks, &own), &own, err);
 }
 
-/* The path of a source's key, from `base` on, to be released; NULL if it has none, and then an error, too, or none. */
-static char *path_of(const json_t *source, const char *key, const char *base, RtError *err) {
-    const char *path = json_string_value(json_object_get(source, key));
-    return !path ? NULL : !base || path[0] == '/' ? rt_copy_text(path, err) : rt_join_path(base, path, err);
-}
-
 /* ---- lists ---- */
 
 /* The class of a line, its last word; the path before it then ends where it ends. NULL if there are not both. */
@@ -403,10 +398,10 @@ bool dataset_subset(Dataset *d, double share, RtError *err) {
     return true;
 }
 
-Dataset *dataset_new(const json_t *source, const char *base, RtError *err) {
+Dataset *dataset_new(const json_t *source, const char *base, bool training, RtError *err) {
     const char *call = json_string_value(json_object_get(source, "call"));
     const json_t *ignore = json_object_get(source, "ignore");
-    char *path = path_of(source, "path", base, err), *masks = path_of(source, "masks", base, err);
+    char *path = field_path(source, "path", base, err), *masks = field_path(source, "masks", base, err);
     Dataset *d = NULL;
     if (call && path && !strcmp(call, "folder"))
         d = dataset_folder(path, err);
@@ -415,7 +410,7 @@ Dataset *dataset_new(const json_t *source, const char *base, RtError *err) {
     else if (call && path && masks && !strcmp(call, "masks"))
         d = dataset_masks(path, masks, (int32_t)json_integer_value(ignore), err);
     else if (call && stored_knows(call))
-        d = dataset_stored(stored_open(source, err), err);
+        d = dataset_stored(stored_open(source, base, training, err), err);
     else
         rt_fail(err, RT_DATA, "data: `%s` is not a source of pictures that can be read here", call ? call : "(none)");
     free(path);

@@ -14,8 +14,8 @@
  * on or a whole one, and after a blank or tab the name of its class, which has neither. Classes are the different names
  * by the order of their bytes; where all are whole numbers, 0 to the largest. Empty lines are passed over.
  *
- * Pictures without files of their own are stored.h's: {"call": "synthetic", "count": n, "classes": c, "seed": s}. They have
- * pixels, not paths; what stands for the path, in messages and tables, is the source and the picture's number in it. */
+ * Pictures without files of their own are stored.h's: {"call": "synthetic", "count": n, "classes": c, "seed": s},
+ * {"call": "cifar10"|"cifar100", "path": p}, {"call": "idx", "images": p, "labels": q}. They have pixels, not paths; what stands for the path, in messages and tables, is the source and the picture's number in it. */
 #ifndef CNNC_RUNTIME_DATASET_H
 #define CNNC_RUNTIME_DATASET_H
 
@@ -25,8 +25,9 @@
 
 typedef struct Dataset Dataset;
 
-/* source: one of settings.data's "train", "val", "test". base: the folder that a relative path starts from, or NULL. */
-Dataset *dataset_new(const json_t *source, const char *base, RtError *err);
+/* source: one of settings.data's "train", "val", "test". base: the folder that a relative path starts from, or NULL. training:
+ * what for, where a source has pictures to train with and others to test with. */
+Dataset *dataset_new(const json_t *source, const char *base, bool training, RtError *err);
 Dataset *dataset_folder(const char *path, RtError *err);
 Dataset *dataset_masks(const char *path, const char *masks, int32_t ignore, RtError *err);
 Dataset *dataset_list(const char *path, RtError *err);

@@ -84,3 +84,8 @@ int field_ints(const json_t *object, const char *key, int64_t lo, int64_t hi, in
     for (size_t i = 0; i < n; i++) out[i] = checked_int(json_array_get(list, i), key, lo, hi, where, err);
     return (int)n;
 }
+
+char *field_path(const json_t *object, const char *key, const char *base, RtError *err) {
+    const char *path = json_string_value(json_object_get(object, key));
+    return !path ? NULL : !base || path[0] == '/' ? rt_copy_text(path, err) : rt_join_path(base, path, err);
+}

@@ -22,6 +22,9 @@ bool field_bool_or(const json_t *object, const char *key, bool otherwise, const 
 int64_t field_int_or(const json_t *object, const char *key, int64_t otherwise, int64_t lo, int64_t hi,
                      const char *where, RtError *err);
 
+/* A path, from the folder `base` on if it is relative and base not NULL; to be released. NULL if there is none. */
+char *field_path(const json_t *object, const char *key, const char *base, RtError *err);
+
 /* A list of at most `most` integers in lo..hi; returns their number and fills out[]. */
 int field_ints(const json_t *object, const char *key, int64_t lo, int64_t hi, int64_t *out, int most, const char *where,
                RtError *err);

@@ -51,7 +51,7 @@ static Dataset *open_source(const Model *m, SourceUse use, const char *folder, R
     const json_t *source = find_source(m, use, err);
     if (err->code) return NULL;
     if (folder && !names_masks(source)) return open_folder(use, folder, err);
-    return source ? dataset_new(source, folder, err) : NULL;
+    return source ? dataset_new(source, folder, use == SOURCE_TRAIN, err) : NULL;
 }
 
 Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError *err) {

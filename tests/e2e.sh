@@ -359,6 +359,13 @@ data {
     train = synthetic(2000, classes=10)
     test  = synthetic(500, classes=10, seed=2)
 }
+data cifar {
+    train = cifar10("cifar")
+    test  = cifar10("cifar")
+}
+data idx {
+    train = idx("images", "labels")
+}
 augment {
     random_crop(24x24, pad=2)
 }
@@ -377,6 +384,28 @@ NET
     check 'e2e/synthetic: eval' ./synthetic eval --weights made/synthetic.safetensors --json
     at_least 'e2e/synthetic: top-1' top1 0.9
     check 'e2e/synthetic: pictures have names' grep -q '^synthetic#499,9,' synthetic.csv
+    check_stored
+}
+
+# Files with many pictures, of one colour each, which is their class.
+check_stored() {
+    mkdir -p cifar
+    for class in 0 1 2 3 4 5 6 7 8 9; do
+        printf '%b' "\\0$(printf %03o "$class")"
+        head -c 3072 /dev/zero | tr '\0' "\\$(printf %03o "$((class * 20))")"
+    done >cifar/test_batch.bin
+    for batch in 1 2 3 4 5; do cat cifar/test_batch.bin cifar/test_batch.bin >cifar/data_batch_$batch.bin; done
+    printf '%s\n' airplane automobile bird cat deer dog frog horse ship truck >cifar/batches.meta.txt
+    sed 's/24x24$/24x24\n    crop = centre(24x24)/' synthetic.net >stored.net
+    check 'e2e/stored: compile' "$cnnc" -march=native stored.net -o stored || return
+    check 'e2e/stored: train on CIFAR' ./stored train --data cifar --out made --epochs 30 --batch 10
+    check 'e2e/stored: eval' ./stored eval --data cifar --weights made/stored.safetensors --json
+    at_least 'e2e/stored: top-1' top1 0.5
+    check 'e2e/stored: names of the classes' grep -q '^cifar#1,automobile,' synthetic.csv
+    truncate -s 20000 cifar/test_batch.bin
+    refuses 'e2e/stored: a file that is cut' 65 'cifar/test_batch.bin: the file ends at byte 20000, within picture 6' \
+        ./stored eval --data cifar --weights made/stored.safetensors
+    refuses 'e2e/stored: IDX without files' 66 'images: No such file' ./stored train --data idx --out made
 }
 
 check_reports() {

@@ -251,7 +251,7 @@ static void test_dataset(void) {
         pic_write(pic_path(masks[i]), "x", 1);
     }
     json_t *source = json_pack("{s:s, s:s, s:s, s:i}", "call", "masks", "path", "in", "masks", "out", "ignore", 17);
-    Dataset *d = dataset_new(source, pic_root, &err);
+    Dataset *d = dataset_new(source, pic_root, true, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(d);
     CU_ASSERT_EQUAL(dataset_count(d), 3);
     CU_ASSERT_EQUAL(dataset_classes(d), 0);
@@ -266,7 +266,7 @@ static void test_dataset(void) {
     }
     dataset_free(d);
     remove(pic_path("out/a/x.y.png"));
-    CU_ASSERT_PTR_NULL(dataset_new(source, pic_root, &err));
+    CU_ASSERT_PTR_NULL(dataset_new(source, pic_root, true, &err));
     CU_ASSERT(err.code == RT_NO_INPUT && strstr(err.text, "in/a/x.y.jpg has no mask") && strstr(err.text, "out/a/x.y.png"));
     json_decref(source);
 }
