@@ -134,6 +134,24 @@ static void REF(sgd)(const RefRun *r, const Node *n, REAL *y) {
     *y = 0;
 }
 
+/* As PyTorch does it, but for the sums, which it has as 1 - beta^step. */
+static void REF(adam)(const RefRun *r, const Node *n, REAL *y) {
+    REAL *w = r->value[n->in[0]], *mean = r->value[n->in[2]], *square = r->value[n->in[3]];
+    const REAL *gradient = r->value[n->in[1]], *lr = r->value[n->in[6]];
+    const AdamAttr *a = &n->attr.adam;
+    REAL b0 = (REAL)a->beta[0], b1 = (REAL)a->beta[1], decay = (REAL)a->weight_decay, rate = lr[0] * (REAL)a->lr_scale;
+    const REAL *old0 = r->value[n->in[4]], *old1 = r->value[n->in[5]];
+    REAL sum0 = b0 * *old0 + (1 - b0), sum1 = b1 * *old1 + (1 - b1);
+    for (int64_t i = 0; i < type_elements(type_in(r, n, 0)); i++) {
+        REAL g = a->decoupled ? gradient[i] : gradient[i] + decay * w[i];
+        mean[i] = b0 * mean[i] + (1 - b0) * g;
+        square[i] = b1 * square[i] + (1 - b1) * g * g;
+        if (a->decoupled) w[i] -= rate * decay * w[i];
+        w[i] -= rate / sum0 * mean[i] / ((REAL)sqrt(square[i] / sum1) + (REAL)a->eps);
+    }
+    *y = 0;
+}
+
 static void REF(ema)(const RefRun *r, const Node *n, REAL *y) {
     REAL *running = r->value[n->in[0]];
     const EmaAttr *a = &n->attr.ema;

@@ -310,6 +310,20 @@ static bool to_shares(Elab *e, Value *v, Span at, const char *label) {
     return is_range(v, 1e-6, 1) || report_wants(e, at, label, wants_of("shares"), v);
 }
 
+/* With smaller ones a gradient whose square is below the smallest float would make a large step. */
+static bool to_small(Elab *e, Value *v, Span at, const char *label) {
+    bool good = value_is_number(v) && !v->unit && value_double(v) >= 1e-20 && value_double(v) <= 1;
+    return good || report_wants(e, at, label, wants_of("small"), v);
+}
+
+static bool to_betas(Elab *e, Value *v, Span at, const char *label) {
+    bool two = v->kind == V_LIST && v->n == 2;
+    for (int i = 0; two && i < 2; i++)
+        two = value_is_number(&v->item[i]) && !v->item[i].unit && value_double(&v->item[i]) >= 0 &&
+              value_double(&v->item[i]) < 1;
+    return two || report_wants(e, at, label, wants_of("betas"), v);
+}
+
 static bool to_globs(Elab *e, Value *v, Span at, const char *label) {
     if (v->kind == V_TEXT) {
         Value *one = NEW(e->arena, Value);
@@ -401,6 +415,8 @@ static const ParamType settings_type_table[] = {
     {.name = "sigmas", .wants = "[low, high] with 0 < low <= high <= 100", .convert = to_sigmas},
     {.name = "interval", .wants = "[low, high] with 0 < low <= high", .convert = to_interval},
     {.name = "shares", .wants = "[low, high] with 0 < low <= high <= 1", .convert = to_shares},
+    {.name = "small", .wants = "a number from 1e-20 to 1", .convert = to_small},
+    {.name = "betas", .wants = "two numbers of at least 0 and below 1, like [0.9, 0.999]", .convert = to_betas},
     {.name = "globs", .wants = "a pattern or a list of patterns, each a string", .convert = to_globs},
     {.name = "freeze", .wants = "all or patterns", .from_expr = from_freeze},
     {.name = "side_or_dim", .wants = "a side length or a size like 224x224", .convert = to_side_or_dim},

@@ -342,18 +342,43 @@ static void apply_groups(Elab *e, const SettingList *list) {
     }
 }
 
+static void take_sgd(Elab *e, TrainConfig *t, const Field *optimizer) {
+    const Record *r = optimizer->value.record;
+    t->optimizer = OP_sgd;
+    t->update = (Attr){.sgd = {.momentum = value_double(&record_field(r, "momentum")->value),
+                               .nesterov = record_field(r, "nesterov")->value.flag}};
+    if (t->update.sgd.nesterov && t->update.sgd.momentum == 0)
+        diag_error(e->diags, optimizer->span, "E0412", "nesterov needs a momentum above 0");
+}
+
+static void take_adam(Elab *e, TrainConfig *t, const Field *optimizer) {
+    (void)e;
+    const Record *r = optimizer->value.record;
+    const Value *beta = record_field(r, "betas")->value.item;
+    t->optimizer = OP_adam;
+    t->update = (Attr){.adam = {.beta = {value_double(&beta[0]), value_double(&beta[1])},
+                                .eps = value_double(&record_field(r, "eps")->value),
+                                .decoupled = !strcmp(r->call, "adamw")}};
+}
+
+static void take_optimizer(Elab *e, TrainConfig *t, const Field *optimizer) {
+    static const struct {
+        const char *call;
+        void (*take)(Elab *e, TrainConfig *t, const Field *optimizer);
+    } row[] = {{"sgd", take_sgd}, {"adam", take_adam}, {"adamw", take_adam}};
+    for (int i = 0; i < ARRAY_LEN(row); i++)
+        if (!strcmp(optimizer->value.record->call, row[i].call)) row[i].take(e, t, optimizer);
+}
+
 void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record *r) {
-    const Record *sgd = record_field(r, "optimizer")->value.record;
+    const Field *optimizer = record_field(r, "optimizer");
+    double decay = value_double(&record_field(optimizer->value.record, "weight_decay")->value);
     TrainConfig *t = &u->train;
-    *t = (TrainConfig){.momentum = value_double(&record_field(sgd, "momentum")->value),
-                       .weight_decay = value_double(&record_field(sgd, "weight_decay")->value),
-                       .nesterov = record_field(sgd, "nesterov")->value.flag,
-                       .batch = (int32_t)value_whole(&record_field(r, "batch")->value), .span = section->span};
-    if (t->nesterov && t->momentum == 0)
-        diag_error(e->diags, record_field(r, "optimizer")->span, "E0412", "nesterov needs a momentum above 0");
+    *t = (TrainConfig){.batch = (int32_t)value_whole(&record_field(r, "batch")->value), .span = section->span};
+    take_optimizer(e, t, optimizer);
     for (int32_t i = 1; i < e->graph->n_node; i++) {
         Node *n = &e->graph->node[i];
-        if (n->op == OP_param && n->attr.param.role == PARAM_WEIGHT) n->attr.param.weight_decay = t->weight_decay;
+        if (n->op == OP_param && n->attr.param.role == PARAM_WEIGHT) n->attr.param.weight_decay = decay;
     }
     apply_groups(e, section->settings);
     apply_freeze(e, record_field(r, "freeze"));

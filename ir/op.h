@@ -18,7 +18,7 @@ typedef enum Op {
 
 typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_SLOPE, ATTR_NORM, ATTR_DROPOUT,
-    ATTR_POOL, ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE, ATTR_PAD,
+    ATTR_POOL, ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_ADAM, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE, ATTR_PAD,
     ATTR_RESIZE, ATTR_FOCAL, ATTR_TABLE, ATTR_EPS, ATTR_GROUPS, ATTR_GHOST, ATTR_CLASSES,
     ATTR_COUNT
 } AttrKind;
@@ -33,7 +33,7 @@ typedef enum InitKind { INIT_CONSTANT, INIT_NORMAL, INIT_UNIFORM, INIT_HE, INIT_
 extern const char *const init_kind_name[INIT_COUNT];         /* "constant", ... */
 
 /* What a param is for: weights are trained and saved; buffers are saved but not trained (running statistics);
- * momentum is optimiser state of the training program. */
+ * momentum is optimiser state of the training program, of whatever optimiser. */
 typedef enum ParamRole { PARAM_WEIGHT, PARAM_BUFFER, PARAM_MOMENTUM, PARAM_ROLE_COUNT } ParamRole;
 extern const char *const param_role_name[PARAM_ROLE_COUNT];   /* "weight", ... */
 
@@ -88,6 +88,11 @@ typedef struct ClassesAttr { int32_t classes; } ClassesAttr;   /* labels of 0 ..
 typedef struct TableAttr { Name numbers; } TableAttr;   /* "1,0.25,3": as text, since attributes hold no arrays */
 typedef struct FocalAttr { double power, hit, miss; } FocalAttr;   /* see losses.def */
 typedef struct SgdAttr { double momentum, weight_decay, lr_scale; bool nesterov; } SgdAttr;
+/* Adam (Kingma & Ba 2015): moving averages of the gradient and of its square, which start at 0 and are divided by the sums
+ * of what the averages weigh so far, 1 - beta^step. Those two sums are params [1], the same for all weights: adam reads
+ * what they were in the step before, an ema of 1 changes them after all. decoupled: weight_decay shrinks the weight
+ * (AdamW, Loshchilov & Hutter 2019), else it joins the gradient. eps is above 0, also as a float. */
+typedef struct AdamAttr { double beta[2], eps, weight_decay, lr_scale; bool decoupled; } AdamAttr;
 /* unbias: value * M / (M - 1), M = pictures * pixels. ghost: 0, or how many pictures in a run have values in common; runs
  * are then taken one after the other. */
 typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels, ghost; } EmaAttr;
@@ -99,7 +104,7 @@ typedef struct WinogradAttr { int32_t tile, kernel, pad[2], out[3], band; } Wino
 
 typedef union Attr {
     InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; SlopeAttr slope;
-    NormAttr norm; DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd;
+    NormAttr norm; DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd; AdamAttr adam;
     EmaAttr ema; WinogradAttr winograd; ShuffleAttr shuffle; PadAttr pad; ResizeAttr resize; FocalAttr focal; TableAttr table;
     EpsAttr eps; GroupsAttr groups; GhostAttr ghost; ClassesAttr classes;
 } Attr;

@@ -136,12 +136,24 @@ bool shape_label_factor(const Graph *g, const Node *n, Type *result, Diags *d) {
 /* What an effect gives: a scalar that nobody reads. */
 static bool nothing(const Node *n, Type *result, Diags *d) { return rule_result(n, d, result, DT_F32, 0, NULL); }
 
+/* The update of the first of n_same tensors of one shape; the last operand is the learning rate. */
+static bool check_update(const Graph *g, const Node *n, int n_same, Diags *d) {
+    if (!rule_floats(g, n, 0, d)) return false;
+    for (int i = 1; i < n_same; i++)
+        if (!rule_same(g, n, 0, i, d)) return false;
+    const Type *lr = rule_in(g, n, n->n_in - 1);
+    return (lr->dtype == DT_F32 && lr->rank == 0) ||
+           rule_misfit(n, d, E_INTERNAL, "`%s` needs one learning rate, but gets %s", op_info[n->op].name,
+                       rule_text(d, lr));
+}
+
 bool shape_sgd(const Graph *g, const Node *n, Type *result, Diags *d) {
-    if (!rule_floats(g, n, 0, d) || !rule_same(g, n, 0, 1, d) || !rule_same(g, n, 0, 2, d)) return false;
-    const Type *lr = rule_in(g, n, 3);
-    if (lr->dtype != DT_F32 || lr->rank != 0)
-        return rule_misfit(n, d, E_INTERNAL, "`sgd` needs one learning rate, but gets %s", rule_text(d, lr));
-    return nothing(n, result, d);
+    return check_update(g, n, 3, d) && nothing(n, result, d);
+}
+
+bool shape_adam(const Graph *g, const Node *n, Type *result, Diags *d) {
+    return check_update(g, n, 4, d) && rule_vector(g, n, 4, 1, d) && rule_vector(g, n, 5, 1, d) &&
+           nothing(n, result, d);
 }
 
 bool shape_ema(const Graph *g, const Node *n, Type *result, Diags *d) {

@@ -22,8 +22,8 @@ typedef struct TrainConfig {
     bool present;              /* the file has a train {} section with a loss */
     LossTerm *loss;
     int32_t n_loss;
-    double momentum, weight_decay;
-    bool nesterov;
+    Op optimizer;              /* an effect that changes a weight, and its attributes but for what each weight has of its own */
+    Attr update;
     int32_t batch;
     Span span;
 } TrainConfig;

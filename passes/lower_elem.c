@@ -97,32 +97,86 @@ const Expr *lower_dropout(Lower *l, Ref node, const Expr *const *operand) {
     return ex3(l->k, EX_select, ex2(l->k, EX_le, num(l, a->p), u), kept, num(l, 0));
 }
 
+/* Where an update works: element `at` of a weight, and of its gradient, which decay has joined, and state. Numbers that
+ * several stores need are kept in registers, one for each lane. */
+typedef struct Update {
+    Nest nest;
+    const Node *n;
+    const Expr *at, *lane, *weight, *grad, *rate; /* rate: less than 0 */
+    int32_t lanes;
+    Stmt *seq;
+} Update;
+
+static Update update_begin(Lower *l, Ref node, double weight_decay, double lr_scale) {
+    const Node *n = graph_node(l->g, node);
+    const Type *t = &graph_node(l->g, n->in[0])->type;
+    Update u = {.n = n};
+    lower_begin(l);
+    Kernel *k = l->k;
+    Coord c = nest_tensor(l, &u.nest, t);
+    u.at = index_at(l, t, &c);
+    u.lane = t->layout.b0 > 1 ? c.lane[0] : t->layout.b1 > 1 ? c.lane[1] : ex_int(k, 0);
+    u.lanes = t->layout.b0 > 1 ? t->layout.b0 : t->layout.b1;
+    u.grad = ex_load(k, lower_arg(l, n->in[1]), u.at);
+    u.weight = ex_load(k, lower_arg(l, n->in[0]), u.at);
+    if (weight_decay != 0) u.grad = ex3(k, EX_fma, num(l, weight_decay), u.weight, u.grad);
+    u.rate = ex2(k, EX_mul, num(l, -lr_scale), ex_load(k, lower_arg(l, n->in[n->n_in - 1]), ex_int(k, 0)));
+    u.seq = st_seq(k);
+    return u;
+}
+
+static const Expr *update_keep(Lower *l, Update *u, const char *name, const Expr *value) {
+    int32_t reg = lower_reg(l, name, DT_F32, u->lanes);
+    st_append(l->k, u->seq, st_store(l->k, reg, u->lane, value));
+    return ex_load(l->k, reg, u->lane);
+}
+
+static void update_store(Lower *l, Update *u, int operand, const Expr *value) {
+    st_append(l->k, u->seq, st_store(l->k, lower_arg(l, u->n->in[operand]), u->at, value));
+}
+
 /* The update of PyTorch's SGD: g += decay * w; v = momentum * v + g; w -= lr * (nesterov ? g + momentum * v : v). */
 const Expr *lower_sgd(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
-    const Node *n = graph_node(l->g, node);
-    const SgdAttr *a = &n->attr.sgd;
-    Ref w = n->in[0], g = n->in[1], v = n->in[2], lr = n->in[3];
-    Nest nest = {0};
-    lower_begin(l);
+    const SgdAttr *a = &graph_node(l->g, node)->attr.sgd;
+    Update u = update_begin(l, node, a->weight_decay, a->lr_scale);
     Kernel *k = l->k;
-    Coord c = nest_tensor(l, &nest, &graph_node(l->g, w)->type);
-    const Expr *at = index_at(l, &graph_node(l->g, w)->type, &c);
-    const Expr *grad = ex_load(k, lower_arg(l, g), at), *weight = ex_load(k, lower_arg(l, w), at);
-    if (a->weight_decay != 0) grad = ex3(k, EX_fma, num(l, a->weight_decay), weight, grad);
-    const Expr *velocity = ex3(k, EX_fma, num(l, a->momentum), ex_load(k, lower_arg(l, v), at), grad);
-    const Expr *rate = ex2(k, EX_mul, num(l, -a->lr_scale), ex_load(k, lower_arg(l, lr), ex_int(k, 0)));
-    const Layout *layout = &graph_node(l->g, w)->type.layout;
-    const Expr *lane = layout->b0 > 1 ? c.lane[0] : layout->b1 > 1 ? c.lane[1] : ex_int(k, 0);
-    int32_t reg = lower_reg(l, "v", DT_F32, layout->b0 > 1 ? layout->b0 : layout->b1);
-    const Expr *kept = ex_load(k, reg, lane);
-    const Expr *step = kept;
-    if (a->nesterov) step = ex3(k, EX_fma, num(l, a->momentum), kept, grad);
-    Stmt *seq = st_seq(k);
-    st_append(k, seq, st_store(k, reg, lane, velocity));
-    st_append(k, seq, st_store(k, lower_arg(l, w), at, ex3(k, EX_fma, rate, step, weight)));
-    st_append(k, seq, st_store(k, lower_arg(l, v), at, kept));
-    lower_end(l, nest_wrap(l, &nest, seq));
+    const Expr *velocity = ex_load(k, lower_arg(l, u.n->in[2]), u.at);
+    const Expr *kept = update_keep(l, &u, "v", ex3(k, EX_fma, num(l, a->momentum), velocity, u.grad)), *step = kept;
+    if (a->nesterov) step = ex3(k, EX_fma, num(l, a->momentum), kept, u.grad);
+    update_store(l, &u, 0, ex3(k, EX_fma, u.rate, step, u.weight));
+    update_store(l, &u, 2, kept);
+    lower_end(l, nest_wrap(l, &u.nest, u.seq));
+    return NULL;
+}
+
+/* beta * old + (1 - beta) * value: once for the averages and once for the sums, so that both round betas alike. */
+static const Expr *average(Lower *l, double beta, const Expr *old, const Expr *value) {
+    return ex3(l->k, EX_fma, num(l, 1 - beta), value, mul_e(l, num(l, beta), old));
+}
+
+static const Expr *adam_sum(Lower *l, const Update *u, int i) {
+    const Expr *old = ex_load(l->k, lower_arg(l, u->n->in[4 + i]), ex_int(l->k, 0));
+    return average(l, u->n->attr.adam.beta[i], old, num(l, 1));
+}
+
+/* The updates of PyTorch's Adam and AdamW, see AdamAttr: w -= lr * (m / c0) / (sqrt(v / c1) + eps). */
+const Expr *lower_adam(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const AdamAttr *a = &graph_node(l->g, node)->attr.adam;
+    Update u = update_begin(l, node, a->decoupled ? 0 : a->weight_decay, a->lr_scale);
+    Kernel *k = l->k;
+    const Expr *m = ex_load(k, lower_arg(l, u.n->in[2]), u.at), *v = ex_load(k, lower_arg(l, u.n->in[3]), u.at);
+    m = update_keep(l, &u, "m", average(l, a->beta[0], m, u.grad));
+    v = update_keep(l, &u, "v", average(l, a->beta[1], v, mul_e(l, u.grad, u.grad)));
+    const Expr *size = ex1(k, EX_sqrt, ex2(k, EX_div, v, adam_sum(l, &u, 1)));
+    const Expr *step = ex2(k, EX_div, m, ex2(k, EX_add, size, num(l, a->eps))), *weight = u.weight;
+    if (a->decoupled && a->weight_decay != 0)
+        weight = ex3(k, EX_fma, mul_e(l, u.rate, num(l, a->weight_decay)), weight, weight);
+    update_store(l, &u, 0, ex3(k, EX_fma, ex2(k, EX_div, u.rate, adam_sum(l, &u, 0)), step, weight));
+    update_store(l, &u, 2, m);
+    update_store(l, &u, 3, v);
+    lower_end(l, nest_wrap(l, &u.nest, u.seq));
     return NULL;
 }
 

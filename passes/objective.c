@@ -57,24 +57,78 @@ Ref objective_seed(Graph *g, Ref loss) {
     return graph_add(g, OP_fill, 0, NULL, &attr, n->name, n->span, NULL);
 }
 
-static Ref add_momentum(Graph *g, Ref weight) {
-    const Node *w = graph_node(g, weight);
-    Attr attr = {.param = {.role = PARAM_MOMENTUM, .init = INIT_CONSTANT, .type = w->attr.param.type}};
-    return graph_add(g, OP_param, 0, NULL, &attr, name_format("%s.momentum", w->name), w->span, NULL);
+static Ref add_state(Graph *g, const char *name, Span span, const Type *type) {
+    Attr attr = {.param = {.role = PARAM_MOMENTUM, .init = INIT_CONSTANT, .type = *type}};
+    return graph_add(g, OP_param, 0, NULL, &attr, name_of(name), span, NULL);
 }
 
-void objective_updates(const Unit *u, Graph *g, const Ref *grad, int32_t n) {
-    Ref lr = add_input(g, INPUT_LR, type_make(DT_F32, 0, NULL), "lr");
-    for (Ref r = 1; r < (Ref)n; r++) {
-        const Node *w = graph_node(g, r);
-        if (!grad[r] || w->op != OP_param) continue;
-        Span span = w->span;
-        Attr attr = {.sgd = {.momentum = u->train.momentum,
-                             .weight_decay = w->attr.param.weight_decay,
-                             .lr_scale = w->attr.param.lr_scale,
-                             .nesterov = u->train.nesterov}};
-        Name name = w->name;
-        Ref in[] = {r, grad[r], add_momentum(g, r), lr};
-        graph_add(g, OP_sgd, 4, in, &attr, name, span, NULL);
+/* "<weight>.<what>", of the weight's shape. */
+static Ref weight_state(Graph *g, Ref weight, const char *what) {
+    const Node *w = graph_node(g, weight);
+    Type type = w->attr.param.type;
+    return add_state(g, name_format("%s.%s", w->name, what), w->span, &type);
+}
+
+/* What updates have in common: the learning rate, and of Adam the sums that its averages are divided by. */
+typedef struct Updates {
+    const TrainConfig *train;
+    Graph *g;
+    Ref lr, sum[2];
+} Updates;
+
+static const char *const average_name[2] = {"exp_avg", "exp_avg_sq"};   /* PyTorch's */
+
+static void add_sgd(const Updates *u, Ref weight, Ref gradient) {
+    const Node *w = graph_node(u->g, weight);
+    Attr attr = u->train->update;
+    attr.sgd.weight_decay = w->attr.param.weight_decay;
+    attr.sgd.lr_scale = w->attr.param.lr_scale;
+    Name name = w->name;
+    Span span = w->span;
+    Ref in[] = {weight, gradient, weight_state(u->g, weight, "momentum"), u->lr};
+    graph_add(u->g, OP_sgd, ARRAY_LEN(in), in, &attr, name, span, NULL);
+}
+
+static void add_adam(const Updates *u, Ref weight, Ref gradient) {
+    const Node *w = graph_node(u->g, weight);
+    Attr attr = u->train->update;
+    attr.adam.weight_decay = w->attr.param.weight_decay;
+    attr.adam.lr_scale = w->attr.param.lr_scale;
+    Name name = w->name;
+    Span span = w->span;
+    Ref mean = weight_state(u->g, weight, average_name[0]), square = weight_state(u->g, weight, average_name[1]);
+    Ref in[] = {weight, gradient, mean, square, u->sum[0], u->sum[1], u->lr};
+    graph_add(u->g, OP_adam, ARRAY_LEN(in), in, &attr, name, span, NULL);
+}
+
+static void begin_adam(Updates *u) {
+    const Type one = type_make(DT_F32, 1, (const int32_t[]){1});
+    for (int i = 0; i < 2; i++)
+        u->sum[i] = add_state(u->g, arena_printf(u->g->arena, "%s.sum", average_name[i]), u->train->span, &one);
+}
+
+static void end_adam(const Updates *u) {
+    for (int i = 0; i < 2; i++) {
+        Type one = graph_node(u->g, u->sum[i])->type;
+        Attr fill = {.fill = {.value = 1, .type = one}}, ema = {.ema = {.momentum = 1 - u->train->update.adam.beta[i]}};
+        graph_op2(u->g, OP_ema, u->sum[i], graph_add(u->g, OP_fill, 0, NULL, &fill, name_of("adam"), u->train->span, NULL),
+                  &ema, u->sum[i]);
     }
+}
+
+/* ONE ROW PER OPTIMISER. */
+static const struct Optimizer {
+    void (*begin)(Updates *u);
+    void (*add)(const Updates *u, Ref weight, Ref gradient);
+    void (*end)(const Updates *u);
+} optimizers[OP_COUNT] = {[OP_sgd] = {NULL, add_sgd, NULL}, [OP_adam] = {begin_adam, add_adam, end_adam}};
+
+void objective_updates(const Unit *u, Graph *g, const Ref *grad, int32_t n) {
+    const struct Optimizer *o = &optimizers[u->train.optimizer];
+    Updates all = {.train = &u->train, .g = g, .lr = add_input(g, INPUT_LR, type_make(DT_F32, 0, NULL), "lr")};
+    ICE_UNLESS(o->add, "%s is no optimizer", op_info[u->train.optimizer].name);
+    if (o->begin) o->begin(&all);
+    for (Ref r = 1; r < (Ref)n; r++)
+        if (grad[r] && graph_node(g, r)->op == OP_param) o->add(&all, r, grad[r]);
+    if (o->end) o->end(&all);
 }

@@ -10,7 +10,7 @@
 Ref objective_loss(Unit *u, Graph *g);
 /* The gradient of the batch's mean loss with respect to each picture's: 1/N. */
 Ref objective_seed(Graph *g, Ref loss);
-/* Appends an sgd effect for each trained weight among the first n nodes that has a gradient, with its momentum. */
+/* Appends the optimiser's effect for each trained weight among the first n nodes that has a gradient, with its state. */
 void objective_updates(const Unit *u, Graph *g, const Ref *grad, int32_t n);
 
 #endif

@@ -142,7 +142,7 @@ static void run_sink(Order *o, Ref sink) {
 }
 
 /* A sink and the number it is sorted by: its own for an output, for an effect that of the youngest node it waits for
- * that computes something. */
+ * that computes something, and its own if there is none: what no gradient is in comes after all. */
 typedef struct Sink {
     Ref key, r;
 } Sink;
@@ -159,7 +159,7 @@ static Ref key_of(const Graph *g, Ref r) {
     Ref key = 0;
     for (int i = 0; i < n->n_in; i++)
         if (graph_node(g, n->in[i])->n_in > 0 && n->in[i] > key) key = n->in[i];
-    return key;
+    return key ? key : r;
 }
 
 static Sink *sinks(const Graph *g, Arena *a, int32_t *n) {

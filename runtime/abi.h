@@ -20,7 +20,7 @@
  * { "target": {"isa": "v4", "cpu": "x86-64-v4", "features": "+avx2,...", "lanes": 16},
  *   "param_bytes": B, "state_bytes": B,
  *   "params": [PARAM...],                  in REGION_PARAM
- *   "state":  [PARAM...],                  momentum, in REGION_STATE, named "<weight>.momentum"; zero at start
+ *   "state":  [PARAM...],                  of the optimiser, in REGION_STATE, like "<weight>.momentum"; zero at start
  *   "programs": {"infer": PROGRAM, "train": PROGRAM or absent} }
  *
  * PARAM = {"name": "conv1.weight", "role": "weight"|"buffer"|"momentum", "shape": [96,3,11,11], "block": [b0,b1],
@@ -70,7 +70,7 @@
  *             [lo,hi]}, {"call": "colour_jitter", "brightness": b, "contrast": c, "saturation": s}, {"call": "grey", "p": p},
  *             {"call": "random_erase", "p": p, "area": [lo,hi], "ratio": [lo,hi]}, {"call": "colour_pca", "sigma": s},
  *             {"call": "rotate", "degrees": [lo,hi], "fill": "black"|"mean"}, {"call": "blur", "sigma": [lo,hi], "p": p}]
- *   train:   {"batch": 256, "optimizer": {"call": "sgd", "momentum": m, "nesterov": b, "weight_decay": d},
+ *   train:   {"batch": 256, "optimizer": {"call": "sgd", "momentum": m, "nesterov": b, "weight_decay": d} or another,
  *             "lr": [{"call": "warmup", "for": {5 epochs}, "from": 0}, {"call": "cosine", "base": 0.1, "to": 0}], "stop": {90 epochs},
  *             "evaluate": {1 epochs}, "checkpoint": {..quantity.., or absent}, "seed": 1, "init": {"call": "weights", "path": "f",
  *             "except": ["fc.*"]} or absent, "freeze": [globs], "drop_last": true}

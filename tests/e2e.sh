@@ -176,6 +176,50 @@ NET
     says 'e2e/sections: the one without a name by default' '"batch": 32'
 }
 
+# The state of an optimizer besides momentum: the same weights for any number of threads and when resumed; what a group says
+# counts, and what is frozen stays.
+check_adamw() {
+    cat >adamw.net <<'NET'
+cnnc 1
+use "shapes.net"
+train {
+    loss      = cross_entropy(logits)
+    optimizer = adamw(weight_decay=0.1)
+    freeze    = ["conv1", "bn1"]
+    group "conv2.*" {
+        lr_scale     = 0
+        weight_decay = 0
+    }
+    batch     = 16
+    lr        = 0.001
+    stop      = 8 steps
+}
+NET
+    check 'e2e/adamw: compile' "$cnnc" -march=native --check-roundtrip -I "$root/examples" adamw.net -o adamw || return
+    check 'e2e/adamw: initial weights' ./adamw export --init -o start.safetensors
+    for threads in 1 3; do
+        check "e2e/adamw: $threads threads" ./adamw train --data data --out "adamw$threads" --threads $threads
+    done
+    same 'e2e/adamw: same weights for 1 and 3 threads' adamw1/adamw.safetensors adamw3/adamw.safetensors
+    check 'e2e/adamw: stopped' ./adamw train --data data --out adamw2 --steps 3
+    check 'e2e/adamw: resumed' ./adamw train --data data --out adamw2 --steps 8 --resume
+    same 'e2e/adamw: same weights when resumed' adamw1/adamw.safetensors adamw2/adamw.safetensors
+    python3 - start.safetensors adamw1/adamw.safetensors >"$log" 2>&1 <<'CHECK'
+import json, struct, sys
+
+def tensors(path):
+    data = open(path, "rb").read()
+    n, = struct.unpack("<Q", data[:8])
+    head = json.loads(data[8:8 + n])
+    return {k: data[8 + n:][slice(*v["data_offsets"])] for k, v in head.items() if k != "__metadata__"}
+
+before, after = map(tensors, sys.argv[1:])
+print(*sorted(name for name in before if before[name] == after[name]))
+CHECK
+    says 'e2e/adamw: what is frozen stays, and what has no rate' \
+        '^bn1.bias bn1.running_mean bn1.running_var bn1.weight conv1.weight conv2.weight$'
+}
+
 # Fully connected layers by OpenBLAS: nearly the same scores and weights, equal ones for any number of threads; only such
 # programs need the library, and cnnc says so where it is missing.
 check_blas() {
@@ -433,6 +477,7 @@ check_commands
 check_halves
 check_blas
 check_sections
+check_adamw
 check_tuner
 check_reports
 check_masks

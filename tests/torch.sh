@@ -1,7 +1,7 @@
 #!/bin/sh
 # Twenty training steps and the scores of cifar.net, resnet.net, a net of every norm and one of every activation, with
-# every loss, ten of GoogLeNet with its heads, of MobileNet v3 and of U-Net, three of ConvNeXt, against PyTorch; the scores
-# of the nets of the papers against torchvision's nets with torchvision's weights.
+# every loss and optimizer, ten of GoogLeNet with its heads, of MobileNet v3 and of U-Net, three of ConvNeXt, against
+# PyTorch; the scores of the nets of the papers against torchvision's nets with torchvision's weights.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 python=${PYTHON:-/usr/bin/python3}
@@ -26,7 +26,9 @@ if needs torch; then
     compare compare unet tests/torch/unet.net -Dpadding=same -Dsize=64x64 -Ddrop=0 --train=pairs
     compare compare unet_valid tests/torch/unet.net -Dsize=380x380 -Dwidth=8 -Ddrop=0 --train=pairs
     compare compare unet_norm tests/torch/unet.net -Dpadding=same -Dsize=64x80 -Ddrop=0 -Dnorm=true -Dwidth=16 -Dchannels=3 -Dclasses=5 --train=weighted
-    for loss in weighted bce mse focal sum; do compare compare "curves_$loss" tests/torch/curves.net --train=$loss; done
+    for section in weighted bce mse focal sum adam adamw; do
+        compare compare "curves_$section" tests/torch/curves.net --train=$section
+    done
 fi
 if needs torchvision; then
     compare compare googlenet examples/googlenet.net "-Ddrops=[0, 0]"

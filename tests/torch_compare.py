@@ -316,11 +316,12 @@ NETS = {
     "resnet18": Net(ResNet18, 0.0002),
     "norms": Net(Norms, 0.05),
     "googlenet": Net(paper_googlenet, 0.01, heads, 10, 4),
-    "convnext": Net(published("convnext_tiny", stochastic_depth_prob=0), 0.01, LOSSES["smooth"], 3, 4),
+    "convnext": Net(published("convnext_tiny", stochastic_depth_prob=0), 0.001, LOSSES["smooth"], 3, 4),
     "mobilenet_v3": Net(published("mobilenet_v3_large", dropout=0), 0.05, LOSSES["smooth"], 10, 8),
     "unet": Net(lambda classes: UNet(classes, 1, 64, 1, False), 0.05, pixels, 10, 2),
     "unet_valid": Net(lambda classes: UNet(classes, 1, 8, 0, False), 0.05, pixels, 10, 2),
     "unet_norm": Net(lambda classes: UNet(classes, 3, 16, 1, True), 0.02, pixels_weighted, 10, 4)}
+NETS["curves_adam"] = NETS["curves_adamw"] = Net(Curves, 0.001)
 NETS.update({f"curves_{name}": Net(Curves, 0.05, loss) for name, loss in LOSSES.items()})
 
 
@@ -349,10 +350,22 @@ def load(net, path):
     net.load_state_dict(weights_for(net, path), strict=False)
 
 
+def sgd(parameters, lr, settings):
+    return torch.optim.SGD(parameters, lr=lr, momentum=settings["momentum"], nesterov=settings["nesterov"],
+                           weight_decay=settings["weight_decay"])
+
+
+def adam(make):
+    return lambda parameters, lr, settings: make(parameters, lr=lr, betas=settings["betas"], eps=settings["eps"],
+                                                 weight_decay=settings["weight_decay"])
+
+
+OPTIMIZERS = {"sgd": sgd, "adam": adam(torch.optim.Adam), "adamw": adam(torch.optim.AdamW)}
+
+
 def train(net, batches, lr, settings, loss_of):
     """The loss of every step, in the precision of the net."""
-    optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=settings["momentum"], nesterov=settings["nesterov"],
-                                weight_decay=settings["weight_decay"])
+    optimizer = OPTIMIZERS[settings["call"]](net.parameters(), lr, settings)
     losses = []
     for images, labels in batches:
         optimizer.zero_grad()

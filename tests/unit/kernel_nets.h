@@ -167,8 +167,11 @@ static const struct Net {
 
 static void net_make(Unit *u, const struct Net *net) {
     u->net = graph_new(u->arena, u->name);
-    u->train =
-        (TrainConfig){.present = true, .loss = NEW_ARRAY(u->arena, LossTerm, 2), .momentum = 0.9, .batch = NET_BATCH};
+    u->train = (TrainConfig){.present = true,
+                             .loss = NEW_ARRAY(u->arena, LossTerm, 2),
+                             .optimizer = OP_sgd,
+                             .update = {.sgd = {.momentum = 0.9}},
+                             .batch = NET_BATCH};
     u->image = lab_image(u->net, 3, net->height, net->width);
     net->build(u);
 }

@@ -514,7 +514,7 @@ static Unit *new_unit(Arena *a) {
     Unit *u = NEW(a, Unit);
     *u = (Unit){.arena = a, .diags = diag_new(a), .opt = &options, .name = name_of("lab")};
     u->net = graph_new(a, u->name);
-    u->train = (TrainConfig){.present = true, .batch = 5, .n_loss = 1, .loss = NEW(a, LossTerm)};
+    u->train = (TrainConfig){.present = true, .batch = 5, .n_loss = 1, .loss = NEW(a, LossTerm), .optimizer = OP_sgd};
     u->train.loss[0] = (LossTerm){.weight = 1, .op = OP_cross_entropy};
     return u;
 }
@@ -627,8 +627,8 @@ static void test_whole_net(void) {
 /* Softmax regression of D inputs to K classes: five steps against the same written out by hand. */
 enum { D = 4, K = 3, P = 2, STEPS = 5 };
 
-static void hand_step(double w[K][D], double v[K][D], const RefRun *r, Ref image, const TrainConfig *t, double lr) {
-    double g[K][D] = {{0}};
+static void hand_gradient(double g[K][D], double w[K][D], const RefRun *r, Ref image) {
+    memset(g, 0, sizeof(double[K][D]));
     for (int p = 0; p < P; p++) {
         double e[K], sum = 0;
         for (int k = 0; k < K; k++) {
@@ -639,15 +639,32 @@ static void hand_step(double w[K][D], double v[K][D], const RefRun *r, Ref image
         for (int k = 0; k < K; k++)
             for (int d = 0; d < D; d++) g[k][d] += (e[k] / sum - (k == p % 3)) / P * ref_get(r, image, p * D + d);
     }
-    for (int k = 0; k < K; k++)
-        for (int d = 0; d < D; d++) {
-            double step = g[k][d] + 0.01 * w[k][d];
-            v[k][d] = t->momentum * v[k][d] + step;
-            w[k][d] -= lr * 0.5 * (t->nesterov ? step + t->momentum * v[k][d] : v[k][d]);
-        }
 }
 
-static void check_steps(bool nesterov) {
+/* What a weight's own state is: two numbers, of which sgd has one. */
+typedef void HandStep(double *w, double state[2], double g, int step, double lr, const Attr *update);
+
+static void hand_sgd(double *w, double state[2], double g, int step, double lr, const Attr *update) {
+    const SgdAttr *a = &update->sgd;
+    (void)step;
+    g += 0.01 * *w;
+    state[0] = a->momentum * state[0] + g;
+    *w -= lr * (a->nesterov ? g + a->momentum * state[0] : state[0]);
+}
+
+static void hand_adam(double *w, double state[2], double g, int step, double lr, const Attr *update) {
+    const AdamAttr *a = &update->adam;
+    if (a->decoupled)
+        *w *= 1 - lr * 0.01;
+    else
+        g += 0.01 * *w;
+    state[0] = a->beta[0] * state[0] + (1 - a->beta[0]) * g;
+    state[1] = a->beta[1] * state[1] + (1 - a->beta[1]) * g * g;
+    double mean = state[0] / (1 - pow(a->beta[0], step)), square = state[1] / (1 - pow(a->beta[1], step));
+    *w -= lr * mean / (sqrt(square) + a->eps);
+}
+
+static void check_steps(Op optimizer, const Attr *update, HandStep *hand_step) {
     Arena *a = arena_new();
     Unit *u = new_unit(a);
     u->image = lab_image(u->net, D, 1, 1);
@@ -656,28 +673,32 @@ static void check_steps(bool nesterov) {
     graph_node(u->net, w)->attr.param.weight_decay = 0.01;
     Ref flat = graph_op1(u->net, OP_flatten, u->image, NULL, u->image);
     u->train.loss[0].logits = graph_op2(u->net, OP_fc, flat, w, NULL, flat);
-    u->train.momentum = 0.9;
-    u->train.nesterov = nesterov;
+    u->train.optimizer = optimizer;
+    u->train.update = *update;
     graph_output(u->net, name_of("scores"), u->train.loss[0].logits, ONLY_BOTH);
     const Graph *g = train_graph(u);
     RefRun *r = ref_new(a, g, P, true);
     lab_set_leaves(r, 0.3);
     w = graph_find_param(g, name_of("fc.weight"));
     Ref image = 1;
-    double hand[K][D], velocity[K][D] = {{0}};
+    double hand[K][D], gradient[K][D], state[K * D][2] = {{0}};
     for (int i = 0; i < K * D; i++) hand[i / D][i % D] = ref_get(r, w, i);
     CU_ASSERT_EQUAL(graph_node(g, image)->op, OP_input);
-    for (int s = 0; s < STEPS; s++) {
+    for (int s = 1; s <= STEPS; s++) {
         ref_run(r);
-        hand_step(hand, velocity, r, image, &u->train, 0.3);
-        for (int i = 0; i < K * D; i++) CU_ASSERT_DOUBLE_EQUAL(ref_get(r, w, i), hand[i / D][i % D], 1e-13);
+        hand_gradient(gradient, hand, r, image);
+        for (int i = 0; i < K * D; i++)
+            hand_step(&hand[i / D][i % D], state[i], gradient[i / D][i % D], s, 0.3 * 0.5, update);
+        for (int i = 0; i < K * D; i++) CU_ASSERT_DOUBLE_EQUAL(ref_get(r, w, i), hand[i / D][i % D], 1e-12);
     }
     arena_free(a);
 }
 
 static void test_steps(void) {
-    check_steps(false);
-    check_steps(true);
+    for (int i = 0; i < 2; i++) {
+        check_steps(OP_sgd, &(Attr){.sgd = {.momentum = 0.9, .nesterov = i}}, hand_sgd);
+        check_steps(OP_adam, &(Attr){.adam = {.beta = {0.8, 0.99}, .eps = 0.01, .decoupled = i}}, hand_adam);
+    }
 }
 
 int main(void) {

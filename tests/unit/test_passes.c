@@ -69,7 +69,7 @@ static void make_head(Unit *u, Ref x) {
     graph_output(u->net, name_of("scores"), op1(u, OP_softmax, logits, NULL), ONLY_DEPLOY);
     graph_output(u->net, name_of("flat"), flat, ONLY_BOTH);
     graph_output(u->net, name_of("aux"), aux, ONLY_TRAIN);
-    u->train = (TrainConfig){.present = true, .batch = 4, .n_loss = 2, .momentum = 0.9};
+    u->train = (TrainConfig){.present = true, .batch = 4, .n_loss = 2, .optimizer = OP_sgd, .update = {.sgd = {.momentum = 0.9}}};
     u->train.loss = NEW_ARRAY(u->arena, LossTerm, 2);
     u->train.loss[0] = (LossTerm){.weight = 1, .logits = logits, .op = OP_cross_entropy};
     u->train.loss[1] = (LossTerm){.weight = 0.5, .logits = aux, .op = OP_cross_entropy, .attr = {.loss = {0.1}}};

@@ -21,6 +21,7 @@ static Arena *arena;
     "{kernel=[" kernel "], stride=[1,1], pad=[0,0,0,0], ceil=false, count_pad=false, in_h=0, in_w=0, to=[" to "]}"
 #define PARAM(type) "{role=weight, init=he, a=0, b=0, frozen=false, lr_scale=1, weight_decay=1e-04, type=" type "}"
 #define LRN "{size=5, alpha=1e-04, beta=0.75, k=2}"
+#define ADAM "{beta=[0.9,0.999], eps=1e-08, weight_decay=0.01, lr_scale=1, decoupled=true}"
 #define SGD "{momentum=0.9, weight_decay=5e-04, lr_scale=1, nesterov=false}"
 
 typedef struct Case {
@@ -310,6 +311,11 @@ static const Case table[] = {
     {OP_sgd, "f32[8,4] f32[8,4] f32[4,8] f32[]", SGD,
      "E0300 `sgd` needs equal shapes, but operand 1 is 8x4 and operand 3 is 4x8: sizes differ"},
     {OP_sgd, "f32[8,4] f32[8,4] f32[8,4] f32[1]", SGD, "E0300 `sgd` needs one learning rate, but gets 1"},
+    {OP_adam, "f32[8,4] f32[8,4] f32[8,4] f32[8,4] f32[1] f32[1] f32[]", ADAM, "f32[]"},
+    {OP_adam, "f32[8,4] f32[8,4] f32[8,4] f32[4,8] f32[1] f32[1] f32[]", ADAM,
+     "E0300 `adam` needs equal shapes, but operand 1 is 8x4 and operand 4 is 4x8: sizes differ"},
+    {OP_adam, "f32[8,4] f32[8,4] f32[8,4] f32[8,4] f32[1] f32[2] f32[]", ADAM,
+     "E0300 `adam` needs one number for each of 1 channels, but operand 6 is 2"},
     {OP_ema, "f32[8] f32[8]", "{momentum=0.1, unbias=true, pixels=25, ghost=0}", "f32[]"},
     {OP_ema, "f32[8,1] f32[8,1]", "{momentum=0.1, unbias=true, pixels=25, ghost=0}",
      "E0300 `ema` needs one number for each of 8 channels, but operand 1 is 8x1"},
