@@ -133,6 +133,19 @@ static void check_sources(Elab *e, const SettingList *list, const Record *r) {
     }
 }
 
+/* Ten crops are windows at different places of what the input's crop takes the middle of, and each gives the picture a
+ * class. */
+static void check_crops(Elab *e, const Record *r, const Value *input) {
+    const Field *f = record_field(r, "crops");
+    if (value_whole(&f->value) == 1 || e->lost) return;
+    if (train_scores_pixels(e->graph))
+        diag_error(e->diags, f->span, "E0450", "ten crops are for scores of a picture, and the net has scores for each pixel");
+    else if (input->kind == V_RECORD && record_field(input->record, "crop")->value.kind != V_RECORD) {
+        diag_error(e->diags, f->span, "E0450", "ten crops are other places for the `crop` of the input, which has none");
+        diag_help(e->diags, (Span){0}, "in `input`, for example: resize = shorter(256), crop = centre(224x224)");
+    }
+}
+
 static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value *input) {
     Elab *e = p->elab;
     const SectionKind *kind = section_find(item->section);
@@ -146,7 +159,10 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
     }
     Value v = section_eval(e, kind, item->settings, item->span);
     if (v.kind == V_LIST && input->kind == V_RECORD && u->image) check_augment(e, item->settings, &v, input->record);
-    if (v.kind == V_RECORD && net && !strcmp(kind->name, "eval")) check_metrics(e, v.record);
+    if (v.kind == V_RECORD && net && !strcmp(kind->name, "eval")) {
+        check_metrics(e, v.record);
+        check_crops(e, v.record, input);
+    }
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "data")) check_sources(e, item->settings, v.record);
     if (v.kind != V_RECORD || !kind->compiled) return v;
     if (is_chosen(p, kind, item)) {

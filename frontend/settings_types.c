@@ -289,6 +289,13 @@ static bool is_range(const Value *v, double least, double most) {
     return lo >= least && lo <= hi && hi <= most;
 }
 
+static bool to_crops(Elab *e, Value *v, Span at, const char *label) {
+    if (!value_is_whole(v) || (value_whole(v) != 1 && value_whole(v) != 10))
+        return report_wants(e, at, label, wants_of("crops"), v);
+    *v = value_int(value_whole(v));
+    return true;
+}
+
 static bool to_degrees(Elab *e, Value *v, Span at, const char *label) {
     return is_range(v, -360, 360) || report_wants(e, at, label, wants_of("degrees"), v);
 }
@@ -410,6 +417,7 @@ static const ParamType settings_type_table[] = {
     {.name = "counts", .wants = "a list of whole numbers from 1 to 65536, like [1, 8]", .convert = to_counts},
     {.name = "names", .wants = "a list of names", .from_expr = from_names},
     {.name = "processors", .wants = "a processor like native or \"x86-64-v3\", or a list of them", .from_expr = from_processors},
+    {.name = "crops", .wants = "1 (the middle) or 10 (corners and middle, these mirrored too)", .convert = to_crops},
     {.name = "degrees", .wants = "[low, high] with -360 <= low <= high <= 360", .convert = to_degrees},
     {.name = "sigma", .wants = "a number from 0 to 100", .convert = to_sigma},
     {.name = "sigmas", .wants = "[low, high] with 0 < low <= high <= 100", .convert = to_sigmas},

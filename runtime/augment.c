@@ -112,6 +112,19 @@ Pipeline *pipeline_new(const json_t *input, const json_t *augment, RtError *err)
     return NULL;
 }
 
+/* Input's crop is its last step. */
+Pipeline *pipeline_new_crop(const json_t *input, int k, RtError *err) {
+    _Static_assert((int)PIPELINE_CROPS == (int)STEP_PLACES, "a crop for each place");
+    Pipeline *p = pipeline_new(input, NULL, err);
+    if (p && json_object_get(input, "crop")) {
+        step_place(&p->step[p->n_steps - 1], k);
+        return p;
+    }
+    if (p) rt_fail(err, RT_DATA, "input: without `crop` a picture has no crops at other places");
+    pipeline_free(p);
+    return NULL;
+}
+
 void pipeline_free(Pipeline *p) { free(p); }
 
 int32_t pipeline_channels(const Pipeline *p) { return p->colour->channels; }

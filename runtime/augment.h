@@ -47,6 +47,11 @@ typedef struct Pipeline Pipeline;
 /* input: settings.input. augment: one of settings.augment, or NULL for evaluation. RT_DATA if a step is unknown or a
  * parameter is missing or out of range. */
 Pipeline *pipeline_new(const json_t *input, const json_t *augment, RtError *err);
+/* For evaluation, with the window of input's crop at another place: k of PIPELINE_CROPS is, from 0, left and right at the
+ * top, left and right at the bottom, the middle, then the same with left and right of the picture exchanged. RT_DATA if
+ * input has no crop. */
+enum { PIPELINE_CROPS = 10 };
+Pipeline *pipeline_new_crop(const json_t *input, int k, RtError *err);
 void pipeline_free(Pipeline *p);
 
 int32_t pipeline_channels(const Pipeline *p);

@@ -112,7 +112,8 @@ static const struct {
 static void print_text(const Context *c, const Evaluation *e, const EvalSettings *s, const json_t *labels) {
     const Metrics *m = &e->metrics;
     long long n = (long long)m->pictures;
-    printf("net %s, one central crop, %lld pictures in %.1f s (%.1f img/s)", c->model->name, n, e->seconds,
+    printf("net %s, %s, %lld pictures in %.1f s (%.1f img/s)", c->model->name,
+           s->crops > 1 ? "ten crops" : "one central crop", n, e->seconds,
            e->seconds > 0 ? (double)n / e->seconds : 0);
     if (e->skipped) printf(", %lld left out", (long long)e->skipped);
     printf("\n");
@@ -158,9 +159,9 @@ static void add_confusion_json(json_t *j, const Confusion *c) {
 }
 
 /* Shares as parts of 1; of maps, "iou" has null for a class that is nowhere. */
-static json_t *as_json(const Context *c, const Evaluation *e) {
+static json_t *as_json(const Context *c, const Evaluation *e, int crops) {
     const Metrics *m = &e->metrics;
-    json_t *j = json_pack("{s:s, s:i, s:I, s:I}", "net", c->model->name, "crops", 1, "pictures",
+    json_t *j = json_pack("{s:s, s:i, s:I, s:I}", "net", c->model->name, "crops", crops, "pictures",
                           (json_int_t)m->pictures, "skipped", (json_int_t)e->skipped);
     if (e->overlap)
         add_map_json(j, e);
@@ -178,7 +179,7 @@ static void print(const Context *c, const Options *o, const Evaluation *e, const
     EvalSettings settings;
     const Measured measured[] = {{"top1", metrics_percent(m, m->top1) / 100}, {"top5", metrics_percent(m, m->top5) / 100}};
     if (!eval_settings(c->model, &settings, err)) return;
-    json_t *j = o->json ? as_json(c, e) : NULL;
+    json_t *j = o->json ? as_json(c, e, settings.crops) : NULL;
     if (!j) print_text(c, e, &settings, labels);
     require_check(c->model, measured, e->overlap ? 0 : 2, j, err);
     if (!j) return;
@@ -188,11 +189,6 @@ static void print(const Context *c, const Options *o, const Evaluation *e, const
 }
 
 static Dataset *open_data(const Context *c, const Options *o, RtError *err) {
-    EvalSettings settings;
-    if (!eval_settings(c->model, &settings, err)) return NULL;
-    if (settings.crops != 1)
-        fprintf(stderr, "%s: warning: eval.crops is %d: only the central crop is evaluated\n", c->program,
-                settings.crops);
     Dataset *d = source_open(c->model, SOURCE_TEST, o->data, err);
     if (!d) rt_fail(err, RT_USAGE, "no pictures to evaluate on: %s names none; use --data DIR", c->model->file);
     return d;
@@ -216,7 +212,7 @@ static bool open_predictions(const Context *c, const Dataset *data, Evaluator *e
     if (program_scores(&c->model->infer)->plane > 1)
         return !rt_fail(err, RT_DATA, "eval.save_predictions is for nets with scores for a picture; this one has them for pixels");
     evaluator_watch(evaluator, predictions_add, p);
-    return predictions_open(p, settings.save_predictions, data, model_gives_probabilities(c->model), err);
+    return predictions_open(p, settings.save_predictions, data, evaluator_gives_probabilities(evaluator), err);
 }
 
 int eval_command(const Context *c, const Options *o, RtError *err) {
@@ -227,7 +223,7 @@ int eval_command(const Context *c, const Options *o, RtError *err) {
     int threads = pool_threads((int)o->threads, err);
     Pool *pool = threads ? pool_new(threads, err) : NULL;
     Dataset *data = pool ? open_data(c, o, err) : NULL;
-    Evaluator *evaluator = data ? evaluator_new(c->model, c->kernel, pool, data, err) : NULL;
+    Evaluator *evaluator = data ? evaluator_new(c->model, c->kernel, pool, data, true, err) : NULL;
     progress_start(&progress);
     bool ok = evaluator && params_load(c, o->weights, pool, evaluator_params(evaluator), &labels, err) &&
               source_check_labels(data, labels, err) && open_predictions(c, data, evaluator, &predictions, err) &&

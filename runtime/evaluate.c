@@ -1,49 +1,72 @@
 #include "evaluate.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct Evaluator {
     const Model *model;
     const Dataset *data;
     const ModelOutput *output;
     Exec *exec;
-    Pipeline *pipeline;
+    Pipeline *pipeline[PIPELINE_CROPS];
     LoaderConfig config;
     float *scores; /* [classes * plane], one picture */
     int32_t *map;  /* [plane], if that is more than 1 */
     Overlap overlap;
     Confusion confusion; /* without counts where nobody asks for them */
-    bool probabilities;
+    bool probabilities; /* the net gives them */
+    int crops;
+    double *probability, *sum; /* [classes], with several crops: of one, of those seen of `sample` */
+    int n_summed;
+    uint32_t sample;
     void (*seen)(void *context, uint32_t sample, const float *scores);
     void *seen_context;
 };
 
-static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, RtError *err) {
+static bool make_pipelines(Evaluator *e, RtError *err) {
+    const json_t *input = model_input_settings(e->model);
+    if (e->crops == 1) return (e->pipeline[0] = pipeline_new(input, NULL, err)) != NULL;
+    if (e->output->plane > 1) return !rt_fail(err, RT_DATA, "eval.crops: crops of a map cannot be averaged");
+    for (int k = 0; k < e->crops; k++)
+        if (!(e->pipeline[k] = pipeline_new_crop(input, k, err))) return false;
+    e->probability = rt_alloc((size_t)e->output->channels, sizeof *e->probability, err);
+    e->sum = rt_alloc((size_t)e->output->channels, sizeof *e->sum, err);
+    return e->probability && e->sum;
+}
+
+static bool configure(Evaluator *e, int batch, int threads, RtError *err) {
+    if (!source_config(e->model, e->output, e->data, e->pipeline[0], batch, threads, &e->config, err)) return false;
+    e->config.crops = e->pipeline;
+    e->config.n_crops = e->crops;
+    return true;
+}
+
+static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, bool crops, RtError *err) {
     const Model *m = e->model;
     EvalSettings settings;
     if (!eval_settings(m, &settings, err)) return false;
     e->output = program_scores(&m->infer);
     e->probabilities = model_gives_probabilities(m);
     e->scores = rt_alloc((size_t)(e->output->channels * e->output->plane), sizeof(float), err);
-    e->pipeline = pipeline_new(model_input_settings(m), NULL, err);
-    if (!e->scores || !e->pipeline) return false;
+    e->crops = crops ? settings.crops : 1;
+    if (!e->scores || !make_pipelines(e, err)) return false;
     if (e->output->plane > 1) {
         e->map = rt_alloc((size_t)e->output->plane, sizeof *e->map, err);
         if (!e->map || !overlap_new(&e->overlap, (int)e->output->channels, err)) return false;
     }
     bool confusion = eval_wants(&settings, "confusion") || eval_wants(&settings, "per_class");
     if (confusion && !e->map && !confusion_new(&e->confusion, (int)e->output->channels, err)) return false;
-    if (!source_config(m, e->output, e->data, e->pipeline, settings.batch, pool_size(pool), &e->config, err)) return false;
+    if (!configure(e, settings.batch, pool_size(pool), err)) return false;
     e->exec = exec_new(m, &m->infer, kernel, pool, NULL, NULL, settings.batch, err);
     return e->exec != NULL;
 }
 
-Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, const Dataset *data, RtError *err) {
+Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, const Dataset *data, bool crops, RtError *err) {
     Evaluator *e = rt_alloc(1, sizeof *e, err);
     if (!e) return NULL;
     e->model = m;
     e->data = data;
-    if (set_up(e, kernel, pool, err)) return e;
+    if (set_up(e, kernel, pool, crops, err)) return e;
     evaluator_free(e);
     return NULL;
 }
@@ -51,7 +74,9 @@ Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, 
 void evaluator_free(Evaluator *e) {
     if (!e) return;
     exec_free(e->exec);
-    pipeline_free(e->pipeline);
+    for (int k = 0; k < PIPELINE_CROPS; k++) pipeline_free(e->pipeline[k]);
+    free(e->probability);
+    free(e->sum);
     free(e->scores);
     free(e->map);
     overlap_free(&e->overlap);
@@ -64,6 +89,8 @@ void evaluator_watch(Evaluator *e, void (*seen)(void *context, uint32_t sample, 
     e->seen_context = context;
 }
 
+bool evaluator_gives_probabilities(const Evaluator *e) { return e->probabilities || e->crops > 1; }
+
 float *evaluator_params(Evaluator *e) { return exec_params(e->exec); }
 
 static void count_map(Evaluator *e, const int32_t *labels, Metrics *metrics) {
@@ -74,19 +101,40 @@ static void count_map(Evaluator *e, const int32_t *labels, Metrics *metrics) {
     metrics_add_map(metrics, &e->overlap, e->map, labels, plane, loss);
 }
 
+/* A picture's scores. */
+static void count_picture(Evaluator *e, uint32_t sample, int32_t label, Metrics *metrics) {
+    double loss = metrics_cross_entropy(e->scores, e->model->classes, label, evaluator_gives_probabilities(e));
+    metrics_add(metrics, e->scores, e->model->classes, label, loss);
+    if (e->seen) e->seen(e->seen_context, sample, e->scores);
+    if (e->confusion.count) confusion_add(&e->confusion, e->scores, label);
+}
+
+/* A crop's scores; true when they have become the mean of all crops of the picture. */
+static bool add_crop(Evaluator *e, uint32_t sample) {
+    size_t classes = (size_t)e->model->classes;
+    if (e->crops == 1) return true;
+    if (e->n_summed == 0 || sample != e->sample) { /* the picture before may have lost a crop */
+        memset(e->sum, 0, classes * sizeof *e->sum);
+        e->n_summed = 0;
+        e->sample = sample;
+    }
+    metrics_probabilities(e->scores, e->model->classes, e->probabilities, e->probability);
+    for (size_t c = 0; c < classes; c++) e->sum[c] += e->probability[c];
+    if (++e->n_summed < e->crops) return false;
+    for (size_t c = 0; c < classes; c++) e->scores[c] = (float)(e->sum[c] / e->crops);
+    e->n_summed = 0;
+    return true;
+}
+
 static void run_batch(Evaluator *e, const Batch *b, Metrics *metrics) {
     static const uint32_t key[2] = {0, 0};
     exec_run(e->exec, b->n, b->images, NULL, key);
     for (int32_t i = 0; i < b->n; i++) {
         exec_output_copy(e->exec, e->output, i, e->scores);
-        if (e->map) {
+        if (e->map)
             count_map(e, b->labels + i * e->output->plane, metrics);
-            continue;
-        }
-        double loss = metrics_cross_entropy(e->scores, e->model->classes, b->labels[i], e->probabilities);
-        metrics_add(metrics, e->scores, e->model->classes, b->labels[i], loss);
-        if (e->seen) e->seen(e->seen_context, b->samples[i], e->scores);
-        if (e->confusion.count) confusion_add(&e->confusion, e->scores, b->labels[i]);
+        else if (add_crop(e, b->samples[i]))
+            count_picture(e, b->samples[i], b->labels[i], metrics);
     }
 }
 
@@ -100,6 +148,7 @@ bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop,
     double start = rt_now();
     *result = (Evaluation){.overlap = e->map ? &e->overlap : NULL,
                            .confusion = e->confusion.count ? &e->confusion : NULL};
+    e->n_summed = 0;
     if (e->map) overlap_clear(&e->overlap);
     if (e->confusion.count) confusion_clear(&e->confusion);
     Loader *loader = loader_new(&e->config, err);

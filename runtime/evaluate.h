@@ -10,15 +10,18 @@
 
 typedef struct Evaluator Evaluator;
 
-/* data must outlive it. Everything it needs besides the loader's threads and buffers is taken here. */
-Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, const Dataset *data, RtError *err);
+/* data must outlive it. Everything it needs besides the loader's threads and buffers is taken here. crops: of each
+ * picture as many as eval.crops says, whose probabilities are averaged; else the middle. */
+Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, const Dataset *data, bool crops, RtError *err);
 void evaluator_free(Evaluator *e);
 /* Where parameters go in storage form before evaluator_run; they are used up by it (see abi.h on once-steps). */
 float *evaluator_params(Evaluator *e);
 
 /* `seen` is told of each picture of the runs from now on that are not of maps: its number in the data set, its
- * scores. */
+ * scores, which are probabilities if evaluator_gives_probabilities. */
 void evaluator_watch(Evaluator *e, void (*seen)(void *context, uint32_t sample, const float *scores), void *context);
+
+bool evaluator_gives_probabilities(const Evaluator *e);
 
 typedef struct Evaluation {
     Metrics metrics;

@@ -21,6 +21,7 @@ struct Loader {
     LoaderConfig config;
     uint32_t *order; /* [samples], or NULL: as they are */
     size_t samples, batches, floats, labels_each;
+    size_t views; /* of each sample in the batches */
     Place *place; /* [places]: batch b is made at b % places */
     size_t places;
     float *images; /* of all places, and the next two */
@@ -38,7 +39,7 @@ struct Loader {
     int32_t threads; /* that were started */
 
     bool holding; /* the consumer's own */
-    size_t skipped;
+    size_t skipped, bad; /* how many samples, and the last of them */
     RtError failure;
     double began, waited;
 };
@@ -51,7 +52,7 @@ static bool take(Loader *l, Place **place, int32_t *slot) {
     while (!l->stop && l->next_batch < l->batches && l->next_batch >= l->front + l->places)
         pthread_cond_wait(&l->room, &l->lock);
     if (l->stop || l->next_batch >= l->batches) return false;
-    size_t b = l->next_batch, first = b * (size_t)l->config.batch, left = l->samples - first;
+    size_t b = l->next_batch, first = b * (size_t)l->config.batch, left = l->samples * l->views - first;
     Place *p = *place = &l->place[b % l->places];
     *slot = l->next_slot++;
     if (*slot == 0) {
@@ -73,33 +74,34 @@ typedef struct Frames {
 } Frames;
 
 /* A picture that has no file of its own; where its size is open, it is that which the net sees. */
-static void make_stored(const Loader *l, Frame *frame, size_t sample, const Draw *draw, float *tensor, RtError *why) {
+static void make_stored(const Loader *l, const Pipeline *pipeline, Frame *frame, size_t sample, const Draw *draw, float *tensor, RtError *why) {
     const LoaderConfig *c = &l->config;
     RtError own = {.code = RT_OK};
-    int32_t width = pipeline_width(c->pipeline), height = pipeline_height(c->pipeline);
+    int32_t width = pipeline_width(pipeline), height = pipeline_height(pipeline);
     dataset_stored_size(c->data, &width, &height);
     Image *pixels = frame_open_blank(frame, width, height, &own);
     if (pixels) dataset_paint(c->data, sample, pixels);
-    if (pixels && pipeline_blank(c->pipeline, frame, draw, tensor, &own)) return;
+    if (pixels && pipeline_blank(pipeline, frame, draw, tensor, &own)) return;
     char *path = dataset_path(c->data, sample, why);
     rt_fail(why, own.code, "%s: %s", path ? path : "?", own.text);
     free(path);
 }
 
-static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, size_t sample, RtError *why) {
+static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, size_t sample, size_t view, RtError *why) {
     const LoaderConfig *c = &l->config;
+    const Pipeline *pipeline = c->n_crops ? c->crops[view] : c->pipeline;
     Draw draw = {c->seed, c->epoch, (uint32_t)sample};
     float *tensor = p->batch.images + (size_t)slot * l->floats;
     int32_t *labels = p->batch.labels + (size_t)slot * l->labels_each;
     if (dataset_is_stored(c->data)) {
-        make_stored(l, f->picture, sample, &draw, tensor, why);
+        make_stored(l, pipeline, f->picture, sample, &draw, tensor, why);
         return;
     }
     char *path = dataset_path(c->data, sample, why), *mask = f->mask ? dataset_mask_path(c->data, sample, why) : NULL;
     if (path && mask)
-        pipeline_pair(c->pipeline, f->picture, f->mask, path, mask, &draw, &c->form, tensor, labels, why);
+        pipeline_pair(pipeline, f->picture, f->mask, path, mask, &draw, &c->form, tensor, labels, why);
     else if (path && !f->mask)
-        pipeline_tensor(c->pipeline, f->picture, path, &draw, tensor, why);
+        pipeline_tensor(pipeline, f->picture, path, &draw, tensor, why);
     free(path);
     free(mask);
 }
@@ -107,11 +109,12 @@ static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, 
 /* Makes one picture of a place, or says why not. A thread without memory for a frame answers with that error. */
 static void make(const Loader *l, const Frames *f, Place *p, int32_t slot) {
     RtError *why = &p->why[slot];
-    size_t at = p->number * (size_t)l->config.batch + (size_t)slot, sample = l->order ? l->order[at] : at;
+    size_t at = p->number * (size_t)l->config.batch + (size_t)slot, view = at % l->views, place = at / l->views;
+    size_t sample = l->order ? l->order[place] : place;
     if (!f->mask) p->batch.labels[slot] = dataset_label(l->config.data, sample);
     p->batch.samples[slot] = (uint32_t)sample;
     *why = f->none;
-    if (!why->code) make_pair(l, f, p, slot, sample, why);
+    if (!why->code) make_pair(l, f, p, slot, sample, view, why);
 }
 
 static void *work(void *loader) {
@@ -217,8 +220,11 @@ Loader *loader_new(const LoaderConfig *config, RtError *err) {
     if (!l) return NULL;
     size_t n = dataset_count(config->data), batch = (size_t)config->batch;
     l->config = *config;
-    l->batches = n / batch + (!config->drop_last && n % batch);
     l->samples = n;
+    l->views = config->n_crops ? (size_t)config->n_crops : 1;
+    if (!rt_mul(n, l->views, &n)) n = 0; /* more than memory could hold the paths of */
+    l->batches = n / batch + (!config->drop_last && n % batch);
+    l->bad = SIZE_MAX;
     l->floats = pipeline_floats(config->pipeline);
     l->labels_each = dataset_has_masks(config->data, NULL) ? (size_t)config->form.width * (size_t)config->form.height : 1;
     l->front = l->next_batch = config->first_batch < l->batches ? config->first_batch : l->batches;
@@ -282,6 +288,8 @@ static Place *wait_for_front(Loader *l) {
 static bool leave_out(Loader *l, uint32_t sample, const RtError *why) {
     bool its_fault = why->code == RT_DATA || why->code == RT_NO_INPUT || why->code == RT_LIMIT;
     if (!l->config.skip || !its_fault) return !rt_fail(&l->failure, why->code, "%s", why->text);
+    if (sample == l->bad) return true; /* another crop of it */
+    l->bad = sample;
     l->skipped++;
     if (l->config.on_skip) l->config.on_skip(l->config.context, sample, why->text);
     if ((double)l->skipped > l->config.at_most * (double)l->samples)

@@ -3,6 +3,9 @@
  * Which pictures are in which batch, their order in it and their pixels are a function of (data set, pipeline, batch,
  * seed, epoch), not of the number of threads. Memory: prefetch + 1 batches, allocated at the start.
  *
+ * Crops of a picture come one behind the other, and may be in two batches. One that has lost some counts as one bad
+ * picture, and the others come nevertheless.
+ *
  * A picture that cannot be read either ends the epoch (the error is the first such picture's in the order of the
  * batches) or is left out: its batch is then smaller, and batches with nothing left are passed over. More of them
  * than the part at_most of all samples end the epoch too. */
@@ -15,6 +18,8 @@
 typedef struct LoaderConfig {
     const Dataset *data; /* these two must outlive the loader */
     const Pipeline *pipeline;
+    Pipeline *const *crops; /* [n_crops], all with tensors of the same size, instead of pipeline: each picture is taken by */
+    int32_t n_crops;        /* each of them in turn and is as many in the batches. 0: by pipeline */
     LabelForm form;   /* of the labels, if the data have masks; else one label a picture */
     int32_t batch;    /* pictures, >= 1 */
     int32_t threads;  /* 0: as many as the processors that this process may use */

@@ -21,7 +21,7 @@ static double log_sum_exp(const float *x, int n, double *largest) {
 
 double metrics_cross_entropy(const float *scores, int classes, int label, bool probabilities) {
     double largest;
-    if (probabilities) return -log(fmax((double)scores[label], FLT_MIN));
+    if (probabilities) return -log(scores[label] < FLT_MIN ? FLT_MIN : (double)scores[label]); /* a NaN stays one */
     double rest = log_sum_exp(scores, classes, &largest);
     return largest + rest - (double)scores[label];
 }

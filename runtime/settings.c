@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "augment.h"
 #include "fields.h"
 
 static bool parse_globs(Globs *g, const json_t *list, RtError *err) {
@@ -69,7 +70,8 @@ bool eval_settings(const Model *m, EvalSettings *s, RtError *err) {
     s->batch = (int)field_int_or(j, "batch", usual, 1, 1 << 20, "eval", err);
     s->metrics = json_object_get(j, "metrics");
     s->save_predictions = json_string_value(json_object_get(j, "save_predictions"));
-    s->crops = (int)field_int_or(j, "crops", 1, 1, 144, "eval", err);
+    s->crops = (int)field_int_or(j, "crops", 1, 1, PIPELINE_CROPS, "eval", err);
+    if (s->crops != 1 && s->crops != PIPELINE_CROPS) rt_fail(err, RT_INTERNAL, "eval: `crops` is neither 1 nor 10");
     if (s->batch > m->max_batch) s->batch = (int)m->max_batch;
     return !err->code;
 }

@@ -151,9 +151,11 @@ static bool apply_scale(const Step *s, Frame *f, Rng *r, RtError *err) {
 static bool apply_crop(const Step *s, Frame *f, Rng *r, RtError *err) {
     (void)r;
     if (!cover(s, f, err)) return false;
-    int32_t x = (int32_t)lrint((frame_width(f) - s->width) / 2.0),
-            y = (int32_t)lrint((frame_height(f) - s->height) / 2.0);
-    return frame_crop(f, x, y, s->width, s->height, err);
+    int32_t x = (int32_t)lrint((frame_width(f) - s->width) * (1 + s->across) / 2.0),
+            y = (int32_t)lrint((frame_height(f) - s->height) * (1 + s->down) / 2.0);
+    if (!frame_crop(f, x, y, s->width, s->height, err)) return false;
+    frame_flip(f, s->mirrored, false);
+    return true;
 }
 
 /* A window at a uniform place within the frame, which covers it. */
@@ -324,6 +326,13 @@ bool step_parse(Step *s, const json_t *call, const json_t *defaults, const uint8
         if (!strcmp(kinds[i].name, name)) s->kind = &kinds[i];
     if (!s->kind) return !rt_fail(err, RT_DATA, "`%s` is not a step that pictures can take", name ? name : "(no name)");
     return parse_filter(s, call, defaults, err) && s->kind->parse(s, call, err);
+}
+
+void step_place(Step *s, int k) {
+    static const int32_t places[STEP_PLACES / 2][2] = {{-1, -1}, {1, -1}, {-1, 1}, {1, 1}, {0, 0}};
+    s->across = places[k % (STEP_PLACES / 2)][0];
+    s->down = places[k % (STEP_PLACES / 2)][1];
+    s->mirrored = k >= STEP_PLACES / 2;
 }
 
 bool step_fixes_size(const Step *s) { return s->width > 0; }

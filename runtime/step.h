@@ -16,6 +16,8 @@ typedef struct Step {
     int32_t width, height;            /* of a crop or an exact resize; 0: none */
     int32_t shorter, longest_shorter; /* shorter side, or the range it is drawn from */
     int32_t pad;
+    int32_t across, down; /* where a crop lies in what there is: -1 left, top; 0 middle; 1 right, bottom */
+    bool mirrored;        /* left and right exchanged after a crop */
     double area[2], ratio[2];
     double probability;
     double jitter[3]; /* brightness, contrast, saturation */
@@ -33,6 +35,10 @@ bool step_parse(Step *step, const json_t *call, const json_t *defaults, const ui
 
 /* True if the picture has the same size after the step whatever it was before. */
 bool step_fixes_size(const Step *step);
+
+/* The step as it takes crop number k < STEP_PLACES: 0 .. 3 the corners, 4 the middle, then these mirrored. */
+enum { STEP_PLACES = 10 };
+void step_place(Step *step, int k);
 
 /* True if it changes colours only, so that masks do not take it. */
 bool step_is_colour(const Step *step);

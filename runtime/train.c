@@ -123,7 +123,7 @@ static bool session_open(Session *s, RtError *err) {
     if (!trainer_open(&s->t, s->context, s->options, err) || !open_data(s, err) || !plan_time(s, err)) return false;
     if (!rundir_open(&s->dir, s->context, s->options->out, err)) return false;
     if (s->held_out) {
-        s->evaluator = evaluator_new(s->t.model, s->context->kernel, s->t.pool, s->held_out, err);
+        s->evaluator = evaluator_new(s->t.model, s->context->kernel, s->t.pool, s->held_out, false, err);
         if (!s->evaluator) return false;
     }
     announce(s);

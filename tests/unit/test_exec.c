@@ -371,6 +371,7 @@ static void test_cross_entropy(void) {
     double out[3];
     CU_ASSERT_DOUBLE_EQUAL(metrics_cross_entropy(logits, 3, 1, false), 1 + log(1 + exp(-1) + exp(-2)), 1e-12);
     CU_ASSERT_DOUBLE_EQUAL(metrics_cross_entropy(p, 3, 1, true), log(4), 1e-12);
+    CU_ASSERT(isnan(metrics_cross_entropy((const float[3]){NAN, NAN, NAN}, 3, 1, true)));
     metrics_probabilities(logits, 3, false, out);
     CU_ASSERT_DOUBLE_EQUAL(out[0] + out[1] + out[2], 1, 1e-12);
     CU_ASSERT_DOUBLE_EQUAL(out[1] / out[0], exp(-1), 1e-12);
