@@ -72,6 +72,18 @@ static double rate_exp(const Piece *p, double t, int64_t step) {
     return p->base * pow(p->gamma, t / p->every);
 }
 
+static double rate_inv(const Piece *p, double t, int64_t step) {
+    (void)step;
+    return p->base * pow(1 + p->gamma * t / p->every, -p->power);
+}
+
+/* Up and down again on lines (Smith 2017). */
+static double rate_cyclic(const Piece *p, double t, int64_t step) {
+    double cycles = t / p->every, done = floor(cycles);
+    (void)step;
+    return p->base + (p->to - p->base) * pow(p->gamma, done) * (1 - fabs(2 * (cycles - done) - 1));
+}
+
 static double rate_multistep(const Piece *p, double t, int64_t step) {
     int past = 0;
     (void)t;
@@ -103,6 +115,7 @@ static const struct Kind {
     {"constant", rate_constant, false, false, false, false},  {"step", rate_step, false, true, false, false},
     {"multistep", rate_multistep, false, false, true, false}, {"poly", rate_poly, true, false, false, false},
     {"cosine", rate_cosine, true, false, false, false},       {"exp", rate_exp, false, true, false, false},
+    {"inv", rate_inv, false, true, false, false},             {"cyclic", rate_cyclic, false, true, false, false},
     {"linear", rate_linear, true, false, false, false},       {"warmup", rate_linear, true, false, false, true},
 };
 

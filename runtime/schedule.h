@@ -3,8 +3,13 @@
  * A schedule is a list of pieces in sequence. A piece runs for its "for"; the last one until the end of the training;
  * so all but the last need a "for". warmup(for, from) rises linearly from `from` to the first value of the piece after
  * it. A piece counts steps from its own start, t = 0, 1, ...; only multistep's `at` counts from the start of the
- * training, because that is how papers give it. L is the length of the piece in steps: constant   base step, exp  base
- * * gamma^floor(t / every)        exp: base * gamma^(t / every) multistep  base * gamma^(how many of `at` are past)
+ * training, because that is how papers give it. L is the length of the piece in steps:
+ *   constant   base
+ *   step       base * gamma^floor(t / every)
+ *   exp        base * gamma^(t / every)
+ *   inv        base * (1 + gamma * t / every)^-power
+ *   cyclic     base + (to - base) * gamma^floor(t / every) * (1 - |2 frac(t / every) - 1|)
+ *   multistep  base * gamma^(how many of `at` are past)
  *   poly       to + (base - to) * (1 - t/L)^power
  *   cosine     to + (base - to) * (1 + cos(pi t/L)) / 2
  *   linear     base + (to - base) * t/L
