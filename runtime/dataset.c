@@ -13,6 +13,7 @@
 #include "fields.h"
 #include "rng.h"
 #include "stored.h"
+#include "synsets.h"
 
 enum { DEPTH_LIMIT = 32, LINE_LIMIT = 8192 };
 
@@ -28,6 +29,7 @@ struct Dataset {
     bool listed; /* names are paths from `root` on, or whole ones; otherwise from the class's folder on */
     Stored *stored; /* pictures that are no files, or NULL */
     char **class_name;
+    char **shown; /* what the classes are called, or NULL: as class_name */
     Sample *sample;
     char *names; /* texts one after the other: a million samples take few allocations */
     size_t n_classes, n_samples, names_size;
@@ -398,6 +400,12 @@ bool dataset_subset(Dataset *d, double share, RtError *err) {
     return true;
 }
 
+bool dataset_name_classes(Dataset *d, const char *path, RtError *err) {
+    if (d->masks) return !rt_fail(err, RT_DATA, "%s: masks have numbers of classes, and no folders that could be named", d->root);
+    d->shown = synsets_read(path, d->class_name, d->n_classes, err);
+    return d->shown != NULL;
+}
+
 Dataset *dataset_new(const json_t *source, const char *base, bool training, RtError *err) {
     const char *call = json_string_value(json_object_get(source, "call"));
     const json_t *ignore = json_object_get(source, "ignore");
@@ -421,7 +429,9 @@ Dataset *dataset_new(const json_t *source, const char *base, bool training, RtEr
 void dataset_free(Dataset *d) {
     if (!d) return;
     for (size_t i = 0; i < d->n_classes; i++) free(d->class_name[i]);
+    for (size_t i = 0; d->shown && i < d->n_classes; i++) free(d->shown[i]);
     free(d->class_name);
+    free(d->shown);
     stored_free(d->stored);
     free(d->masks);
     free(d->sample);
@@ -436,7 +446,7 @@ size_t dataset_count(const Dataset *d) { return d->n_samples; }
 
 int32_t dataset_classes(const Dataset *d) { return (int32_t)d->n_classes; }
 
-const char *dataset_class_name(const Dataset *d, int32_t label) { return d->class_name[label]; }
+const char *dataset_class_name(const Dataset *d, int32_t label) { return (d->shown ? d->shown : d->class_name)[label]; }
 
 int32_t dataset_label(const Dataset *d, size_t sample) { return d->sample[sample].label; }
 
@@ -496,14 +506,15 @@ char *dataset_path(const Dataset *d, size_t sample, RtError *err) {
 }
 
 bool dataset_same_classes(const Dataset *d, const char *const *names, size_t n, RtError *err) {
+    char *const *own = d->shown ? d->shown : d->class_name;
     size_t shorter = n < d->n_classes ? n : d->n_classes;
     for (size_t i = 0; i < shorter; i++)
-        if (strcmp(d->class_name[i], names[i]))
+        if (strcmp(own[i], names[i]))
             return !rt_fail(err, RT_DATA, "%s: class %zu is `%s` here and `%s` in the net", d->root, i,
-                            d->class_name[i], names[i]);
+                            own[i], names[i]);
     if (n != d->n_classes)
         return !rt_fail(err, RT_DATA, "%s: %zu classes here and %zu in the net; the first that only one has is `%s`",
-                        d->root, d->n_classes, n, n > shorter ? names[shorter] : d->class_name[shorter]);
+                        d->root, d->n_classes, n, n > shorter ? names[shorter] : own[shorter]);
     return true;
 }
 

@@ -37,6 +37,9 @@ void dataset_free(Dataset *d);
  * 0 < share <= 1. */
 bool dataset_subset(Dataset *d, double share, RtError *err);
 
+/* From now on classes are called what the text says of them (synsets.h). Once for a data set, not with masks. */
+bool dataset_name_classes(Dataset *d, const char *path, RtError *err);
+
 size_t dataset_count(const Dataset *d);
 int32_t dataset_classes(const Dataset *d); /* 0 with masks */
 const char *dataset_class_name(const Dataset *d, int32_t label);

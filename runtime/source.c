@@ -54,10 +54,17 @@ static Dataset *open_source(const Model *m, SourceUse use, const char *folder, R
     return source ? dataset_new(source, folder, use == SOURCE_TRAIN, err) : NULL;
 }
 
+/* Settings that hold for whatever source it is. */
+static bool prepare(const Model *m, Dataset *d, RtError *err) {
+    const json_t *data = model_section(m, "data"), *labels = json_object_get(data, "labels");
+    const char *path = json_string_value(json_object_get(labels, "path"));
+    double share = field_number_or(data, "subset", 1, "data", err);
+    return !err->code && dataset_subset(d, share, err) && (!path || dataset_name_classes(d, path, err));
+}
+
 Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError *err) {
     Dataset *d = open_source(m, use, folder, err);
-    double share = field_number_or(model_section(m, "data"), "subset", 1, "data", err);
-    if (d && (err->code || !dataset_subset(d, share, err))) {
+    if (d && !prepare(m, d, err)) {
         dataset_free(d);
         return NULL;
     }

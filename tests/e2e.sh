@@ -155,6 +155,11 @@ data shapes {
     train = folder("data/train")
     test  = folder("data/test")
 }
+data named {
+    train  = folder("data/train")
+    test   = folder("data/test")
+    labels = synsets("words.txt")
+}
 augment still {
     resize(48x48)
 }
@@ -170,6 +175,15 @@ NET
     check 'e2e/sections: train' ./variants train --data shapes --augment still --out short
     says 'e2e/sections: the batch and the data of the named ones' '144 pictures, 12 classes, batch 16, '
     check 'e2e/sections: eval' ./variants eval --data shapes --weights short/variants.safetensors
+    for class in data/train/*; do echo "${class##*/} a ${class##*/}, that is a shape"; done >words.txt
+    check 'e2e/labels: train' ./variants train --data named --out named
+    check 'e2e/labels: predict' ./variants predict --weights named/variants.safetensors -k 12 data/unseen/star.jpg
+    says 'e2e/labels: classes have their names' '% +a star, that is a shape$'
+    check 'e2e/labels: eval' ./variants eval --data named --weights named/variants.safetensors
+    refuses 'e2e/labels: data and weights disagree' 65 'data/test: class 0 is .* here and .a .*, that is a shape. in the net' \
+        ./variants eval --data shapes --weights named/variants.safetensors
+    sed -i 2d words.txt
+    refuses 'e2e/labels: a class without a name' 65 'words.txt: no line for the class' ./variants eval --data named
     refuses 'e2e/sections: no such section' 64 'no section .augment stil.; did you mean still' ./variants train --augment stil
     "$cnnc" -march=native -I "$root/examples" variants.net -o variants >"$log" 2>&1
     ./variants info --json >"$log"
