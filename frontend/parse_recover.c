@@ -386,6 +386,7 @@ static void forget_block(Parse *p, Span at) {
     while (is_word(name[n]) && n < MAX_IDENT) n++;
     Item *i = ast_item(p->arena, I_BLOCK, at, name_of_n(name, n));
     i->broken = true;
+    i->body = NEW(p->arena, Body);
     PUSH(p->arena, p->ast->item, p->ast->n_item, p->ast->cap_item, i);
 }
 
