@@ -460,6 +460,11 @@ check_stored() {
     check 'e2e/stored: eval' ./stored eval --data cifar --weights made/stored.safetensors --json
     at_least 'e2e/stored: top-1' top1 0.5
     check 'e2e/stored: names of the classes' grep -q '^cifar#1,automobile,' synthetic.csv
+    sed 's/^eval {/eval {\n    crops = 10/' stored.net >crops.net
+    check 'e2e/crops: compile' "$cnnc" -march=native crops.net -o crops || return
+    check 'e2e/crops: eval' ./crops eval --data cifar --weights made/stored.safetensors --json
+    says 'e2e/crops: there are ten' '"crops": 10,'
+    at_least 'e2e/crops: top-1' top1 0.5
     truncate -s 20000 cifar/test_batch.bin
     refuses 'e2e/stored: a file that is cut' 65 'cifar/test_batch.bin: the file ends at byte 20000, within picture 6' \
         ./stored eval --data cifar --weights made/stored.safetensors
