@@ -139,9 +139,11 @@ static void check_crops(Elab *e, const Record *r, const Value *input) {
     const Field *f = record_field(r, "crops");
     if (value_whole(&f->value) == 1 || e->lost) return;
     if (train_scores_pixels(e->graph))
-        diag_error(e->diags, f->span, "E0450", "ten crops are for scores of a picture, and the net has scores for each pixel");
+        diag_error(e->diags, f->span, "E0450",
+                   "ten crops are for scores of a picture, and the net has scores for each pixel");
     else if (input->kind == V_RECORD && record_field(input->record, "crop")->value.kind != V_RECORD) {
-        diag_error(e->diags, f->span, "E0450", "ten crops are other places for the `crop` of the input, which has none");
+        diag_error(e->diags, f->span, "E0450",
+                   "ten crops are other places for the `crop` of the input, which has none");
         diag_help(e->diags, (Span){0}, "in `input`, for example: resize = shorter(256), crop = centre(224x224)");
     }
 }

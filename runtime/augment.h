@@ -16,14 +16,14 @@
  *   colour_jitter        brightness, contrast, saturation in a random order, each by a factor U(max(0, 1-b), 1+b)
  *                        towards or away from black, the mean grey, the pixel's grey.
  *   grey                 with probability p, all channels become the grey value.
- *   colour_pca           to each pixel, the sum over ImageNet's three principal components of colour of a_i * l_i * v_i, where l_i
- *                        and v_i are its value and direction and a_i is normal with deviation sigma, rounded to whole
+ *   colour_pca           to each pixel, the sum over ImageNet's three principal components of colour of a * l * v, where
+ *                        l and v are its value and direction and a is normal with deviation sigma, rounded to whole
  *                        levels of 8 bits. Krizhevsky et al., "ImageNet Classification with Deep CNNs", 2012, 4.1.
- *   rotate               by U(degrees) counter-clockwise about the middle, bilinear (rotate.h). Same size; what is uncovered
- *                        is black or input's mean, and of no class.
- *   blur                 with probability p, by a Gaussian of standard deviation U(sigma) pixels (weights_blur in resize.h).
- *   random_erase         with probability p, a box drawn as random_resized_crop's, at a uniform offset, becomes the colour
- *                        next to input's mean, so 0 in the tensor within half of a level; no box that fits: nothing.
+ *   rotate               by U(degrees) counter-clockwise about the middle, bilinear (rotate.h). Same size; what is
+ *                        uncovered is black or input's mean, and of no class.
+ *   blur                 with probability p, by a Gaussian of U(sigma) pixels (weights_blur in resize.h).
+ *   random_erase         with probability p, a box drawn as random_resized_crop's, at a uniform offset, becomes the
+ *                        colour next to input's mean, so 0 in the tensor within half of a level; no box that fits: nothing.
  *                        Zhong et al., "Random Erasing Data Augmentation", 2017.
  * "Scaled up": before the crop, to the smallest size of the same shape that covers the window. The grey value of
  * r, g, b everywhere: (19595 r + 38470 g + 7471 b + 32768) >> 16, as Pillow.
@@ -47,8 +47,8 @@ typedef struct Pipeline Pipeline;
 /* input: settings.input. augment: one of settings.augment, or NULL for evaluation. RT_DATA if a step is unknown or a
  * parameter is missing or out of range. */
 Pipeline *pipeline_new(const json_t *input, const json_t *augment, RtError *err);
-/* For evaluation, with the window of input's crop at another place: k of PIPELINE_CROPS is, from 0, left and right at the
- * top, left and right at the bottom, the middle, then the same with left and right of the picture exchanged. RT_DATA if
+/* For evaluation, with the window of input's crop at another place: k of PIPELINE_CROPS is, from 0, left and right at
+ * the top, left and right at the bottom, the middle, then the same with left and right of the picture exchanged. RT_DATA if
  * input has no crop. */
 enum { PIPELINE_CROPS = 10 };
 Pipeline *pipeline_new_crop(const json_t *input, int k, RtError *err);

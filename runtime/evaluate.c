@@ -61,7 +61,8 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, bool cro
     return e->exec != NULL;
 }
 
-Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, const Dataset *data, bool crops, RtError *err) {
+Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, const Dataset *data, bool crops,
+                         RtError *err) {
     Evaluator *e = rt_alloc(1, sizeof *e, err);
     if (!e) return NULL;
     e->model = m;

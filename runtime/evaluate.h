@@ -12,7 +12,8 @@ typedef struct Evaluator Evaluator;
 
 /* data must outlive it. Everything it needs besides the loader's threads and buffers is taken here. crops: of each
  * picture as many as eval.crops says, whose probabilities are averaged; else the middle. */
-Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, const Dataset *data, bool crops, RtError *err);
+Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, const Dataset *data, bool crops,
+                         RtError *err);
 void evaluator_free(Evaluator *e);
 /* Where parameters go in storage form before evaluator_run; they are used up by it (see abi.h on once-steps). */
 float *evaluator_params(Evaluator *e);

@@ -36,8 +36,8 @@ bool frame_crop(Frame *f, int32_t x, int32_t y, int32_t width, int32_t height, R
 bool frame_resize(Frame *f, int32_t width, int32_t height, Filter filter, bool antialias, RtError *err);
 void frame_flip(Frame *f, bool horizontal, bool vertical);
 
-/* Turns it counter-clockwise about its middle, which changes pixels but not the size: bilinear, and with `fill` (red, green,
- * blue) where nothing of the picture is. Of a mask the nearest pixel, and none (255) there. */
+/* Turns it counter-clockwise about its middle, which changes pixels but not the size: bilinear, and with `fill` (red,
+ * green, blue) where nothing of the picture is. Of a mask the nearest pixel, and none (255) there. */
 bool frame_rotate(Frame *f, double degrees, const uint8_t fill[3], RtError *err);
 
 /* Blurs it by a Gaussian of this standard deviation in pixels (resize.h). */

@@ -74,7 +74,8 @@ typedef struct Frames {
 } Frames;
 
 /* A picture that has no file of its own; where its size is open, it is that which the net sees. */
-static void make_stored(const Loader *l, const Pipeline *pipeline, Frame *frame, size_t sample, const Draw *draw, float *tensor, RtError *why) {
+static void make_stored(const Loader *l, const Pipeline *pipeline, Frame *frame, size_t sample, const Draw *draw,
+                        float *tensor, RtError *why) {
     const LoaderConfig *c = &l->config;
     RtError own = {.code = RT_OK};
     int32_t width = pipeline_width(pipeline), height = pipeline_height(pipeline);
@@ -87,7 +88,8 @@ static void make_stored(const Loader *l, const Pipeline *pipeline, Frame *frame,
     free(path);
 }
 
-static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, size_t sample, size_t view, RtError *why) {
+static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, size_t sample, size_t view,
+                      RtError *why) {
     const LoaderConfig *c = &l->config;
     const Pipeline *pipeline = c->n_crops ? c->crops[view] : c->pipeline;
     Draw draw = {c->seed, c->epoch, (uint32_t)sample};

@@ -18,8 +18,8 @@
 typedef struct LoaderConfig {
     const Dataset *data; /* these two must outlive the loader */
     const Pipeline *pipeline;
-    Pipeline *const *crops; /* [n_crops], all with tensors of the same size, instead of pipeline: each picture is taken by */
-    int32_t n_crops;        /* each of them in turn and is as many in the batches. 0: by pipeline */
+    Pipeline *const *crops; /* [n_crops], instead of pipeline, tensors of the same size: each picture is taken by each */
+    int32_t n_crops;        /* of them in turn and is as many in the batches. 0: by pipeline */
     LabelForm form;   /* of the labels, if the data have masks; else one label a picture */
     int32_t batch;    /* pictures, >= 1 */
     int32_t threads;  /* 0: as many as the processors that this process may use */

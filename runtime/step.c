@@ -249,8 +249,8 @@ static bool apply_jitter(const Step *s, Frame *f, Rng *r, RtError *err) {
     return true;
 }
 
-/* The principal components of the colours of ImageNet's training pictures, with red, green and blue from 0 to 1: values and
- * directions as published in fb.resnet.torch, datasets/imagenet.lua. */
+/* The principal components of the colours of ImageNet's training pictures, with red, green and blue from 0 to 1:
+ * values and directions as published in fb.resnet.torch, datasets/imagenet.lua. */
 static const struct {
     double value, direction[3];
 } components[3] = {{0.2175, {-0.5675, -0.5808, -0.5836}},

@@ -35,7 +35,8 @@ static Dataset *make_set(const char *name, unsigned bad) {
         if (painted == bad)
             pic_write(pic_path(file), "none", 4);
         else
-            pic_png(pic_path(file), (PicPng){.width = WIDTH, .height = HEIGHT, .type = PNG_COLOR_TYPE_RGB}, paint_noise);
+            pic_png(pic_path(file), (PicPng){.width = WIDTH, .height = HEIGHT, .type = PNG_COLOR_TYPE_RGB},
+                    paint_noise);
     }
     Dataset *d = dataset_folder(pic_path(name), &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(d);
