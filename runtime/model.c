@@ -339,6 +339,32 @@ static void check_programs(const Model *m, RtError *err) {
         rt_fail(err, RT_INTERNAL, "the logits of program \"train\" do not have %d classes", m->classes);
 }
 
+/* Averages of parameters are kept as the optimiser's state is: in checkpoints, and in the figures of memory. Their names
+ * live in the model's JSON. */
+static void add_averages(Model *m, RtError *err) {
+    const json_t *train = model_section(m, "train");
+    m->ema = field_number_or(train, "ema", -1, "train", err);
+    if (err->code || m->ema < 0 || !m->train.present) return;
+    ModelParam *state = rt_alloc((size_t)m->n_state + (size_t)m->n_param, sizeof *state, err);
+    json_t *names = json_array();
+    if (!state) return;
+    memcpy(state, m->state, (size_t)m->n_state * sizeof *state);
+    m->average_offset = (m->state_bytes + 63) / 64 * 64;
+    for (int i = 0; i < m->n_param; i++) {
+        ModelParam *p = &state[m->n_state + i];
+        *p = m->param[i];
+        p->offset += m->average_offset;
+        json_t *name = json_sprintf("%s.ema", p->name);
+        json_array_append_new(names, name);
+        p->name = json_string_value(name);
+    }
+    json_object_set_new(m->json, "averages", names);
+    free(m->state);
+    m->state = state;
+    m->n_state += m->n_param;
+    m->state_bytes = m->average_offset + m->param_bytes;
+}
+
 static void parse_all(Model *m, int64_t n_kernel, RtError *err) {
     if (field_int(m->json, "abi", 0, INT32_MAX, "the model", err) != CNNC_ABI) {
         rt_fail(err, RT_INTERNAL, "the model was written for another version of the runtime");
@@ -352,6 +378,7 @@ static void parse_all(Model *m, int64_t n_kernel, RtError *err) {
     parse_program(m, &m->infer, "infer", n_kernel, err);
     parse_program(m, &m->train, "train", n_kernel, err);
     if (!err->code) check_programs(m, err);
+    if (!err->code) add_averages(m, err);
 }
 
 static json_t *parse_text(const char *text, RtError *err) {

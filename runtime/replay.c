@@ -98,7 +98,7 @@ static bool replay_step(Replay *r, RtError *err) {
 
 static bool replay_save(const Replay *r, const Context *c, const char *folder, RtError *err) {
     char *path = params_path(c, folder, PARAMS_SUFFIX, err);
-    bool ok = path && weights_write(c->model, r->t.params, NULL, path, NULL, err);
+    bool ok = path && weights_write(c->model, trainer_result(&r->t), NULL, path, NULL, err);
     free(path);
     return ok;
 }

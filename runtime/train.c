@@ -151,7 +151,7 @@ static bool save_checkpoint(Session *s, RtError *err) {
 static bool save_weights(Session *s, const char *path, double score, RtError *err) {
     const char *name = program_scores(&s->t.model->infer)->plane > 1 ? "mean_iou" : "top1";
     json_t *extra = checkpoint_metadata(s->labels, &s->t.at, name, score);
-    bool ok = weights_write(s->t.model, s->t.params, NULL, path, extra, err);
+    bool ok = weights_write(s->t.model, trainer_result(&s->t), NULL, path, extra, err);
     json_decref(extra);
     return ok;
 }
@@ -173,7 +173,7 @@ static void print_evaluation(const Session *s, const Evaluation *e) {
 /* Sets *score, or leaves it and sets at.evaluate if a signal came in between. */
 static bool evaluate(Session *s, double *score, RtError *err) {
     Evaluation e;
-    memcpy(evaluator_params(s->evaluator), s->t.params, (size_t)s->t.model->param_bytes);
+    memcpy(evaluator_params(s->evaluator), trainer_result(&s->t), (size_t)s->t.model->param_bytes);
     if (!evaluator_run(s->evaluator, &signals_stop, show_evaluating, &s->progress, &e, err)) return false;
     s->t.at.evaluate = e.stopped;
     if (e.stopped) return true;

@@ -22,6 +22,7 @@ static bool take_memory(Trainer *t, RtError *err) {
     t->scores = rt_alloc((size_t)(t->logits->channels * t->logits->plane), sizeof *t->scores, err);
     t->map = rt_alloc((size_t)t->logits->plane, sizeof *t->map, err);
     if (!t->params || !t->state || !t->scores || !t->map) return false;
+    if (m->ema >= 0) t->average = t->state + m->average_offset / 4;
     t->exec = exec_new(m, &m->train, t->context->kernel, t->pool, t->params, t->state, t->batch, err);
     return t->exec != NULL;
 }
@@ -88,12 +89,38 @@ static double count_batch(Trainer *t, int n, const int32_t *labels) {
     return sum / n;
 }
 
+enum { CHUNK = 1 << 14 }; /* floats that a task averages */
+
+/* average += (1 - ema) * (param - average), which leaves alone what does not change. */
+static void average_task(void *const *arg, const CnncRun *run, int64_t begin, int64_t end) {
+    const Trainer *t = arg[0];
+    (void)run;
+    int64_t all = t->model->param_bytes / 4, last = end * CHUNK < all ? end * CHUNK : all;
+    const float *param = t->params, part = (float)(1 - t->model->ema);
+    float *average = t->average;
+    for (int64_t i = begin * CHUNK; i < last; i++) average[i] += part * (param[i] - average[i]);
+}
+
+/* The first step's parameters are the average so far. */
+static void average(Trainer *t) {
+    CnncRun run = {.n = 1};
+    void *arg[] = {t};
+    if (!t->average) return;
+    if (t->at.step == 1)
+        memcpy(t->average, t->params, (size_t)t->model->param_bytes);
+    else
+        pool_run(t->pool, average_task, arg, &run, (t->model->param_bytes / 4 + CHUNK - 1) / CHUNK);
+}
+
+const float *trainer_result(const Trainer *t) { return t->average ? t->average : t->params; }
+
 bool trainer_step(Trainer *t, int n, const float *images, const int32_t *labels, double *loss, RtError *err) {
     uint32_t key[2] = {(uint32_t)(t->at.seed ^ t->at.seed >> 32), (uint32_t)t->at.step};
     exec_set_lr(t->exec, (float)trainer_lr(t));
     exec_run(t->exec, n, images, labels, key);
     *loss = count_batch(t, n, labels);
     t->at.step++;
+    average(t);
     if (isfinite(*loss)) return true;
     rt_fail(err, RT_NOT_FINITE,
             "step %lld: the loss is %s (learning rate %g, epoch %lld); saved files were not touched",

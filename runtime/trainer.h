@@ -17,7 +17,7 @@ typedef struct Trainer {
     int64_t total;      /* steps of the whole training, which the schedule goes by; -1: not known */
     int64_t last;       /* the step this run ends with: total, or --steps if that is earlier; -1: not known */
     int batch;
-    float *params, *state;
+    float *params, *state, *average; /* average: of the parameters, in the state; NULL: none */
     Exec *exec;
     const ModelOutput *loss, *logits;
     float *scores;                    /* [channels * plane] of the logits of one picture */
@@ -37,5 +37,8 @@ double trainer_lr(const Trainer *t); /* of the next step */
 /* One step on n <= t->batch pictures. *loss becomes their mean loss; at.step and at.running go on. RT_NOT_FINITE if the
  * loss is not finite. images, labels: see exec_run; labels of pictures must lie in 0..classes-1, those of pixels may be below 0: no class. */
 bool trainer_step(Trainer *t, int n, const float *images, const int32_t *labels, double *loss, RtError *err);
+
+/* What the training makes: the parameters, or their averages with settings.train.ema. To be evaluated and saved. */
+const float *trainer_result(const Trainer *t);
 
 #endif

@@ -190,7 +190,7 @@ NET
     says 'e2e/sections: the one without a name by default' '"batch": 32'
 }
 
-# The state of an optimizer besides momentum: the same weights for any number of threads and when resumed; what a group says
+# The state of an optimizer besides momentum, and averaged weights: the same weights for any number of threads and when resumed; what a group says
 # counts, and what is frozen stays.
 check_adamw() {
     cat >adamw.net <<'NET'
@@ -207,6 +207,7 @@ train {
     batch     = 16
     lr        = 0.001
     stop      = 8 steps
+    ema       = 0.5
 }
 NET
     check 'e2e/adamw: compile' "$cnnc" -march=native --check-roundtrip -I "$root/examples" adamw.net -o adamw || return

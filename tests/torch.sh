@@ -13,7 +13,7 @@ compare() {
     mkdir -p "$folder"
     check "torch/$net: compile" "$cnnc" -march=native "$@" "$root/$file" -o "$folder/program" || return
     check "torch/$net: $script" "$python" "$root/tests/torch_$script.py" "$net" "$folder/program" "$folder" &&
-        grep -E '^(first|losses|scores)' "$log" | sed 's/^/    /' && rm -rf "$folder"
+        grep -E '^(first|losses|averages|scores)' "$log" | sed 's/^/    /' && rm -rf "$folder"
 }
 
 needs() { "$python" -c "import $1" 2>/dev/null || { skip "torch/$1" "$python has no $1 (Debian package python3-$1)"; return 1; }; }

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 LOSS_TOLERANCE = 1e-3       # relative, at each step
 STEP_TOLERANCE = 2e-2       # of the first step, relative to its length, for each parameter
+AVERAGE_TOLERANCE = 5e-3    # of averaged parameters, all together, relative to what they moved
 SCORE_TOLERANCE = 1e-4      # absolute, of probabilities
 DTYPES = {"F32": torch.float32, "I32": torch.int32, "I64": torch.int64}
 
@@ -363,7 +364,12 @@ def adam(make):
 OPTIMIZERS = {"sgd": sgd, "adam": adam(torch.optim.Adam), "adamw": adam(torch.optim.AdamW)}
 
 
-def train(net, batches, lr, settings, loss_of):
+def averaged(net, ema):
+    return torch.optim.swa_utils.AveragedModel(net, avg_fn=lambda average, now, _: ema * average + (1 - ema) * now,
+                                               use_buffers=True)
+
+
+def train(net, batches, lr, settings, loss_of, average=None):
     """The loss of every step, in the precision of the net."""
     optimizer = OPTIMIZERS[settings["call"]](net.parameters(), lr, settings)
     losses = []
@@ -372,6 +378,8 @@ def train(net, batches, lr, settings, loss_of):
         loss = loss_of(net(images.to(next(net.parameters()).dtype)), labels.long())
         loss.backward()
         optimizer.step()
+        if average:
+            average.update_parameters(net)
         losses.append(loss.item())
     return losses
 
@@ -411,6 +419,16 @@ def compare_losses(ours, theirs, exact):
         sys.exit(f"losses differ in {len(ours)} steps, tolerance {LOSS_TOLERANCE:.0e}")
 
 
+def compare_average(before, average, path):
+    """What the averages moved."""
+    state, ours = average.module.state_dict(), weights_for(average.module, path)
+    moved, off = (torch.cat([(a[k] - b[k]).flatten() for k in ours]).norm().item()
+                  for a, b in ((state, before), (ours, state)))
+    print(f"averages: difference {off / moved:.1e} of what they moved")
+    if not off <= AVERAGE_TOLERANCE * moved:
+        sys.exit(f"averages differ, tolerance {AVERAGE_TOLERANCE:.0e}")
+
+
 def compare_scores(program, net, weights, images, work):
     load(net, weights)
     write_safetensors(f"{work}/images.safetensors", {"images": images})
@@ -429,7 +447,8 @@ def main(name, program, work):
     torch.manual_seed(1)
     torch.set_num_threads(2)
     info = json.loads(run(program, "info", "--json"))
-    classes, shape, settings = info["classes"], info["input"], next(iter(info["settings"]["train"].values()))["optimizer"]
+    section = next(iter(info["settings"]["train"].values()))
+    classes, shape, settings = info["classes"], info["input"], section["optimizer"]
     plane = info["programs"]["train"]["outputs"]["logits"]["shape"][1:]    # a label for each pixel of a map, some none
     make, lr, loss_of, steps, batch = NETS[name]
     batches = [(torch.randn(batch, shape["channels"], shape["height"], shape["width"]),
@@ -447,7 +466,10 @@ def main(name, program, work):
     compare_first_step(weights_for(net, start), net, train_program(program, start, batches[:1], lr, work)[1])
     net = fresh()
     losses, weights = train_program(program, start, batches, lr, work)
-    compare_losses(losses, train(net, batches, lr, settings, loss_of), train(exact, batches, lr, settings, loss_of))
+    average = averaged(net, section["ema"]) if "ema" in section else None
+    compare_losses(losses, train(net, batches, lr, settings, loss_of, average), train(exact, batches, lr, settings, loss_of))
+    if average:
+        compare_average(weights_for(net, start), average, weights)
     compare_scores(program, net, weights, batches[0][0], work)
 
 
