@@ -148,6 +148,20 @@ static void check_crops(Elab *e, const Record *r, const Value *input) {
     }
 }
 
+/* What asks for a class of each picture does not go with masks. */
+static void check_masks(Elab *e, const Record *r) {
+    const Field *labels = record_field(r, "labels"), *sampling = record_field(r, "sampling");
+    bool balanced = sampling->value.kind == V_TEXT && !strcmp(sampling->value.text, "balanced"), masks = false;
+    for (int32_t i = 0; i < r->n; i++) {
+        const Value *v = &r->field[i].value;
+        masks |= v->kind == V_RECORD && !strcmp(v->record->call, "masks");
+    }
+    const Field *wrong = labels->value.kind == V_RECORD ? labels : balanced ? sampling : NULL;
+    if (masks && wrong)
+        diag_error(e->diags, wrong->span, "E0456", "`%s` is about the class of a picture, and `masks` has one for each pixel",
+                   wrong->key);
+}
+
 static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value *input) {
     Elab *e = p->elab;
     const SectionKind *kind = section_find(item->section);
@@ -165,6 +179,7 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
         check_metrics(e, v.record);
         check_crops(e, v.record, input);
     }
+    if (v.kind == V_RECORD && !strcmp(kind->name, "data")) check_masks(e, v.record);
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "data")) check_sources(e, item->settings, v.record);
     if (v.kind != V_RECORD || !kind->compiled) return v;
     if (is_chosen(p, kind, item)) {

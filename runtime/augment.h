@@ -59,7 +59,7 @@ int32_t pipeline_height(const Pipeline *p);
 int32_t pipeline_width(const Pipeline *p);
 size_t pipeline_floats(const Pipeline *p); /* of one tensor: channels * height * width */
 
-/* Whose random numbers: the picture's number in the data set, not its place in a batch. */
+/* Whose random numbers: the picture's number in the data set, not its place in a batch; or another that it alone has. */
 typedef struct Draw {
     uint64_t seed;
     uint32_t epoch, sample;

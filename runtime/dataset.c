@@ -518,13 +518,70 @@ bool dataset_same_classes(const Dataset *d, const char *const *names, size_t n, 
     return true;
 }
 
-void dataset_shuffle(size_t count, uint64_t seed, uint32_t epoch, uint32_t *order) {
-    Rng r = rng_stream(RNG_SHUFFLE, seed, epoch, 0, 0);
-    for (size_t i = 0; i < count; i++) order[i] = (uint32_t)i;
-    for (size_t i = count; i > 1; i--) {
-        size_t k = rng_below(&r, (uint32_t)i);
-        uint32_t t = order[i - 1];
-        order[i - 1] = order[k];
-        order[k] = t;
+/* Which stream of random numbers of an epoch. */
+enum { SITE_ALL, SITE_BALANCED };
+
+/* Fisher and Yates. */
+static void shuffle(uint32_t *item, size_t n, Rng *r) {
+    for (size_t i = n; i > 1; i--) {
+        size_t k = rng_below(r, (uint32_t)i);
+        uint32_t t = item[i - 1];
+        item[i - 1] = item[k];
+        item[k] = t;
     }
+}
+
+void dataset_shuffle(size_t count, uint64_t seed, uint32_t epoch, uint32_t *order) {
+    Rng r = rng_stream(RNG_SHUFFLE, seed, epoch, 0, SITE_ALL);
+    for (size_t i = 0; i < count; i++) order[i] = (uint32_t)i;
+    shuffle(order, count, &r);
+}
+
+/* The pictures of each class, those of class c from first[c] to first[c + 1]. */
+typedef struct ByClass {
+    uint32_t *sample, *class; /* [samples]; [n_present], those that have pictures */
+    size_t *first, *drawn;    /* [classes + 1], [classes] */
+    size_t n_present;
+} ByClass;
+
+static bool by_class_make(ByClass *b, const Dataset *d, RtError *err) {
+    size_t n = d->n_classes;
+    b->sample = rt_alloc(d->n_samples, sizeof *b->sample, err);
+    b->class = rt_alloc(n, sizeof *b->class, err);
+    b->first = rt_alloc(n + 2, sizeof *b->first, err);
+    b->drawn = rt_alloc(n, sizeof *b->drawn, err);
+    if (!b->sample || !b->class || !b->first || !b->drawn) return false;
+    for (size_t i = 0; i < d->n_samples; i++) b->first[d->sample[i].label + 2]++;
+    for (size_t c = 0; c < n; c++) {
+        if (b->first[c + 2]) b->class[b->n_present++] = (uint32_t)c;
+        b->first[c + 2] += b->first[c + 1];
+    }
+    for (size_t i = 0; i < d->n_samples; i++) b->sample[b->first[d->sample[i].label + 1]++] = (uint32_t)i;
+    return true;
+}
+
+static void by_class_free(ByClass *b) {
+    free(b->sample);
+    free(b->class);
+    free(b->first);
+    free(b->drawn);
+}
+
+/* The next picture of a class; all come once, in a new order, before one comes again. */
+static uint32_t draw(ByClass *b, uint32_t class, Rng *r) {
+    size_t first = b->first[class], n = b->first[class + 1] - first, k = b->drawn[class]++ % n;
+    if (k == 0) shuffle(b->sample + first, n, r);
+    return b->sample[first + k];
+}
+
+bool dataset_balance(const Dataset *d, uint64_t seed, uint32_t epoch, uint32_t *order, RtError *err) {
+    if (d->masks) return !rt_fail(err, RT_DATA, "%s: sampling = balanced needs a class for each picture, not masks", d->root);
+    Rng r = rng_stream(RNG_SHUFFLE, seed, epoch, 0, SITE_BALANCED);
+    ByClass b = {0};
+    bool good = by_class_make(&b, d, err);
+    if (good) shuffle(b.class, b.n_present, &r); /* where the classes do not divide the pictures, the first get one more */
+    for (size_t i = 0; good && i < d->n_samples; i++) order[i] = draw(&b, b.class[i % b.n_present], &r);
+    if (good) shuffle(order, d->n_samples, &r);
+    by_class_free(&b);
+    return good;
 }

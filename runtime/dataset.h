@@ -64,5 +64,8 @@ bool dataset_same_classes(const Dataset *d, const char *const *names, size_t n, 
 /* order[0 .. count-1] = the samples in the order of this epoch: Fisher-Yates with Philox, a function of (seed, epoch,
  * count). */
 void dataset_shuffle(size_t count, uint64_t seed, uint32_t epoch, uint32_t *order);
+/* The same number of pictures, but as many of each class that has some (or one more); none comes again before all of its class
+ * have come. RT_DATA with masks. */
+bool dataset_balance(const Dataset *d, uint64_t seed, uint32_t epoch, uint32_t *order, RtError *err);
 
 #endif

@@ -88,11 +88,16 @@ static void make_stored(const Loader *l, const Pipeline *pipeline, Frame *frame,
     free(path);
 }
 
+/* Whose random numbers: the picture's, or, where one may come again, those of its place in the epoch. */
+static Draw draw_of(const LoaderConfig *c, size_t at, size_t sample) {
+    return (Draw){c->seed, c->epoch, (uint32_t)(c->shuffle && c->balanced ? at : sample)};
+}
+
 static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, size_t sample, size_t view,
                       RtError *why) {
     const LoaderConfig *c = &l->config;
     const Pipeline *pipeline = c->n_crops ? c->crops[view] : c->pipeline;
-    Draw draw = {c->seed, c->epoch, (uint32_t)sample};
+    Draw draw = draw_of(c, p->number * (size_t)c->batch + (size_t)slot, sample);
     float *tensor = p->batch.images + (size_t)slot * l->floats;
     int32_t *labels = p->batch.labels + (size_t)slot * l->labels_each;
     if (dataset_is_stored(c->data)) {
@@ -174,6 +179,7 @@ static bool make_order(Loader *l, RtError *err) {
     if (!l->config.shuffle) return true;
     l->order = rt_alloc(l->samples, sizeof *l->order, err);
     if (!l->order) return false;
+    if (l->config.balanced) return dataset_balance(l->config.data, l->config.seed, l->config.epoch, l->order, err);
     dataset_shuffle(l->samples, l->config.seed, l->config.epoch, l->order);
     return true;
 }

@@ -25,6 +25,7 @@ typedef struct LoaderConfig {
     int32_t threads;  /* 0: as many as the processors that this process may use */
     int32_t prefetch; /* batches, >= 1 */
     bool shuffle, drop_last;
+    bool balanced; /* with shuffle: each class as often as the others (dataset_balance) */
     uint64_t seed;
     uint32_t epoch;
     size_t first_batch; /* batches to pass over: to go on in the middle of an epoch */

@@ -19,6 +19,7 @@ typedef struct TrainSettings {
 typedef struct DataSettings {
     const json_t *train, *val, *test; /* sources for dataset_new; NULL if absent */
     int workers, prefetch;
+    bool balanced; /* training sees each class as often as the others */
     const json_t *on_error;
 } DataSettings;
 

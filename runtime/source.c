@@ -112,6 +112,7 @@ bool source_config(const Model *m, const ModelOutput *scores, const Dataset *dat
                              .batch = batch,
                              .threads = s.workers ? s.workers : threads,
                              .prefetch = s.prefetch,
+                             .balanced = s.balanced,
                              .on_skip = name_skipped};
     return loader_set_on_error(config, s.on_error, err);
 }

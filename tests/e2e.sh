@@ -419,8 +419,9 @@ data {
     test  = synthetic(500, classes=10, seed=2)
 }
 data cifar {
-    train = cifar10("cifar")
-    test  = cifar10("cifar")
+    train    = cifar10("cifar")
+    test     = cifar10("cifar")
+    sampling = balanced
 }
 data idx {
     train = idx("images", "labels")

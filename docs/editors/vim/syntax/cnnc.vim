@@ -31,7 +31,7 @@ syn cluster cnncShared contains=cnncComment,cnncString,cnncOperator,cnncNumber,c
 syn cluster cnncBody contains=@cnncShared,cnncLayer,cnncAnnotation,cnncArguments
 
 syn match cnncCall "\<\%(shorter\|exact\|centre\|folder\|list\|masks\|cifar10\|cifar100\|idx\|synthetic\|synsets\|fail\|skip\|random_resized_crop\|random_crop\|random_scale\|resize\|crop\|hflip\|vflip\|colour_jitter\|colour_pca\|grey\|rotate\|blur\|random_erase\|sgd\|adam\|adamw\|constant\|step\|multistep\|poly\|cosine\|exp\|linear\|inv\|cyclic\|warmup\|every\|all\|weights\|cross_entropy\|bce\|mse\|focal\)\>" contained
-syn match cnncChoice "\<\%(rgb\|bgr\|grey\|exif\|ignore\|auto\|top1\|top5\|per_class\|confusion\|pixel_accuracy\|mean_iou\|fp32\|fp16\|bilinear\|bicubic\|nearest\|black\|mean\)\>\%(\s*(\)\@!" contained
+syn match cnncChoice "\<\%(rgb\|bgr\|grey\|exif\|ignore\|auto\|shuffled\|balanced\|top1\|top5\|per_class\|confusion\|pixel_accuracy\|mean_iou\|fp32\|fp16\|bilinear\|bicubic\|nearest\|black\|mean\)\>\%(\s*(\)\@!" contained
 syn match cnncParameterKnown "\<\%(size\|filter\|antialias\|path\|masks\|ignore\|images\|labels\|count\|classes\|seed\|at_most\|area\|ratio\|pad\|shorter\|p\|brightness\|contrast\|saturation\|sigma\|degrees\|fill\|momentum\|nesterov\|weight_decay\|betas\|eps\|base\|for\|gamma\|every\|at\|power\|to\|from\|time\|except\|logits\|smoothing\|weights\|scores\|alpha\)\ze\s*==\@!" contained
 hi def link cnncParameterKnown cnncParameter
 syn region cnncSettingArguments contained transparent start="(" end=")" contains=@cnncSettings,cnncParameterKnown
@@ -47,7 +47,7 @@ hi def link cnncKey_input cnncKey
 syn match cnncSection "^\s*data\>\ze\s*\%(\h\w*\s*\)\={" nextgroup=cnncName_data,cnncBlock_data skipwhite
 syn match cnncName_data "\h\w*" contained nextgroup=cnncBlock_data skipwhite
 syn region cnncBlock_data contained transparent start="{" end="}" contains=@cnncSettings,cnncKey_data,cnncBlock_data
-syn match cnncKey_data "\<\%(train\|val\|test\|labels\|workers\|prefetch\|on_error\|subset\)\ze\s*==\@!" contained
+syn match cnncKey_data "\<\%(train\|val\|test\|labels\|workers\|prefetch\|on_error\|sampling\|subset\)\ze\s*==\@!" contained
 hi def link cnncName_data cnncName
 hi def link cnncKey_data cnncKey
 
