@@ -88,19 +88,30 @@ static void try_out(Bundle *p, const Unit *u, const SectionKind *kind, const Ite
     e->graph = graph;
 }
 
-/* Each metric is of scores for a picture or of scores for its pixels. */
-static void check_metrics(Elab *e, const Record *r) {
+/* Each metric is of scores for a picture or of scores for its pixels; the loss is of both. */
+static bool check_metric(Elab *e, const char *metric, Span at) {
     static const char *const of_pixels[] = {"pixel_accuracy", "mean_iou"};
+    bool pixels = train_scores_pixels(e->graph), wants_pixels = false;
+    for (int k = 0; k < ARRAY_LEN(of_pixels); k++) wants_pixels |= !strcmp(metric, of_pixels[k]);
+    if (wants_pixels == pixels || !strcmp(metric, "loss")) return true;
+    diag_error(e->diags, at, "E0441", "`%s` is of scores for %s, and the net has scores for %s", metric,
+               pixels ? "a picture" : "each pixel", pixels ? "each pixel" : "a picture");
+    return false;
+}
+
+static void check_metrics(Elab *e, const Record *r) {
     const Field *f = record_field(r, "metrics");
-    if (e->lost) return;   /* what the scores are is not known */
-    bool pixels = train_scores_pixels(e->graph);
-    for (int32_t i = 0; f->value.kind == V_LIST && i < f->value.n; i++) {
-        bool wants_pixels = false;
-        for (int k = 0; k < ARRAY_LEN(of_pixels); k++) wants_pixels |= !strcmp(f->value.item[i].text, of_pixels[k]);
-        if (wants_pixels == pixels) continue;
-        diag_error(e->diags, f->span, "E0441", "`%s` is of scores for %s, and the net has scores for %s", f->value.item[i].text,
-                   pixels ? "a picture" : "each pixel", pixels ? "each pixel" : "a picture");
-        return;
+    for (int32_t i = 0; !e->lost && f->value.kind == V_LIST && i < f->value.n; i++)   /* lost: the scores are not known */
+        if (!check_metric(e, f->value.item[i].text, f->span)) return;
+}
+
+/* What a schedule watches. */
+static void check_plateaus(Elab *e, const Record *r) {
+    const Field *f = record_field(r, "lr");
+    for (int32_t i = 0; !e->lost && f->value.kind == V_LIST && i < f->value.n; i++) {
+        const Record *piece = f->value.item[i].record;
+        const Field *on = strcmp(piece->call, "plateau") ? NULL : record_field(piece, "on");
+        if (on) check_metric(e, on->value.text, on->span);
     }
 }
 
@@ -180,6 +191,7 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
         check_crops(e, v.record, input);
     }
     if (v.kind == V_RECORD && !strcmp(kind->name, "data")) check_masks(e, v.record);
+    if (v.kind == V_RECORD && net && !strcmp(kind->name, "train")) check_plateaus(e, v.record);
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "data")) check_sources(e, item->settings, v.record);
     if (v.kind != V_RECORD || !kind->compiled) return v;
     if (is_chosen(p, kind, item)) {

@@ -8,11 +8,13 @@ static const char training_key[] = "training";
 
 static json_t *state_json(const TrainState *at) {
     const Metrics *r = &at->running;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:I, s:I, s:f}", "step", (json_int_t)at->step,
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:f}", "step", (json_int_t)at->step,
                      "epoch", (json_int_t)at->epoch, "batch", (json_int_t)at->batch, "seed", (json_int_t)at->seed,
                      "batch_size", (json_int_t)at->batch_size, "samples", (json_int_t)at->samples, "best", at->best,
                      "evaluate", (int)at->evaluate, "pictures", (json_int_t)r->pictures, "top1", (json_int_t)r->top1,
-                     "top5", (json_int_t)r->top5, "pixels", (json_int_t)r->pixels, "loss", r->loss);
+                     "top5", (json_int_t)r->top5, "pixels", (json_int_t)r->pixels, "loss", r->loss,
+                     "falls", (json_int_t)at->plateau.falls, "since", (json_int_t)at->plateau.since, "plateau",
+                     at->plateau.best);
 }
 
 static TrainState parse_state(const json_t *j, RtError *err) {
@@ -32,6 +34,9 @@ static TrainState parse_state(const json_t *j, RtError *err) {
     at.running.top5 = field_int(j, "top5", 0, most, where, err);
     at.running.pixels = field_int_or(j, "pixels", 0, 0, most, where, err);
     at.running.loss = field_number(j, "loss", where, err);
+    at.plateau.falls = field_int_or(j, "falls", 0, 0, most, where, err);
+    at.plateau.since = field_int_or(j, "since", 0, 0, most, where, err);
+    at.plateau.best = field_number_or(j, "plateau", PLATEAU_NONE, where, err);
     return at;
 }
 

@@ -6,6 +6,7 @@
 #define CNNC_RUNTIME_CHECKPOINT_H
 
 #include "metrics.h"
+#include "schedule.h"
 #include "weights.h"
 
 typedef struct TrainState {
@@ -17,6 +18,7 @@ typedef struct TrainState {
     double best;     /* evaluation_score, the largest of all evaluations; -1 before the first */
     bool evaluate;   /* an evaluation was due but was not finished */
     Metrics running; /* of the epoch so far */
+    Plateau plateau;
 } TrainState;
 
 /* labels: JSON array of class names or NULL. */

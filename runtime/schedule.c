@@ -15,6 +15,8 @@ struct Piece {
     Rate *rate;
     double base, to, gamma, power;
     double every;          /* steps */
+    int64_t patience, falls; /* plateau */
+    bool on_loss;
     int64_t start, length; /* steps; length: endless for a last piece of unknown end */
     int64_t *at;           /* multistep: absolute steps */
     size_t n_at;
@@ -91,6 +93,11 @@ static double rate_multistep(const Piece *p, double t, int64_t step) {
     return p->base * pow(p->gamma, past);
 }
 
+static double rate_plateau(const Piece *p, double t, int64_t step) {
+    (void)t, (void)step;
+    return p->base * pow(p->gamma, (double)p->falls);
+}
+
 static double rate_poly(const Piece *p, double t, int64_t step) {
     (void)step;
     return p->to + (p->base - p->to) * pow(1 - part(p, t), p->power);
@@ -115,6 +122,7 @@ static const struct Kind {
     {"constant", rate_constant, false, false, false, false},  {"step", rate_step, false, true, false, false},
     {"multistep", rate_multistep, false, false, true, false}, {"poly", rate_poly, true, false, false, false},
     {"cosine", rate_cosine, true, false, false, false},       {"exp", rate_exp, false, true, false, false},
+    {"plateau", rate_plateau, false, false, false, false},
     {"inv", rate_inv, false, true, false, false},             {"cyclic", rate_cyclic, false, true, false, false},
     {"linear", rate_linear, true, false, false, false},       {"warmup", rate_linear, true, false, false, true},
 };
@@ -141,6 +149,12 @@ static void parse_every(Piece *p, const json_t *j, const char *call, int64_t ste
     if (!(p->every >= 1)) rt_fail(err, RT_DATA, "lr: %s needs an `every` of at least one step", call);
 }
 
+static void parse_plateau(Piece *p, const json_t *j, int64_t steps_per_epoch, RtError *err) {
+    p->patience = quantity_steps(quantity_parse(json_object_get(j, "patience"), "plateau", err), steps_per_epoch,
+                                 "plateau", err);
+    p->on_loss = strcmp(field_text(j, "on", "plateau", err), "loss") == 0;
+}
+
 static void parse_piece(Piece *p, const json_t *j, int64_t steps_per_epoch, int64_t left, bool last, RtError *err) {
     const char *call = field_text(j, "call", "lr", err);
     const struct Kind *kind = find_kind(call, err);
@@ -151,6 +165,7 @@ static void parse_piece(Piece *p, const json_t *j, int64_t steps_per_epoch, int6
     p->gamma = field_number_or(j, "gamma", 1, call, err);
     p->power = field_number_or(j, "power", 1, call, err);
     p->length = quantity_steps(quantity_parse(json_object_get(j, "for"), call, err), steps_per_epoch, call, err);
+    if (kind->rate == rate_plateau) parse_plateau(p, j, steps_per_epoch, err);
     if (kind->every) parse_every(p, j, call, steps_per_epoch, err);
     if (kind->at) parse_at(p, j, steps_per_epoch, err);
     if (p->length < 0) p->length = left;
@@ -198,4 +213,28 @@ double schedule_lr(const Schedule *s, int64_t step) {
     const Piece *p = &s->piece[i];
     int64_t t = step - p->start;
     return p->rate(p, (double)(t < p->length ? t : p->length), step);
+}
+
+static const Piece *find_plateau(const Schedule *s) {
+    for (int i = 0; i < s->n; i++)
+        if (s->piece[i].rate == rate_plateau) return &s->piece[i];
+    return NULL;
+}
+
+bool schedule_has_plateau(const Schedule *s) { return find_plateau(s) != NULL; }
+
+void schedule_resume(Schedule *s, const Plateau *p) {
+    for (int i = 0; i < s->n; i++) s->piece[i].falls = p->falls;
+}
+
+bool schedule_judge(Schedule *s, Plateau *p, int64_t step, double score, double loss) {
+    const Piece *piece = find_plateau(s);
+    if (!piece) return false;
+    double value = piece->on_loss ? -loss : score;
+    bool better = value > p->best, falls = !better && step - p->since >= piece->patience;
+    if (better) p->best = value;
+    if (better || falls) p->since = step;
+    p->falls += falls;
+    schedule_resume(s, p);
+    return falls;
 }

@@ -10,6 +10,7 @@
  *   inv        base * (1 + gamma * t / every)^-power
  *   cyclic     base + (to - base) * gamma^floor(t / every) * (1 - |2 frac(t / every) - 1|)
  *   multistep  base * gamma^(how many of `at` are past)
+ *   plateau    base * gamma^(how often the evaluations had not become better for `patience`; schedule_judge counts)
  *   poly       to + (base - to) * (1 - t/L)^power
  *   cosine     to + (base - to) * (1 + cos(pi t/L)) / 2
  *   linear     base + (to - base) * t/L
@@ -35,11 +36,25 @@ int64_t quantity_steps(Quantity q, int64_t steps_per_epoch, const char *where, R
 
 typedef struct Schedule Schedule;
 
+/* What plateau has seen. */
+typedef struct Plateau {
+    int64_t falls, since; /* since: the step of the best evaluation, or of the last fall */
+    double best;          /* PLATEAU_NONE before the first evaluation */
+} Plateau;
+#define PLATEAU_NONE (-1e300)
+
 /* lr: the list of pieces. total: steps of the whole training, or -1 if only time or a signal ends it; pieces that need
  * their length are an error then. */
 Schedule *schedule_new(const json_t *lr, int64_t steps_per_epoch, int64_t total, RtError *err);
 void schedule_free(Schedule *s);
 /* The rate at step 0, 1, ...; after the last step it stays as it was at the end. */
 double schedule_lr(const Schedule *s, int64_t step);
+
+bool schedule_has_plateau(const Schedule *s);
+/* Takes an evaluation after `step` steps into *p, which the schedule goes by from then on: score is top-1 or the mean
+ * overlap, whichever is better if larger. True if the rate falls. */
+bool schedule_judge(Schedule *s, Plateau *p, int64_t step, double score, double loss);
+/* Goes by *p, of a checkpoint. */
+void schedule_resume(Schedule *s, const Plateau *p);
 
 #endif

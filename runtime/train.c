@@ -101,6 +101,7 @@ static bool start_values(Session *s, RtError *err) {
     Trainer *t = &s->t;
     if (s->options->resume && access(s->dir.checkpoint, F_OK) == 0) {
         if (!checkpoint_read(t->model, t->params, t->state, &t->at, s->dir.checkpoint, err)) return false;
+        schedule_resume(t->schedule, &t->at.plateau);
         printf("resuming %s at step %lld\n", s->dir.checkpoint, (long long)t->at.step);
         return true;
     }
@@ -126,6 +127,8 @@ static bool session_open(Session *s, RtError *err) {
         s->evaluator = evaluator_new(s->t.model, s->context->kernel, s->t.pool, s->held_out, false, err);
         if (!s->evaluator) return false;
     }
+    if (!s->held_out && schedule_has_plateau(s->t.schedule))
+        return !rt_fail(err, RT_DATA, "lr: plateau goes by evaluations, and there are no pictures to evaluate on");
     announce(s);
     progress_start(&s->progress);
     return start_values(s, err);
@@ -170,6 +173,13 @@ static void print_evaluation(const Session *s, const Evaluation *e) {
     fflush(stdout);
 }
 
+/* An evaluation only because the run ends does not count: where a training was interrupted must not show. */
+static void judge(Session *s, double score, double loss) {
+    bool extra = s->evaluate.steps && s->t.at.step % s->evaluate.steps != 0;
+    if (!extra && schedule_judge(s->t.schedule, &s->t.at.plateau, s->t.at.step, score, loss))
+        printf("  no better: the learning rate is %g from now on\n", trainer_lr(&s->t));
+}
+
 /* Sets *score, or leaves it and sets at.evaluate if a signal came in between. */
 static bool evaluate(Session *s, double *score, RtError *err) {
     Evaluation e;
@@ -180,6 +190,7 @@ static bool evaluate(Session *s, double *score, RtError *err) {
     progress_clear(&s->progress);
     *score = evaluation_score(&e);
     print_evaluation(s, &e);
+    judge(s, *score, metrics_loss(&e.metrics));
     return true;
 }
 

@@ -35,7 +35,7 @@ bool trainer_open(Trainer *t, const Context *c, const Options *o, RtError *err) 
     t->pool = threads ? pool_new(threads, err) : NULL;
     t->loss = program_output(&c->model->train, "loss");
     t->logits = program_output(&c->model->train, "logits");
-    t->at = (TrainState){.seed = t->settings.seed, .batch_size = t->batch, .best = -1};
+    t->at = (TrainState){.seed = t->settings.seed, .batch_size = t->batch, .best = -1, .plateau = {.best = PLATEAU_NONE}};
     return t->pool && take_memory(t, err);
 }
 

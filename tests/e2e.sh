@@ -190,8 +190,8 @@ NET
     says 'e2e/sections: the one without a name by default' '"batch": 32'
 }
 
-# The state of an optimizer besides momentum, and averaged weights: the same weights for any number of threads and when resumed; what a group says
-# counts, and what is frozen stays.
+# The state of an optimizer besides momentum, averaged weights, a schedule that goes by evaluations: the same weights for any
+# number of threads and when resumed; what a group says counts, and what is frozen stays.
 check_adamw() {
     cat >adamw.net <<'NET'
 cnnc 1
@@ -205,16 +205,18 @@ train {
         weight_decay = 0
     }
     batch     = 16
-    lr        = 0.001
+    lr        = plateau(0.001, gamma=0.5, patience=1 steps)
     stop      = 8 steps
+    evaluate  = every(2 steps)
     ema       = 0.5
 }
 NET
     check 'e2e/adamw: compile' "$cnnc" -march=native --check-roundtrip -I "$root/examples" adamw.net -o adamw || return
     check 'e2e/adamw: initial weights' ./adamw export --init -o start.safetensors
-    for threads in 1 3; do
+    for threads in 3 1; do
         check "e2e/adamw: $threads threads" ./adamw train --data data --out "adamw$threads" --threads $threads
     done
+    says 'e2e/adamw: the rate falls' 'no better: the learning rate is 0\.0005 from now on'
     same 'e2e/adamw: same weights for 1 and 3 threads' adamw1/adamw.safetensors adamw3/adamw.safetensors
     check 'e2e/adamw: stopped' ./adamw train --data data --out adamw2 --steps 3
     check 'e2e/adamw: resumed' ./adamw train --data data --out adamw2 --steps 8 --resume

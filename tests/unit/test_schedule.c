@@ -77,7 +77,7 @@ static void test_refused(void) {
         int code;
     } bad[] = {
         {"[]", TOTAL, RT_INTERNAL},
-        {"[{\"call\": \"plateau\", \"base\": 1}]", TOTAL, RT_INTERNAL},
+        {"[{\"call\": \"hill\", \"base\": 1}]", TOTAL, RT_INTERNAL},
         {"[{\"call\": \"constant\"}]", TOTAL, RT_INTERNAL},
         {"[{\"call\": \"cosine\", \"base\": 1, \"to\": 0}]", -1, RT_DATA}, /* no end to fall to */
         {"[{\"call\": \"step\", \"base\": 1, \"gamma\": 0.1}]", TOTAL, RT_DATA},
@@ -109,10 +109,32 @@ static void test_quantities(void) {
     CU_ASSERT_EQUAL(err.code, RT_DATA);
 }
 
+/* Evaluations every five steps with a patience of ten: what does not become better twice falls, and once more. */
+static void test_plateau(void) {
+    RtError err = {.code = RT_OK};
+    Schedule *s = make("[{\"call\": \"warmup\", \"for\": {\"value\": 4, \"unit\": \"steps\"}, \"from\": 0},"
+                       " {\"call\": \"plateau\", \"base\": 1, \"gamma\": 0.5, \"on\": \"top1\","
+                       " \"patience\": {\"value\": 1, \"unit\": \"epochs\"}}]", -1, &err);
+    static const double score[] = {50, 60, 55, 60, 60, 59, 61, 61, 61, 61}, rate[] = {1, 1, 1, .5, .5, .25, .25, .25, .125, .125};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT(schedule_has_plateau(s));
+    Plateau p = {.best = PLATEAU_NONE};
+    for (int i = 0; i < 10; i++) {
+        bool falls = schedule_judge(s, &p, 5 * (i + 1), score[i], 0);
+        CU_ASSERT_EQUAL(falls, i > 0 && rate[i] < rate[i - 1]);
+        CU_ASSERT_EQUAL(schedule_lr(s, 5 * (i + 1)), rate[i]);
+        CU_ASSERT_DOUBLE_EQUAL(schedule_lr(s, 2), 0.5, 1e-12);
+    }
+    schedule_resume(s, &(Plateau){.falls = 1});
+    CU_ASSERT_EQUAL(schedule_lr(s, 100), 0.5);
+    schedule_free(s);
+}
+
 int main(void) {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("schedule", NULL, NULL);
     CU_add_test(suite, "rates", test_rates);
+    CU_add_test(suite, "plateau", test_plateau);
     CU_add_test(suite, "refused", test_refused);
     CU_add_test(suite, "quantities", test_quantities);
     CU_basic_run_tests();
