@@ -96,7 +96,9 @@ mkdir -p "$work"
 : >"$results"
 start=$(date +%s)
 for label in $labels; do
+    began=$(date +%s)
     run_label "$label" 2>&1 | tee -a "$results"
+    echo "# $label: $(($(date +%s) - began)) seconds"
 done
 echo "# $(($(date +%s) - start)) seconds, without the build"
 failed=$(count FAIL)
