@@ -31,7 +31,7 @@ check_flags() {
 # Every path of the README, and the boxes of the diagram that name passes by file only.
 check_files() {
     {
-        grep -oE '(frontend|ir|passes|backends|runtime|tests|examples|docs)/[a-z_/.]*\.[a-z]+' "$readme"
+        grep -oE '(frontend|ir|passes|backends|runtime|tests|examples|docs)/[a-zA-Z_/.]*\.[a-z]+' "$readme"
         sed -n '/^## How it works/,/^## /p' "$readme" | grep -oE '(^|[ ])[a-z_]+\.[cly]' | sed 's,^ *,passes/,'
     } | sort -u >named
     while read -r f; do
