@@ -122,19 +122,19 @@ refused 'deploy/march in check' 65 'keys.net:15:9: error: .march.: unknown proce
 net '' 'code_size <= 100 KiB' >big_code.net
 refused require/code_size 65 'the net does not keep this: code_size is .*KiB .E0420' "$cnnc" -march=x86-64-v3 big_code.net -o refused
 net '' 'size <= 100 KiB' >big.net
-refused require/size 65 'the net does not keep this: size is .*KiB|MiB .E0420' "$cnnc" -march=x86-64-v3 big.net -o refused
+refused require/size 65 'the net does not keep this: size is .*(KiB|MiB) .E0420' "$cnnc" -march=x86-64-v3 big.net -o refused
 net '' 'code_size <= 20 MiB
 size < 20 MiB' >small.net
 check 'require/sizes that are kept' "$cnnc" -march=x86-64-v3 small.net -o small
 # The size is that of the file and of the weights: 4 bytes for each of the deployed parameters and statistics of batch norm. The
 # clauses are in the program, too, so it is measured with others of the same length.
 net '' 'size <= 2000 KiB
-size > 1000 KiB' >wide.net
-check 'require/size in a wide range' "$cnnc" -march=x86-64-v3 wide.net -o exact
+size > 1000 KiB' >broad.net
+check 'require/size in a wide range' "$cnnc" -march=x86-64-v3 broad.net -o exact
 kib=$((($(wc -c <exact) + 4 * (448 + 64 + 68 + 680)) / 1024))
 net '' "size <= $((kib + 1)) KiB
 size > $((kib - 1)) KiB" >exact.net
-check require/size "$cnnc" -march=x86-64-v3 exact.net -o exact
+check 'require/size to the KiB' "$cnnc" -march=x86-64-v3 exact.net -o exact
 
 make_shapes=${CNNC_BUILD:-$root/build}/release/tests/make_shapes
 [ -x "$make_shapes" ] || make_shapes=$(dirname "$cnnc")/tests/make_shapes
