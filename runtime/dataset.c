@@ -337,8 +337,8 @@ static bool fill_list(Dataset *d, const char *path, RtError *err) {
     d->listed = true;
     d->root = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : rt_copy_text(".", err);
     if (!d->root) return !rt_fail(err, RT_OS, "out of memory");
-    FILE *f = fopen(path, "re");
-    if (!f) return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
+    FILE *f = rt_open_text(path, err);
+    if (!f) return false;
     bool good = read_lines(d, f, path, err);
     fclose(f);
     if (good && !d->n_samples) good = !rt_fail(err, RT_DATA, "%s: no pictures in this list", path);

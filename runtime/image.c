@@ -1,7 +1,6 @@
 #include "image.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -139,7 +138,6 @@ static bool read_all(ImageReader *r, int fd, size_t size, const char *path, RtEr
 static bool load_file(ImageReader *r, int fd, const char *path, size_t *size, RtError *err) {
     struct stat st;
     if (fstat(fd, &st)) return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
-    if (!S_ISREG(st.st_mode)) return !rt_fail(err, RT_NO_INPUT, "%s: not a regular file", path);
     if (st.st_size > IMAGE_FILE_LIMIT)
         return !rt_fail(err, RT_LIMIT, "%s: %lld bytes, over the limit of %d for a picture", path,
                         (long long)st.st_size, IMAGE_FILE_LIMIT);
@@ -154,8 +152,8 @@ static bool open_path(ImageReader *r, const char *path, bool numbers, int32_t *w
     r->codec = NONE;
     if (!rt_reserve(&r->name, &r->name_capacity, length, 1, err)) return false;
     memcpy(r->name, path, length);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not blocked by a pipe that nobody writes to */
-    if (fd < 0) return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
+    int fd = rt_open_plain(path, err);
+    if (fd < 0) return false;
     bool good = load_file(r, fd, path, &size, err);
     close(fd);
     Source source = {r->file, size, r->name, numbers};

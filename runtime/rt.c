@@ -1,10 +1,12 @@
 #include "rt.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 int rt_fail(RtError *err, int code, const char *format, ...) {
     if (!err || err->code != RT_OK) return code;
@@ -77,6 +79,28 @@ char *rt_join_path(const char *folder, const char *name, RtError *err) {
     path[a] = '/';
     memcpy(path + a + 1, name, b + 1);
     return path;
+}
+
+int rt_open_plain(const char *path, RtError *err) {
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* not blocked by a pipe that nobody writes to */
+    if (fd < 0 || fstat(fd, &st) != 0)
+        rt_fail(err, RT_NO_INPUT, "%s: %m", path);
+    else if (S_ISREG(st.st_mode))
+        return fd;
+    else
+        rt_fail(err, RT_NO_INPUT, "%s: not a regular file", path);
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
+FILE *rt_open_text(const char *path, RtError *err) {
+    int fd = rt_open_plain(path, err);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+    if (fd < 0 || f) return f;
+    rt_fail(err, RT_OS, "%s: %m", path);
+    close(fd);
+    return NULL;
 }
 
 double rt_now(void) {

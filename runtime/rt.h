@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Exit codes of the produced programs. The codes of sysexits.h where one fits; death by a signal is always a bug. */
 enum {
@@ -55,6 +56,12 @@ char *rt_copy_text(const char *text, RtError *err);
 
 /* A new text "folder/name" (released with free), or NULL and RT_OS. */
 char *rt_join_path(const char *folder, const char *name, RtError *err);
+
+/* A plain file to read from: its descriptor, or -1 and RT_NO_INPUT. Pipes and devices, which might block or never end,
+ * are refused. */
+int rt_open_plain(const char *path, RtError *err);
+/* The same for fgets, getline and fclose; NULL also with RT_OS. */
+FILE *rt_open_text(const char *path, RtError *err);
 
 /* Seconds from a clock that never goes back. */
 double rt_now(void);

@@ -1,7 +1,6 @@
 #include "safetensors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,13 +64,10 @@ static const char *other_format(const unsigned char *head) {
 
 static bool open_plain(SafeFile *f, uint64_t *size, RtError *err) {
     struct stat st;
-    f->fd = open(f->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); /* O_NONBLOCK: a FIFO must not hang */
-    if (f->fd < 0 || fstat(f->fd, &st) != 0) {
+    f->fd = rt_open_plain(f->path, err);
+    if (f->fd < 0) return false;
+    if (fstat(f->fd, &st) != 0) {
         rt_fail(err, RT_NO_INPUT, "cannot open %s: %s", f->path, strerror(errno));
-        return false;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        rt_fail(err, RT_NO_INPUT, "cannot open %s: not a plain file", f->path);
         return false;
     }
     *size = (uint64_t)st.st_size;

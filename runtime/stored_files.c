@@ -1,11 +1,8 @@
 #include "stored_files.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <zlib.h>
@@ -19,16 +16,12 @@ typedef struct Reader {
 } Reader;
 
 static bool reader_open(Reader *r, const char *path, RtError *err) {
-    struct stat st;
     *r = (Reader){.path = path};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not blocked by a pipe that nobody writes to */
-    if (fd < 0) return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-        rt_fail(err, RT_NO_INPUT, "%s: not a regular file", path);
-    else if (!(r->file = gzdopen(fd, "rb")))
-        rt_fail(err, RT_OS, "out of memory");
-    if (!r->file) close(fd);
-    return r->file != NULL;
+    int fd = rt_open_plain(path, err);
+    if (fd < 0) return false;
+    if ((r->file = gzdopen(fd, "rb"))) return true;
+    close(fd);
+    return !rt_fail(err, RT_OS, "out of memory");
 }
 
 static void reader_close(Reader *r) {
@@ -153,8 +146,7 @@ static bool read_names(Stored *s, FILE *f, const char *path, int32_t classes, Rt
 
 static bool open_names(Stored *s, const char *folder, const Cifar *c, RtError *err) {
     char *path = rt_join_path(folder, c->names, err);
-    FILE *f = path ? fopen(path, "re") : NULL;
-    if (path && !f) rt_fail(err, RT_NO_INPUT, "%s: %m", path);
+    FILE *f = path ? rt_open_text(path, err) : NULL;
     bool good = f && read_names(s, f, path, c->classes, err);
     if (f) fclose(f);
     free(path);

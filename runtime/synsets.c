@@ -75,11 +75,8 @@ static bool all_named(const Synsets *s, RtError *err) {
 
 char **synsets_read(const char *path, char *const *folder, size_t n, RtError *err) {
     Synsets s = {.path = path, .n = n};
-    FILE *f = fopen(path, "re");
-    if (!f) {
-        rt_fail(err, RT_NO_INPUT, "%s: %m", path);
-        return NULL;
-    }
+    FILE *f = rt_open_text(path, err);
+    if (!f) return NULL;
     bool good = sort_folders(&s, folder, err) && read_lines(&s, f, err) && all_named(&s, err);
     fclose(f);
     free(s.entry);

@@ -174,6 +174,12 @@ static void test_lists(void) {
     check_list("a.jpg 1st\nb.jpg 2\n", 2, (const char *const[]){"lists/a.jpg", "lists/b.jpg"}, (const int[]){0, 1}, 2, "2");
 }
 
+static void check_no_text(const char *path) {
+    RtError err = {.code = RT_OK};
+    CU_ASSERT_PTR_NULL(dataset_list(path, &err));
+    CU_ASSERT(err.code == RT_NO_INPUT && strstr(err.text, "not a regular file"));
+}
+
 static void test_bad_lists(void) {
     static const char *const bad[] = {"", "\n \n", "a.jpg\n", "a.jpg cat\nb.jpg\n", " cat\n"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -184,6 +190,9 @@ static void test_bad_lists(void) {
     RtError err = {.code = RT_OK};
     CU_ASSERT_PTR_NULL(dataset_list(pic_path("lists/none.txt"), &err));
     CU_ASSERT(err.code == RT_NO_INPUT && strstr(err.text, "none.txt"));
+    check_no_text("/dev/zero");
+    CU_ASSERT_EQUAL_FATAL(mkfifo(pic_path("lists/pipe"), 0600), 0);
+    check_no_text(pic_path("lists/pipe"));
 }
 
 /* The share of each class, rounded up, spread over it. */
