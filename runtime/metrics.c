@@ -11,19 +11,24 @@ int metrics_rank(const float *scores, int classes, int label) {
     return rank;
 }
 
-static double log_sum_exp(const float *x, int n, double *largest) {
+/* The numbers are `step` apart. */
+static double log_sum_exp(const float *x, int n, int64_t step, double *largest) {
     double most = x[0], sum = 0;
-    for (int i = 1; i < n; i++) most = x[i] > most ? (double)x[i] : most;
-    for (int i = 0; i < n; i++) sum += exp((double)x[i] - most);
+    for (int i = 1; i < n; i++) most = x[i * step] > most ? (double)x[i * step] : most;
+    for (int i = 0; i < n; i++) sum += exp((double)x[i * step] - most);
     *largest = most;
     return log(sum);
 }
 
+static double cross_entropy(const float *scores, int classes, int64_t step, int label, bool probabilities) {
+    double largest, own = (double)scores[label * step];
+    if (probabilities) return -log(own < FLT_MIN ? FLT_MIN : own); /* a NaN stays one */
+    double rest = log_sum_exp(scores, classes, step, &largest);
+    return largest + rest - own;
+}
+
 double metrics_cross_entropy(const float *scores, int classes, int label, bool probabilities) {
-    double largest;
-    if (probabilities) return -log(scores[label] < FLT_MIN ? FLT_MIN : (double)scores[label]); /* a NaN stays one */
-    double rest = log_sum_exp(scores, classes, &largest);
-    return largest + rest - (double)scores[label];
+    return cross_entropy(scores, classes, 1, label, probabilities);
 }
 
 void metrics_add(Metrics *m, const float *scores, int classes, int label, double loss) {
@@ -106,18 +111,14 @@ double metrics_map_loss(const float *scores, int classes, int64_t plane, const i
     int64_t n = 0;
     for (int64_t i = 0; i < plane; i++) {
         if (labels[i] < 0) continue;
-        double most = (double)scores[i], all = 0;
-        for (int c = 1; c < classes; c++) most = fmax(most, (double)scores[c * plane + i]);
-        for (int c = 0; c < classes && !probabilities; c++) all += exp((double)scores[c * plane + i] - most);
-        double own = (double)scores[labels[i] * plane + i];
-        sum += probabilities ? -log(fmax(own, FLT_MIN)) : log(all) + most - own;
+        sum += cross_entropy(scores + i, classes, plane, labels[i], probabilities);
         n++;
     }
     return n ? sum / (double)n : 0;
 }
 
 void metrics_probabilities(const float *scores, int classes, bool probabilities, double *out) {
-    double largest = 0, rest = probabilities ? 0 : log_sum_exp(scores, classes, &largest);
+    double largest = 0, rest = probabilities ? 0 : log_sum_exp(scores, classes, 1, &largest);
     for (int i = 0; i < classes; i++)
         out[i] = probabilities ? (double)scores[i] : exp((double)scores[i] - largest - rest);
 }

@@ -1,5 +1,6 @@
 /* Masks: the numbers in the files, their moves with their pictures, the data set, how classes overlap, maps as files. */
 #include <CUnit/Basic.h>
+#include <math.h>
 
 #include "pictures.h"
 #include "runtime/augment.h"
@@ -305,6 +306,9 @@ static void test_map_of_scores(void) {
     CU_ASSERT_DOUBLE_EQUAL(metrics_map_loss(scores, 3, 3, labels, false), want, 1e-12);
     static const int32_t none[] = {-1, -1, -1};
     CU_ASSERT_EQUAL(metrics_map_loss(scores, 3, 3, none, false), 0);
+    static const float probabilities[] = {0.25f, 0, NAN, /**/ 0.75f, 1, NAN}; /* [2 classes][3 pixels] */
+    CU_ASSERT_DOUBLE_EQUAL(metrics_map_loss(probabilities, 2, 3, (const int32_t[]){0, 1, -1}, true), log(4) / 2, 1e-7);
+    CU_ASSERT(isnan(metrics_map_loss(probabilities, 2, 3, (const int32_t[]){0, 1, 1}, true)));
 }
 
 static void test_classmap(void) {
