@@ -207,29 +207,30 @@ void schedule_free(Schedule *s) {
     free(s);
 }
 
-double schedule_lr(const Schedule *s, int64_t step) {
+static Piece *piece_at(const Schedule *s, int64_t step) {
     int i = 0;
     while (i < s->n - 1 && step >= s->piece[i + 1].start) i++;
-    const Piece *p = &s->piece[i];
+    return &s->piece[i];
+}
+
+double schedule_lr(const Schedule *s, int64_t step) {
+    const Piece *p = piece_at(s, step);
     int64_t t = step - p->start;
     return p->rate(p, (double)(t < p->length ? t : p->length), step);
 }
 
-static const Piece *find_plateau(const Schedule *s) {
+bool schedule_has_plateau(const Schedule *s) {
     for (int i = 0; i < s->n; i++)
-        if (s->piece[i].rate == rate_plateau) return &s->piece[i];
-    return NULL;
+        if (s->piece[i].rate == rate_plateau) return true;
+    return false;
 }
 
-bool schedule_has_plateau(const Schedule *s) { return find_plateau(s) != NULL; }
-
-void schedule_resume(Schedule *s, const Plateau *p) {
-    for (int i = 0; i < s->n; i++) s->piece[i].falls = p->falls;
-}
+void schedule_resume(Schedule *s, const Plateau *p) { piece_at(s, p->since)->falls = p->falls; }
 
 bool schedule_judge(Schedule *s, Plateau *p, int64_t step, double score, double loss) {
-    const Piece *piece = find_plateau(s);
-    if (!piece) return false;
+    const Piece *piece = piece_at(s, step);
+    if (piece->rate != rate_plateau) return false;
+    if (p->since < piece->start) *p = (Plateau){.since = step, .best = PLATEAU_NONE};
     double value = piece->on_loss ? -loss : score;
     bool better = value > p->best, falls = !better && step - p->since >= piece->patience;
     if (better) p->best = value;

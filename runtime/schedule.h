@@ -36,9 +36,9 @@ int64_t quantity_steps(Quantity q, int64_t steps_per_epoch, const char *where, R
 
 typedef struct Schedule Schedule;
 
-/* What plateau has seen. */
+/* What the last plateau has seen. */
 typedef struct Plateau {
-    int64_t falls, since; /* since: the step of the best evaluation, or of the last fall */
+    int64_t falls, since; /* since: the step of its best evaluation, or of its last fall */
     double best;          /* PLATEAU_NONE before the first evaluation */
 } Plateau;
 #define PLATEAU_NONE (-1e300)
@@ -51,8 +51,8 @@ void schedule_free(Schedule *s);
 double schedule_lr(const Schedule *s, int64_t step);
 
 bool schedule_has_plateau(const Schedule *s);
-/* Takes an evaluation after `step` steps into *p, which the schedule goes by from then on: score is top-1 or the mean
- * overlap, whichever is better if larger. True if the rate falls. */
+/* Takes an evaluation after `step` steps into *p, which the schedule goes by from then on, if a plateau has begun and not
+ * ended there: score is top-1 or the mean overlap, whichever is better if larger. True if the rate falls. */
 bool schedule_judge(Schedule *s, Plateau *p, int64_t step, double score, double loss);
 /* Goes by *p, of a checkpoint. */
 void schedule_resume(Schedule *s, const Plateau *p);

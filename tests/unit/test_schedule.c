@@ -125,8 +125,27 @@ static void test_plateau(void) {
         CU_ASSERT_EQUAL(schedule_lr(s, 5 * (i + 1)), rate[i]);
         CU_ASSERT_DOUBLE_EQUAL(schedule_lr(s, 2), 0.5, 1e-12);
     }
-    schedule_resume(s, &(Plateau){.falls = 1});
+    schedule_resume(s, &(Plateau){.falls = 1, .since = 5});
     CU_ASSERT_EQUAL(schedule_lr(s, 100), 0.5);
+    schedule_free(s);
+}
+
+/* Each plateau judges its own evaluations, with its own patience, and only while it lasts. */
+static void test_two_plateaus(void) {
+    RtError err = {.code = RT_OK};
+    Schedule *s = make("[{\"call\": \"plateau\", \"base\": 8, \"gamma\": 0.5, \"on\": \"top1\","
+                       " \"patience\": {\"value\": 1, \"unit\": \"steps\"}, \"for\": {\"value\": 4, \"unit\": \"steps\"}},"
+                       " {\"call\": \"constant\", \"base\": 3, \"for\": {\"value\": 2, \"unit\": \"steps\"}},"
+                       " {\"call\": \"plateau\", \"base\": 2, \"gamma\": 0.5, \"on\": \"loss\","
+                       " \"patience\": {\"value\": 2, \"unit\": \"steps\"}}]", -1, &err);
+    static const double rate[] = {8, 8, 4, 2, 3, 3, 2, 2, 1, 1, 0.5, 0.5}; /* at each step, of the same score all along */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    Plateau p = {.best = PLATEAU_NONE};
+    for (int i = 0; i < 12; i++) {
+        bool falls = i > 0 && schedule_judge(s, &p, i, 50, 1);
+        CU_ASSERT_EQUAL(schedule_lr(s, i), rate[i]);
+        CU_ASSERT_EQUAL(falls, i == 2 || i == 3 || i == 8 || i == 10);
+    }
     schedule_free(s);
 }
 
@@ -135,6 +154,7 @@ int main(void) {
     CU_pSuite suite = CU_add_suite("schedule", NULL, NULL);
     CU_add_test(suite, "rates", test_rates);
     CU_add_test(suite, "plateau", test_plateau);
+    CU_add_test(suite, "two plateaus", test_two_plateaus);
     CU_add_test(suite, "refused", test_refused);
     CU_add_test(suite, "quantities", test_quantities);
     CU_basic_run_tests();
