@@ -68,19 +68,21 @@ static bool to_whole(Elab *e, Value *v, Span at, const char *label) {
     return whole_from(e, v, at, label, "whole", 0);
 }
 
+/* Beyond this a float32 would be infinite. */
+#define MAX_REAL 1e30
+
 /* A number without unit in [lo, hi], or (lo, hi) where the flag excludes the end. */
 static bool real_in(Elab *e, Value *v, Span at, const char *label, const char *type, double lo, double hi, bool open_lo,
                     bool open_hi) {
     if (!value_is_number(v) || v->unit) return wants(e, at, label, type, v);
     double x = value_double(v);
     if (x >= lo && x <= hi && !(open_lo && x == lo) && !(open_hi && x == hi)) return true;
+    if (x > hi && hi == MAX_REAL) return report_wants(e, at, label, "a number of at most 1e30", v);
+    if (x < lo && lo == -MAX_REAL) return report_wants(e, at, label, "a number of at least -1e30", v);
     wants(e, at, label, type, v);
     bool percent = hi == 1 && x > 1 && x < 100;
     return percent && propose(e, at, arena_printf(e->arena, "%s%%", value_text_of(e->arena, v)), "per cent are written");
 }
-
-/* Beyond this a float32 would be infinite. */
-#define MAX_REAL 1e30
 
 static bool to_number(Elab *e, Value *v, Span at, const char *label) {
     return value_is_number(v) || wants(e, at, label, "number", v);
@@ -92,6 +94,11 @@ static bool to_real(Elab *e, Value *v, Span at, const char *label) {
 
 static bool to_positive(Elab *e, Value *v, Span at, const char *label) {
     return real_in(e, v, at, label, "positive", 0, MAX_REAL, true, false);
+}
+
+/* Smaller ones are no normal float32s, or soon are none. */
+static bool to_eps(Elab *e, Value *v, Span at, const char *label) {
+    return real_in(e, v, at, label, "eps", 1e-30, MAX_REAL, false, false);
 }
 
 static bool to_nonnegative(Elab *e, Value *v, Span at, const char *label) {
@@ -245,7 +252,7 @@ static const ParamType type_table[] = {
     {.name = "number", .wants = "a number", .convert = to_number},
     {.name = "real", .wants = "a number without a unit", .convert = to_real},
     {.name = "positive", .wants = "a number above 0", .convert = to_positive},
-    {.name = "eps", .wants = "a number above 0", .convert = to_positive, .by_name = true}, /* of norms, and no channels */
+    {.name = "eps", .wants = "a number of at least 1e-30", .convert = to_eps, .by_name = true}, /* of norms, and no channels */
     {.name = "nonnegative", .wants = "a number of at least 0", .convert = to_nonnegative},
     {.name = "fraction", .wants = "a number from 0 to 1", .convert = to_fraction},
     {.name = "below_one", .wants = "a number of at least 0 and below 1", .convert = to_below_one},
