@@ -136,6 +136,12 @@ static void check_sources(Elab *e, const SettingList *list, const Record *r) {
         if (source->kind != V_RECORD || !said) continue;
         Span at;
         int64_t classes = classes_of(source->record, said, &at), wanted = train_classes(e->graph);
+        if (classes && train_scores_pixels(e->graph)) {
+            diag_error(e->diags, said->span, "E0455",
+                       "`%s` has a class for each picture, and the net has scores for each pixel", source->record->call);
+            diag_help(e->diags, (Span){0}, "pictures with a class for each pixel: masks(\"PICTURES\", \"MASKS\")");
+            continue;
+        }
         if (!classes || classes == wanted) continue;
         diag_error(e->diags, at, "E0455", "`%s` has %lld classes, and the net has scores for %lld", source->record->call,
                    (long long)classes, (long long)wanted);

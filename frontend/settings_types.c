@@ -261,6 +261,11 @@ static bool to_bytes(Elab *e, Value *v, Span at, const char *label) {
            report_wants(e, at, label, wants_of("bytes"), v);
 }
 
+static bool to_pictures(Elab *e, Value *v, Span at, const char *label) {
+    return type_find("count", 5)->convert(e, v, at, label) &&
+           (value_whole(v) <= 1 << 24 || report_wants(e, at, label, wants_of("pictures"), v));
+}
+
 /* A number of pictures, or a list of them. */
 static bool to_counts(Elab *e, Value *v, Span at, const char *label) {
     if (v->kind != V_LIST) {
@@ -414,6 +419,7 @@ static const ParamType settings_type_table[] = {
     {.name = "prefetch", .wants = "a number of batches from 1 to 1024", .convert = to_prefetch},
     {.name = "share", .wants = "a share above 0% and at most 100%", .convert = to_share},
     {.name = "bytes", .wants = "bytes, like 64 MiB", .convert = to_bytes},
+    {.name = "pictures", .wants = "a whole number from 1 to 16777216", .convert = to_pictures}, /* STORED_MOST in runtime/stored.h */
     {.name = "counts", .wants = "a list of whole numbers from 1 to 65536, like [1, 8]", .convert = to_counts},
     {.name = "names", .wants = "a list of names", .from_expr = from_names},
     {.name = "processors", .wants = "a processor like native or \"x86-64-v3\", or a list of them", .from_expr = from_processors},
