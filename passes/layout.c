@@ -189,11 +189,20 @@ static bool reads_plain(const Node *n, int32_t k) {
     return gradient ? k == 1 : n->op == OP_conv || n->op == OP_fc;
 }
 
-/* The runtime hands the picture over plain and without a halo. Contractions read a plain copy, with a halo if they need
- * one; everything else reads a copy in blocks. */
+/* Whether a contraction reads beyond the edge of the picture. */
+static bool reads_outside(const Layouts *l, Ref image) {
+    for (int32_t i = 1; i < l->g->n_node; i++) {
+        Halo h = {0, 0, 0, 0};
+        if (halo_of(l, node_of(l, (Ref)i), &h) == image && h.top + h.bottom + h.left + h.right > 0) return true;
+    }
+    return false;
+}
+
+/* The runtime hands the picture over plain and without a halo. Contractions read it as it is, or, if one of them needs a
+ * halo, a plain copy; everything else reads a copy in blocks. */
 static void copy_image(const Layouts *l, Ref image) {
     Attr same = {.scale = {.alpha = 1}};
-    Ref copy[2] = {0, 0}; /* in blocks; plain */
+    Ref copy[2] = {0, reads_outside(l, image) ? 0 : image}; /* in blocks; plain */
     int32_t n_before = l->g->n_node;
     for (int32_t i = 1; i < n_before; i++) {
         for (int32_t k = 0; k < node_of(l, (Ref)i)->n_in; k++) {
