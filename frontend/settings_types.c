@@ -336,7 +336,8 @@ static bool to_betas(Elab *e, Value *v, Span at, const char *label) {
     return two || report_wants(e, at, label, wants_of("betas"), v);
 }
 
-static bool to_globs(Elab *e, Value *v, Span at, const char *label) {
+/* A string or a list of strings, as a list. */
+static bool texts_from(Elab *e, Value *v) {
     if (v->kind == V_TEXT) {
         Value *one = NEW(e->arena, Value);
         *one = *v;
@@ -344,7 +345,15 @@ static bool to_globs(Elab *e, Value *v, Span at, const char *label) {
     }
     bool texts = v->kind == V_LIST;
     for (int32_t i = 0; texts && i < v->n; i++) texts = v->item[i].kind == V_TEXT;
-    return texts || report_wants(e, at, label, wants_of("globs"), v);
+    return texts;
+}
+
+static bool to_globs(Elab *e, Value *v, Span at, const char *label) {
+    return texts_from(e, v) || report_wants(e, at, label, wants_of("globs"), v);
+}
+
+static bool to_paths(Elab *e, Value *v, Span at, const char *label) {
+    return (texts_from(e, v) && v->n > 0) || report_wants(e, at, label, wants_of("paths"), v);
 }
 
 /* all or all(except=...): every parameter but those. */
@@ -432,6 +441,7 @@ static const ParamType settings_type_table[] = {
     {.name = "small", .wants = "a number from 1e-20 to 1", .convert = to_small},
     {.name = "betas", .wants = "two numbers of at least 0 and below 1, like [0.9, 0.999]", .convert = to_betas},
     {.name = "globs", .wants = "a pattern or a list of patterns, each a string", .convert = to_globs},
+    {.name = "paths", .wants = "a path or a list of paths, each a string", .convert = to_paths},
     {.name = "freeze", .wants = "all or patterns", .from_expr = from_freeze},
     {.name = "side_or_dim", .wants = "a side length or a size like 224x224", .convert = to_side_or_dim},
 };

@@ -61,7 +61,8 @@
  *             "nearest", "antialias": true, "mean": [..], "std": [..], "orientation": "exif"|"ignore"}       (x/255 - mean) / std, per colour
  *   data:    {"train": {"call": "folder"|"list", "path": "p"} or {"call": "masks", "path": "p", "masks": "q", "ignore": 255}
  *             or {"call": "synthetic", "count": n, "classes": c, "seed": s}
- *             or {"call": "cifar10"|"cifar100", "path": "p"} or {"call": "idx", "images": "p", "labels": "q"},
+ *             or {"call": "cifar10"|"cifar100", "path": "p"} or {"call": "idx", "images": "p", "labels": "q"}
+ *             or {"call": "tar", "path": ["p", ..]},
  *             "val": .., "test": .., "labels": {"call": "synsets", "path": "p"} or absent, "sampling": "shuffled"|"balanced", "subset": share or absent, "workers": 0 (= auto), "prefetch": 3,
  *             "on_error": {"call": "fail"} or {"call": "skip", "at_most": 0.001}}
  *   augment: [{"call": "random_resized_crop", "size": [h,w], "area": [lo,hi], "ratio": [lo,hi], "filter": .., "antialias": ..},

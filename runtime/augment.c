@@ -152,10 +152,13 @@ static bool run_steps(const Pipeline *p, Frame *frame, bool mask, const Draw *dr
     return frame_settle(frame, pixels, err);
 }
 
+static bool turned(const Pipeline *p, Frame *frame, bool opened) {
+    if (opened && p->turns) frame_orient(frame);
+    return opened;
+}
+
 static bool open_picture(const Pipeline *p, Frame *frame, const char *path, RtError *err) {
-    if (!frame_open(frame, path, p->training, err)) return false;
-    if (p->turns) frame_orient(frame);
-    return true;
+    return turned(p, frame, frame_open(frame, path, p->training, err));
 }
 
 static bool name_file(const char *path, const RtError *own, RtError *err) {
@@ -195,6 +198,12 @@ bool pipeline_blank(const Pipeline *p, Frame *frame, const Draw *draw, float *te
     if (!run_steps(p, frame, false, draw, &pixels, err)) return false;
     pack_tensor(p, pixels, tensor);
     return true;
+}
+
+bool pipeline_part(const Pipeline *p, Frame *frame, const ImagePart *part, const Draw *draw, float *tensor, RtError *err) {
+    RtError own = {.code = RT_OK};
+    bool opened = turned(p, frame, frame_open_part(frame, part, p->training, &own));
+    return (opened && pipeline_blank(p, frame, draw, tensor, &own)) || name_file(part->name, &own, err);
 }
 
 /* ---- masks ---- */

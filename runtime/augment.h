@@ -68,6 +68,9 @@ typedef struct Draw {
 /* Reads path and writes pipeline_floats numbers to tensor. Safe from several threads with a frame each. */
 bool pipeline_tensor(const Pipeline *p, Frame *frame, const char *path, const Draw *draw, float *tensor, RtError *err);
 
+/* The same for a picture in an archive. */
+bool pipeline_part(const Pipeline *p, Frame *frame, const ImagePart *part, const Draw *draw, float *tensor, RtError *err);
+
 /* The same for a picture that is in the frame already, right after frame_open_blank. Errors do not name it. */
 bool pipeline_blank(const Pipeline *p, Frame *frame, const Draw *draw, float *tensor, RtError *err);
 

@@ -12,13 +12,14 @@
 
 #include "fields.h"
 #include "rng.h"
+#include "shards.h"
 #include "stored.h"
 #include "synsets.h"
 
 enum { DEPTH_LIMIT = 32, LINE_LIMIT = 8192 };
 
 typedef struct Sample {
-    size_t name; /* where its path within the class begins in `names`; its number where pictures are stored */
+    size_t name; /* where its path within the class begins in `names`; its number where it is no file */
     int32_t label;
 } Sample;
 
@@ -28,6 +29,7 @@ struct Dataset {
     int32_t ignore;
     bool listed; /* names are paths from `root` on, or whole ones; otherwise from the class's folder on */
     Stored *stored; /* pictures that are no files, or NULL */
+    Shards *shards; /* pictures in archives, or NULL */
     char **class_name;
     char **shown; /* what the classes are called, or NULL: as class_name */
     Sample *sample;
@@ -320,8 +322,9 @@ static bool name_classes(Dataset *d, char **sorted, RtError *err) {
     return true;
 }
 
-static bool sort_classes(Dataset *d, RtError *err) {
-    bool numbers = are_numbers(d);
+/* class_name[i] is that of sample i before, and of class i after. numbered: numbers are taken as them. */
+static bool sort_classes(Dataset *d, bool numbered, RtError *err) {
+    bool numbers = numbered && are_numbers(d);
     char **sorted = rt_alloc(d->n_samples, sizeof *sorted, err);
     if (!sorted) return false;
     memcpy(sorted, d->class_name, d->n_samples * sizeof *sorted);
@@ -342,7 +345,7 @@ static bool fill_list(Dataset *d, const char *path, RtError *err) {
     bool good = read_lines(d, f, path, err);
     fclose(f);
     if (good && !d->n_samples) good = !rt_fail(err, RT_DATA, "%s: no pictures in this list", path);
-    return good && sort_classes(d, err);
+    return good && sort_classes(d, true, err);
 }
 
 Dataset *dataset_list(const char *path, RtError *err) {
@@ -383,6 +386,38 @@ static Dataset *dataset_stored(Stored *stored, RtError *err) {
     return filled(d, fill_stored(d, &own), &own, err);
 }
 
+/* ---- pictures in archives ---- */
+
+static bool fill_shards(Dataset *d, RtError *err) {
+    const Shards *s = d->shards;
+    size_t n = shards_count(s);
+    if (!(d->root = rt_copy_text(shards_name(s), err)) || !(d->sample = rt_alloc(n, sizeof *d->sample, err)) ||
+        !(d->class_name = rt_alloc(n, sizeof *d->class_name, err)))
+        return false;
+    for (d->n_samples = n; d->n_classes < n; d->n_classes++) {
+        d->sample[d->n_classes].name = d->n_classes;
+        if (!(d->class_name[d->n_classes] = shards_class(s, d->n_classes, err))) return false;
+    }
+    return sort_classes(d, shards_numbered(s), err);
+}
+
+Dataset *dataset_shards(const json_t *paths, const char *base, RtError *err) {
+    RtError own = {.code = RT_OK};
+    Dataset *d = rt_alloc(1, sizeof *d, err);
+    if (!d) return NULL;
+    d->shards = shards_open(paths, base, &own);
+    return filled(d, d->shards && fill_shards(d, &own), &own, err);
+}
+
+bool dataset_in_archives(const Dataset *d) { return d->shards != NULL; }
+
+bool dataset_part(const Dataset *d, size_t sample, ImagePart *part, RtError *err) {
+    *part = shards_part(d->shards, d->sample[sample].name);
+    return (part->name = dataset_path(d, sample, err)) != NULL;
+}
+
+size_t dataset_passed_over(const Dataset *d) { return d->shards ? shards_passed_over(d->shards) : 0; }
+
 /* ---- any source ---- */
 
 /* A product like 100 * 7 % must not be rounded up for the last bit of a double. */
@@ -417,6 +452,8 @@ Dataset *dataset_new(const json_t *source, const char *base, bool training, RtEr
         d = dataset_list(path, err);
     else if (call && path && masks && !strcmp(call, "masks"))
         d = dataset_masks(path, masks, (int32_t)json_integer_value(ignore), err);
+    else if (call && !strcmp(call, "tar"))
+        d = dataset_shards(json_object_get(source, "path"), base, err);
     else if (call && stored_knows(call))
         d = dataset_stored(stored_open(source, base, training, err), err);
     else
@@ -433,6 +470,7 @@ void dataset_free(Dataset *d) {
     free(d->class_name);
     free(d->shown);
     stored_free(d->stored);
+    shards_free(d->shards);
     free(d->masks);
     free(d->sample);
     free(d->names);
@@ -491,6 +529,7 @@ char *dataset_mask_path(const Dataset *d, size_t sample, RtError *err) {
 
 char *dataset_path(const Dataset *d, size_t sample, RtError *err) {
     if (d->stored) return stored_path(d, sample, err);
+    if (d->shards) return shards_path(d->shards, d->sample[sample].name, err);
     if (d->masks) return rt_join_path(d->root, d->names + d->sample[sample].name, err);
     const char *class = d->class_name[d->sample[sample].label], *name = d->names + d->sample[sample].name;
     if (d->listed) return name[0] == '/' ? rt_copy_text(name, err) : rt_join_path(d->root, name, err);

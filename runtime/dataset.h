@@ -14,6 +14,9 @@
  * on or a whole one, and after a blank or tab the name of its class, which has neither. Classes are the different names
  * by the order of their bytes; where all are whole numbers, 0 to the largest. Empty lines are passed over.
  *
+ * {"call": "tar", "path": [p, ...]}: pictures in archives, as shards.h says; what stands for the path of one is
+ * "ARCHIVE:MEMBER".
+ *
  * Pictures without files of their own are stored.h's: {"call": "synthetic", "count": n, "classes": c, "seed": s},
  * {"call": "cifar10"|"cifar100", "path": p}, {"call": "idx", "images": p, "labels": q}. They have pixels, not paths; what stands for the path, in messages and tables, is the source and the picture's number in it. */
 #ifndef CNNC_RUNTIME_DATASET_H
@@ -32,6 +35,14 @@ Dataset *dataset_folder(const char *path, RtError *err);
 Dataset *dataset_masks(const char *path, const char *masks, int32_t ignore, RtError *err);
 Dataset *dataset_list(const char *path, RtError *err);
 void dataset_free(Dataset *d);
+
+/* Pictures in archives. */
+Dataset *dataset_shards(const json_t *paths, const char *base, RtError *err);
+bool dataset_in_archives(const Dataset *d);
+/* Where a sample is in them; part->name is dataset_path's, to be released. */
+bool dataset_part(const Dataset *d, size_t sample, ImagePart *part, RtError *err);
+/* How much there was in a source that is neither file nor folder and was left: links in archives. */
+size_t dataset_passed_over(const Dataset *d);
 
 /* Keeps this share of the pictures of each class (of all, with masks), rounded up, evenly spaced in their order.
  * 0 < share <= 1. */

@@ -56,24 +56,27 @@ static Notes nothing_noted(int32_t width, int32_t height) {
                    .height = height};
 }
 
-static bool open_file(Frame *f, const char *path, RtError *err) {
-    return f->mask ? image_open_numbers(f->reader, path, &f->file_width, &f->file_height, err)
-                   : image_open(f->reader, path, &f->file_width, &f->file_height, err);
-}
-
-static bool open_frame(Frame *f, const char *path, bool scaled, bool mask, RtError *err) {
+/* Right after the file was opened, or could not be. */
+static bool start(Frame *f, bool opened, bool scaled, bool mask) {
     f->undecoded = true;
     f->scaled = scaled;
     f->mask = mask;
     f->orientation = 1;
-    if (!open_file(f, path, err)) return false;
-    f->notes = nothing_noted(f->file_width, f->file_height);
-    return true;
+    if (opened) f->notes = nothing_noted(f->file_width, f->file_height);
+    return opened;
 }
 
-bool frame_open(Frame *f, const char *path, bool scaled, RtError *err) { return open_frame(f, path, scaled, false, err); }
+bool frame_open(Frame *f, const char *path, bool scaled, RtError *err) {
+    return start(f, image_open(f->reader, path, &f->file_width, &f->file_height, err), scaled, false);
+}
 
-bool frame_open_mask(Frame *f, const char *path, RtError *err) { return open_frame(f, path, false, true, err); }
+bool frame_open_part(Frame *f, const ImagePart *part, bool scaled, RtError *err) {
+    return start(f, image_open_part(f->reader, part, &f->file_width, &f->file_height, err), scaled, false);
+}
+
+bool frame_open_mask(Frame *f, const char *path, RtError *err) {
+    return start(f, image_open_numbers(f->reader, path, &f->file_width, &f->file_height, err), false, true);
+}
 
 Image *frame_open_blank(Frame *f, int32_t width, int32_t height, RtError *err) {
     f->undecoded = f->scaled = f->mask = false;

@@ -17,6 +17,9 @@ void frame_free(Frame *f);
  * asked for. */
 bool frame_open(Frame *f, const char *path, bool scaled, RtError *err);
 
+/* The same for a picture in an archive. */
+bool frame_open_part(Frame *f, const ImagePart *part, bool scaled, RtError *err);
+
 /* Turns and mirrors the picture as its file says (exif.h). Right after frame_open, before anything else. */
 void frame_orient(Frame *f);
 

@@ -124,48 +124,70 @@ void image_reader_free(ImageReader *r) {
     free(r);
 }
 
-static bool read_all(ImageReader *r, int fd, size_t size, const char *path, RtError *err) {
-    for (size_t done = 0; done < size;) {
-        ssize_t n = read(fd, r->file + done, size - done);
+/* What is read, and where: all of a file or a part of it. */
+typedef struct Extent {
+    int fd;
+    uint64_t at, size;
+} Extent;
+
+static bool read_all(ImageReader *r, const Extent *x, RtError *err) {
+    if (x->size > IMAGE_FILE_LIMIT)
+        return !rt_fail(err, RT_LIMIT, "%s: %llu bytes, over the limit of %d for a picture", r->name, (unsigned long long)x->size,
+                        IMAGE_FILE_LIMIT);
+    if (!rt_reserve(&r->file, &r->file_capacity, (size_t)x->size, 1, err)) return false;
+    for (size_t done = 0; done < x->size;) {
+        ssize_t n = pread(x->fd, r->file + done, (size_t)x->size - done, (off_t)(x->at + done));
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
-        if (n == 0) return !rt_fail(err, RT_DATA, "%s: the file got shorter while it was read", path);
+        if (n < 0) return !rt_fail(err, RT_NO_INPUT, "%s: %m", r->name);
+        if (n == 0) return !rt_fail(err, RT_DATA, "%s: the file got shorter while it was read", r->name);
         done += (size_t)n;
     }
     return true;
 }
 
-static bool load_file(ImageReader *r, int fd, const char *path, size_t *size, RtError *err) {
+/* part: which of the file, or NULL: all of it. */
+static bool load_file(ImageReader *r, int fd, const char *path, const ImagePart *part, size_t *size, RtError *err) {
     struct stat st;
     if (fstat(fd, &st)) return !rt_fail(err, RT_NO_INPUT, "%s: %m", path);
-    if (st.st_size > IMAGE_FILE_LIMIT)
-        return !rt_fail(err, RT_LIMIT, "%s: %lld bytes, over the limit of %d for a picture", path,
-                        (long long)st.st_size, IMAGE_FILE_LIMIT);
-    *size = (size_t)st.st_size;
-    return rt_reserve(&r->file, &r->file_capacity, *size, 1, err) && read_all(r, fd, *size, path, err);
+    if (part && (uint64_t)st.st_size != part->whole)
+        return !rt_fail(err, RT_DATA, "%s: %s has another size than when it was opened", r->name, path);
+    Extent all = {fd, part ? part->at : 0, part ? part->size : (uint64_t)st.st_size};
+    *size = (size_t)all.size;
+    return read_all(r, &all, err);
 }
 
 static bool open_source(ImageReader *r, const Source *source, int32_t *width, int32_t *height, RtError *err);
 
-static bool open_path(ImageReader *r, const char *path, bool numbers, int32_t *width, int32_t *height, RtError *err) {
-    size_t size = 0, length = strlen(path) + 1;
+static bool keep_name(ImageReader *r, const char *name, RtError *err) {
+    size_t length = strlen(name) + 1;
     r->codec = NONE;
     if (!rt_reserve(&r->name, &r->name_capacity, length, 1, err)) return false;
-    memcpy(r->name, path, length);
+    memcpy(r->name, name, length);
+    return true;
+}
+
+static bool open_path(ImageReader *r, const char *path, const ImagePart *part, bool numbers, int32_t *width, int32_t *height,
+                      RtError *err) {
+    size_t size = 0;
+    if (!keep_name(r, part ? part->name : path, err)) return false;
     int fd = rt_open_plain(path, err);
     if (fd < 0) return false;
-    bool good = load_file(r, fd, path, &size, err);
+    bool good = load_file(r, fd, path, part, &size, err);
     close(fd);
     Source source = {r->file, size, r->name, numbers};
     return good && open_source(r, &source, width, height, err);
 }
 
 bool image_open(ImageReader *r, const char *path, int32_t *width, int32_t *height, RtError *err) {
-    return open_path(r, path, false, width, height, err);
+    return open_path(r, path, NULL, false, width, height, err);
 }
 
 bool image_open_numbers(ImageReader *r, const char *path, int32_t *width, int32_t *height, RtError *err) {
-    return open_path(r, path, true, width, height, err);
+    return open_path(r, path, NULL, true, width, height, err);
+}
+
+bool image_open_part(ImageReader *r, const ImagePart *part, int32_t *width, int32_t *height, RtError *err) {
+    return open_path(r, part->file, part, false, width, height, err);
 }
 
 bool image_open_memory(ImageReader *r, const uint8_t *data, size_t size, const char *name, int32_t *width,

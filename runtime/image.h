@@ -51,6 +51,15 @@ bool image_open(ImageReader *reader, const char *path, int32_t *width, int32_t *
  * not matter. Decoded pixels have the number as their first byte, and 0 in the others. */
 bool image_open_numbers(ImageReader *reader, const char *path, int32_t *width, int32_t *height, RtError *err);
 
+/* A picture that is a part of a file, an archive: `size` bytes from byte `at` on. `whole` is the size that the file had
+ * when the places in it were found; has it another one now, then they mean nothing and it is RT_DATA. `name` is what
+ * messages call the picture. */
+typedef struct ImagePart {
+    const char *name, *file;
+    uint64_t whole, at, size;
+} ImagePart;
+bool image_open_part(ImageReader *reader, const ImagePart *part, int32_t *width, int32_t *height, RtError *err);
+
 /* The same from memory; the bytes must stay until image_decode has returned. name is what messages call it. */
 bool image_open_memory(ImageReader *reader, const uint8_t *data, size_t size, const char *name, int32_t *width,
                        int32_t *height, RtError *err);

@@ -93,6 +93,14 @@ static Draw draw_of(const LoaderConfig *c, size_t at, size_t sample) {
     return (Draw){c->seed, c->epoch, (uint32_t)(c->shuffle && c->balanced ? at : sample)};
 }
 
+static void make_part(const Loader *l, const Pipeline *pipeline, Frame *frame, size_t sample, const Draw *draw, float *tensor,
+                      RtError *why) {
+    ImagePart part;
+    if (!dataset_part(l->config.data, sample, &part, why)) return;
+    pipeline_part(pipeline, frame, &part, draw, tensor, why);
+    free((char *)part.name);
+}
+
 static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, size_t sample, size_t view,
                       RtError *why) {
     const LoaderConfig *c = &l->config;
@@ -102,6 +110,10 @@ static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, 
     int32_t *labels = p->batch.labels + (size_t)slot * l->labels_each;
     if (dataset_is_stored(c->data)) {
         make_stored(l, pipeline, f->picture, sample, &draw, tensor, why);
+        return;
+    }
+    if (dataset_in_archives(c->data)) {
+        make_part(l, pipeline, f->picture, sample, &draw, tensor, why);
         return;
     }
     char *path = dataset_path(c->data, sample, why), *mask = f->mask ? dataset_mask_path(c->data, sample, why) : NULL;

@@ -62,8 +62,19 @@ static bool prepare(const Model *m, Dataset *d, RtError *err) {
     return !err->code && dataset_subset(d, share, err) && (!path || dataset_name_classes(d, path, err));
 }
 
+/* What was left of a source is not silently missing. */
+static void warn_passed_over(const Dataset *d) {
+    size_t n = dataset_passed_over(d);
+    char *path = n ? dataset_path(d, 0, NULL) : NULL;
+    if (n)
+        fprintf(stderr, "warning: data: %zu members of archives are links or devices and are passed over; the first picture is %s\n", n,
+                path ? path : "?");
+    free(path);
+}
+
 Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError *err) {
     Dataset *d = open_source(m, use, folder, err);
+    if (d) warn_passed_over(d);
     if (d && !prepare(m, d, err)) {
         dataset_free(d);
         return NULL;

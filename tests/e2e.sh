@@ -428,6 +428,14 @@ data cifar {
 data idx {
     train = idx("images", "labels")
 }
+data loose {
+    train = folder("loose/train")
+    test  = folder("loose/train")
+}
+data packed {
+    train = tar("packed/{08..10}.tar")
+    test  = tar("packed/*.tar")
+}
 augment {
     random_crop(24x24, pad=2)
 }
@@ -447,6 +455,30 @@ NET
     at_least 'e2e/synthetic: top-1' top1 0.9
     check 'e2e/synthetic: pictures have names' grep -q '^synthetic#499,9,' synthetic.csv
     check_stored
+}
+
+# Archives by tar, of every format it has, are what the folder is that they were made of.
+check_archives() {
+    mkdir -p loose/train packed
+    for class in data/train/[a-m]* data/train/[o-t]*; do
+        [ "$(find loose/train -mindepth 1 -maxdepth 1 | wc -l)" = 10 ] && break
+        mkdir "loose/train/${class##*/}"
+        find "$class" -name '*[05].jpg' -exec cp {} "loose/train/${class##*/}/" \;
+    done
+    (cd loose && tar -cf ../packed/08.tar --format=v7 train/*/*0.jpg && tar -cf ../packed/09.tar --format=gnu ./train/*/*5.jpg)
+    mkdir -p loose/empty
+    (cd loose && tar -cf ../packed/10.tar --format=pax empty)
+    ./stored train --data loose --out made/loose --steps 20 --batch 8 --threads 1 >"$log" 2>&1
+    check 'e2e/archives: train' ./stored train --data packed --out made/packed --steps 20 --batch 8 --threads 3
+    same 'e2e/archives: the same weights as from a folder' made/loose/stored.safetensors made/packed/stored.safetensors
+    check 'e2e/archives: eval' ./stored eval --data packed --weights made/packed/stored.safetensors
+    check 'e2e/archives: members have names' grep -q '^packed/0[89].tar:train/' synthetic.csv
+    head -c 9000 packed/08.tar >part && mv part packed/08.tar
+    refuses 'e2e/archives: one that was cut' 65 'packed/08.tar: at byte [0-9]*: ' ./stored train --data packed --out made/packed
+    gzip packed/08.tar && mv packed/08.tar.gz packed/08.tar
+    refuses 'e2e/archives: a packed one' 65 'packed by gzip' ./stored train --data packed --out made/packed
+    rm packed/08.tar
+    refuses 'e2e/archives: one that is missing' 66 'packed/08.tar: No such file' ./stored train --data packed --out made/packed
 }
 
 # Files with many pictures, of one colour each, which is their class.
@@ -472,6 +504,7 @@ check_stored() {
     truncate -s 20000 cifar/test_batch.bin
     refuses 'e2e/stored: a file that is cut' 65 'cifar/test_batch.bin: the file ends at byte 20000, within picture 6' \
         ./stored eval --data cifar --weights made/stored.safetensors
+    check_archives
     refuses 'e2e/stored: IDX without files' 66 'images: No such file' ./stored train --data idx --out made
 }
 
