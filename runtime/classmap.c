@@ -48,7 +48,6 @@ static png_color colour_of(int number) {
     return c;
 }
 
-/* Everything that changes lies in *w, so no local can be clobbered by the jump. */
 static bool write_body(Writer *w) {
     png_color palette[CLASSMAP_CLASSES];
     w->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, w, stop, ignore);
@@ -68,13 +67,16 @@ static bool write_body(Writer *w) {
     return true;
 }
 
+/* Everything that changes lies in *w, so no local can be clobbered by the jump. */
+static bool guarded(Writer *w) { return !setjmp(w->out) && write_body(w); }
+
 bool classmap_write(const char *path, int32_t width, int32_t height, int classes, const int32_t *map, RtError *err) {
     Writer w = {.path = path, .width = width, .height = height, .classes = classes, .map = map, .err = err};
     if (classes > CLASSMAP_CLASSES)
         return !rt_fail(err, RT_LIMIT, "%s: a PNG file holds %d classes at most, the net has %d", path, CLASSMAP_CLASSES,
                         classes);
     w.row = rt_alloc((size_t)width, 1, err);
-    bool good = w.row && outfile_open(&w.file, path, err) && !setjmp(w.out) && write_body(&w);
+    bool good = w.row && outfile_open(&w.file, path, err) && guarded(&w);
     png_destroy_write_struct(&w.png, &w.info);
     if (good)
         good = outfile_commit(&w.file, err);

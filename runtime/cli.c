@@ -32,7 +32,7 @@ static const OptionRow rows[] = {
     {"init", 0, KIND_TEXT, AT(weights), 0, 0, "FILE", "the same as --weights", "train"},
     {"init", 0, KIND_FLAG, AT(init), 0, 0, NULL, "write the initial values, not trained ones", "export"},
     {"out", 'o', KIND_TEXT, AT(out), 0, 0, "DIR", "where weights and checkpoint go (.)", "train"},
-    {"out", 'o', KIND_TEXT, AT(out), 0, 0, "PATH", "write the class of each pixel: to PATH.png, or into the folder PATH", "predict"},
+    {"out", 'o', KIND_TEXT, AT(out), 0, 0, "PATH", "write the class of each pixel: to PATH, a .png file, or into the folder PATH", "predict"},
     {"output", 'o', KIND_TEXT, AT(output), 0, 0, "FILE", "the safetensors file to write", "export"},
     {"resume", 0, KIND_FLAG, AT(resume), 0, 0, NULL, "go on from the checkpoint in --out, if there is one", "train"},
     {"epochs", 0, KIND_COUNT, AT(epochs), 1, 1000000000, "N", "stop after N epochs", "train"},

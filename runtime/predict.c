@@ -33,7 +33,30 @@ typedef struct Predict {
     int bad;             /* pictures that could not be read */
 } Predict;
 
+/* A picture and the file of its map. */
+typedef struct MapName {
+    char *path;
+    const char *picture;
+} MapName;
+
+static int by_path(const void *a, const void *b) { return strcmp(((const MapName *)a)->path, ((const MapName *)b)->path); }
+
 /* Each picture's map must have a file of its own. */
+static bool names_differ(const Options *o, RtError *err) {
+    size_t n = 0, all = (size_t)o->n_operand;
+    MapName *name = rt_alloc(all, sizeof *name, err);
+    for (; !err->code && n < all; n++)
+        name[n] = (MapName){classmap_path(o->out, o->operand[n], err), o->operand[n]};
+    if (!err->code) qsort(name, n, sizeof *name, by_path);
+    for (size_t i = 1; i < n && !err->code; i++)
+        if (by_path(&name[i - 1], &name[i]) == 0)
+            rt_fail(err, RT_USAGE, "--out: %s and %s would both be written to %s", name[i - 1].picture, name[i].picture,
+                    name[i].path);
+    while (n > 0) free(name[--n].path);
+    free(name);
+    return !err->code;
+}
+
 static bool check_out(const Predict *p, RtError *err) {
     const Options *o = p->options;
     if (!o->out) return true;
@@ -41,19 +64,9 @@ static bool check_out(const Predict *p, RtError *err) {
         return !rt_fail(err, RT_USAGE, "--out: net %s has scores for a picture, not for its pixels", p->model->name);
     if (classmap_is_file(o->out))
         return o->n_operand == 1 || !rt_fail(err, RT_USAGE, "--out: %d pictures need a folder, not the file %s", o->n_operand, o->out);
-    for (int i = 0; i < o->n_operand && !err->code; i++) {
-        char *a = classmap_path(o->out, o->operand[i], err);
-        for (int k = 0; k < i && !err->code; k++) {
-            char *b = classmap_path(o->out, o->operand[k], err);
-            if (a && b && strcmp(a, b) == 0)
-                rt_fail(err, RT_USAGE, "--out: %s and %s would both be written to %s", o->operand[k], o->operand[i], a);
-            free(b);
-        }
-        free(a);
-    }
-    if (!err->code && mkdir(o->out, 0777) != 0 && errno != EEXIST)
-        rt_fail(err, RT_NO_OUTPUT, "cannot create folder %s: %s", o->out, strerror(errno));
-    return !err->code;
+    if (!names_differ(o, err)) return false;
+    return mkdir(o->out, 0777) == 0 || errno == EEXIST ||
+           !rt_fail(err, RT_NO_OUTPUT, "cannot create folder %s: %s", o->out, strerror(errno));
 }
 
 static bool predict_open(Predict *p, const Context *c, RtError *err) {
@@ -184,10 +197,8 @@ static void show_picture(Predict *p, const char *path, int64_t index, RtError *e
         metrics_probabilities(p->scores, p->model->classes, model_gives_probabilities(p->model), p->probability);
     sort_top(p, k);
     if (p->map) map = write_map(p, path, err);
-    if (p->json)
-        add_json(p, path, map, k);
-    else
-        show_text(p, path, k);
+    if (p->json && !err->code) add_json(p, path, map, k);
+    if (!p->json && !err->code) show_text(p, path, k);
     free(map);
 }
 
@@ -214,7 +225,7 @@ static void predict_batch(Predict *p, const Context *c, const char *const *path,
     pool_run(p->session.pool, decode_task, arg, &run, n);
     int64_t good = gather(p, n), at = 0;
     if (good) exec_run(p->session.exec, good, p->images, NULL, key);
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n && !err->code; i++) {
         if (p->error[i].code)
             show_bad(p, c->program, path[i], &p->error[i], err);
         else
@@ -227,7 +238,7 @@ int predict_command(const Context *c, const Options *o, RtError *err) {
     if (!o->n_operand) return rt_fail(err, RT_USAGE, "predict needs at least one picture file");
     Predict p = {.model = c->model, .options = o};
     if (predict_open(&p, c, err)) {
-        for (int64_t i = 0; i < o->n_operand; i += p.room)
+        for (int64_t i = 0; i < o->n_operand && !err->code; i += p.room)
             predict_batch(&p, c, o->operand + i, o->n_operand - i < p.room ? o->n_operand - i : p.room, err);
         if (p.json) json_dumpf(p.json, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
         if (p.json) putchar('\n');
