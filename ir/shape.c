@@ -45,6 +45,11 @@ const char *rule_groups_text(Arena *a, int32_t groups, const char *side, int64_t
                         (long long)(channels % groups));
 }
 
+bool rule_groups_divide(const Node *n, Diags *d, int32_t groups, const char *side, int64_t channels) {
+    if (channels % groups == 0) return true;
+    return d && rule_misfit(n, d, E_GROUPS, "%s", rule_groups_text(d->arena, groups, side, channels));
+}
+
 bool rule_window_misfit(const Node *n, Diags *d, int64_t in_h, int64_t in_w, const int32_t *kernel,
                         const int32_t *dilation, const int32_t *pad) {
     if (!d) return false;

@@ -41,6 +41,8 @@ const char *rule_text(Diags *d, const Type *t);
 const char *rule_difference(Diags *d, const Type *a, const Type *b);
 /* "groups = 3 does not divide the input's 16 channels: 16 = 5 * 3 + 1"; side: "input" or "output". */
 const char *rule_groups_text(Arena *a, int32_t groups, const char *side, int64_t channels);
+/* E_GROUPS with that text, unless groups (at least 1) divides the channels. */
+bool rule_groups_divide(const Node *n, Diags *d, int32_t groups, const char *side, int64_t channels);
 /* E_KERNEL: kernel taps (height, width), `dilation` apart (NULL: 1), do not fit on in_h x in_w with pad (top, bottom,
  * left, right). */
 bool rule_window_misfit(const Node *n, Diags *d, int64_t in_h, int64_t in_w, const int32_t *kernel,

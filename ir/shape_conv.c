@@ -26,10 +26,7 @@ static bool output_size(const Node *n, Diags *d, int64_t in_h, int64_t in_w, int
 
 static bool groups_divide(const Node *n, Diags *d, int64_t in, int64_t out) {
     int32_t groups = n->attr.conv.groups;
-    if (in % groups == 0 && out % groups == 0) return true;
-    bool blame_in = in % groups != 0;
-    return d && rule_misfit(n, d, E_GROUPS, "%s",
-                            rule_groups_text(d->arena, groups, blame_in ? "input" : "output", blame_in ? in : out));
+    return rule_groups_divide(n, d, groups, "input", in) && rule_groups_divide(n, d, groups, "output", out);
 }
 
 /* Weights are made by the compiler: these checks guard against our own mistakes. */

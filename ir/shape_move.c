@@ -68,10 +68,7 @@ bool shape_channel_shuffle(const Graph *g, const Node *n, Type *result, Diags *d
     int32_t groups = n->attr.shuffle.groups;
     if (!rule_channels(g, n, 0, d)) return false;
     if (groups < 1) return rule_misfit(n, d, E_WINDOW, "groups must be at least 1, but is %d", groups);
-    int32_t channels = type_channels(rule_in(g, n, 0));
-    if (channels % groups != 0)
-        return d && rule_misfit(n, d, E_GROUPS, "%s", rule_groups_text(d->arena, groups, "input", channels));
-    return rule_like(g, n, d, result, 0);
+    return rule_groups_divide(n, d, groups, "input", type_channels(rule_in(g, n, 0))) && rule_like(g, n, d, result, 0);
 }
 
 bool shape_spread(const Graph *g, const Node *n, Type *result, Diags *d) {

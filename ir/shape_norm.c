@@ -10,8 +10,7 @@ static bool fits(const Graph *g, const Node *n, Diags *d) {
         return rule_misfit(n, d, E_OPERAND, "`%s` needs channels of pictures, but its input is %s", op_info[n->op].name,
                            rule_text(d, x));
     if (groups < 1) return rule_misfit(n, d, E_WINDOW, "groups must be at least 1, but is %d", groups);
-    return type_channels(x) % groups == 0 ||
-           rule_misfit(n, d, E_GROUPS, "groups = %d does not divide the input's %d channels", groups, type_channels(x));
+    return rule_groups_divide(n, d, groups, "input", type_channels(x));
 }
 
 /* (x, gamma, beta) */

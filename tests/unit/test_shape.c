@@ -164,7 +164,7 @@ static const Case table[] = {
     {OP_layer_norm_dot, "f32[N,8] f32[N,8]", "{eps=1e-05}", "f32[N,8]"},
     {OP_group_norm, "f32[N,8,2,3] f32[8] f32[8]", "{eps=1e-05, groups=4}", "f32[N,8,2,3]"},
     {OP_group_norm, "f32[N,8,2,3] f32[8] f32[8]", "{eps=1e-05, groups=3}",
-     "E0306 groups = 3 does not divide the input's 8 channels"},
+     "E0306 groups = 3 does not divide the input's 8 channels: 8 = 2 * 3 + 2"},
     {OP_group_norm, "f32[N,8,2,3] f32[8] f32[8]", "{eps=1e-05, groups=0}", "E0303 groups must be at least 1, but is 0"},
     {OP_group_norm_grad, "f32[N,8] f32[N,8] f32[8]", "{eps=1e-05, groups=8}", "f32[N,8]"},
     {OP_group_norm_dot, "f32[N,8,2,3] f32[N,8,2,3]", "{eps=1e-05, groups=2}", "f32[N,8]"},
