@@ -17,10 +17,9 @@ static const int32_t sizes[] = {1, 2, 4, 8, 16, ALL};
 enum { SIZES = ARRAY_LEN(sizes) };
 
 /* Measured on a Xeon, at batch 1 and 16: of the time in which pictures come from beyond the second-level cache, or weights
- * from memory, that share shows. Pictures of LEAVES caches have left them altogether when the next step reads them, smaller
+ * from memory, that share shows. Pictures of `gone` caches have left them altogether when the next step reads them, smaller
  * ones in part. A step costs its barrier. */
-enum { LEAVES = 3 };
-static const double picture_share = 0.66, weight_share = 0.08, hides = 1.5, step_cycles = 4000;
+static const double gone = 3, picture_share = 0.66, weight_share = 0.08, hides = 1.5, step_cycles = 4000;
 
 static double fetch_cycles(const Machine *m, double bytes) { return bytes * machine_byte_cycles(m, 1) * picture_share; }
 
@@ -35,8 +34,8 @@ static double weight_cycles(const Machine *m, const SliceStep *s) {
 static double cost(const Machine *m, const SliceStep *s, int32_t pictures) {
     if (s->pictures == 0) return 0;
     if (s->whole && pictures) return 1e30;
-    double over = pictures ? s->pictures * pictures / (double)m->cache_bytes[1] : LEAVES;
-    double leaves = over <= 1 ? 0 : over < LEAVES ? (over - 1) / (LEAVES - 1) : 1;
+    double over = pictures ? s->pictures * pictures / (double)m->cache_bytes[1] : gone;
+    double leaves = over <= 1 ? 0 : over < gone ? (over - 1) / (gone - 1) : 1;
     double once = weight_cycles(m, s) + step_cycles;
     return leaves * fetch_cycles(m, s->pictures) + (pictures ? once / pictures : 0);
 }
