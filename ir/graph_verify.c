@@ -78,6 +78,7 @@ static bool sane_layout(const Type *t) {
     if (l->b1 > 1 && t->rank < 2) return false;
     if (halo && (t->rank != 4 || !type_batched(t))) return false;
     if (!sane_part(t)) return false;
+    if (l->rows && (halo || l->whole || t->rank != 4 || !type_batched(t))) return false;
     return type_stored(t) <= MAX_ELEMENTS;
 }
 

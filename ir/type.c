@@ -49,7 +49,8 @@ Broadcast type_broadcast(const Type *x, const Type *y) {
 
 static bool same_layout(const Layout *a, const Layout *b) {
     return a->b0 == b->b0 && a->b1 == b->b1 && a->halo.top == b->halo.top && a->halo.bottom == b->halo.bottom &&
-           a->halo.left == b->halo.left && a->halo.right == b->halo.right && a->whole == b->whole && a->from == b->from;
+           a->halo.left == b->halo.left && a->halo.right == b->halo.right && a->whole == b->whole && a->from == b->from &&
+           a->rows == b->rows;
 }
 
 bool type_equal(const Type *a, const Type *b) { return type_same_shape(a, b) && same_layout(&a->layout, &b->layout); }
@@ -95,8 +96,9 @@ int64_t type_offset(const Type *t, const int64_t *index) {
     for (int d = 0; d < t->rank; d++) i[d] = index[d];
     int64_t b0 = t->layout.b0, b1 = t->layout.b1;
     i[1] += t->layout.from;
-    int64_t at = i[0] / b0 * div_up(stored_extent(t), b1) + i[1] / b1;
-    at = at * stored_height(t) + i[2] + t->layout.halo.top;
+    int64_t blocks = div_up(stored_extent(t), b1), height = stored_height(t), row = i[2] + t->layout.halo.top;
+    int64_t plane = i[0] / b0 * blocks * height;
+    int64_t at = plane + (t->layout.rows ? row * blocks + i[1] / b1 : i[1] / b1 * height + row);
     at = at * stored_width(t) + i[3] + t->layout.halo.left;
     return (at * b1 + i[1] % b1) * b0 + i[0] % b0;
 }
@@ -134,11 +136,13 @@ void type_print(Str *s, const Type *t) {
     if (same_layout(l, &plain)) return;
     str_addf(s, "{%d,%d;%d,%d,%d,%d", l->b0, l->b1, l->halo.top, l->halo.bottom, l->halo.left, l->halo.right);
     if (l->whole) str_addf(s, ";%d/%d", l->from, l->whole);
+    if (l->rows) str_add(s, ";rows");
     str_add(s, "}");
 }
 
 static bool read_part(const char **p, Layout *l) {
-    return !scan_text(p, ";") || (scan_i32(p, &l->from) && scan_text(p, "/") && scan_i32(p, &l->whole));
+    l->rows = scan_text(p, ";rows");
+    return l->rows || !scan_text(p, ";") || (scan_i32(p, &l->from) && scan_text(p, "/") && scan_i32(p, &l->whole));
 }
 
 static bool read_layout(const char **p, Layout *l) {

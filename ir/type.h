@@ -9,7 +9,8 @@
  * with both blocked extents rounded up and the pad lanes holding zero. So activations are nChw{v}c (b0 = 1, b1 = v),
  * plain NCHW is b0 = b1 = 1, convolution weights are OIhw{v}i{v}o (b0 = b1 = v), a channel vector has b0 = v. A rank-2
  * activation [N,K] with b1 = v is plain [N,K] with K rounded up to v. A batched rank-4 tensor may carry a halo: rows
- * and columns of zeros around each plane, so that a convolution reads its padding like any other pixel.
+ * and columns of zeros around each plane, so that a convolution reads its padding like any other pixel. One that is
+ * stored by rows has dim2 outside dim1/b1: each row of all channels lies in one piece.
  *
  * Parts. A batched tensor may be a part of another one's memory: channels [from, from + channels) of one that has `whole`
  * channels. Then everything about memory (bytes stored, offsets) is the whole's; so joining channels moves nothing. */
@@ -35,6 +36,7 @@ typedef struct Layout {
     int32_t b0, b1;      /* block sizes; 1 = not blocked */
     Halo halo;
     int32_t whole, from; /* a part of a tensor with `whole` channels, beginning at channel `from`; 0, 0: no part */
+    bool rows;           /* stored by rows; has neither halo nor parts */
 } Layout;
 
 typedef struct Type {
@@ -73,7 +75,7 @@ Layout type_part_layout(const Type *t, int32_t from, int32_t channels);
 bool type_is_part(const Type *part, const Type *t, int32_t from);
 
 /* "f32[N,64,56,56]", and with its layout when that is not plain: "f32[N,64,56,56]{1,16;1,1,1,1}" = {b0,b1;halo}, for a
- * part {b0,b1;halo;from/whole}. */
+ * part {b0,b1;halo;from/whole}, stored by rows {b0,b1;halo;rows}. */
 void type_print(Str *s, const Type *t);
 /* Reads the same from *text and advances it; false on a mistake. Blocks and halo are not judged (graph_verify does). */
 bool type_read(const char **text, Type *t);

@@ -7,6 +7,8 @@
  *   fc by OpenBLAS    OIhw{v}i: a matrix of one row an output, in the order in which a picture's features lie
  *   grouped conv      Ohw{v}o, input channel by input channel, where a group does not fill whole blocks
  *   channel vectors   padded to whole vectors
+ *   Winograd's taps   by rows: the operands of a tap's matrix product lie in one piece; channel by channel they would lie
+ *                     a power of two apart, where maps are small, and push each other out of the first-level cache
  * A tensor has the halo that its hungriest reader needs, and may lie inside another one (layout_parts.c); outputs, which the
  * runtime reads, are copied where they have either. Parameters get the same layout in every program, since all
  * programs share them: it depends on the reading convolution's shape only. */
@@ -90,6 +92,7 @@ static void set_weights(const Layouts *l) {
         int32_t groups = op_info[n->op].attr == ATTR_CONV ? n->attr.conv.groups : 1;
         Layout blocks = {.b0 = l->lanes, .b1 = l->lanes};
         if (n->op == OP_winograd_product) node_of(l, n->in[1])->type.layout = blocks;
+        if (n->op == OP_winograd_product || n->op == OP_winograd_output) node_of(l, n->in[0])->type.layout.rows = true;
         if (n->op == OP_winograd_weight) {
             n->type.layout = blocks;
             set_weight(l, n->in[0], blocks, blocks);
@@ -225,7 +228,7 @@ static void copy_output(const Layouts *l, Output *o) {
     Attr same = {.scale = {.alpha = 1}};
     Layout layout = node_of(l, o->ref)->type.layout;
     bool picture = node_of(l, o->ref)->op == OP_input; /* an output has memory of its own */
-    if (!picture && !layout.whole && memcmp(&layout.halo, &none, sizeof none) == 0) return;
+    if (!picture && !layout.whole && !layout.rows && memcmp(&layout.halo, &none, sizeof none) == 0) return;
     o->ref = graph_op1(l->g, OP_scale, o->ref, &same, o->ref);
     node_of(l, o->ref)->type.layout = (Layout){.b0 = layout.b0, .b1 = layout.b1};
 }

@@ -239,8 +239,10 @@ const Expr *index_at(Lower *l, const Type *t, const Coord *c) {
     const int32_t before[MAX_RANK] = {0, t->layout.from / t->layout.b1, t->layout.halo.top, t->layout.halo.left};
     const int32_t around[MAX_RANK] = {0, 0, t->layout.halo.top + t->layout.halo.bottom,
                                       t->layout.halo.left + t->layout.halo.right};
+    const int by_rows[MAX_RANK] = {0, 2, 1, 3};
     const Expr *i = ex_int(l->k, 0);
-    for (int d = 0; d < t->rank; d++) {
+    for (int k = 0; k < t->rank; k++) {
+        int d = t->layout.rows ? by_rows[k] : k;
         int64_t extent = d < 2 ? div_up(t->dim[d], b[d]) : t->dim[d] + around[d];
         if (d == 1 && t->layout.whole) extent = div_up(t->layout.whole, b[1]);
         if (d > 0) i = mul_i(l, i, extent);

@@ -104,6 +104,7 @@ static void break_attribute_word(Graph *g) { g->node[3].attr.param.init = INIT_C
 static void break_types(Graph *g) { g->node[6].type.dim[1] = 5; }
 static void break_shapes(Graph *g) { g->node[8].attr.conv.in_c = 2; }
 static void break_layouts(Graph *g) { g->node[6].type.layout.halo.left = -1; }
+static void break_rows_halo(Graph *g) { g->node[6].type.layout.rows = true; }
 static void break_batch_blocks(Graph *g) { g->node[6].type.layout.b0 = 2; }
 static void break_weight_halo(Graph *g) { g->node[3].type.layout.halo.top = 1; }
 static void break_stored_size(Graph *g) { g->node[6].type.layout.halo = (Halo){0, INT32_MAX, 0, INT32_MAX}; }
@@ -156,6 +157,7 @@ static void every_rule_can_be_broken(void) {
                {break_types, "types: %6 = relu should be f32[N,4,8,8]"},
                {break_shapes, "types: %8 = conv_wgrad: `conv_wgrad` has in_c = 2, but x has 3 channels"},
                {break_layouts, "layouts: %6 = relu cannot be stored as f32[N,4,8,8]{1,8;1,1,-1,1}"},
+               {break_rows_halo, "layouts: %6 = relu cannot be stored as f32[N,4,8,8]{1,8;1,1,1,1;rows}"},
                {break_batch_blocks, "layouts: %6 = relu cannot be stored as f32[N,4,8,8]{2,8;1,1,1,1}"},
                {break_weight_halo, "layouts: %3 = param cannot be stored"},
                {break_stored_size, "layouts: %6 = relu cannot be stored"},
