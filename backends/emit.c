@@ -12,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../ir/hold.h"
 #include "../ir/product.h"
 #include "link.h"
 #include "llvm_target.h"
@@ -217,12 +218,19 @@ static int emit_text(LLVMMemoryBufferRef bytes) {
     return complain(EX_IOERR, "standard output");
 }
 
+static int emit_to_path(const Emission *e, const EmitJob *job) {
+    sigset_t before;
+    hold_begin(&before);
+    int code = job->kind == EMIT_EXE ? emit_program(e, job) : emit_code(e->unit[0]->arena, job->path, e->bytes[0]);
+    hold_end(&before);
+    return code;
+}
+
 int emit_file(const EmitJob *job) {
     Unit *const *unit = job->unit;
     const int n = job->n;
     const EmitKind kind = job->kind;
-    const char *path = job->path;
-    bool to_stdout = !strcmp(path, "-");
+    bool to_stdout = !strcmp(job->path, "-");
     if (to_stdout && (kind == EMIT_OBJECT || kind == EMIT_EXE)) {
         fprintf(stderr, "cnnc: error: %s is not text; name a file with -o\n", emit_kind_name[kind]);
         return EX_USAGE;
@@ -237,9 +245,7 @@ int emit_file(const EmitJob *job) {
         e->plan[i] = emit_plan_json(unit[i], e->kernels[i]);
     }
     generate_all(e);
-    int code = to_stdout          ? emit_text(e->bytes[0])
-               : kind == EMIT_EXE ? emit_program(e, job)
-                                  : emit_code(unit[0]->arena, path, e->bytes[0]);
+    int code = to_stdout ? emit_text(e->bytes[0]) : emit_to_path(e, job);
     for (int i = 0; i < e->n_bytes; i++) LLVMDisposeMemoryBuffer(e->bytes[i]);
     return code;
 }

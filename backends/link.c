@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,9 +38,23 @@ static int wait_for(const char *linker, pid_t pid) {
     return complain("`%s` cannot link the program; its messages are above", linker);
 }
 
-static int run(const char *linker, char *const *argv) {
+/* Signals end a child although they wait here (ir/hold.h). */
+static int spawn(pid_t *pid, const posix_spawn_file_actions_t *actions, char *const *argv) {
+    posix_spawnattr_t attr;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+    int error = posix_spawnp(pid, argv[0], actions, &attr, argv, environ);
+    posix_spawnattr_destroy(&attr);
+    return error;
+}
+
+static int run(char *const *argv) {
+    const char *linker = argv[0];
     pid_t pid;
-    int error = posix_spawnp(&pid, linker, NULL, NULL, argv, environ);
+    int error = spawn(&pid, NULL, argv);
     if (error == ENOENT)
         return complain("cannot run `%s`: not found; install gcc or use --linker=, or -c to stop at the object",
                         linker);
@@ -63,7 +78,7 @@ static bool finds(Arena *a, const char *driver, const char *file) {
     if (pipe2(end, O_CLOEXEC)) return true;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, end[1], STDOUT_FILENO);
-    bool asked = !posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+    bool asked = !spawn(&pid, &actions, argv);
     posix_spawn_file_actions_destroy(&actions);
     close(end[1]);
     ssize_t n = asked ? read(end[0], said, sizeof said) : 0;
@@ -93,7 +108,7 @@ static int link_with(Arena *a, const char *driver, const Linking *l, const char 
     for (int i = 0; i < ARRAY_LEN(tail); i++) argv[k++] = arena_strdup(a, tail[i]);
     if (l->blas) argv[k++] = arena_strdup(a, "-lopenblas");
     argv[k] = NULL;
-    return run(file, argv);
+    return run(argv);
 }
 
 int link_program(const Linking *l) {

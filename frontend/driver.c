@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "../backends/target.h"
-
+#include "../ir/hold.h"
 #include "../passes/report.h"
 
 Diags *driver_diags(Arena *a, const CommandLine *c) {
@@ -71,7 +71,13 @@ static int write_file(Arena *a, const char *path, const Str *s) {
 }
 
 int driver_write(Arena *a, const char *path, const Str *s) {
-    if (path && strcmp(path, "-") != 0) return write_file(a, path, s);
+    if (path && strcmp(path, "-") != 0) {
+        sigset_t before;
+        hold_begin(&before);
+        int code = write_file(a, path, s);
+        hold_end(&before);
+        return code;
+    }
     return write_all(STDOUT_FILENO, str_text(s), s->n) ? EX_OK
                                                        : driver_complain(EX_IOERR, "cannot write", "standard output");
 }

@@ -14,6 +14,7 @@
 #include "../backends/emit.h"
 #include "../backends/page.h"
 #include "../backends/target.h"
+#include "../ir/hold.h"
 #include "../passes/figures.h"
 #include "../passes/pass.h"
 #include "../passes/report.h"
@@ -244,10 +245,12 @@ typedef struct Invocation {
     int argc;
     char **argv;
     int code;
+    sigset_t signals;   /* that were held when it began */
 } Invocation;
 
 static void *run(void *data) {
     Invocation *p = data;
+    hold_end(&p->signals);
     Arena *arena = arena_new();
     const CommandLine *c = command_read(arena, p->argc, p->argv);
     int code = EX_OK;
@@ -264,13 +267,15 @@ static void *run(void *data) {
     return NULL;
 }
 
-/* On a thread, for the sake of its stack: what MAX_DEPTH and MAX_EXPR_DEPTH allow fits whatever `ulimit -s` says. */
+/* On a thread, for the sake of its stack: what MAX_DEPTH and MAX_EXPR_DEPTH allow fits whatever `ulimit -s` says.
+ * It alone takes signals, so that it can hold them. */
 int main(int argc, char **argv) {
     enum { COMPILER_STACK = 16 << 20 };
-    Invocation p = {argc, argv, EX_OSERR};
+    Invocation p = {.argc = argc, .argv = argv, .code = EX_OSERR};
     pthread_attr_t attr;
     pthread_t thread;
     process_prepare();
+    hold_begin(&p.signals);
     errno = pthread_attr_init(&attr);
     if (!errno) errno = pthread_attr_setstacksize(&attr, COMPILER_STACK);
     if (!errno) errno = pthread_create(&thread, &attr, run, &p);

@@ -1,4 +1,4 @@
-/* Gradients of contractions, element-wise operators and reductions; grad_window.c has the others. */
+/* Gradients of contractions, element-wise operators, batch norm and reductions; grad_window.c has the others. */
 #include "grad_rules.h"
 
 static const Type *type_of(const Graph *g, Ref r) { return &graph_node(g, r)->type; }

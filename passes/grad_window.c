@@ -1,4 +1,4 @@
-/* Gradients of windows, shapes and classification; grad_rules.c has the others. */
+/* Gradients of windows, norms within a picture, shapes and classification; grad_rules.c has the others. */
 #include "grad_rules.h"
 
 static const Type *type_in(const Graph *g, Ref node, int i) { return &graph_node(g, graph_node(g, node)->in[i])->type; }

@@ -194,6 +194,10 @@ for call in write rename; do
     inject error=ENOSPC "$call" 1+ "$cnnc" -march=native tiny.net -o there
     same "faults/a program keeps what was there when $call fails" before there
 done
+# shellcheck disable=SC2016  # the script expands them
+printf '#!/bin/sh\nkill -TERM "$PPID"\nexec cc "$@"\n' >ending
+chmod +x ending
+status 'faults/a signal while the program is linked' 143 '' "$cnnc" --linker=./ending -march=native tiny.net -o there
 find . -maxdepth 1 -name 'there.*' >left
 if [ -s left ]; then fail 'faults/nothing is left beside it' left; else ok 'faults/nothing is left beside it'; fi
 
