@@ -100,4 +100,9 @@ typedef struct Unit {
     Program *program[ENTRY_COUNT];
 } Unit;
 
+/* Pictures in a call that the code of an entry is made for. */
+static inline int32_t unit_pictures(const Unit *u, Entry entry) {
+    return entry == ENTRY_TRAIN ? u->train.batch : u->opt->batch > 0 ? u->opt->batch : 1;
+}
+
 #endif

@@ -53,7 +53,7 @@ static double prediction(const Unit *u, const Graph *g, Entry entry, const Step 
 
 void pass_explain(Unit *u, Entry entry) {
     Program *p = u->program[entry];
-    int32_t all = entry == ENTRY_TRAIN ? u->train.batch : slice_pictures(u, NULL, 0, 0);
+    int32_t all = unit_pictures(u, entry);
     for (int32_t i = 0; i < p->n_step; i++) {
         Step *s = &p->step[i];
         const Kernel *k = p->kernel[s->kernel];

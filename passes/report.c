@@ -28,7 +28,7 @@ void report_schedule(Str *s, const Unit *u) {
     for (int e = 0; e < ENTRY_COUNT; e++) {
         const Program *p = u->program[e];
         if (!p) continue;
-        int pictures = e == ENTRY_TRAIN ? u->train.batch : u->opt->batch > 0 ? u->opt->batch : 1;
+        int32_t pictures = unit_pictures(u, (Entry)e);
         str_addf(s, "%s on %s: predicted for %d pictures and one core of %.1f GHz\n", p->name, u->machine->cpu,
                  pictures, nominal_ghz);
         if (p->n_slice) str_add(s, "a number: of pictures of each thread that a large batch runs these steps for at a time\n");

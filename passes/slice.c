@@ -78,7 +78,7 @@ Slices slice_choose(Arena *a, const Machine *m, const SliceStep *step, int32_t b
 }
 
 int32_t slice_pictures(const Unit *u, const Slice *slice, int32_t n_slice, int32_t i) {
-    int32_t all = u->opt->batch > 0 ? u->opt->batch : 1;
+    int32_t all = unit_pictures(u, ENTRY_INFER);
     for (int32_t s = 0; s < n_slice; s++)
         if (i < slice[s].end) return slice[s].pictures && slice[s].pictures < all ? slice[s].pictures : all;
     return all;
