@@ -152,6 +152,41 @@ static void REF(adam)(const RefRun *r, const Node *n, REAL *y) {
     *y = 0;
 }
 
+static void REF(rmsprop)(const RefRun *r, const Node *n, REAL *y) {
+    const RmspropAttr *a = &n->attr.rmsprop;
+    REAL *w = r->value[n->in[0]], *square = r->value[n->in[2]], *velocity = a->momentum > 0 ? r->value[n->in[3]] : NULL;
+    REAL *mean = a->centred ? r->value[n->in[n->n_in - 2]] : NULL, alpha = (REAL)a->alpha;
+    const REAL *gradient = r->value[n->in[1]], *lr = r->value[n->in[n->n_in - 1]];
+    for (int64_t i = 0; i < type_elements(type_in(r, n, 0)); i++) {
+        REAL g = gradient[i] + (REAL)a->weight_decay * w[i];
+        square[i] = alpha * square[i] + (1 - alpha) * g * g;
+        if (mean) mean[i] = alpha * mean[i] + (1 - alpha) * g;
+        REAL size = square[i] - (mean ? mean[i] * mean[i] : 0);
+        if (size < 0) size = 0;
+        g /= a->eps_inside ? (REAL)sqrt(size + (REAL)a->eps) : (REAL)sqrt(size) + (REAL)a->eps;
+        if (velocity) g = velocity[i] = (REAL)a->momentum * velocity[i] + g;
+        w[i] -= lr[0] * (REAL)a->lr_scale * g;
+    }
+    *y = 0;
+}
+
+static void REF(lars)(const RefRun *r, const Node *n, REAL *y) {
+    const LarsAttr *a = &n->attr.lars;
+    REAL *w = r->value[n->in[0]], *velocity = r->value[n->in[2]];
+    const REAL *gradient = r->value[n->in[1]], *lr = r->value[n->in[n->n_in - 1]];
+    REAL rate = lr[0] * (REAL)a->lr_scale, decay = (REAL)a->weight_decay;
+    if (n->n_in > 4) {
+        const REAL *of_w = r->value[n->in[3]], *of_g = r->value[n->in[4]];
+        REAL length = (REAL)sqrt(*of_w), slope = (REAL)sqrt(*of_g);
+        if (length > 0) rate *= (REAL)a->trust * length / (slope + decay * length + (REAL)a->eps);
+    }
+    for (int64_t i = 0; i < type_elements(type_in(r, n, 0)); i++) {
+        velocity[i] = (REAL)a->momentum * velocity[i] + rate * (gradient[i] + decay * w[i]);
+        w[i] -= velocity[i];
+    }
+    *y = 0;
+}
+
 static void REF(ema)(const RefRun *r, const Node *n, REAL *y) {
     REAL *running = r->value[n->in[0]];
     const EmaAttr *a = &n->attr.ema;

@@ -167,6 +167,13 @@ static void REF(total)(const RefRun *r, const Node *n, REAL *y) {
     for (int64_t i = 0; i < type_elements(type_in(r, n, 0)); i++) y[0] += x[i];
 }
 
+static void REF(row_squares)(const RefRun *r, const Node *n, REAL *y) {
+    const Type *t = type_in(r, n, 0);
+    const REAL *x = REF(operand)(r, n, 0);
+    int64_t all = type_elements(t);
+    for (int64_t i = 0; i < all; i++) y[i / (all / t->dim[0])] += x[i] * x[i];
+}
+
 static void REF(mean)(const RefRun *r, const Node *n, REAL *y) {
     View v = view_of(r, type_in(r, n, 0));
     REF(channel_sum)(r, n, y);

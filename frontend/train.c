@@ -342,10 +342,12 @@ static void apply_groups(Elab *e, const SettingList *list) {
     }
 }
 
+static double number_of(const Record *r, const char *key) { return value_double(&record_field(r, key)->value); }
+
 static void take_sgd(Elab *e, TrainConfig *t, const Field *optimizer) {
     const Record *r = optimizer->value.record;
     t->optimizer = OP_sgd;
-    t->update = (Attr){.sgd = {.momentum = value_double(&record_field(r, "momentum")->value),
+    t->update = (Attr){.sgd = {.momentum = number_of(r, "momentum"),
                                .nesterov = record_field(r, "nesterov")->value.flag}};
     if (t->update.sgd.nesterov && t->update.sgd.momentum == 0)
         diag_error(e->diags, optimizer->span, "E0412", "nesterov needs a momentum above 0");
@@ -357,22 +359,42 @@ static void take_adam(Elab *e, TrainConfig *t, const Field *optimizer) {
     const Value *beta = record_field(r, "betas")->value.item;
     t->optimizer = OP_adam;
     t->update = (Attr){.adam = {.beta = {value_double(&beta[0]), value_double(&beta[1])},
-                                .eps = value_double(&record_field(r, "eps")->value),
+                                .eps = number_of(r, "eps"),
                                 .decoupled = !strcmp(r->call, "adamw")}};
+}
+
+static void take_rmsprop(Elab *e, TrainConfig *t, const Field *optimizer) {
+    (void)e;
+    const Record *r = optimizer->value.record;
+    t->optimizer = OP_rmsprop;
+    t->update = (Attr){.rmsprop = {.alpha = number_of(r, "alpha"),
+                                   .eps = number_of(r, "eps"),
+                                   .momentum = number_of(r, "momentum"),
+                                   .centred = record_field(r, "centred")->value.flag,
+                                   .eps_inside = record_field(r, "eps_inside")->value.flag}};
+}
+
+static void take_lars(Elab *e, TrainConfig *t, const Field *optimizer) {
+    (void)e;
+    const Record *r = optimizer->value.record;
+    t->optimizer = OP_lars;
+    t->update = (Attr){
+        .lars = {.momentum = number_of(r, "momentum"), .trust = number_of(r, "trust"), .eps = number_of(r, "eps")}};
 }
 
 static void take_optimizer(Elab *e, TrainConfig *t, const Field *optimizer) {
     static const struct {
         const char *call;
         void (*take)(Elab *e, TrainConfig *t, const Field *optimizer);
-    } row[] = {{"sgd", take_sgd}, {"adam", take_adam}, {"adamw", take_adam}};
+    } row[] = {{"sgd", take_sgd}, {"adam", take_adam}, {"adamw", take_adam}, {"rmsprop", take_rmsprop},
+               {"lars", take_lars}};
     for (int i = 0; i < ARRAY_LEN(row); i++)
         if (!strcmp(optimizer->value.record->call, row[i].call)) row[i].take(e, t, optimizer);
 }
 
 void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record *r) {
     const Field *optimizer = record_field(r, "optimizer");
-    double decay = value_double(&record_field(optimizer->value.record, "weight_decay")->value);
+    double decay = number_of(optimizer->value.record, "weight_decay");
     TrainConfig *t = &u->train;
     *t = (TrainConfig){.batch = (int32_t)value_whole(&record_field(r, "batch")->value), .span = section->span};
     take_optimizer(e, t, optimizer);

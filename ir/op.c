@@ -80,6 +80,13 @@ static const Field sgd_field[] = {
 static const Field adam_field[] = {
     F(adam, beta, F64, 2),     F(adam, eps, F64, 1),       F(adam, weight_decay, F64, 1),
     F(adam, lr_scale, F64, 1), F(adam, decoupled, BOOL, 1)};
+static const Field rmsprop_field[] = {
+    F(rmsprop, alpha, F64, 1),        F(rmsprop, eps, F64, 1),      F(rmsprop, momentum, F64, 1),
+    F(rmsprop, weight_decay, F64, 1), F(rmsprop, lr_scale, F64, 1), F(rmsprop, centred, BOOL, 1),
+    F(rmsprop, eps_inside, BOOL, 1)};
+static const Field lars_field[] = {
+    F(lars, momentum, F64, 1), F(lars, weight_decay, F64, 1), F(lars, trust, F64, 1), F(lars, eps, F64, 1),
+    F(lars, lr_scale, F64, 1)};
 static const Field ema_field[] = {
     F(ema, momentum, F64, 1), F(ema, unbias, BOOL, 1), F(ema, pixels, I32, 1), F(ema, ghost, I32, 1)};
 
@@ -99,7 +106,8 @@ static const struct {
     [ATTR_DROPOUT] = FIELDS(dropout_field), [ATTR_POOL] = FIELDS(pool_field), [ATTR_LRN] = FIELDS(lrn_field),
     [ATTR_SHAPE] = FIELDS(shape_field), [ATTR_SLICE] = FIELDS(slice_field), [ATTR_LOSS] = FIELDS(loss_field),
     [ATTR_FOCAL] = FIELDS(focal_field), [ATTR_TABLE] = FIELDS(table_field), [ATTR_CLASSES] = FIELDS(classes_field),
-    [ATTR_SGD] = FIELDS(sgd_field), [ATTR_ADAM] = FIELDS(adam_field),     [ATTR_EMA] = FIELDS(ema_field), [ATTR_WINOGRAD] = FIELDS(winograd_field),
+    [ATTR_SGD] = FIELDS(sgd_field), [ATTR_ADAM] = FIELDS(adam_field), [ATTR_RMSPROP] = FIELDS(rmsprop_field),
+    [ATTR_LARS] = FIELDS(lars_field), [ATTR_EMA] = FIELDS(ema_field), [ATTR_WINOGRAD] = FIELDS(winograd_field),
     [ATTR_SHUFFLE] = FIELDS(shuffle_field), [ATTR_PAD] = FIELDS(pad_field), [ATTR_RESIZE] = FIELDS(resize_field)};
 
 static void print_i32(Str *s, const Field *f, const void *v) {

@@ -18,7 +18,7 @@ typedef enum Op {
 
 typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_NONE, ATTR_INPUT, ATTR_PARAM, ATTR_FILL, ATTR_CONV, ATTR_SCALE, ATTR_CLIP, ATTR_SLOPE, ATTR_NORM, ATTR_DROPOUT,
-    ATTR_POOL, ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_ADAM, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE, ATTR_PAD,
+    ATTR_POOL, ATTR_LRN, ATTR_SHAPE, ATTR_SLICE, ATTR_LOSS, ATTR_SGD, ATTR_ADAM, ATTR_RMSPROP, ATTR_LARS, ATTR_EMA, ATTR_WINOGRAD, ATTR_SHUFFLE, ATTR_PAD,
     ATTR_RESIZE, ATTR_FOCAL, ATTR_TABLE, ATTR_EPS, ATTR_GROUPS, ATTR_GHOST, ATTR_CLASSES,
     ATTR_COUNT
 } AttrKind;
@@ -87,12 +87,20 @@ typedef struct LossAttr { double smoothing; } LossAttr;
 typedef struct ClassesAttr { int32_t classes; } ClassesAttr;   /* labels of 0 .. classes-1 are classes, others are none */
 typedef struct TableAttr { Name numbers; } TableAttr;   /* "1,0.25,3": as text, since attributes hold no arrays */
 typedef struct FocalAttr { double power, hit, miss; } FocalAttr;   /* see losses.def */
-typedef struct SgdAttr { double momentum, weight_decay, lr_scale; bool nesterov; } SgdAttr;
+/* What the attributes of every update of a weight begin with, so that they can be set whichever it is. */
+typedef struct UpdateAttr { double weight_decay, lr_scale; } UpdateAttr;
+typedef struct SgdAttr { double weight_decay, lr_scale, momentum; bool nesterov; } SgdAttr;
 /* Adam (Kingma & Ba 2015): moving averages of the gradient and of its square, which start at 0 and are divided by the sums
  * of what the averages weigh so far, 1 - beta^step. Those two sums are params [1], the same for all weights: adam reads
  * what they were in the step before, an ema of 1 changes them after all. decoupled: weight_decay shrinks the weight
  * (AdamW, Loshchilov & Hutter 2019), else it joins the gradient. eps is above 0, also as a float. */
-typedef struct AdamAttr { double beta[2], eps, weight_decay, lr_scale; bool decoupled; } AdamAttr;
+typedef struct AdamAttr { double weight_decay, lr_scale, beta[2], eps; bool decoupled; } AdamAttr;
+/* RMSprop (Hinton 2012), as PyTorch has it: s = alpha s + (1 - alpha) g^2; centred: its variance, with a moving average of
+ * the gradient, at least 0. v = momentum v + g / (sqrt(s) + eps), or g / sqrt(s + eps); w -= lr v. */
+typedef struct RmspropAttr { double weight_decay, lr_scale, alpha, eps, momentum; bool centred, eps_inside; } RmspropAttr;
+/* LARS (You, Gitman, Ginsburg 2017, algorithm 1): v = momentum v + lr r (g + decay w); w -= v. r = trust |w| / (|g| +
+ * decay |w| + eps), where the squares are given and |w| is above 0, else 1. The decay is then above 0. */
+typedef struct LarsAttr { double weight_decay, lr_scale, momentum, trust, eps; } LarsAttr;
 /* unbias: value * M / (M - 1), M = pictures * pixels. ghost: 0, or how many pictures in a run have values in common; runs
  * are then taken one after the other. */
 typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels, ghost; } EmaAttr;
@@ -104,7 +112,8 @@ typedef struct WinogradAttr { int32_t tile, kernel, pad[2], out[3], band; } Wino
 
 typedef union Attr {
     InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; SlopeAttr slope;
-    NormAttr norm; DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; SgdAttr sgd; AdamAttr adam;
+    NormAttr norm; DropoutAttr dropout; PoolAttr pool; LrnAttr lrn; ShapeAttr shape; SliceAttr slice; LossAttr loss; UpdateAttr update;
+    SgdAttr sgd; AdamAttr adam; RmspropAttr rmsprop; LarsAttr lars;
     EmaAttr ema; WinogradAttr winograd; ShuffleAttr shuffle; PadAttr pad; ResizeAttr resize; FocalAttr focal; TableAttr table;
     EpsAttr eps; GroupsAttr groups; GhostAttr ghost; ClassesAttr classes;
 } Attr;

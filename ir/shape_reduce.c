@@ -46,6 +46,14 @@ bool shape_total(const Graph *g, const Node *n, Type *result, Diags *d) {
     return rule_vector(g, n, 0, type_channels(rule_in(g, n, 0)), d) && rule_result(n, d, result, DT_F32, DIMS(1));
 }
 
+bool shape_row_squares(const Graph *g, const Node *n, Type *result, Diags *d) {
+    const Type *x = rule_in(g, n, 0);
+    if (!rule_floats(g, n, 0, d)) return false;
+    if (x->rank < 1 || type_batched(x))
+        return rule_misfit(n, d, E_INTERNAL, "`row_squares` needs a weight, but gets %s", rule_text(d, x));
+    return rule_result(n, d, result, DT_F32, DIMS(x->dim[0]));
+}
+
 static bool scores(const Graph *g, const Node *n, Type *result, Diags *d) {
     const Type *x = rule_in(g, n, 0);
     if (!rule_channels(g, n, 0, d)) return false;
@@ -154,6 +162,19 @@ bool shape_sgd(const Graph *g, const Node *n, Type *result, Diags *d) {
 bool shape_adam(const Graph *g, const Node *n, Type *result, Diags *d) {
     return check_update(g, n, 4, d) && rule_vector(g, n, 4, 1, d) && rule_vector(g, n, 5, 1, d) &&
            nothing(n, result, d);
+}
+
+bool shape_rmsprop(const Graph *g, const Node *n, Type *result, Diags *d) {
+    int state = 1 + (n->attr.rmsprop.momentum > 0) + n->attr.rmsprop.centred;
+    if (n->n_in != 3 + state)
+        return rule_misfit(n, d, E_INTERNAL, "`rmsprop` needs %d tensors of state, but gets %d", state, n->n_in - 3);
+    return check_update(g, n, n->n_in - 1, d) && nothing(n, result, d);
+}
+
+bool shape_lars(const Graph *g, const Node *n, Type *result, Diags *d) {
+    if (n->n_in == 5) return rule_misfit(n, d, E_INTERNAL, "`lars` needs both lengths or none");
+    bool lengths = n->n_in == 4 || (rule_vector(g, n, 3, 1, d) && rule_vector(g, n, 4, 1, d));
+    return lengths && check_update(g, n, 3, d) && nothing(n, result, d);
 }
 
 bool shape_ema(const Graph *g, const Node *n, Type *result, Diags *d) {

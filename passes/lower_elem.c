@@ -1,5 +1,5 @@
-/* Element-wise operators: the value of one element from the values of the operands' elements; and the two updates that
- * change parameters in place. */
+/* Element-wise operators: the value of one element from the values of the operands' elements; and the updates that change
+ * parameters in place. */
 #include "../ir/half.h"
 #include "lower.h"
 
@@ -131,6 +131,10 @@ static const Expr *update_keep(Lower *l, Update *u, const char *name, const Expr
     return ex_load(l->k, reg, u->lane);
 }
 
+static const Expr *update_state(Lower *l, const Update *u, int operand) {
+    return ex_load(l->k, lower_arg(l, u->n->in[operand]), u->at);
+}
+
 static void update_store(Lower *l, Update *u, int operand, const Expr *value) {
     st_append(l->k, u->seq, st_store(l->k, lower_arg(l, u->n->in[operand]), u->at, value));
 }
@@ -141,7 +145,7 @@ const Expr *lower_sgd(Lower *l, Ref node, const Expr *const *operand) {
     const SgdAttr *a = &graph_node(l->g, node)->attr.sgd;
     Update u = update_begin(l, node, a->weight_decay, a->lr_scale);
     Kernel *k = l->k;
-    const Expr *velocity = ex_load(k, lower_arg(l, u.n->in[2]), u.at);
+    const Expr *velocity = update_state(l, &u, 2);
     const Expr *kept = update_keep(l, &u, "v", ex3(k, EX_fma, num(l, a->momentum), velocity, u.grad)), *step = kept;
     if (a->nesterov) step = ex3(k, EX_fma, num(l, a->momentum), kept, u.grad);
     update_store(l, &u, 0, ex3(k, EX_fma, u.rate, step, u.weight));
@@ -166,7 +170,7 @@ const Expr *lower_adam(Lower *l, Ref node, const Expr *const *operand) {
     const AdamAttr *a = &graph_node(l->g, node)->attr.adam;
     Update u = update_begin(l, node, a->decoupled ? 0 : a->weight_decay, a->lr_scale);
     Kernel *k = l->k;
-    const Expr *m = ex_load(k, lower_arg(l, u.n->in[2]), u.at), *v = ex_load(k, lower_arg(l, u.n->in[3]), u.at);
+    const Expr *m = update_state(l, &u, 2), *v = update_state(l, &u, 3);
     m = update_keep(l, &u, "m", average(l, a->beta[0], m, u.grad));
     v = update_keep(l, &u, "v", average(l, a->beta[1], v, mul_e(l, u.grad, u.grad)));
     const Expr *size = ex1(k, EX_sqrt, ex2(k, EX_div, v, adam_sum(l, &u, 1)));
@@ -176,6 +180,54 @@ const Expr *lower_adam(Lower *l, Ref node, const Expr *const *operand) {
     update_store(l, &u, 0, ex3(k, EX_fma, ex2(k, EX_div, u.rate, adam_sum(l, &u, 0)), step, weight));
     update_store(l, &u, 2, m);
     update_store(l, &u, 3, v);
+    lower_end(l, nest_wrap(l, &u.nest, u.seq));
+    return NULL;
+}
+
+/* See RmspropAttr. */
+const Expr *lower_rmsprop(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const RmspropAttr *a = &graph_node(l->g, node)->attr.rmsprop;
+    Update u = update_begin(l, node, a->weight_decay, a->lr_scale);
+    Kernel *k = l->k;
+    const Expr *square = average(l, a->alpha, update_state(l, &u, 2), mul_e(l, u.grad, u.grad)), *eps = num(l, a->eps);
+    const Expr *s = square = update_keep(l, &u, "s", square), *mean = NULL;
+    if (a->centred) {
+        mean = update_keep(l, &u, "m", average(l, a->alpha, update_state(l, &u, u.n->n_in - 2), u.grad));
+        s = ex2(k, EX_max, ex2(k, EX_sub, s, mul_e(l, mean, mean)), num(l, 0));
+    }
+    s = a->eps_inside ? ex1(k, EX_sqrt, add_e(l, s, eps)) : add_e(l, ex1(k, EX_sqrt, s), eps);
+    const Expr *step = ex2(k, EX_div, u.grad, s);
+    if (a->momentum > 0) step = update_keep(l, &u, "v", ex3(k, EX_fma, num(l, a->momentum), update_state(l, &u, 3), step));
+    update_store(l, &u, 0, ex3(k, EX_fma, u.rate, step, u.weight));
+    update_store(l, &u, 2, square);
+    if (a->momentum > 0) update_store(l, &u, 3, step);
+    if (a->centred) update_store(l, &u, u.n->n_in - 2, mean);
+    lower_end(l, nest_wrap(l, &u.nest, u.seq));
+    return NULL;
+}
+
+/* The r of LarsAttr, from the sums of squares. */
+static const Expr *lars_ratio(Lower *l, const Node *n) {
+    Kernel *k = l->k;
+    const LarsAttr *a = &n->attr.lars;
+    const Expr *zero = ex_int(k, 0);
+    const Expr *length = ex1(k, EX_sqrt, ex_load(k, lower_arg(l, n->in[3]), zero));
+    const Expr *slope = ex1(k, EX_sqrt, ex_load(k, lower_arg(l, n->in[4]), zero));
+    const Expr *sum = add_e(l, ex3(k, EX_fma, num(l, a->weight_decay), length, slope), num(l, a->eps));
+    return ex3(k, EX_select, ex2(k, EX_lt, num(l, 0), length), ex2(k, EX_div, mul_e(l, num(l, a->trust), length), sum), num(l, 1));
+}
+
+const Expr *lower_lars(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const LarsAttr *a = &graph_node(l->g, node)->attr.lars;
+    Update u = update_begin(l, node, a->weight_decay, a->lr_scale);
+    Kernel *k = l->k;
+    const Expr *rate = u.n->n_in > 4 ? mul_e(l, u.rate, lars_ratio(l, u.n)) : u.rate;
+    const Expr *v = mul_e(l, num(l, a->momentum), update_state(l, &u, 2));
+    v = update_keep(l, &u, "v", ex2(k, EX_sub, v, mul_e(l, rate, u.grad)));
+    update_store(l, &u, 0, ex2(k, EX_sub, u.weight, v));
+    update_store(l, &u, 2, v);
     lower_end(l, nest_wrap(l, &u.nest, u.seq));
     return NULL;
 }

@@ -306,6 +306,50 @@ const Expr *lower_total(Lower *l, Ref node, const Expr *const *operand) {
     return NULL;
 }
 
+/* result[o] = the sum of the lanes of acc, in their order. */
+static void sum_lanes(Lower *l, Stmt *body, int32_t acc, int64_t lanes, Ref result, const Expr *o) {
+    Kernel *k = l->k;
+    const Expr *sum = ex_load(k, acc, ex_int(k, 0));
+    for (int64_t i = 1; i < lanes; i++) sum = add_e(l, sum, ex_load(k, acc, ex_int(k, i)));
+    st_append(k, body, st_store(k, lower_arg(l, result), o, sum));
+}
+
+/* A task for each block of rows, whose lanes are rows; or, where rows are in no blocks, for each row, whose columns' lanes are
+ * added up at the end. Sums of the innermost loops are added to those of the others, so that long ones lose less. */
+const Expr *lower_row_squares(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    const Type *t = operand_type(l, n, 0);
+    bool by_row = t->rank > 1 && t->layout.b0 == 1;
+    int64_t lanes = by_row ? t->layout.b1 : t->layout.b0;
+    Nest out = {0}, lane = {0}, rows = {0}, row = {0};
+    lower_begin(l);
+    Kernel *k = l->k;
+    int32_t total = lower_reg(l, "total", DT_F32, lanes), part = lower_reg(l, "part", DT_F32, lanes);
+    Coord c = {{nest_loop(l, &out, "ob", div_up(t->dim[0], t->layout.b0), ROLE_TASK)}, {ex_int(k, 0), ex_int(k, 0)}};
+    const Expr *i = nest_loop(l, by_row ? &lane : &out, "i", lanes, ROLE_LANE);
+    c.lane[by_row] = i;
+    if (t->rank > 1) c.outer[1] = nest_loop(l, &rows, "ib", div_up(t->dim[1], t->layout.b1), ROLE_REDUCE);
+    if (t->rank > 2) c.outer[2] = nest_loop(l, &row, "kh", t->dim[2], ROLE_REDUCE);
+    if (t->rank > 3) c.outer[3] = nest_loop(l, &row, "kw", t->dim[3], ROLE_REDUCE);
+    if (t->rank > 1 && !by_row) c.lane[1] = nest_loop(l, &row, "j", t->layout.b1, ROLE_REDUCE);
+    const Expr *x = load_at(l, n->in[0], &c), *of_part = ex_load(k, part, i), *of_total = ex_load(k, total, i);
+    Stmt *body = st_seq(k), *one = st_seq(k), *sums = st_seq(k);
+    st_append(k, one, st_store(k, part, i, num(l, 0)));
+    st_append(k, one, nest_wrap(l, &row, st_store(k, part, i, ex3(k, EX_fma, x, x, of_part))));
+    st_append(k, one, st_store(k, total, i, add_e(l, of_total, of_part)));
+    st_append(k, sums, st_store(k, total, i, num(l, 0)));
+    st_append(k, sums, nest_wrap(l, &rows, one));
+    st_append(k, body, nest_wrap(l, &lane, sums));
+    if (by_row)
+        sum_lanes(l, body, total, lanes, node, c.outer[0]);
+    else
+        st_append(k, body, lower_finish(l, &c, of_total));
+    lower_end(l, nest_wrap(l, &out, body));
+    if (by_row) lower_zero_pads(l, node);
+    return NULL;
+}
+
 const Expr *lower_plane_mean(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     return reduce_one(l, node, true, true);

@@ -76,29 +76,44 @@ typedef struct Updates {
     Ref lr, sum[2];
 } Updates;
 
-static const char *const average_name[2] = {"exp_avg", "exp_avg_sq"};   /* PyTorch's */
+/* The operands of an update between the gradient and the learning rate, with PyTorch's names; returns how many. */
+enum { MOST_STATE = 4 };
+typedef int State(const Updates *u, Ref weight, Ref gradient, Ref state[MOST_STATE]);
 
-static void add_sgd(const Updates *u, Ref weight, Ref gradient) {
-    const Node *w = graph_node(u->g, weight);
-    Attr attr = u->train->update;
-    attr.sgd.weight_decay = w->attr.param.weight_decay;
-    attr.sgd.lr_scale = w->attr.param.lr_scale;
-    Name name = w->name;
-    Span span = w->span;
-    Ref in[] = {weight, gradient, weight_state(u->g, weight, "momentum"), u->lr};
-    graph_add(u->g, OP_sgd, ARRAY_LEN(in), in, &attr, name, span, NULL);
+static const char *const average_name[2] = {"exp_avg", "exp_avg_sq"};
+
+static int sgd_state(const Updates *u, Ref weight, Ref gradient, Ref state[MOST_STATE]) {
+    (void)gradient;
+    state[0] = weight_state(u->g, weight, "momentum");
+    return 1;
 }
 
-static void add_adam(const Updates *u, Ref weight, Ref gradient) {
-    const Node *w = graph_node(u->g, weight);
-    Attr attr = u->train->update;
-    attr.adam.weight_decay = w->attr.param.weight_decay;
-    attr.adam.lr_scale = w->attr.param.lr_scale;
-    Name name = w->name;
-    Span span = w->span;
-    Ref mean = weight_state(u->g, weight, average_name[0]), square = weight_state(u->g, weight, average_name[1]);
-    Ref in[] = {weight, gradient, mean, square, u->sum[0], u->sum[1], u->lr};
-    graph_add(u->g, OP_adam, ARRAY_LEN(in), in, &attr, name, span, NULL);
+static int adam_state(const Updates *u, Ref weight, Ref gradient, Ref state[MOST_STATE]) {
+    (void)gradient;
+    for (int i = 0; i < 2; i++) state[i] = weight_state(u->g, weight, average_name[i]);
+    for (int i = 0; i < 2; i++) state[2 + i] = u->sum[i];
+    return 4;
+}
+
+static int rmsprop_state(const Updates *u, Ref weight, Ref gradient, Ref state[MOST_STATE]) {
+    const RmspropAttr *a = &u->train->update.rmsprop;
+    int n = 0;
+    (void)gradient;
+    state[n++] = weight_state(u->g, weight, "square_avg");
+    if (a->momentum > 0) state[n++] = weight_state(u->g, weight, "momentum");
+    if (a->centred) state[n++] = weight_state(u->g, weight, "grad_avg");
+    return n;
+}
+
+static Ref sum_of_squares(Graph *g, Ref x) { return graph_op1(g, OP_total, graph_op1(g, OP_row_squares, x, NULL, x), NULL, x); }
+
+/* A weight without decay, as a group may say of norms and biases, has the plain rate. */
+static int lars_state(const Updates *u, Ref weight, Ref gradient, Ref state[MOST_STATE]) {
+    int n = sgd_state(u, weight, gradient, state);
+    if (graph_node(u->g, weight)->attr.param.weight_decay == 0) return n;
+    state[n++] = sum_of_squares(u->g, weight);
+    state[n++] = sum_of_squares(u->g, gradient);
+    return n;
 }
 
 static void begin_adam(Updates *u) {
@@ -116,19 +131,32 @@ static void end_adam(const Updates *u) {
     }
 }
 
-/* ONE ROW PER OPTIMISER. */
+/* ONE ROW PER OPTIMISER: what its operator reads besides weight, gradient and rate, and what is before and after all. */
 static const struct Optimizer {
+    State *state;
     void (*begin)(Updates *u);
-    void (*add)(const Updates *u, Ref weight, Ref gradient);
     void (*end)(const Updates *u);
-} optimizers[OP_COUNT] = {[OP_sgd] = {NULL, add_sgd, NULL}, [OP_adam] = {begin_adam, add_adam, end_adam}};
+} optimizers[OP_COUNT] = {[OP_sgd] = {sgd_state, NULL, NULL},
+                          [OP_adam] = {adam_state, begin_adam, end_adam},
+                          [OP_rmsprop] = {rmsprop_state, NULL, NULL},
+                          [OP_lars] = {lars_state, NULL, NULL}};
+
+static void update(const Updates *u, State *state, Ref weight, Ref gradient) {
+    Ref in[MOST_STATE + 3] = {weight, gradient};
+    int n = 2 + state(u, weight, gradient, in + 2);
+    const Node *w = graph_node(u->g, weight);
+    Attr attr = u->train->update;
+    attr.update = (UpdateAttr){w->attr.param.weight_decay, w->attr.param.lr_scale};
+    in[n++] = u->lr;
+    graph_add(u->g, u->train->optimizer, n, in, &attr, w->name, w->span, NULL);
+}
 
 void objective_updates(const Unit *u, Graph *g, const Ref *grad, int32_t n) {
     const struct Optimizer *o = &optimizers[u->train.optimizer];
     Updates all = {.train = &u->train, .g = g, .lr = add_input(g, INPUT_LR, type_make(DT_F32, 0, NULL), "lr")};
-    ICE_UNLESS(o->add, "%s is no optimizer", op_info[u->train.optimizer].name);
+    ICE_UNLESS(o->state, "%s is no optimizer", op_info[u->train.optimizer].name);
     if (o->begin) o->begin(&all);
     for (Ref r = 1; r < (Ref)n; r++)
-        if (grad[r] && graph_node(g, r)->op == OP_param) o->add(&all, r, grad[r]);
+        if (grad[r] && graph_node(g, r)->op == OP_param) update(&all, o->state, r, grad[r]);
     if (o->end) o->end(&all);
 }

@@ -237,6 +237,35 @@ CHECK
         '^bn1.bias bn1.running_mean bn1.running_var bn1.weight conv1.weight conv2.weight$'
 }
 
+# The same of other optimizers, with all the state that they may have.
+check_optimizers() {
+    for call in 'rmsprop(momentum=0.5, centred=true, eps_inside=true)' 'lars(trust=0.1)'; do
+        name=${call%%\(*}
+        cat >"$name.net" <<NET
+cnnc 1
+use "shapes.net"
+train {
+    loss      = cross_entropy(logits)
+    optimizer = $call
+    group "bn*" {
+        weight_decay = 0
+    }
+    batch     = 16
+    lr        = 0.001
+    stop      = 6 steps
+}
+NET
+        check "e2e/$name: compile" "$cnnc" -march=native --check-roundtrip -I "$root/examples" "$name.net" -o "$name" || return
+        for threads in 3 1; do
+            check "e2e/$name: $threads threads" "./$name" train --data data --out "$name$threads" --threads $threads
+        done
+        same "e2e/$name: same weights for 1 and 3 threads" "${name}1/$name.safetensors" "${name}3/$name.safetensors"
+        check "e2e/$name: stopped" "./$name" train --data data --out "${name}2" --steps 2
+        check "e2e/$name: resumed" "./$name" train --data data --out "${name}2" --resume
+        same "e2e/$name: same weights when resumed" "${name}1/$name.safetensors" "${name}2/$name.safetensors"
+    done
+}
+
 # Fully connected layers by OpenBLAS: nearly the same scores and weights, equal ones for any number of threads; only such
 # programs need the library, and cnnc says so where it is missing.
 check_blas() {
@@ -534,6 +563,7 @@ check_halves
 check_blas
 check_sections
 check_adamw
+check_optimizers
 check_tuner
 check_reports
 check_masks

@@ -322,7 +322,8 @@ NETS = {
     "unet": Net(lambda classes: UNet(classes, 1, 64, 1, False), 0.05, pixels, 10, 2),
     "unet_valid": Net(lambda classes: UNet(classes, 1, 8, 0, False), 0.05, pixels, 10, 2),
     "unet_norm": Net(lambda classes: UNet(classes, 3, 16, 1, True), 0.02, pixels_weighted, 10, 4)}
-NETS["curves_adam"] = NETS["curves_adamw"] = Net(Curves, 0.001)
+NETS["curves_adam"] = NETS["curves_adamw"] = NETS["curves_rmsprop"] = NETS["curves_rmsprop_inside"] = Net(Curves, 0.001)
+NETS["curves_lars"] = Net(Curves, 0.05)
 NETS.update({f"curves_{name}": Net(Curves, 0.05, loss) for name, loss in LOSSES.items()})
 
 
@@ -361,7 +362,45 @@ def adam(make):
                                                  weight_decay=settings["weight_decay"])
 
 
-OPTIMIZERS = {"sgd": sgd, "adam": adam(torch.optim.Adam), "adamw": adam(torch.optim.AdamW)}
+class InsideRmsprop(torch.optim.Optimizer):
+    """RMSprop with eps in the root, as TensorFlow has it; written out, as PyTorch does not have it."""
+
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                s, g = self.state[p], p.grad + group["weight_decay"] * p.detach()
+                s["square"] = group["alpha"] * s.get("square", 0) + (1 - group["alpha"]) * g * g
+                s["velocity"] = group["momentum"] * s.get("velocity", 0) + g / (s["square"] + group["eps"]).sqrt()
+                p.data -= group["lr"] * s["velocity"]
+
+
+class Lars(torch.optim.Optimizer):
+    """Algorithm 1 of You, Gitman, Ginsburg 2017, in double precision; vectors (biases, norms) without decay and as in SGD."""
+
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                s, g, w, rate = self.state[p], p.grad.double(), p.detach().double(), group["lr"]
+                if p.dim() > 1:
+                    decay, length = group["weight_decay"], w.norm()
+                    rate *= group["trust"] * length / (g.norm() + decay * length + group["eps"])
+                    g = g + decay * w
+                s["velocity"] = group["momentum"] * s.get("velocity", 0) + rate * g
+                p.data = (w - s["velocity"]).to(p.dtype)
+
+
+def rmsprop(parameters, lr, settings):
+    own = {k: settings[k] for k in ("alpha", "eps", "momentum", "weight_decay")}
+    if settings["eps_inside"]:
+        return InsideRmsprop(parameters, dict(own, lr=lr))
+    return torch.optim.RMSprop(parameters, lr=lr, centered=settings["centred"], **own)
+
+
+def lars(parameters, lr, settings):
+    return Lars(parameters, dict({k: settings[k] for k in ("trust", "eps", "momentum", "weight_decay")}, lr=lr))
+
+
+OPTIMIZERS = {"sgd": sgd, "adam": adam(torch.optim.Adam), "adamw": adam(torch.optim.AdamW), "rmsprop": rmsprop, "lars": lars}
 
 
 def averaged(net, ema):

@@ -593,62 +593,24 @@ static Ref build_spread(Case *c, int i) {
 
 #include "kernel_losses.h"
 
-/* ---- effects ---------------------------------------------------------------------------------------------------- */
+/* ---- effects, and what they need --------------------------------------------------------------------------------- */
 
-static Ref case_rate(Case *c) {
-    Attr rate = {.input = {INPUT_LR, lab_type(0, NULL)}};
-    return graph_add(c->g, OP_input, 0, NULL, &rate, name_of("lr"), (Span){0}, NULL);
-}
+#include "kernel_updates.h"
 
-typedef void CaseUpdate(Case *c, Ref w, Ref gradient, int i);
-
-static void case_sgd(Case *c, Ref w, Ref gradient, int i) {
-    Attr attr = {.sgd = {.momentum = i % 3 ? 0.9 : 0,
-                         .weight_decay = i % 2 ? 0.01 : 0,
-                         .lr_scale = i % 4 ? 1 : 0.5,
-                         .nesterov = i % 3 == 2}};
-    Type t = *case_type(c, w);
-    Ref lr = case_rate(c), in[] = {w, gradient, case_param(c, ".momentum", PARAM_MOMENTUM, t.rank, t.dim), lr};
-    graph_add(c->g, OP_sgd, 4, in, &attr, NULL, (Span){0}, NULL);
-}
-
-/* With a large eps, so that a gradient near zero, whose sign is one of rounding, does not make a whole step. */
-static void case_adam(Case *c, Ref w, Ref gradient, int i) {
-    Attr attr = {.adam = {.beta = {i % 3 ? 0.9 : 0, 0.99},
-                          .eps = 1,
-                          .weight_decay = i % 2 ? 0.01 : 0,
-                          .lr_scale = i % 4 ? 1 : 0.5,
-                          .decoupled = i % 4 > 1}};
-    Type t = *case_type(c, w);
-    Ref in[7] = {w, gradient, [6] = case_rate(c)};
-    for (int k = 2; k < 6; k++)
-        in[k] = case_param(c, (const char *const[]){".mean", ".square", ".sum", ".sums"}[k - 2], PARAM_MOMENTUM,
-                           k < 4 ? t.rank : 1, k < 4 ? t.dim : (const int32_t[]){1});
-    graph_add(c->g, OP_adam, 7, in, &attr, NULL, (Span){0}, NULL);
-}
-
-/* Weights of convolutions and fully connected layers with their own gradients, vectors with sums. */
-static Ref case_updates(Case *c, int i, CaseUpdate *update) {
-    if (i % 3 == 0) {
-        Ref dy = case_any_rank(c, i);
-        update(c, case_vector(c, type_channels(case_type(c, dy))), case_op1(c, OP_channel_sum, dy, NULL), i);
-    } else if (i % 3 == 1) {
+/* Weights as convolutions and fully connected layers have them, and vectors. */
+static Ref build_row_squares(Case *c, int i) {
+    if (i % 3 == 0) return case_op1(c, OP_row_squares, case_vector(c, shapes[i].c), NULL);
+    if (i % 3 == 1) {
         const ConvShape *s = &convs[i];
         Attr attr = conv_attr(s);
         Ref x = conv_x(c, i + i % 2 * N_CONVS), w = conv_weight(c, s);
         case_output(c, case_op2(c, OP_conv, x, w, &attr));
-        update(c, w, case_op2(c, OP_conv_wgrad, conv_dy(c, i), x, &attr), i);
-    } else {
-        Ref x = fc_x(c, i), w = fc_weight(c, i);
-        case_output(c, case_op2(c, OP_fc, x, w, NULL));
-        update(c, w, case_op2(c, OP_fc_wgrad, fc_dy(c, i), x, NULL), i);
+        return case_op1(c, OP_row_squares, w, NULL);
     }
-    return 0;
+    Ref x = fc_x(c, i), w = fc_weight(c, i);
+    case_output(c, case_op2(c, OP_fc, x, w, NULL));
+    return case_op1(c, OP_row_squares, w, NULL);
 }
-
-static Ref build_sgd(Case *c, int i) { return case_updates(c, i, case_sgd); }
-
-static Ref build_adam(Case *c, int i) { return case_updates(c, i, case_adam); }
 
 static Ref build_ema(Case *c, int i) {
     Ref x = case_any_rank(c, i), value = case_op1(c, i % 2 ? OP_mean : OP_var, x, NULL);
@@ -729,6 +691,7 @@ static const struct OpCases {
     [OP_channel_sum] = {build_channel_sum, N_SHAPES, false},
     [OP_channel_dot] = {build_channel_dot, N_SHAPES, false},
     [OP_plane_dot] = {build_plane_dot, N_SHAPES, false},
+    [OP_row_squares] = {build_row_squares, N_SHAPES, false},
     [OP_total] = {build_total, N_SHAPES, false},
     [OP_spread] = {build_spread, N_SHAPES, false},
     [OP_softmax] = {build_softmax, N_SHAPES, false},
@@ -745,6 +708,8 @@ static const struct OpCases {
     [OP_label_factor] = {build_label_factor, N_LOGITS + N_SHAPES, false},
     [OP_sgd] = {build_sgd, N_SHAPES, false},
     [OP_adam] = {build_adam, N_SHAPES, false},
+    [OP_rmsprop] = {build_rmsprop, N_SHAPES, false},
+    [OP_lars] = {build_lars, N_SHAPES, false},
     [OP_ema] = {build_ema, N_SHAPES, false},
 };
 

@@ -641,27 +641,57 @@ static void hand_gradient(double g[K][D], double w[K][D], const RefRun *r, Ref i
     }
 }
 
-/* What a weight's own state is: two numbers, of which sgd has one. */
-typedef void HandStep(double *w, double state[2], double g, int step, double lr, const Attr *update);
+/* What a weight's own state is: at most three numbers, of which sgd has one. */
+enum { STATE = 3 };
+/* A step: its number, the rate, and the lengths of the weight and of its gradient before it. */
+typedef struct HandNow {
+    int step;
+    double lr, length, slope;
+} HandNow;
 
-static void hand_sgd(double *w, double state[2], double g, int step, double lr, const Attr *update) {
+typedef void HandStep(double *w, double state[STATE], double g, const HandNow *now, const Attr *update);
+
+static void hand_sgd(double *w, double state[STATE], double g, const HandNow *now, const Attr *update) {
     const SgdAttr *a = &update->sgd;
-    (void)step;
     g += 0.01 * *w;
     state[0] = a->momentum * state[0] + g;
-    *w -= lr * (a->nesterov ? g + a->momentum * state[0] : state[0]);
+    *w -= now->lr * (a->nesterov ? g + a->momentum * state[0] : state[0]);
 }
 
-static void hand_adam(double *w, double state[2], double g, int step, double lr, const Attr *update) {
+static void hand_adam(double *w, double state[STATE], double g, const HandNow *now, const Attr *update) {
     const AdamAttr *a = &update->adam;
     if (a->decoupled)
-        *w *= 1 - lr * 0.01;
+        *w *= 1 - now->lr * 0.01;
     else
         g += 0.01 * *w;
     state[0] = a->beta[0] * state[0] + (1 - a->beta[0]) * g;
     state[1] = a->beta[1] * state[1] + (1 - a->beta[1]) * g * g;
-    double mean = state[0] / (1 - pow(a->beta[0], step)), square = state[1] / (1 - pow(a->beta[1], step));
-    *w -= lr * mean / (sqrt(square) + a->eps);
+    double mean = state[0] / (1 - pow(a->beta[0], now->step)), square = state[1] / (1 - pow(a->beta[1], now->step));
+    *w -= now->lr * mean / (sqrt(square) + a->eps);
+}
+
+static void hand_rmsprop(double *w, double state[STATE], double g, const HandNow *now, const Attr *update) {
+    const RmspropAttr *a = &update->rmsprop;
+    g += 0.01 * *w;
+    state[0] = a->alpha * state[0] + (1 - a->alpha) * g * g;
+    state[1] = a->alpha * state[1] + (1 - a->alpha) * g;
+    double variance = a->centred ? state[0] - state[1] * state[1] : state[0];
+    double size = a->eps_inside ? sqrt(variance + a->eps) : sqrt(variance) + a->eps;
+    state[2] = a->momentum * state[2] + g / size;
+    *w -= now->lr * state[2];
+}
+
+static void hand_lars(double *w, double state[STATE], double g, const HandNow *now, const Attr *update) {
+    const LarsAttr *a = &update->lars;
+    double rate = now->lr * a->trust * now->length / (now->slope + 0.01 * now->length + a->eps);
+    state[0] = a->momentum * state[0] + rate * (g + 0.01 * *w);
+    *w -= state[0];
+}
+
+static double length_of(double x[K][D]) {
+    double sum = 0;
+    for (int i = 0; i < K * D; i++) sum += x[i / D][i % D] * x[i / D][i % D];
+    return sqrt(sum);
 }
 
 static void check_steps(Op optimizer, const Attr *update, HandStep *hand_step) {
@@ -681,14 +711,15 @@ static void check_steps(Op optimizer, const Attr *update, HandStep *hand_step) {
     lab_set_leaves(r, 0.3);
     w = graph_find_param(g, name_of("fc.weight"));
     Ref image = 1;
-    double hand[K][D], gradient[K][D], state[K * D][2] = {{0}};
+    double hand[K][D], gradient[K][D], state[K * D][STATE] = {{0}};
     for (int i = 0; i < K * D; i++) hand[i / D][i % D] = ref_get(r, w, i);
     CU_ASSERT_EQUAL(graph_node(g, image)->op, OP_input);
     for (int s = 1; s <= STEPS; s++) {
         ref_run(r);
         hand_gradient(gradient, hand, r, image);
+        const HandNow now = {s, 0.3 * 0.5, length_of(hand), length_of(gradient)};
         for (int i = 0; i < K * D; i++)
-            hand_step(&hand[i / D][i % D], state[i], gradient[i / D][i % D], s, 0.3 * 0.5, update);
+            hand_step(&hand[i / D][i % D], state[i], gradient[i / D][i % D], &now, update);
         for (int i = 0; i < K * D; i++) CU_ASSERT_DOUBLE_EQUAL(ref_get(r, w, i), hand[i / D][i % D], 1e-12);
     }
     arena_free(a);
@@ -697,8 +728,13 @@ static void check_steps(Op optimizer, const Attr *update, HandStep *hand_step) {
 static void test_steps(void) {
     for (int i = 0; i < 2; i++) {
         check_steps(OP_sgd, &(Attr){.sgd = {.momentum = 0.9, .nesterov = i}}, hand_sgd);
+        check_steps(OP_lars, &(Attr){.lars = {.momentum = 0.9, .trust = 0.3, .eps = i * 0.1}}, hand_lars);
         check_steps(OP_adam, &(Attr){.adam = {.beta = {0.8, 0.99}, .eps = 0.01, .decoupled = i}}, hand_adam);
     }
+    for (int i = 0; i < 8; i++)
+        check_steps(OP_rmsprop,
+                    &(Attr){.rmsprop = {.alpha = 0.8, .eps = 0.01, .momentum = i & 1 ? 0.9 : 0, .centred = i & 2, .eps_inside = i & 4}},
+                    hand_rmsprop);
 }
 
 int main(void) {

@@ -22,6 +22,8 @@ static Arena *arena;
 #define PARAM(type) "{role=weight, init=he, a=0, b=0, frozen=false, lr_scale=1, weight_decay=1e-04, type=" type "}"
 #define LRN "{size=5, alpha=1e-04, beta=0.75, k=2}"
 #define ADAM "{beta=[0.9,0.999], eps=1e-08, weight_decay=0.01, lr_scale=1, decoupled=true}"
+#define RMSPROP(momentum, centred) "{alpha=0.9, eps=1e-08, momentum=" momentum ", weight_decay=0, lr_scale=1, centred=" centred ", eps_inside=false}"
+#define LARS "{momentum=0.9, weight_decay=1e-04, trust=0.001, eps=0, lr_scale=1}"
 #define SGD "{momentum=0.9, weight_decay=5e-04, lr_scale=1, nesterov=false}"
 
 typedef struct Case {
@@ -316,6 +318,14 @@ static const Case table[] = {
      "E0300 `adam` needs equal shapes, but operand 1 is 8x4 and operand 4 is 4x8: sizes differ"},
     {OP_adam, "f32[8,4] f32[8,4] f32[8,4] f32[8,4] f32[1] f32[2] f32[]", ADAM,
      "E0300 `adam` needs one number for each of 1 channels, but operand 6 is 2"},
+    {OP_rmsprop, "f32[8,4] f32[8,4] f32[8,4] f32[]", RMSPROP("0", "false"), "f32[]"},
+    {OP_rmsprop, "f32[8,4] f32[8,4] f32[8,4] f32[8,4] f32[8,4] f32[]", RMSPROP("0.9", "true"), "f32[]"},
+    {OP_rmsprop, "f32[8,4] f32[8,4] f32[8,4] f32[8,4] f32[]", RMSPROP("0", "false"),
+     "E0300 `rmsprop` needs 1 tensors of state, but gets 2"},
+    {OP_lars, "f32[8,4] f32[8,4] f32[8,4] f32[1] f32[1] f32[]", LARS, "f32[]"},
+    {OP_lars, "f32[8,4] f32[8,4] f32[8,4] f32[1] f32[]", LARS, "E0300 `lars` needs both lengths or none"},
+    {OP_row_squares, "f32[8,4,3,3]", NULL, "f32[8]"},
+    {OP_row_squares, "f32[N,4]", NULL, "E0300 `row_squares` needs a weight, but gets 4"},
     {OP_ema, "f32[8] f32[8]", "{momentum=0.1, unbias=true, pixels=25, ghost=0}", "f32[]"},
     {OP_ema, "f32[8,1] f32[8,1]", "{momentum=0.1, unbias=true, pixels=25, ghost=0}",
      "E0300 `ema` needs one number for each of 8 channels, but operand 1 is 8x1"},
