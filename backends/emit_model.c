@@ -206,6 +206,7 @@ static void step(Writer *w, int entry, const Step *s) {
         str_add(w->s, "]");
     }
     str_addf(w->s, "], \"tasks\": %lld, \"per_picture\": %s, ", (long long)s->tasks, s->tasks_batched ? "true" : "false");
+    if (s->along) str_add(w->s, "\"along\": true, ");
     key_text(w, "layer", s->layer);
     str_add(w->s, ", ");
     key_text(w, "what", s->what);

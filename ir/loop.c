@@ -374,6 +374,35 @@ Stmt *st_subst(Kernel *k, const Stmt *s, const Expr *const *map) {
     return copy;
 }
 
+/* Uses. */
+
+static void expr_uses(const Expr *e, uint8_t *use) {
+    if (e->kind == EX_load) use[e->buf] |= BUF_LOADED;
+    for (int32_t i = 0; i < expr_info[e->kind].n; i++) expr_uses(e->a[i], use);
+}
+
+void stmt_uses(const Stmt *s, uint8_t *use) {
+    switch (s->kind) {
+    case ST_FOR:
+        stmt_uses(s->u.loop.body, use);
+        break;
+    case ST_GUARD:
+        expr_uses(s->u.guard.cond, use);
+        stmt_uses(s->u.guard.body, use);
+        break;
+    case ST_SEQ:
+        for (int32_t i = 0; i < s->u.seq.n; i++) stmt_uses(s->u.seq.item[i], use);
+        break;
+    case ST_STORE:
+        expr_uses(s->u.store.index, use);
+        expr_uses(s->u.store.value, use);
+        use[s->u.store.buf] |= BUF_STORED;
+        break;
+    case ST_PREFETCH:
+        break;
+    }
+}
+
 /* Affine views. */
 
 static bool affine_insert(Affine *a, int32_t var, int64_t coef) {

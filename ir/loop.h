@@ -136,6 +136,10 @@ Stmt *st_prefetch(Kernel *k, int32_t buf, const Expr *index);
 const Expr *ex_subst(Kernel *k, const Expr *e, const Expr *const *map);
 Stmt *st_subst(Kernel *k, const Stmt *s, const Expr *const *map);
 
+/* use[buf] |= what s does with each buffer; prefetches count as nothing. */
+enum { BUF_LOADED = 1, BUF_STORED = 2 };
+void stmt_uses(const Stmt *s, uint8_t *use);
+
 /* An affine view: sum of coef[i] * var[i] + constant, variables in increasing number. */
 enum { AFFINE_MAX = 24 };
 typedef struct Affine {

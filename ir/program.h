@@ -38,8 +38,12 @@ typedef struct Step {
     Span span;
     int64_t macs;             /* per picture */
     Name how;                 /* "F(4,3) band 1, 4x6": algorithm and register tiles; "" where there is nothing to say */
+    bool along;               /* may run at the same time as the step before it, and as those that step runs along with */
     double cycles;            /* of one core for a call, as the models say; 0: they say nothing */
 } Step;
+
+/* Steps of a program that run at the same time, at most. */
+enum { STEPS_ALONG = 4 };
 
 /* Steps up to `end` run for so many pictures of each thread at a time; 0: for all pictures of a call. */
 typedef struct Slice {

@@ -77,37 +77,14 @@ static void mark(Stmt *body, int64_t *tasks, bool *batched) {
 
 /* ---- pieces of one kernel ------------------------------------------------------------------------------------- */
 
-enum { LOADED = 1, STORED = 2 };
-
-static void note_loads(const Expr *e, uint8_t *use) {
-    if (e->kind == EX_load) use[e->buf] |= LOADED;
-    for (int32_t i = 0; i < expr_info[e->kind].n; i++) note_loads(e->a[i], use);
-}
-
-static void note_uses(const Stmt *s, uint8_t *use) {
-    switch (s->kind) {
-    case ST_FOR: note_uses(s->u.loop.body, use); break;
-    case ST_GUARD: note_uses(s->u.guard.body, use); break;
-    case ST_SEQ:
-        for (int32_t i = 0; i < s->u.seq.n; i++) note_uses(s->u.seq.item[i], use);
-        break;
-    case ST_STORE:
-        note_loads(s->u.store.index, use);
-        note_loads(s->u.store.value, use);
-        use[s->u.store.buf] |= STORED;
-        break;
-    case ST_PREFETCH: break;
-    }
-}
-
 /* May all pieces run at the same time? */
 static bool independent(Arena *a, const Kernel *k, const Stmt *seq) {
     uint8_t *all = NEW_ARRAY(a, uint8_t, k->n_buf);
     for (int32_t i = 0; i < seq->u.seq.n; i++) {
         uint8_t *use = NEW_ARRAY(a, uint8_t, k->n_buf);
-        note_uses(seq->u.seq.item[i], use);
+        stmt_uses(seq->u.seq.item[i], use);
         for (int32_t b = 0; b < k->n_buf; b++) {
-            bool reads = (use[b] | all[b]) & LOADED, writes = (use[b] | all[b]) & STORED;
+            bool reads = (use[b] | all[b]) & BUF_LOADED, writes = (use[b] | all[b]) & BUF_STORED;
             if (k->buf[b].cls != BUF_REG && use[b] && all[b] && reads && writes) return false;
             all[b] |= use[b];
         }

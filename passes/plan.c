@@ -45,6 +45,21 @@ static void keep_for_slices(Planner *pl) {
     }
 }
 
+/* What steps that run at the same time touch lives from the first of them to the last. */
+static void keep_for_along(Planner *pl) {
+    Program *p = pl->p;
+    for (int32_t i = 0, end; i < p->n_step; i = end) {
+        for (end = i + 1; end < p->n_step && p->step[end].along;) end++;
+        int32_t first = pl->time_of[i], last = pl->time_of[end - 1];
+        for (int32_t j = i; first < last && j < end; j++)
+            for (int32_t k = 0; k < p->step[j].n_arg; k++) {
+                Storage *s = &p->storage[p->step[j].arg[k]];
+                s->born = (int32_t)min_i64(s->born, first);
+                s->dies = (int32_t)max_i64(s->dies, last);
+            }
+    }
+}
+
 static void find_lifetimes(Planner *pl) {
     Program *p = pl->p;
     int32_t once_end = 0;
@@ -68,6 +83,7 @@ static void find_lifetimes(Planner *pl) {
         Storage *s = storage_of(pl, p->graph->output[i].ref);
         if (s) s->dies = INT32_MAX;
     }
+    keep_for_along(pl);
     keep_for_slices(pl);
 }
 

@@ -42,16 +42,17 @@
  *   An output of n pictures begins at offset * n; the pictures follow each other at "stride" bytes, each in the storage
  *   order above with its blocked extents rounded up. It holds probabilities if softmax made it.
  *
- * STEP = {"kernel": i, "args": [["batch", offset], ["image", offset, stride], ...], "tasks": t, "per_picture": bool,
+ * STEP = {"kernel": i, "args": [["batch", offset], ["image", offset, stride], ...], "tasks": t, "per_picture": bool, "along": true or absent,
  *         "layer": "conv1", "what": "conv+add+relu", "how": "direct, 4x6" or absent, "macs": per picture, "line": 22,
  *         "release": [[offset, bytes], ...] or absent}
+ *   along: may run at the same time as the step before it, and as those that step runs along with.
  *   how, for people: the algorithm and the register tiles, blocks of channels x points.
  *   release, in once-steps: whole pages of region "param" (from a huge page's start) that no later step reads.
  *   Argument address: region base + offset, but in region "batch" base + offset * n; and stride (0 if absent) times the
  *   pictures in the slices before. Number of tasks: t, or t * n.
  *   "image" is f32 [n][channels][height][width], plain; "label" is i32 [n] or [n][h][w], what is no class counts as nothing; "scalar" holds floats: [0] the learning rate.
  *   All region bases are aligned to 64 bytes. A step's tasks may be shared out among threads in any way; the next step
- *   starts when all have ended. Results do not depend on the sharing.
+ *   starts when all have ended, unless it may run along. Results do not depend on the sharing.
  *
  * Settings are what the .net file says, checked and with every default filled in by the compiler; a call f(x, k=v) is
  * {"call": "f", "x's name": x, "k": v}; a quantity with a unit is {"value": 5, "unit": "epochs"} (units epochs, steps,

@@ -156,12 +156,34 @@ static void resolve(Exec *e, int begin, int end, int64_t before) {
     }
 }
 
-static void run_step(Exec *e, int i, const CnncRun *run) {
+static PoolWork work_of(const Exec *e, int i, const CnncRun *run) {
     const ModelStep *s = &e->program->step[i];
+    return (PoolWork){e->kernel[s->kernel], e->address + e->first[i], s->per_picture ? s->tasks * run->n : s->tasks};
+}
+
+static void run_step(Exec *e, int i, const CnncRun *run) {
     double start = e->seconds ? rt_now() : 0;
-    int64_t tasks = s->per_picture ? s->tasks * run->n : s->tasks;
-    pool_run(e->pool, e->kernel[s->kernel], e->address + e->first[i], run, tasks);
+    PoolWork work = work_of(e, i, run);
+    pool_run_all(e->pool, &work, 1, run);
     if (e->seconds) e->seconds[i] += rt_now() - start;
+}
+
+/* Multiply-adds of a task, of which other times are guessed. */
+static double weight_of(const ModelStep *s) { return s->tasks ? (double)s->macs / (double)s->tasks : 0; }
+
+/* Step i and those before `end` that may run along with it, longest tasks first. Gives the next step. */
+static int run_along(Exec *e, int i, int end, const CnncRun *run) {
+    PoolWork work[POOL_WORKS];
+    int n = 0, order[POOL_WORKS];
+    do {
+        int at = n++;
+        for (; at > 0 && weight_of(&e->program->step[order[at - 1]]) < weight_of(&e->program->step[i]); at--)
+            order[at] = order[at - 1];
+        order[at] = i++;
+    } while (i < end && n < POOL_WORKS && e->program->step[i].along);
+    for (int k = 0; k < n; k++) work[k] = work_of(e, order[k], run);
+    pool_run_all(e->pool, work, n, run);
+    return i;
 }
 
 /* Parameters that only once-steps read: nobody needs them until they are set again. */
@@ -185,7 +207,12 @@ static void run_slice(Exec *e, const ModelSlice *s, const CnncRun *run) {
     for (int64_t before = 0; before < run->n; before += some.n) {
         some.n = run->n - before < most ? run->n - before : most;
         if (s->pictures) resolve(e, s->begin, s->end, before);
-        for (int i = s->begin; i < s->end; i++) run_step(e, i, &some);
+        for (int i = s->begin; i < s->end;) {
+            if (e->seconds)
+                run_step(e, i++, &some);
+            else
+                i = run_along(e, i, s->end, &some);
+        }
     }
 }
 

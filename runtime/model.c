@@ -201,6 +201,7 @@ static void parse_step(ModelStep *s, const json_t *j, const Limits *limits, RtEr
     s->kernel = (int32_t)field_int(j, "kernel", 0, (int64_t)limits->n_kernel - 1, "a step", err);
     s->tasks = field_int(j, "tasks", 0, max_bytes, "a step", err);
     s->per_picture = field_bool_or(j, "per_picture", false, "a step", err);
+    s->along = field_bool_or(j, "along", false, "a step", err);
     s->macs = field_int_or(j, "macs", 0, 0, INT64_MAX, "a step", err);
     s->line = (int)field_int_or(j, "line", 0, 0, INT32_MAX, "a step", err);
     const json_t *args = field_array(j, "args", "a step", err);

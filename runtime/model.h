@@ -48,6 +48,7 @@ typedef struct ModelStep {
     ModelArg *arg;
     int64_t tasks;
     bool per_picture; /* tasks * n in all */
+    bool along;       /* may run at the same time as the step before it, and as those that step runs along with */
     const char *layer, *what, *how; /* "" where the plan says nothing */
     int64_t macs; /* per picture */
     int line;

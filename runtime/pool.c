@@ -24,7 +24,7 @@ typedef struct Worker {
     int index;
 } Worker;
 
-/* The tasks next .. end - 1 that belong to a thread and that nobody has taken yet; a cache line of its own. */
+/* The tasks next .. end - 1 of one work that belong to a thread and that nobody has taken yet; a cache line of its own. */
 typedef struct Share {
     _Alignas(64) _Atomic int64_t next;
     int64_t end;
@@ -37,14 +37,13 @@ typedef struct Share {
 enum { GATE_WORKERS = 0x7fff, GATE_OPEN = 0x8000, GATE_JOB = 0x10000 };
 
 struct Pool {
-    CnncKernel *fn;
-    void *const *arg;
+    const PoolWork *work;
     const CnncRun *run;
-    int64_t piece; /* tasks taken at a time */
-    int threads;
+    int64_t piece[POOL_WORKS]; /* tasks taken at a time */
+    int works, threads;
     _Atomic bool stop;
     Worker *worker; /* [threads - 1] */
-    Share *share;   /* [threads] */
+    Share *share;   /* [threads][POOL_WORKS] */
     _Alignas(64) _Atomic uint32_t gate;
     _Alignas(64) _Atomic uint32_t sleepers; /* workers that need a wake-up call for the next job */
     _Atomic uint32_t caller_sleeps;
@@ -64,17 +63,22 @@ static inline void spin_pause(void) {
 #endif
 }
 
-/* Does tasks until none is left: the thread's own share first, then what the others have not taken. */
+static void take(Pool *p, const CnncRun *run, int thread, int work) {
+    Share *s = &p->share[thread * POOL_WORKS + work];
+    const PoolWork *w = &p->work[work];
+    while (atomic_load_explicit(&s->next, memory_order_relaxed) < s->end) {
+        int64_t begin = atomic_fetch_add_explicit(&s->next, p->piece[work], memory_order_relaxed);
+        int64_t end = begin + p->piece[work];
+        if (begin < s->end) w->fn(w->arg, run, begin, end < s->end ? end : s->end);
+    }
+}
+
+/* Does tasks until none is left: the thread's own shares first, then what the others have not taken. */
 static void work(Pool *p, int index) {
     CnncRun run = *p->run;
     run.scratch += index * run.scratch_bytes;
-    for (int i = 0; i < p->threads; i++) {
-        Share *s = &p->share[(index + i) % p->threads];
-        while (atomic_load_explicit(&s->next, memory_order_relaxed) < s->end) {
-            int64_t begin = atomic_fetch_add_explicit(&s->next, p->piece, memory_order_relaxed), end = begin + p->piece;
-            if (begin < s->end) p->fn(p->arg, &run, begin, end < s->end ? end : s->end);
-        }
-    }
+    for (int i = 0; i < p->threads; i++)
+        for (int w = 0; w < p->works; w++) take(p, &run, (index + i) % p->threads, w);
 }
 
 static bool can_enter(uint32_t gate, uint32_t seen) { return (gate & GATE_OPEN) && gate / GATE_JOB != seen; }
@@ -138,28 +142,41 @@ static void close_job(Pool *p) {
     atomic_store(&p->caller_sleeps, 0);
 }
 
-static void set_shares(Pool *p, int64_t tasks) {
-    int64_t each = tasks / p->threads, rest = tasks % p->threads, begin = 0;
-    for (int i = 0; i < p->threads; i++) {
-        atomic_store_explicit(&p->share[i].next, begin, memory_order_relaxed);
-        begin += each + (i < rest ? 1 : 0);
-        p->share[i].end = begin;
+/* What does not go into equal shares is for other threads in each work. */
+static void set_shares(Pool *p) {
+    int64_t given = 0;
+    for (int w = 0; w < p->works; w++) {
+        int64_t tasks = p->work[w].tasks, each = tasks / p->threads, rest = tasks % p->threads, begin = 0;
+        for (int i = 0; i < p->threads; i++) {
+            Share *s = &p->share[i * POOL_WORKS + w];
+            atomic_store_explicit(&s->next, begin, memory_order_relaxed);
+            begin += each + ((i + p->threads - given) % p->threads < rest ? 1 : 0);
+            s->end = begin;
+        }
+        given = (given + rest) % p->threads;
+        p->piece[w] = each / PIECES > 0 ? each / PIECES : 1;
     }
-    p->piece = each / PIECES > 0 ? each / PIECES : 1;
 }
 
-void pool_run(Pool *p, CnncKernel *fn, void *const *arg, const CnncRun *run, int64_t tasks) {
+void pool_run_all(Pool *p, const PoolWork *work_list, int n, const CnncRun *run) {
+    int64_t tasks = 0;
+    for (int i = 0; i < n; i++) tasks += work_list[i].tasks;
     if (p->threads == 1 || tasks <= 1) {
-        if (tasks > 0) fn(arg, run, 0, tasks);
+        for (int i = 0; i < n; i++)
+            if (work_list[i].tasks > 0) work_list[i].fn(work_list[i].arg, run, 0, work_list[i].tasks);
         return;
     }
-    p->fn = fn;
-    p->arg = arg;
+    p->work = work_list;
+    p->works = n;
     p->run = run;
-    set_shares(p, tasks);
+    set_shares(p);
     next_job(p, GATE_OPEN);
     work(p, 0);
     close_job(p);
+}
+
+void pool_run(Pool *p, CnncKernel *fn, void *const *arg, const CnncRun *run, int64_t tasks) {
+    pool_run_all(p, &(PoolWork){fn, arg, tasks}, 1, run);
 }
 
 int pool_size(const Pool *p) { return p->threads; }
@@ -187,7 +204,7 @@ Pool *pool_new(int threads, RtError *err) {
     memset(p, 0, sizeof *p);
     p->threads = 1;
     p->worker = rt_alloc((size_t)threads, sizeof *p->worker, err);
-    p->share = rt_alloc_aligned((size_t)threads, sizeof *p->share, err);
+    p->share = rt_alloc_aligned((size_t)threads * POOL_WORKS, sizeof *p->share, err);
     if (!p->worker || !p->share || !start_workers(p, threads - 1, err)) {
         pool_free(p);
         return NULL;

@@ -37,6 +37,33 @@ static void test_every_task_once(void) {
     }
 }
 
+/* Works of 0 .. MOST tasks at the same time. */
+static void test_works_together(void) {
+    static const int64_t tasks[][POOL_WORKS] = {
+        {7, 104, 0, 3}, {0, 0, 0, 0}, {1, 0, 1, 1}, {5, 5, 5, 5}, {MOST, 1, 3, 64}};
+    static unsigned char count[POOL_WORKS][MOST + 1];
+    CnncRun run = {.n = 1};
+    for (int threads = 1; threads <= 7; threads++) {
+        Pool *p = pool_new(threads, NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+        for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
+            PoolWork work[POOL_WORKS];
+            void *arg[POOL_WORKS];
+            int64_t wrong = 0;
+            memset(count, 0, sizeof count);
+            for (int w = 0; w < POOL_WORKS; w++) {
+                arg[w] = count[w];
+                work[w] = (PoolWork){count_tasks, &arg[w], tasks[i][w]};
+            }
+            pool_run_all(p, work, POOL_WORKS, &run);
+            for (int w = 0; w < POOL_WORKS; w++)
+                for (int64_t t = 0; t <= MOST; t++) wrong += count[w][t] != (t < tasks[i][w]);
+            CU_ASSERT_EQUAL(wrong, 0);
+        }
+        pool_free(p);
+    }
+}
+
 /* arg: from, to, [MOST] each. to[t] = from[MOST - 1 - t] + 1: every task reads what another thread wrote. */
 static void mirror(void *const *arg, const CnncRun *run, int64_t begin, int64_t end) {
     const int32_t *from = arg[0];
@@ -85,6 +112,7 @@ int main(void) {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("pool", NULL, NULL);
     CU_add_test(suite, "every task once", test_every_task_once);
+    CU_add_test(suite, "works together", test_works_together);
     CU_add_test(suite, "steps follow each other", test_steps_follow_each_other);
     CU_add_test(suite, "thread count", test_thread_count);
     CU_basic_run_tests();

@@ -228,20 +228,29 @@ static int64_t slice_stride(const Storage *s) {
     return moves ? type_stored(&s->type) * dtype_bytes[s->type.dtype] : 0;
 }
 
-/* Steps from .. end - 1 for n pictures after the first `before`. Pool NULL: tasks one by one, the last first. */
-static void run_steps(const Memory *m, Jit *jit, Pool *pool, int32_t from, int32_t end, int64_t before, int64_t n) {
+static PoolWork work_of(const Memory *m, Jit *jit, const Step *s, int64_t before, int64_t n) {
     const ProgramRun *r = &m->run;
-    for (int32_t i = from; i < end; i++) {
-        const Step *s = &r->p->step[i];
-        CnncKernel *kernel = (CnncKernel *)(uintptr_t)jit_kernel(jit, s->kernel);
-        CnncRun call = {.n = n, .scratch = r->scratch, .scratch_bytes = m->scratch_bytes};
-        int64_t tasks = s->tasks * (s->tasks_batched ? n : 1);
-        char **arg = calloc((size_t)s->n_arg + 1, sizeof *arg);
-        for (int32_t k = 0; k < s->n_arg; k++)
-            arg[k] = lab_address(r, s->arg[k]) + before * slice_stride(&r->p->storage[s->arg[k]]);
-        if (pool) pool_run(pool, kernel, (void **)arg, &call, tasks);
-        for (int64_t t = tasks - 1; t >= 0 && !pool; t--) kernel((void **)arg, &call, t, t + 1);
-        free(arg);
+    CnncKernel *kernel = (CnncKernel *)(uintptr_t)jit_kernel(jit, s->kernel);
+    char **arg = calloc((size_t)s->n_arg + 1, sizeof *arg);
+    for (int32_t k = 0; k < s->n_arg; k++)
+        arg[k] = lab_address(r, s->arg[k]) + before * slice_stride(&r->p->storage[s->arg[k]]);
+    return (PoolWork){kernel, (void *const *)arg, s->tasks * (s->tasks_batched ? n : 1)};
+}
+
+/* Steps from .. end - 1 for n pictures after the first `before`. Pool NULL: tasks one by one, the last first, and of steps
+ * that may run along with each other the last first. */
+static void run_steps(const Memory *m, Jit *jit, Pool *pool, int32_t from, int32_t end, int64_t before, int64_t n) {
+    const Program *p = m->run.p;
+    CnncRun call = {.n = n, .scratch = m->run.scratch, .scratch_bytes = m->scratch_bytes};
+    for (int32_t i = from; i < end;) {
+        PoolWork work[STEPS_ALONG];
+        int works = 0;
+        do work[works++] = work_of(m, jit, &p->step[i++], before, n);
+        while (i < end && works < STEPS_ALONG && p->step[i].along);
+        if (pool) pool_run_all(pool, work, works, &call);
+        for (int w = works - 1; w >= 0 && !pool; w--)
+            for (int64_t t = work[w].tasks - 1; t >= 0; t--) work[w].fn(work[w].arg, &call, t, t + 1);
+        for (int w = 0; w < works; w++) free((void *)(uintptr_t)work[w].arg);
     }
 }
 
