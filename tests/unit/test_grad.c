@@ -213,23 +213,11 @@ static Ref build_dropout(Lab *l, int i) {
     return op1(l, OP_dropout, any_pictures(l, i, FILL_SIGNED), &attr);
 }
 
-/* n, c, h, w, kernel, stride, pad, ceil, count_pad. */
 static const struct {
     Shape s;
     PoolAttr a;
 } pools[] = {
-    {{1, 1, 1, 1}, {{1, 1}, {1, 1}, {0, 0, 0, 0}, false, false, 0, 0, {0, 0}}},
-    {{2, 3, 7, 5}, {{3, 3}, {2, 2}, {0, 0, 0, 0}, false, true, 0, 0, {0, 0}}},
-    {{1, 7, 6, 9}, {{3, 2}, {2, 3}, {1, 1, 0, 1}, false, false, 0, 0, {0, 0}}},
-    {{5, 1, 4, 4}, {{4, 4}, {1, 1}, {0, 0, 0, 0}, false, false, 0, 0, {0, 0}}},
-    {{1, 17, 3, 6}, {{2, 2}, {2, 2}, {0, 0, 0, 0}, true, false, 0, 0, {0, 0}}},
-    {{2, 3, 8, 7}, {{3, 3}, {2, 2}, {0, 0, 0, 0}, true, true, 0, 0, {0, 0}}},
-    {{1, 33, 5, 5}, {{3, 3}, {1, 1}, {1, 1, 1, 1}, false, true, 0, 0, {0, 0}}},
-    {{1, 2, 11, 10}, {{5, 3}, {4, 4}, {2, 1, 1, 2}, true, true, 0, 0, {0, 0}}},
-    {{5, 7, 2, 3}, {{2, 3}, {3, 1}, {1, 0, 2, 2}, false, false, 0, 0, {0, 0}}},
-    {{2, 1, 9, 2}, {{3, 1}, {3, 2}, {2, 2, 0, 0}, true, false, 0, 0, {0, 0}}},
-    {{1, 3, 1, 12}, {{1, 4}, {1, 3}, {0, 0, 3, 0}, true, true, 0, 0, {0, 0}}},
-    {{2, 5, 6, 6}, {{3, 3}, {4, 4}, {0, 1, 1, 0}, false, true, 0, 0, {0, 0}}},
+#include "pool_shapes.def"
     {.s = {2, 3, 7, 9}, .a = {.kernel = {4, 3}, .stride = {1, 1}, .to = {2, 4}}}, /* windows that share the plane out */
     {.s = {1, 2, 3, 10}, .a = {.kernel = {2, 3}, .stride = {1, 1}, .to = {5, 7}}},
 };

@@ -160,16 +160,22 @@ static void test_nearest(void) {
     pair_free(&p);
 }
 
+/* A picture of the net's size that is its own mask, after one step. */
+static Pair one_step(const char *step, Paint *paint) {
+    const char *path = pic_path("step.png");
+    const LabelForm form = {SIDE, SIDE, 251, 255};
+    const Draw draw = {7, 0, 1};
+    RtError err = {.code = RT_OK};
+    pic_png(path, (PicPng){.width = SIDE, .height = SIDE}, paint);
+    Pair p = pair_new(step);
+    CU_ASSERT_FATAL(pipeline_pair(p.pipeline, p.frame, p.mask_frame, path, path, &draw, &form, p.tensor, p.labels, &err));
+    return p;
+}
+
 /* A mask that is turned has its classes and no others; the corners, which show nothing of it, have none, and the picture is
  * black there. */
 static void test_rotated(void) {
-    const char *path = pic_path("rotated.png");
-    RtError err = {.code = RT_OK};
-    pic_png(path, (PicPng){.width = SIDE, .height = SIDE}, paint_stripes);
-    const LabelForm form = {SIDE, SIDE, 251, 255};
-    Pair p = pair_new("[{\"call\": \"rotate\", \"degrees\": [45, 45]}]");
-    Draw draw = {7, 0, 1};
-    CU_ASSERT_FATAL(pipeline_pair(p.pipeline, p.frame, p.mask_frame, path, path, &draw, &form, p.tensor, p.labels, &err));
+    Pair p = one_step("[{\"call\": \"rotate\", \"degrees\": [45, 45]}]", paint_stripes);
     bool good = true;
     int none = 0, between = 0;
     for (int i = 0; i < SIDE * SIDE; i++) {
@@ -186,13 +192,7 @@ static void test_rotated(void) {
 
 /* What is erased from the picture keeps its classes. */
 static void test_erased(void) {
-    const char *path = pic_path("erased.png");
-    RtError err = {.code = RT_OK};
-    pic_png(path, (PicPng){.width = SIDE, .height = SIDE}, paint_numbers);
-    const LabelForm form = {SIDE, SIDE, 251, 255};
-    Pair p = pair_new("[{\"call\": \"random_erase\", \"p\": 1, \"area\": [0.3, 0.4]}]");
-    Draw draw = {7, 0, 1};
-    CU_ASSERT_FATAL(pipeline_pair(p.pipeline, p.frame, p.mask_frame, path, path, &draw, &form, p.tensor, p.labels, &err));
+    Pair p = one_step("[{\"call\": \"random_erase\", \"p\": 1, \"area\": [0.3, 0.4]}]", paint_numbers);
     bool good = true;
     int erased = 0;
     for (int i = 0; i < SIDE * SIDE; i++) {
