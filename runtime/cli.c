@@ -28,7 +28,7 @@ static const OptionRow rows[] = {
     {"augment", 0, KIND_TEXT, AT(augment), 0, 0, "NAME", "augment as the section `augment NAME` says", "train"},
     {"eval", 0, KIND_TEXT, AT(eval), 0, 0, "NAME", "evaluate as the section `eval NAME` says", "train eval"},
     {"weights", 'w', KIND_TEXT, AT(weights), 0, 0, "FILE", "start from these weights", "train"},
-    {"weights", 'w', KIND_TEXT, AT(weights), 0, 0, "FILE", "use these weights", "eval predict export"},
+    {"weights", 'w', KIND_TEXT, AT(weights), 0, 0, "FILE", "use these weights", "eval predict export test"},
     {"init", 0, KIND_TEXT, AT(weights), 0, 0, "FILE", "the same as --weights", "train"},
     {"init", 0, KIND_FLAG, AT(init), 0, 0, NULL, "write the initial values, not trained ones", "export"},
     {"out", 'o', KIND_TEXT, AT(out), 0, 0, "DIR", "where weights and checkpoint go (.)", "train"},
@@ -52,10 +52,13 @@ static const OptionRow rows[] = {
     {"train", 0, KIND_FLAG, AT(train), 0, 0, NULL, "time training steps", "bench"},
     {"layers", 0, KIND_FLAG, AT(layers), 0, 0, NULL, "also print a table of the steps", "bench"},
     {"source", 0, KIND_FLAG, AT(source), 0, 0, NULL, "print the .net text that the program was made from", "info"},
-    {"json", 0, KIND_FLAG, AT(json), 0, 0, NULL, "print JSON", "eval predict bench info"},
+    {"test", 0, KIND_TEXT, AT(test), 0, 0, "NAME", "test as the section `test NAME` says", "test"},
+    {"golden", 0, KIND_TEXT, AT(golden), 0, 0, "FILE", "the file of golden values (PROGRAM.golden.safetensors)", "test"},
+    {"update", 0, KIND_FLAG, AT(update), 0, 0, NULL, "write the golden values: of these pictures, or of made-up ones", "test"},
+    {"json", 0, KIND_FLAG, AT(json), 0, 0, NULL, "print JSON", "eval predict bench info test"},
     {"threads", 't', KIND_COUNT, AT(threads), 1, POOL_MAX_THREADS, "N", "threads (CNNC_THREADS, or all processors)",
-     "train eval predict bench export"},
-    {"help", 'h', KIND_FLAG, AT(help), 0, 0, NULL, "print this", "train eval predict bench info export"},
+     "train eval predict bench export test"},
+    {"help", 'h', KIND_FLAG, AT(help), 0, 0, NULL, "print this", "train eval predict bench info export test"},
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0] };
 
@@ -73,6 +76,7 @@ static const CommandRow commands[] = {
     {"bench", bench_command, NULL, "time the net"},
     {"info", info_command, NULL, "layers, parameters, memory"},
     {"export", export_command, NULL, "write weights to a safetensors file"},
+    {"test", test_command, "[FILE...]", "compare with the golden values that `test --update` wrote"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -226,6 +230,7 @@ static void choose(const Model *m, const char *kind, const char *name, RtError *
 static void choose_sections(const Model *m, Options *o, RtError *err) {
     choose(m, "augment", o->augment, err);
     choose(m, "eval", o->eval, err);
+    choose(m, "test", o->test, err);
     if (o->data && model_choose(m, "data", o->data)) o->data = NULL;
 }
 
@@ -249,7 +254,7 @@ static void print_help(const Context *c) {
     for (int i = 0; i < N_COMMANDS; i++)
         if (c->model->train.present || commands[i].run != train_command)
             printf("  %-8s %s\n", commands[i].name, commands[i].help);
-    printf("\n%s COMMAND --help says what a command takes. Exit codes: 1 a figure of `require` is not kept;\n"
+    printf("\n%s COMMAND --help says what a command takes. Exit codes: 1 `require` or a test is not kept;\n"
            "those of sysexits.h: 64 usage, 65 bad data, 66 missing file, 70 our bug, 71 memory, 73 and 74 output,\n"
            "75 stopped by a signal after saving, 76 not finite, 78 over a limit.\n",
            c->program);

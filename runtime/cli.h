@@ -21,10 +21,10 @@ typedef struct Context {
 
 /* Values of options; 0 or NULL where an option was not given, -1 for seed, lr and seconds. */
 typedef struct Options {
-    const char *data, *augment, *eval, *weights, *out, *output, *batches, *replay, *scores;
+    const char *data, *augment, *eval, *weights, *out, *output, *batches, *replay, *scores, *test, *golden;
     int64_t epochs, batch, threads, seed, steps, k;
     double lr, seconds;
-    bool resume, json, layers, train, source, init, help;
+    bool resume, json, layers, train, source, init, update, help;
     const char *const *operand;
     int n_operand;
 } Options;
@@ -36,6 +36,6 @@ int cli_main(const Context *c, int argc, char **argv, RtError *err);
 /* The commands, each in the file of its name. They print their results to stdout and return an exit code as cli_main.
  */
 typedef int Command(const Context *c, const Options *o, RtError *err);
-Command train_command, eval_command, predict_command, bench_command, info_command, export_command;
+Command train_command, eval_command, predict_command, bench_command, info_command, export_command, test_command;
 
 #endif

@@ -251,6 +251,30 @@ bool weights_write(const Model *m, const float *params, const float *state, cons
     return false;
 }
 
+static uint64_t add_words(uint64_t hash, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t word;
+        memcpy(&word, &x[i], sizeof word);
+        hash = (hash ^ word) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+bool weights_digest(const Model *m, const float *params, uint64_t *digest, RtError *err) {
+    float *buffer = slice_buffer(m->param, m->n_param, err);
+    *digest = 0xcbf29ce484222325u;
+    for (int i = 0; buffer && i < m->n_param; i++) {
+        const ModelParam *p = &m->param[i];
+        for (int64_t k = 0; k < form_slices(&p->form, SLICE); k++) {
+            Slice s = form_slice(&p->form, SLICE, k);
+            unpack(&s.form, params + p->offset / 4 + s.stored, buffer);
+            *digest = add_words(*digest, buffer, form_elements(&s.form));
+        }
+    }
+    free(buffer);
+    return buffer != NULL;
+}
+
 json_t *weights_labels(const Model *m, const SafeFile *f) {
     const char *text = safe_metadata(f, "labels");
     json_t *labels = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;

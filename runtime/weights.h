@@ -30,6 +30,10 @@ bool weights_read_state(const Model *m, const SafeFile *f, float *state, RtError
 bool weights_write(const Model *m, const float *params, const float *state, const char *path, json_t *extra,
                    RtError *err);
 
+/* A number that parameters of other values hardly share, the same for all layouts: FNV-1a over the words of the logical
+ * form, Fowler, Noll, Vo, 1991. No protection against anybody. */
+bool weights_digest(const Model *m, const float *params, uint64_t *digest, RtError *err);
+
 /* The class names in a file's metadata, as a JSON array of Model.classes texts, to be released; NULL if it has none. */
 json_t *weights_labels(const Model *m, const SafeFile *f);
 

@@ -172,6 +172,7 @@ if grep -q 'one central crop, 4 pictures' "$log"; then ok 'data/half of a folder
 {
     net '' ''
     printf 'eval {\n    metrics = [top1, per_class, confusion]\n    save_predictions = "table.csv"\n}\n'
+    printf 'test {\n    golden = "answers.safetensors"\n}\ntest loose {\n    tolerance = 2\n}\n'
 } >metrics.net
 check eval/metrics "$cnnc" -march=x86-64-v3 metrics.net -o metrics && ./metrics export --init --output=metrics.safetensors >"$log" 2>&1
 ./metrics eval --data shapes >"$log" 2>&1
@@ -197,6 +198,27 @@ if grep -q '^"shapes/test/st,a""r/[^"]*","st,a""r",' table.csv; then ok 'eval/sa
 rm -f table.csv && mkdir table.csv
 refused 'eval/save_predictions: a folder is there' 73 'table.csv' ./metrics eval --data shapes
 rmdir table.csv
+
+# ---- test: golden values ----
+
+refused 'test/no golden values' 66 'answers.safetensors: there are no golden values yet' ./metrics test
+check 'test/made-up pictures' ./metrics test --update --golden=metrics.golden.safetensors
+check 'test/pictures' ./metrics test --update shapes/test/heart/*
+check 'test/the same answers' ./metrics test --threads 1
+is 'test/what is compared' "$(awk '/largest difference/ { print $1, $NF }' "$log" | tr '\n' ' ')" 'pictures kept scores kept embedding kept '
+./metrics export --init --seed 7 --output=others.safetensors >"$log" 2>&1
+refused 'test/other weights' 1 'scores of picture [01]: number . is .* here and .* in answers.safetensors, which was written with other' ./metrics test -w others.safetensors
+refused 'test/as JSON' 1 '"kept": false' ./metrics test -w others.safetensors --json
+check 'test/a section with a name' ./metrics test --test loose -w others.safetensors
+refused 'test/no such section' 64 'no section .test loos.; did you mean loose' ./metrics test --test loos
+refused 'test/pictures without --update' 64 'pictures are for --update' ./metrics test shapes/test/heart/*
+refused 'test/a file without golden values' 65 'has no tensor "images"' ./metrics test --golden others.safetensors
+refused 'test/a picture that is none' 65 'list.txt' ./metrics test --update shapes/list.txt
+head -c 5000 answers.safetensors >part.safetensors
+refused 'test/a file that was cut' 65 'part.safetensors' ./metrics test --golden part.safetensors
+mkdir beside && mv metrics metrics.safetensors answers.safetensors beside
+check 'test/beside the program' beside/metrics test
+mv beside/* .
 
 # Which output is deployed says whether scores are probabilities, whatever other layers the net has.
 net 'outputs = [scores]' '' | sed 's/output scores = softmax(logits)/output scores = logits\n    output soft = softmax(logits)/' >logits.net

@@ -100,7 +100,7 @@ body='    x = image -> conv(8, 3) -> bn -> relu -> flatten
 wrap() {
     if grep -q '^cnnc 1' "$1"; then cat "$1"; return; fi
     echo 'cnnc 1'
-    if ! grep -qE '^(use|const|option|input|block|net|data|augment|train|eval|deploy|require) ' "$1"; then
+    if ! grep -qE '^(use|const|option|input|block|net|data|augment|train|eval|deploy|test|require) ' "$1"; then
         printf '%s\nnet n(image) {\n    x = image\n' "$input"
         sed 's/^/    /' "$1"
         printf '    output last = x\n}\n'

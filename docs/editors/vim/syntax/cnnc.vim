@@ -21,7 +21,7 @@ syn match cnncAnnotation "@\%(name\|freeze\|nofuse\)\>"
 syn match cnncKeyword "\<\%(for\|in\|if\|else\|and\|or\|not\|return\|output\|only\|group\)\>"
 syn match cnncConstant "\<\%(true\|false\)\>"
 
-syn match cnncTop "^\s*\%(cnnc\|use\|const\|option\|quantize\|test\)\>"
+syn match cnncTop "^\s*\%(cnnc\|use\|const\|option\|quantize\)\>"
 syn match cnncTop "^\s*\%(block\|net\)\>" nextgroup=cnncName skipwhite
 syn match cnncName "\h\w*" contained
 syn match cnncParameter "\<\h\w*\ze\s*==\@!" contained
@@ -84,6 +84,13 @@ syn region cnncBlock_require contained transparent start="{" end="}" contains=@c
 syn match cnncKey_require "\<\%(params\|macs\|memory\|code_size\|size\|top1\|top5\|latency\|throughput\)\ze\s*[<>]" contained
 hi def link cnncName_require cnncName
 hi def link cnncKey_require cnncKey
+
+syn match cnncSection "^\s*test\>\ze\s*\%(\h\w*\s*\)\={" nextgroup=cnncName_test,cnncBlock_test skipwhite
+syn match cnncName_test "\h\w*" contained nextgroup=cnncBlock_test skipwhite
+syn region cnncBlock_test contained transparent start="{" end="}" contains=@cnncSettings,cnncKey_test,cnncBlock_test
+syn match cnncKey_test "\<\%(golden\|tolerance\)\ze\s*==\@!" contained
+hi def link cnncName_test cnncName
+hi def link cnncKey_test cnncKey
 
 hi def link cnncTop Keyword
 hi def link cnncSection Structure
