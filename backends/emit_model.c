@@ -195,9 +195,9 @@ static void releases(Writer *w, const Program *p, const Step *s) {
 /* From picture to picture, as kernels see it: without rounding. */
 static int64_t stride_of(const Storage *s) { return type_stored(&s->type) * dtype_bytes[s->type.dtype]; }
 
-static void step(Writer *w, int entry, const Step *s) {
-    const Program *p = w->u->program[entry];
-    str_addf(w->s, "{\"kernel\": %d, \"args\": [", w->kernels->number[entry][s->kernel]);
+/* number: of the program's kernels in the file. */
+static void step(Writer *w, const Program *p, const int32_t *number, const Step *s) {
+    str_addf(w->s, "{\"kernel\": %d, \"args\": [", number[s->kernel]);
     for (int32_t i = 0; i < s->n_arg; i++) {
         const Storage *arg = &p->storage[s->arg[i]];
         str_addf(w->s, "%s[\"%s\",%lld", i ? "," : "", region_name[arg->region], (long long)arg->offset);
@@ -240,11 +240,10 @@ static int64_t scratch_bytes(const Program *p) {
     return most;
 }
 
-static void program(Writer *w, int entry) {
-    const Program *p = w->u->program[entry];
+static void program(Writer *w, const char *key, const Program *p, const int32_t *number) {
     bool first = true;
     str_addf(w->s, "\"%s\": {\"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"scratch\": %lld, \"lower_bound\": %lld, \"once\": %d, \"once_bytes\": %lld, \"slices\": [",
-             p->name, (long long)p->region_bytes[REGION_BATCH], (long long)p->region_bytes[REGION_FIXED], (long long)scratch_bytes(p),
+             key, (long long)p->region_bytes[REGION_BATCH], (long long)p->region_bytes[REGION_FIXED], (long long)scratch_bytes(p),
              (long long)p->lower_bound_bytes, p->n_once,
              (long long)program_once_bytes(w->u->arena, p));
     for (int32_t i = 0; i < p->n_slice; i++)
@@ -252,7 +251,7 @@ static void program(Writer *w, int entry) {
     str_add(w->s, "],\n\"steps\": [");
     for (int32_t i = 0; i < p->n_step; i++) {
         item(w, &first);
-        step(w, entry, &p->step[i]);
+        step(w, p, number, &p->step[i]);
     }
     str_add(w->s, "],\n\"outputs\": {");
     first = true;
@@ -263,15 +262,32 @@ static void program(Writer *w, int entry) {
     str_add(w->s, "}}");
 }
 
-static void programs(Writer *w) {
+/* Those of a unit; number: of its kernels. */
+static void programs(Writer *w, const Unit *u, int32_t *const number[ENTRY_COUNT]) {
+    static const char *const key[ENTRY_COUNT] = {"infer", "train"};
     bool first = true;
     str_add(w->s, "\"programs\": {");
     for (int e = 0; e < ENTRY_COUNT; e++) {
-        if (!w->u->program[e]) continue;
+        if (!u->program[e]) continue;
         item(w, &first);
-        program(w, e);
+        program(w, key[e], u->program[e], number[e]);
     }
-    str_add(w->s, "}}\n");
+    str_add(w->s, "}");
+}
+
+static void sizes(Writer *w) {
+    const Unit *u = w->u;
+    bool first = true;
+    str_add(w->s, "\"sizes\": [");
+    for (int32_t i = 0; i < u->n_sized; i++) {
+        const Unit *sized = u->sized[i];
+        const Type *in = &graph_node(sized->net, sized->image)->type;
+        item(w, &first);
+        str_addf(w->s, "{\"height\": %d, \"width\": %d, ", in->dim[2], in->dim[3]);
+        programs(w, sized, w->kernels->number[i + 1]);
+        str_add(w->s, "}");
+    }
+    str_add(w->s, "]");
 }
 
 const char *emit_model_json(const Unit *u) {
@@ -302,6 +318,9 @@ const char *emit_plan_json(const Unit *u, const KernelTable *kernels) {
              (long long)region_bytes(u, REGION_STATE));
     params(&w, "params", REGION_PARAM);
     params(&w, "state", REGION_STATE);
-    programs(&w);
+    programs(&w, u, kernels->number[0]);
+    str_add(&s, ",\n");
+    sizes(&w);
+    str_add(&s, "}\n");
     return str_text(&s);
 }

@@ -10,6 +10,7 @@
 
 #include "../backends/target.h"
 #include "../ir/hold.h"
+#include "../passes/pass.h"
 #include "../passes/report.h"
 
 Diags *driver_diags(Arena *a, const CommandLine *c) {
@@ -114,7 +115,7 @@ const Machine *driver_machine(const CommandLine *c, const Unit *u) {
 }
 
 /* The loss terms point into the net, so they are copied with it. */
-Unit *driver_unit_for(const Unit *u, const Machine *m) {
+static Unit *unit_for(const Unit *u, const Machine *m) {
     Unit *copy = NEW(u->arena, Unit);
     *copy = *u;
     copy->machine = m;
@@ -124,10 +125,28 @@ Unit *driver_unit_for(const Unit *u, const Machine *m) {
     return copy;
 }
 
+Unit *driver_unit_for(const Unit *u, const Machine *m) {
+    Unit *copy = unit_for(u, m);
+    copy->sized = NEW_ARRAY(u->arena, Unit *, u->n_sized);
+    for (int32_t i = 0; i < u->n_sized; i++) {
+        copy->sized[i] = unit_for(u->sized[i], m);
+        copy->sized[i]->base = copy;
+        copy->sized[i]->opt = copy->opt;   /* the front end, which made it, did not know them all */
+    }
+    return copy;
+}
+
+bool driver_passes(Unit *u, const PassOptions *o) {
+    bool good = pipeline_run(u, o);
+    for (int32_t i = 0; good && i < u->n_sized; i++) good = pipeline_run(u->sized[i], o);
+    return good;
+}
+
 void driver_reports(Str *s, const CommandLine *c, const Unit *u, const Outline *o) {
     if (c->report[REPORT_SCHEDULE]) report_schedule(s, u);
     if (c->report[REPORT_FUSION]) report_fusion(s, u, o);
     if (c->report[REPORT_MEMORY]) report_memory(s, u);
+    for (int32_t i = 0; i < u->n_sized; i++) driver_reports(s, c, u->sized[i], o);
 }
 
 bool driver_reports_need_passes(const CommandLine *c) {

@@ -6,7 +6,8 @@
 #include "../ir/outline.h"
 #include "command.h"
 
-struct Targets;   /* backends/target.h */
+struct Targets;       /* backends/target.h */
+struct PassOptions;   /* passes/pass.h */
 
 /* For messages in `a`, shown as the command line says. */
 Diags *driver_diags(Arena *a, const CommandLine *c);
@@ -26,9 +27,11 @@ Unit *driver_unit(Arena *a, Diags *d, const CommandLine *c, const char *path, co
 bool driver_targets(const CommandLine *c, const Unit *u, const char *usual, struct Targets *t);
 /* The processor that figures are for: the first of those, with the default for programs. NULL likewise. */
 const Machine *driver_machine(const CommandLine *c, const Unit *u);
-/* The same net for a processor of its own: passes change the net. */
+/* The same net, at all its sizes, for a processor of its own: passes change the net. */
 Unit *driver_unit_for(const Unit *u, const Machine *m);
-/* Adds what the command line asks to know about a compiled unit; `o`: of its net before any pass. */
+/* All passes on it and on its sizes; false if one reported an error. */
+bool driver_passes(Unit *u, const struct PassOptions *o);
+/* Adds what the command line asks to know about a compiled unit and its sizes; `o`: of its net before any pass. */
 void driver_reports(Str *s, const CommandLine *c, const Unit *u, const Outline *o);
 /* Does the command line ask for a report that needs passes? */
 bool driver_reports_need_passes(const CommandLine *c);

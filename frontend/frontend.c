@@ -10,6 +10,7 @@
 #include "parse.h"
 #include "bundle.h"
 #include "sections.h"
+#include "sizes.h"
 #include "train.h"
 
 bool frontend_print_ast(Arena *a, Diags *d, const char *path, Str *out) {
@@ -93,6 +94,7 @@ bool frontend_build(Unit *u, const char *path, const FrontendOptions *options) {
     bundle_check_unused(p);
     if (u->diags->n_error) return false;
     train_mark_frozen(u->net);
+    sizes_build(p, u, section, &input);
     u->settings_json = sections_json(p, u, section, &input);
     u->options_json = bundle_options_json(p);
     int64_t parameters, macs;

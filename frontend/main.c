@@ -124,7 +124,7 @@ static int emit(const CommandLine *c, Unit *const *unit, int n) {
 
 static int print_unit(const CommandLine *c, const Unit *u, Level level) {
     Str s = STR(c->arena);
-    unit_print(&s, u, level);
+    unit_print_all(&s, u, level);
     return driver_write(c->arena, c->output, &s);
 }
 
@@ -168,7 +168,7 @@ static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
         Str reports = STR(c->arena);
         unit[i] = driver_unit_for(u, t->machine[i]);
         if (t->n > 1 && (c->options.verbose || c->time_report)) fprintf(stderr, "for %s:\n", t->machine[i]->cpu);
-        if (!pipeline_run(unit[i], &o)) return driver_exit_code(u->diags);
+        if (!driver_passes(unit[i], &o)) return driver_exit_code(u->diags);
         if (!c->stop_after) driver_reports(&reports, c, unit[i], outline);
         print_report(&reports);
         if (!c->stop_after) check_memory(u, unit[i]->program[ENTRY_INFER]);

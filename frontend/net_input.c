@@ -76,34 +76,101 @@ static void lift_filter(Elab *e, Record *r) {
     add_field(e, r, "antialias", antialias);
 }
 
+static int32_t channels_of(const Record *r) { return strcmp(record_field(r, "colour")->value.text, "grey") ? 3 : 1; }
+
 Ref net_input(Elab *e, Record *r, Name name, Span at) {
-    int32_t channels = strcmp(field(r, "colour")->value.text, "grey") ? 3 : 1;
+    int32_t channels = channels_of(r);
     bool good = complete_levels(e, r, "mean", channels, 0);
     good = complete_levels(e, r, "std", channels, 1) && good;
     good = check_size(e, r) && good;
     lift_filter(e, r);
-    if (!good) return 0;
     Value size = field(r, "size")->value;
-    int32_t dim[] = {BATCH, channels, size.dim.h, size.dim.w};
+    return good ? net_image(e, r, size.dim.h, size.dim.w, name, at) : 0;
+}
+
+Ref net_image(Elab *e, const Record *r, int32_t h, int32_t w, Name name, Span at) {
+    int32_t dim[] = {BATCH, channels_of(r), h, w};
     Attr attr = {.input = {INPUT_IMAGE, type_make(DT_F32, 4, dim)}};
     return graph_add(e->graph, OP_input, 0, NULL, &attr, name, at, e->diags);
 }
 
-/* What a step does to the size: V_DIM it fixes it, V_NONE it leaves it, V_TEXT it makes it anything. */
+/* ---- other sizes ---- */
+
+/* n * to / from, to the nearest whole number of pixels, halves up. */
+static int64_t in_proportion(int64_t n, int32_t to, int32_t from) {
+    Wide pixels = ((Wide)2 * n * to + from) / ((Wide)2 * from);
+    return pixels < 1 ? 1 : pixels > INT32_MAX ? INT32_MAX : (int64_t)pixels;
+}
+
+/* A call of the same name with another size. */
+static Value with_size(Elab *e, const Value *call, Value size) {
+    Record *r = NEW(e->arena, Record);
+    Field f = {.key = name_of("size"), .value = size};
+    r->call = call->record->call;
+    PUSH(e->arena, r->field, r->n, r->cap, f);
+    return (Value){.kind = V_RECORD, .record = r};
+}
+
+void input_at_size(Elab *e, const Record *input, Record *eval) {
+    const Value to = record_field(eval, "size")->value, from = record_field(input, "size")->value;
+    const Value *resize = &record_field(input, "resize")->value, *crop = &record_field(input, "crop")->value;
+    if (to.kind != V_DIM) return;
+    if (resize->kind == V_RECORD) {
+        Value size = record_field(resize->record, "size")->value;
+        bool taller = (int64_t)to.dim.h * from.dim.w > (int64_t)to.dim.w * from.dim.h;
+        if (size.kind == V_DIM)
+            size = value_dim(in_proportion(size.dim.h, to.dim.h, from.dim.h),
+                             in_proportion(size.dim.w, to.dim.w, from.dim.w));
+        else
+            size = value_int(taller ? in_proportion(value_whole(&size), to.dim.h, from.dim.h)
+                                    : in_proportion(value_whole(&size), to.dim.w, from.dim.w));
+        add_field(e, eval, "resize", with_size(e, resize, size));
+    }
+    if (crop->kind == V_RECORD) add_field(e, eval, "crop", with_size(e, crop, to));
+}
+
+/* ---- augment ---- */
+
+/* What a step does to the size: V_DIM it fixes it, V_LIST it makes it one of several, V_NONE it leaves it, V_TEXT it makes
+ * it anything. */
 static Value size_after(const Record *step) {
-    const Field *size = record_field(step, "size");
+    const Field *size = record_field(step, "size"), *sizes = record_field(step, "sizes");
+    if (sizes && sizes->value.kind == V_LIST) return sizes->value;
     if (size) return size->value.kind == V_DIM ? size->value : value_text(step->call);
     return record_field(step, "shorter") ? value_text(step->call) : v_none;
+}
+
+/* A step that offers both takes one of the two. */
+static bool check_sizes(Elab *e, const Record *step, Span at) {
+    const Field *size = record_field(step, "size"), *sizes = record_field(step, "sizes");
+    if (!sizes || (size->value.kind == V_NONE) != (sizes->value.kind == V_NONE)) return true;
+    if (size->value.kind == V_NONE) {
+        diag_error(e->diags, at, "E0105", "`%s` needs `size` or `sizes`", step->call);
+    } else {
+        diag_error(e->diags, at, "E0465", "`%s` takes `size` or `sizes`, not both", step->call);
+        diag_label(e->diags, size->span, "one size");
+        diag_label(e->diags, sizes->span, "one of several for each batch");
+    }
+    return false;
 }
 
 void check_augment(Elab *e, const SettingList *list, const Value *steps, const Record *input) {
     Value last = v_none, want = record_field(input, "size")->value;
     Span at = {0};
     for (int32_t i = 0; i < steps->n; i++) {
-        Value v = size_after(steps->item[i].record);
+        const Record *step = steps->item[i].record;
+        const Span here = list->item[i]->span;
+        if (!check_sizes(e, step, here)) return;
+        Value v = size_after(step);
         if (v.kind == V_NONE) continue;
+        if (last.kind == V_LIST) {
+            diag_error(e->diags, here, "E0465", "pictures have one of several sizes, and `%s` gives them another",
+                       step->call);
+            diag_note(e->diags, at, "`sizes` is for the last step that decides the size");
+            return;
+        }
         last = v;
-        at = list->item[i]->span;
+        at = here;
     }
     if (last.kind == V_TEXT)
         diag_error(e->diags, at, "E0408", "after `%s` pictures need a crop to %dx%d", last.text, want.dim.h,

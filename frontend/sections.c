@@ -195,6 +195,7 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "eval")) {
         check_metrics(e, v.record);
         check_crops(e, v.record, input);
+        if (input->kind == V_RECORD) input_at_size(e, input->record, (Record *)(uintptr_t)v.record);
     }
     if (v.kind == V_RECORD && !strcmp(kind->name, "data")) check_masks(e, v.record);
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "train")) check_plateaus(e, v.record);

@@ -412,6 +412,21 @@ static bool to_side_or_dim(Elab *e, Value *v, Span at, const char *label) {
     return v->kind == V_DIM || type_find("count", 5)->convert(e, v, at, label);
 }
 
+/* Sides of squares, or sizes, as sizes. */
+static bool to_sizes(Elab *e, Value *v, Span at, const char *label) {
+    enum { MOST = 16, SIDE_MOST = 65535 };
+    bool good = v->kind == V_LIST && v->n > 0 && v->n <= MOST;
+    Value *copy = NEW_ARRAY(e->arena, Value, good ? v->n : 0);
+    for (int32_t i = 0; good && i < v->n; i++) {
+        int64_t side = value_is_whole(&v->item[i]) ? value_whole(&v->item[i]) : 0;
+        good = v->item[i].kind == V_DIM || (side >= 1 && side <= SIDE_MOST);
+        copy[i] = v->item[i].kind == V_DIM ? v->item[i] : value_dim(side, side);
+    }
+    if (!good) return report_wants(e, at, label, wants_of("sizes"), v);
+    *v = value_list(copy, v->n);
+    return true;
+}
+
 /* ONE ROW PER TYPE of settings. */
 static const ParamType settings_type_table[] = {
     {.name = "word", .wants = "one of its words", .from_expr = from_word},
@@ -443,6 +458,7 @@ static const ParamType settings_type_table[] = {
     {.name = "globs", .wants = "a pattern or a list of patterns, each a string", .convert = to_globs},
     {.name = "paths", .wants = "a path or a list of paths, each a string", .convert = to_paths},
     {.name = "freeze", .wants = "all or patterns", .from_expr = from_freeze},
+    {.name = "sizes", .wants = "a list of 1 to 16 sizes, like [160, 192, 224]", .convert = to_sizes},
     {.name = "side_or_dim", .wants = "a side length or a size like 224x224", .convert = to_side_or_dim},
 };
 

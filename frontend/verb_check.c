@@ -30,7 +30,7 @@ static void add_reports(Str *s, const CommandLine *c, const Unit *u) {
     if (!driver_reports_need_passes(c)) return;
     const Machine *machine = driver_machine(c, u);
     Unit *copy = machine ? driver_unit_for(u, machine) : NULL;
-    if (copy && pipeline_run(copy, &options)) driver_reports(s, c, copy, o);
+    if (copy && driver_passes(copy, &options)) driver_reports(s, c, copy, o);
 }
 
 static int check_file(const CommandLine *c, const char *path) {

@@ -81,6 +81,8 @@ typedef struct DeployConfig {
 
 typedef enum Entry { ENTRY_INFER, ENTRY_TRAIN, ENTRY_COUNT } Entry;
 
+/* A net for pictures of several sizes is one unit for the size of its input, and a unit for each other size among `sized` of
+ * that. They share all parameters, and so where these lie, and become one program. */
 typedef struct Unit {
     Arena *arena;
     Diags *diags;
@@ -98,6 +100,10 @@ typedef struct Unit {
     const char *options_json;  /* {"classes": 1000, ...}: option values that were in force */
     Graph *graph[ENTRY_COUNT]; /* made by `specialise`; [ENTRY_TRAIN] is NULL without a train section */
     Program *program[ENTRY_COUNT];
+    struct Unit **sized;       /* the same net for pictures of other sizes */
+    int32_t n_sized, cap_sized;
+    const struct Unit *base;   /* the unit that this is `sized` of, or NULL */
+    bool unwanted[ENTRY_COUNT];   /* of one with a base: nobody runs that entry at its size, so it has no graph */
 } Unit;
 
 /* Pictures in a call that the code of an entry is made for. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 Level dump_level(const Unit *u, Level of_pass) {
-    return of_pass == LEVEL_NET && u->graph[ENTRY_INFER] ? LEVEL_GRAPH : of_pass;
+    return of_pass == LEVEL_NET && (u->graph[ENTRY_INFER] || u->graph[ENTRY_TRAIN]) ? LEVEL_GRAPH : of_pass;
 }
 
 /* Kernels are the text that reads back; what a program adds to them, who calls whom, is above them as comments. */
@@ -28,6 +28,11 @@ void unit_print(Str *s, const Unit *u, Level level) {
         if (level == LEVEL_GRAPH && u->graph[e]) graph_print(s, u->graph[e]);
         if (level == LEVEL_LOOPS && u->program[e]) print_program(s, u->program[e]);
     }
+}
+
+void unit_print_all(Str *s, const Unit *u, Level level) {
+    unit_print(s, u, level);
+    for (int32_t i = 0; i < u->n_sized; i++) unit_print(s, u->sized[i], level);
 }
 
 static void check_graph(const Unit *u, const Graph *g, const char *pass) {

@@ -558,10 +558,9 @@ static void lower_groups(Lower *l, const bool *constant, bool once) {
 }
 
 void pass_lower(Unit *u, Entry entry) {
-    static const char *const entry_name[ENTRY_COUNT] = {"infer", "train"};
     Graph *g = u->graph[entry];
     Program *p = NEW(u->arena, Program);
-    p->name = name_of(entry_name[entry]);
+    p->name = g->name;
     p->graph = g;
     p->storage_of = NEW_ARRAY(u->arena, int32_t, g->n_node);
     for (int32_t i = 0; i < g->n_node; i++) p->storage_of[i] = -1;

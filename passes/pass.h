@@ -41,5 +41,7 @@ bool pipeline_run(Unit *u, const PassOptions *o);
 bool pipeline_run_table(Unit *u, const PassOptions *o, const Pass *table, int n);
 /* Prints the unit at its present level: the net, the graphs, or the programs. */
 void unit_print(Str *s, const Unit *u, Level level);
+/* The same, and its sizes behind it. */
+void unit_print_all(Str *s, const Unit *u, Level level);
 
 #endif

@@ -229,7 +229,7 @@ static int64_t place_region(Planner *pl, Region region, int64_t bound) {
     return improve(p, order, n, end, top, bound, pl->u->arena);
 }
 
-/* Parameters of the other program first, at their places; new ones behind. */
+/* Parameters of the other program first, at their places; new ones behind, of which a net at another size has none. */
 static void place_named(Planner *pl, Region region, const Program *other) {
     Program *p = pl->p;
     int64_t end = other ? other->region_bytes[region] : 0;
@@ -242,6 +242,7 @@ static void place_named(Planner *pl, Region region, const Program *other) {
                 same = &other->storage[j];
         ICE_UNLESS(!same || type_equal(&same->type, &s->type), "parameter %s lies differently in two programs",
                    s->name);
+        ICE_UNLESS(same || !pl->u->base, "parameter %s is not there at the input's size", s->name);
         s->offset = same ? same->offset : end;
         if (!same) end += s->bytes;
     }
@@ -263,7 +264,7 @@ static int64_t most_live(const Planner *pl, Region region) {
 
 void pass_plan(Unit *u, Entry entry) {
     Program *p = u->program[entry];
-    const Program *other = entry == ENTRY_TRAIN ? u->program[ENTRY_INFER] : NULL;
+    const Program *other = u->base ? u->base->program[entry] : entry == ENTRY_TRAIN ? u->program[ENTRY_INFER] : NULL;
     Planner pl = {.u = u, .p = p};
     find_lifetimes(&pl);
     reuse_in_place(&pl);
@@ -274,5 +275,5 @@ void pass_plan(Unit *u, Entry entry) {
     p->region_bytes[REGION_BATCH] = place_region(&pl, REGION_BATCH, p->lower_bound_bytes);
     for (int32_t i = 0; i < p->n_storage; i++)
         if (p->storage[i].alias >= 0) p->storage[i].offset = p->storage[program_owner(p, i)].offset;
-    if (entry == ENTRY_TRAIN) u->program[ENTRY_INFER]->region_bytes[REGION_PARAM] = p->region_bytes[REGION_PARAM];
+    if (entry == ENTRY_TRAIN && !u->base) u->program[ENTRY_INFER]->region_bytes[REGION_PARAM] = p->region_bytes[REGION_PARAM];
 }

@@ -1,7 +1,7 @@
 /* specialise: one graph for each entry point, from the net as written.
  *
- * Needs canon. Makes u->graph[ENTRY_INFER] and, if the file has a train section, u->graph[ENTRY_TRAIN]; the net stays
- * as it is. From here on no pass knows that layers behave differently in training.
+ * Needs canon. Makes u->graph[ENTRY_INFER] and, if the file has a train section, u->graph[ENTRY_TRAIN], but for one that
+ * is not wanted at a size of pictures other than the input's; the net stays as it is. From here on no pass knows that layers behave differently in training.
  *
  *   infer   outputs that are not `only train`. Dropout is gone. Batch normalisation uses the running statistics; where
  *           it follows a convolution or fully connected layer that nobody else reads, it becomes part of the weights
@@ -12,6 +12,12 @@
  *           Batch normalisation takes the statistics of the batch, or of runs of its pictures, and an ema effect keeps
  *           the running ones; a frozen layer leaves the running ones as they are and drops nothing out. */
 #include "pass.h"
+
+/* "infer", at another size than the input's "infer_288x288". */
+static Name graph_name(const Unit *u, const char *entry) {
+    const Type *t = &graph_node(u->net, u->image)->type;
+    return u->base ? name_format("%s_%dx%d", entry, t->dim[2], t->dim[3]) : name_of(entry);
+}
 
 static void drop_dropout(Graph *g, Ref r) { graph_replace(g, r, graph_node(g, r)->in[0]); }
 
@@ -60,7 +66,7 @@ static void keep_outputs(Graph *g, OutputOnly not_these) {
 
 static Graph *infer_graph(const Unit *u) {
     Graph *g = graph_clone(u->arena, u->net);
-    g->name = name_of("infer");
+    g->name = graph_name(u, "infer");
     keep_outputs(g, ONLY_TRAIN);
     for (Ref r = 1; r < (Ref)g->n_node; r++)
         if (graph_node(g, r)->op == OP_dropout) drop_dropout(g, r);
@@ -113,7 +119,7 @@ static void take_batch_statistics(Graph *g, Ref bn) {
 
 static Graph *train_graph(const Unit *u) {
     Graph *g = graph_clone(u->arena, u->net);
-    g->name = name_of("train");
+    g->name = graph_name(u, "train");
     g->n_output = 0;
     for (int i = 0; i < u->train.n_loss; i++)
         graph_output(g, i ? name_format("logits.%d", i) : name_of("logits"), u->train.loss[i].logits, ONLY_BOTH);
@@ -129,6 +135,6 @@ static Graph *train_graph(const Unit *u) {
 
 void pass_specialise(Unit *u, Entry entry) {
     (void)entry;
-    u->graph[ENTRY_INFER] = infer_graph(u);
-    if (u->train.present) u->graph[ENTRY_TRAIN] = train_graph(u);
+    if (!u->unwanted[ENTRY_INFER]) u->graph[ENTRY_INFER] = infer_graph(u);
+    if (u->train.present && !u->unwanted[ENTRY_TRAIN]) u->graph[ENTRY_TRAIN] = train_graph(u);
 }

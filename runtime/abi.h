@@ -21,7 +21,10 @@
  *   "param_bytes": B, "state_bytes": B,
  *   "params": [PARAM...],                  in REGION_PARAM
  *   "state":  [PARAM...],                  of the optimiser, in REGION_STATE, like "<weight>.momentum"; zero at start
- *   "programs": {"infer": PROGRAM, "train": PROGRAM or absent} }
+ *   "programs": {"infer": PROGRAM, "train": PROGRAM or absent},
+ *   "sizes": [{"height": 288, "width": 288, "programs": {"infer": PROGRAM or absent, "train": PROGRAM or absent}}, ...] }
+ *                                          the same for pictures of other sizes than "input": those that settings.augment and
+ *                                          settings.eval name; on the same params and state
  *
  * PARAM = {"name": "conv1.weight", "role": "weight"|"buffer"|"momentum", "shape": [96,3,11,11], "block": [b0,b1],
  *          "offset": bytes, "bytes": bytes, "init": {"kind": "normal", "a": 0, "b": 0.01}, "frozen": false}
@@ -66,7 +69,7 @@
  *             or {"call": "tar", "path": ["p", ..]},
  *             "val": .., "test": .., "labels": {"call": "synsets", "path": "p"} or absent, "sampling": "shuffled"|"balanced", "subset": share or absent, "workers": 0 (= auto), "prefetch": 3,
  *             "on_error": {"call": "fail"} or {"call": "skip", "at_most": 0.001}}
- *   augment: [{"call": "random_resized_crop", "size": [h,w], "area": [lo,hi], "ratio": [lo,hi], "filter": .., "antialias": ..},
+ *   augment: [{"call": "random_resized_crop", "size": [h,w] or "sizes": [[h,w], ...], "area": [lo,hi], "ratio": [lo,hi], "filter": .., "antialias": ..},
  *             {"call": "random_crop", "size": [h,w], "pad": 4}, {"call": "hflip", "p": 0.5}, {"call": "vflip", "p": 0.5},
  *             {"call": "resize", "size": 256 or [h,w]}, {"call": "crop", "size": [h,w]}, {"call": "random_scale", "shorter":
  *             [lo,hi]}, {"call": "colour_jitter", "brightness": b, "contrast": c, "saturation": s}, {"call": "grey", "p": p},
@@ -79,7 +82,8 @@
  *            lr pieces: constant(base) step(base, gamma, every) multistep(base, gamma, at [..]) poly(base, power, to)
  *            cosine(base, to) exp(base, gamma, every) linear(base, to) warmup(for, from): warmup runs for `for`, rising from
  *            `from` to the first value of the next piece; another piece may carry "for"; the last one runs until `stop`.
- *   eval:    {"metrics": ["top1","top5","per_class",...] or absent, "crops": 1 or 10, "batch": n or absent, "save_predictions": path or absent}
+ *   eval:    {"metrics": ["top1","top5","per_class",...] or absent, "crops": 1 or 10, "batch": n or absent, "save_predictions": path or absent,
+ *             "size": [h,w] or absent; with it "resize" and "crop", if input has them, in place of those}
  *   deploy:  {"weights": "fp32"|"fp16", "outputs": ["scores"], "batches": [1, 8], "march": "x86-64-v3,x86-64-v4", "max_memory": B}
  *            weights: fully connected weights as `infer` keeps them; parameters are f32 all the same; the others: absent
  *            unless the file has them, and done with, but for the sizes that bench takes

@@ -125,6 +125,29 @@ Pipeline *pipeline_new_crop(const json_t *input, int k, RtError *err) {
     return NULL;
 }
 
+static const char sizes_key[] = "sizes";
+
+const json_t *pipeline_sizes(const json_t *augment) {
+    for (size_t i = 0; i < json_array_size(augment); i++)
+        if (json_object_get(json_array_get(augment, i), sizes_key)) return json_object_get(json_array_get(augment, i), sizes_key);
+    return NULL;
+}
+
+Pipeline *pipeline_new_sized(const json_t *input, const json_t *augment, int32_t height, int32_t width, RtError *err) {
+    json_t *own_input = json_deep_copy(input), *own_augment = json_deep_copy(augment);
+    json_t *size = json_pack("[i, i]", height, width), *step;
+    size_t i;
+    json_object_set(own_input, "size", size);
+    json_array_foreach(own_augment, i, step) {
+        if (json_object_get(step, sizes_key)) json_object_set(step, "size", size);
+    }
+    Pipeline *p = pipeline_new(own_input, own_augment, err);
+    json_decref(size);
+    json_decref(own_input);
+    json_decref(own_augment);
+    return p;
+}
+
 void pipeline_free(Pipeline *p) { free(p); }
 
 int32_t pipeline_channels(const Pipeline *p) { return p->colour->channels; }

@@ -52,6 +52,10 @@ Pipeline *pipeline_new(const json_t *input, const json_t *augment, RtError *err)
  * input has no crop. */
 enum { PIPELINE_CROPS = 10 };
 Pipeline *pipeline_new_crop(const json_t *input, int k, RtError *err);
+/* Of both settings with another size: input's becomes it, and augment's step that has "sizes" makes it. */
+Pipeline *pipeline_new_sized(const json_t *input, const json_t *augment, int32_t height, int32_t width, RtError *err);
+/* The "sizes" of augment's step that has some, [[h, w], ...]; NULL if none has. */
+const json_t *pipeline_sizes(const json_t *augment);
 void pipeline_free(Pipeline *p);
 
 int32_t pipeline_channels(const Pipeline *p);

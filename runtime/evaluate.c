@@ -23,8 +23,7 @@ struct Evaluator {
     void *seen_context;
 };
 
-static bool make_pipelines(Evaluator *e, RtError *err) {
-    const json_t *input = model_input_settings(e->model);
+static bool make_pipelines(Evaluator *e, const json_t *input, RtError *err) {
     if (e->crops == 1) return (e->pipeline[0] = pipeline_new(input, NULL, err)) != NULL;
     if (e->output->plane > 1) return !rt_fail(err, RT_DATA, "eval.crops: crops of a map cannot be averaged");
     for (int k = 0; k < e->crops; k++)
@@ -45,11 +44,14 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, bool cro
     const Model *m = e->model;
     EvalSettings settings;
     if (!eval_settings(m, &settings, err)) return false;
-    e->output = program_scores(&m->infer);
+    e->output = program_scores(settings.program);
     e->probabilities = model_gives_probabilities(m);
     e->scores = rt_alloc((size_t)(e->output->channels * e->output->plane), sizeof(float), err);
     e->crops = crops ? settings.crops : 1;
-    if (!e->scores || !make_pipelines(e, err)) return false;
+    json_t *input = eval_input(m);
+    bool made = e->scores && make_pipelines(e, input, err);
+    json_decref(input);
+    if (!made) return false;
     if (e->output->plane > 1) {
         e->map = rt_alloc((size_t)e->output->plane, sizeof *e->map, err);
         if (!e->map || !overlap_new(&e->overlap, (int)e->output->channels, err)) return false;
@@ -57,7 +59,7 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, bool cro
     bool confusion = eval_wants(&settings, "confusion") || eval_wants(&settings, "per_class");
     if (confusion && !e->map && !confusion_new(&e->confusion, (int)e->output->channels, err)) return false;
     if (!configure(e, settings.batch, pool_size(pool), err)) return false;
-    e->exec = exec_new(m, &m->infer, kernel, pool, NULL, NULL, settings.batch, err);
+    e->exec = exec_new(m, settings.program, kernel, pool, NULL, NULL, settings.batch, err);
     return e->exec != NULL;
 }
 

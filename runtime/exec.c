@@ -71,55 +71,91 @@ void block_free(void *block) {
 
 /* ---- instance ---- */
 
-static bool batch_region_bytes(const ModelProgram *p, int64_t max_n, int64_t *bytes) {
-    return !__builtin_mul_overflow(p->batch_bytes, max_n, bytes);
+/* What is enough for each of the programs. */
+typedef struct Needs {
+    int64_t batch_bytes, fixed_bytes, scratch; /* as ModelProgram has them; scratch in whole pages */
+    int64_t steps, args;
+} Needs;
+
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+static Needs needs_of(const ModelProgram *const *p, int n) {
+    Needs most = {0};
+    for (int i = 0; i < n; i++) {
+        int64_t args = 0;
+        for (int k = 0; k < p[i]->n_step; k++) args += p[i]->step[k].n_arg;
+        most =
+            (Needs){larger(most.batch_bytes, p[i]->batch_bytes), larger(most.fixed_bytes, p[i]->fixed_bytes),
+                    larger(most.scratch, scratch_of(p[i])), larger(most.steps, p[i]->n_step), larger(most.args, args)};
+    }
+    return most;
+}
+
+int64_t exec_bytes_several(const ModelProgram *const *p, int n, int64_t max_n, int threads) {
+    Needs needs = needs_of(p, n);
+    int64_t batch;
+    if (__builtin_mul_overflow(needs.batch_bytes, max_n, &batch)) return INT64_MAX;
+    return block_bytes(batch) + block_bytes(needs.fixed_bytes) + block_bytes(SCALAR_BYTES) +
+           block_bytes(threads * needs.scratch);
 }
 
 /* What the once-steps release is theirs before the batch is touched, and not there afterwards. */
 int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params, int threads) {
-    int64_t batch;
-    if (!batch_region_bytes(p, max_n, &batch)) return INT64_MAX;
+    int64_t all = exec_bytes_several(&p, 1, max_n, threads);
+    if (!own_params || all == INT64_MAX) return all;
     int64_t others = block_bytes(SCALAR_BYTES) + block_bytes(threads * scratch_of(p));
-    int64_t all = block_bytes(batch) + block_bytes(p->fixed_bytes) + others;
-    if (!own_params) return all;
     int64_t after = all + block_bytes(m->param_bytes) - p->released, once = others + block_bytes(p->once_bytes);
     return once > after ? once : after;
 }
 
-static bool take_regions(Exec *e, const Model *m, float *params, float *state, RtError *err) {
+static bool take_regions(Exec *e, const Model *m, const Needs *needs, float *params, float *state, RtError *err) {
     int64_t batch;
-    if (!batch_region_bytes(e->program, e->max_n, &batch)) {
+    if (__builtin_mul_overflow(needs->batch_bytes, e->max_n, &batch)) {
         rt_fail(err, RT_LIMIT, "a batch of %lld is too large for this machine", (long long)e->max_n);
         return false;
     }
     e->own_params = !params;
     e->base[RG_PARAM] = params ? (char *)params : block_alloc(m->param_bytes, err);
     e->base[RG_STATE] = (char *)state;
-    e->base[RG_FIXED] = block_alloc(e->program->fixed_bytes, err);
+    e->base[RG_FIXED] = block_alloc(needs->fixed_bytes, err);
     e->base[RG_BATCH] = block_alloc(batch, err);
     e->base[RG_SCALAR] = block_alloc(SCALAR_BYTES, err);
-    e->scratch = block_alloc(pool_size(e->pool) * scratch_of(e->program), err);
+    e->scratch = block_alloc(pool_size(e->pool) * needs->scratch, err);
     return !err->code;
 }
 
-static bool take_addresses(Exec *e, RtError *err) {
-    const ModelProgram *p = e->program;
+static bool take_addresses(Exec *e, const Needs *needs, RtError *err) {
+    e->first = rt_alloc((size_t)needs->steps, sizeof *e->first, err);
+    e->address = rt_alloc((size_t)needs->args, sizeof *e->address, err);
+    return e->first && e->address;
+}
+
+void exec_use(Exec *e, const ModelProgram *p) {
     int64_t n = 0;
-    e->first = rt_alloc((size_t)p->n_step, sizeof *e->first, err);
-    if (!e->first) return false;
+    if (p == e->program) return;
+    e->program = p;
+    e->changed = true; /* what its once-steps made is where others have been since */
+    e->n = 0;
     for (int i = 0; i < p->n_step; n += p->step[i++].n_arg) e->first[i] = n;
-    e->address = rt_alloc((size_t)n, sizeof *e->address, err);
-    return e->address;
+}
+
+Exec *exec_new_several(const Model *m, const ModelProgram *const *p, int n, CnncKernel *const *kernel, Pool *pool,
+                       float *params, float *state, int64_t max_n, RtError *err) {
+    Exec *e = rt_alloc(1, sizeof *e, err);
+    Needs needs = needs_of(p, n);
+    if (!e) return NULL;
+    *e = (Exec){.kernel = kernel, .pool = pool, .max_n = max_n};
+    if (take_addresses(e, &needs, err) && take_regions(e, m, &needs, params, state, err)) {
+        exec_use(e, p[0]);
+        return e;
+    }
+    exec_free(e);
+    return NULL;
 }
 
 Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params,
                float *state, int64_t max_n, RtError *err) {
-    Exec *e = rt_alloc(1, sizeof *e, err);
-    if (!e) return NULL;
-    *e = (Exec){.program = p, .kernel = kernel, .pool = pool, .changed = true, .max_n = max_n};
-    if (take_addresses(e, err) && take_regions(e, m, params, state, err)) return e;
-    exec_free(e);
-    return NULL;
+    return exec_new_several(m, &p, 1, kernel, pool, params, state, max_n, err);
 }
 
 void exec_free(Exec *e) {

@@ -95,12 +95,21 @@ static void print_instruction_sets(const Context *c) {
     printf("; CNNC_ISA= forces one\n");
 }
 
+/* The programs for pictures of other sizes than the input's. */
+static void print_sizes(const Model *m) {
+    for (int i = 0; i < m->n_sized; i++)
+        if (m->sized[i].present)
+            printf("            %d x %d pixels to %s\n", m->sized[i].width, m->sized[i].height,
+                   strcmp(m->sized[i].name, "train") ? "evaluate" : "train");
+}
+
 static void print_text(const Context *c, RtError *err) {
     const Model *m = c->model;
     printf("net         %s, from %s, by cnnc %s\n", m->name, m->file, m->version);
     print_instruction_sets(c);
     print_options(m);
     printf("input       %d x %d pixels, %d channels\n", m->width, m->height, m->channels);
+    print_sizes(m);
     const ModelOutput *scores = program_scores(&m->infer);
     printf("output      %d classes", m->classes);
     if (scores->plane > 1)

@@ -20,7 +20,10 @@ typedef struct Place {
 struct Loader {
     LoaderConfig config;
     uint32_t *order; /* [samples], or NULL: as they are */
-    size_t samples, batches, floats, labels_each;
+    LoaderSize only;         /* where config.sizes has none */
+    const LoaderSize *sizes; /* config.sizes, or that */
+    size_t samples, batches;
+    size_t floats, labels_each; /* of a picture, at most */
     size_t views; /* of each sample in the batches */
     Place *place; /* [places]: batch b is made at b % places */
     size_t places;
@@ -44,6 +47,33 @@ struct Loader {
     double began, waited;
 };
 
+/* ---- sizes ---- */
+
+static const LoaderSize *size_of(const Loader *l, const Place *p) { return &l->sizes[p->batch.size]; }
+
+static size_t floats_of(const Loader *l, const Place *p) { return pipeline_floats(size_of(l, p)->pipeline); }
+
+static size_t labels_for(const Loader *l, const LoaderSize *size) {
+    return dataset_has_masks(l->config.data, NULL) ? (size_t)size->form.width * (size_t)size->form.height : 1;
+}
+
+/* Of a batch of the epoch, whoever makes it. */
+static int32_t draw_size(const LoaderConfig *c, size_t batch) {
+    Rng rng = rng_stream(RNG_SIZE, c->seed, c->epoch, (uint32_t)batch, 0);
+    return c->n_sizes > 1 ? (int32_t)rng_below(&rng, (uint32_t)c->n_sizes) : 0;
+}
+
+static void take_sizes(Loader *l) {
+    const LoaderConfig *c = &l->config;
+    l->only = (LoaderSize){c->pipeline, c->form};
+    l->sizes = c->n_sizes ? c->sizes : &l->only;
+    for (int32_t i = 0; i < c->n_sizes || i == 0; i++) {
+        size_t floats = pipeline_floats(l->sizes[i].pipeline), labels = labels_for(l, &l->sizes[i]);
+        l->floats = floats > l->floats ? floats : l->floats;
+        l->labels_each = labels > l->labels_each ? labels : l->labels_each;
+    }
+}
+
 /* ---- the threads ---- */
 
 /* Takes the next picture in order, waiting while all places are in use; false when there is nothing more to do. With
@@ -58,6 +88,7 @@ static bool take(Loader *l, Place **place, int32_t *slot) {
     if (*slot == 0) {
         p->number = b;
         p->done = 0;
+        p->batch.size = draw_size(&l->config, b);
         p->size = left < (size_t)l->config.batch ? (int32_t)left : l->config.batch;
     }
     if (l->next_slot == p->size) {
@@ -104,10 +135,11 @@ static void make_part(const Loader *l, const Pipeline *pipeline, Frame *frame, s
 static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, size_t sample, size_t view,
                       RtError *why) {
     const LoaderConfig *c = &l->config;
-    const Pipeline *pipeline = c->n_crops ? c->crops[view] : c->pipeline;
+    const LoaderSize *size = size_of(l, p);
+    const Pipeline *pipeline = c->n_crops ? c->crops[view] : size->pipeline;
     Draw draw = draw_of(c, p->number * (size_t)c->batch + (size_t)slot, sample);
-    float *tensor = p->batch.images + (size_t)slot * l->floats;
-    int32_t *labels = p->batch.labels + (size_t)slot * l->labels_each;
+    float *tensor = p->batch.images + (size_t)slot * floats_of(l, p);
+    int32_t *labels = p->batch.labels + (size_t)slot * labels_for(l, size);
     if (dataset_is_stored(c->data)) {
         make_stored(l, pipeline, f->picture, sample, &draw, tensor, why);
         return;
@@ -118,7 +150,7 @@ static void make_pair(const Loader *l, const Frames *f, Place *p, int32_t slot, 
     }
     char *path = dataset_path(c->data, sample, why), *mask = f->mask ? dataset_mask_path(c->data, sample, why) : NULL;
     if (path && mask)
-        pipeline_pair(pipeline, f->picture, f->mask, path, mask, &draw, &c->form, tensor, labels, why);
+        pipeline_pair(pipeline, f->picture, f->mask, path, mask, &draw, &size->form, tensor, labels, why);
     else if (path && !f->mask)
         pipeline_tensor(pipeline, f->picture, path, &draw, tensor, why);
     free(path);
@@ -245,8 +277,7 @@ Loader *loader_new(const LoaderConfig *config, RtError *err) {
     if (!rt_mul(n, l->views, &n)) n = 0; /* more than memory could hold the paths of */
     l->batches = n / batch + (!config->drop_last && n % batch);
     l->bad = SIZE_MAX;
-    l->floats = pipeline_floats(config->pipeline);
-    l->labels_each = dataset_has_masks(config->data, NULL) ? (size_t)config->form.width * (size_t)config->form.height : 1;
+    take_sizes(l);
     l->front = l->next_batch = config->first_batch < l->batches ? config->first_batch : l->batches;
     l->began = rt_now();
     pthread_mutex_init(&l->lock, NULL);
@@ -321,16 +352,15 @@ static bool leave_out(Loader *l, uint32_t sample, const RtError *why) {
 /* Closes the gaps that bad pictures left; false if the epoch ends. */
 static bool compact(Loader *l, Place *p) {
     Batch *b = &p->batch;
+    size_t floats = floats_of(l, p), labels = labels_for(l, size_of(l, p));
     b->n = 0;
     b->number = p->number;
     for (int32_t i = 0; i < p->size; i++) {
         if (p->why[i].code != RT_OK && !leave_out(l, b->samples[i], &p->why[i])) return false;
         if (p->why[i].code != RT_OK) continue;
         if (b->n < i) {
-            memcpy(b->images + (size_t)b->n * l->floats, b->images + (size_t)i * l->floats,
-                   l->floats * sizeof *b->images);
-            memcpy(b->labels + (size_t)b->n * l->labels_each, b->labels + (size_t)i * l->labels_each,
-                   l->labels_each * sizeof *b->labels);
+            memcpy(b->images + (size_t)b->n * floats, b->images + (size_t)i * floats, floats * sizeof *b->images);
+            memcpy(b->labels + (size_t)b->n * labels, b->labels + (size_t)i * labels, labels * sizeof *b->labels);
             b->samples[b->n] = b->samples[i];
         }
         b->n++;

@@ -15,12 +15,20 @@
 #include "augment.h"
 #include "dataset.h"
 
+/* How pictures of one size are made. */
+typedef struct LoaderSize {
+    const Pipeline *pipeline;
+    LabelForm form; /* of the labels, if the data have masks; else one label a picture */
+} LoaderSize;
+
 typedef struct LoaderConfig {
     const Dataset *data; /* these two must outlive the loader */
     const Pipeline *pipeline;
     Pipeline *const *crops; /* [n_crops], instead of pipeline, tensors of the same size: each picture is taken by each */
     int32_t n_crops;        /* of them in turn and is as many in the batches. 0: by pipeline */
-    LabelForm form;   /* of the labels, if the data have masks; else one label a picture */
+    LabelForm form;   /* with pipeline */
+    const LoaderSize *sizes; /* [n_sizes], instead of pipeline and form: each batch has one of these sizes, drawn from the */
+    int32_t n_sizes;         /* stream of (seed, epoch, its number). 0: by pipeline */
     int32_t batch;    /* pictures, >= 1 */
     int32_t threads;  /* 0: as many as the processors that this process may use */
     int32_t prefetch; /* batches, >= 1 */
@@ -41,6 +49,7 @@ bool loader_set_on_error(LoaderConfig *config, const json_t *on_error, RtError *
 typedef struct Batch {
     int32_t n;         /* pictures, 1 .. config.batch */
     size_t number;     /* of this batch in the epoch, from 0 */
+    int32_t size;      /* which of config.sizes its pictures have; else 0 */
     float *images;     /* [n][channels][height][width] */
     int32_t *labels;   /* [n], or [n][form.height][form.width] */
     uint32_t *samples; /* [n], numbers in the data set */

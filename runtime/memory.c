@@ -25,17 +25,22 @@ int64_t memory_infer(const Model *m, int64_t n) {
 
 /* Pictures, labels and sample numbers of the batches that a loader holds, each with room for a multiple of 16 pictures.
  */
-static int64_t loader_bytes(const Model *m, int64_t batch, int64_t prefetch) {
-    return (prefetch + 1) * ((batch + 15) / 16 * 16) * (model_image_bytes(m) + 8);
+static int64_t loader_bytes(int64_t image_bytes, int64_t batch, int64_t prefetch) {
+    return (prefetch + 1) * ((batch + 15) / 16 * 16) * (image_bytes + 8);
 }
 
 int64_t memory_train(const Model *m, int64_t batch, RtError *err) {
     DataSettings data;
     EvalSettings eval;
-    if (!data_settings(m, &data, err) || !eval_settings(m, &eval, err)) return 0;
+    TrainSizes sizes;
+    int64_t image = 0;
+    if (!data_settings(m, &data, err) || !eval_settings(m, &eval, err) || !train_sizes(m, &sizes, err)) return 0;
+    for (int i = 0; i < sizes.n; i++)
+        if (program_image_bytes(m, sizes.program[i]) > image) image = program_image_bytes(m, sizes.program[i]);
     return own_bytes() + block_bytes(m->param_bytes) + block_bytes(m->state_bytes) +
-           exec_bytes(m, &m->train, batch, false, usual_threads()) + loader_bytes(m, batch, data.prefetch) +
-           exec_bytes(m, &m->infer, eval.batch, true, usual_threads()) + loader_bytes(m, eval.batch, data.prefetch);
+           exec_bytes_several(sizes.program, sizes.n, batch, usual_threads()) + loader_bytes(image, batch, data.prefetch) +
+           exec_bytes(m, eval.program, eval.batch, true, usual_threads()) +
+           loader_bytes(program_image_bytes(m, eval.program), eval.batch, data.prefetch);
 }
 
 void memory_text(int64_t bytes, char text[24]) {

@@ -152,7 +152,7 @@ static Limits limits_of(const Model *m, const ModelProgram *p, int64_t n_kernel)
     l.bytes[RG_LABEL] = 1;
     l.bytes[RG_SCALAR] = SCALAR_BYTES;
     l.stride[RG_BATCH] = p->batch_bytes;
-    l.stride[RG_IMAGE] = model_image_bytes(m);
+    l.stride[RG_IMAGE] = program_image_bytes(m, p);
     return l;
 }
 
@@ -286,8 +286,9 @@ static void parse_outputs(ModelProgram *p, const json_t *j, RtError *err) {
     }
 }
 
-static void parse_program(Model *m, ModelProgram *p, const char *name, int64_t n_kernel, RtError *err) {
-    const json_t *j = json_object_get(json_object_get(m->json, "programs"), name);
+/* The program of that name of `programs`. p->height and p->width are set. */
+static void parse_program(const Model *m, ModelProgram *p, const json_t *programs, const char *name, int64_t n_kernel, RtError *err) {
+    const json_t *j = json_object_get(programs, name);
     p->name = name;
     if (!j || json_is_null(j)) return;
     p->present = true;
@@ -300,6 +301,28 @@ static void parse_program(Model *m, ModelProgram *p, const char *name, int64_t n
     parse_steps(p, j, &limits, err);
     if (!err->code) parse_slices(p, j, err);
     parse_outputs(p, j, err);
+}
+
+/* "infer" and "train" of an object that has "programs". */
+static void parse_programs(const Model *m, const json_t *of, int height, int width, ModelProgram *infer, ModelProgram *train,
+                           int64_t n_kernel, RtError *err) {
+    const json_t *programs = json_object_get(of, "programs");
+    infer->height = train->height = height;
+    infer->width = train->width = width;
+    parse_program(m, infer, programs, "infer", n_kernel, err);
+    parse_program(m, train, programs, "train", n_kernel, err);
+}
+
+static void parse_sizes(Model *m, int64_t n_kernel, RtError *err) {
+    const json_t *list = json_object_get(m->json, "sizes");
+    int n = (int)json_array_size(list);
+    m->sized = rt_alloc((size_t)n * 2, sizeof *m->sized, err);
+    for (int i = 0; i < n && !err->code; i++) {
+        const json_t *j = json_array_get(list, (size_t)i);
+        int height = (int)field_int(j, "height", 1, 1 << 16, "a size", err), width = (int)field_int(j, "width", 1, 1 << 16, "a size", err);
+        m->n_sized += 2;
+        parse_programs(m, j, height, width, &m->sized[2 * i], &m->sized[2 * i + 1], n_kernel, err);
+    }
 }
 
 static void parse_head(Model *m, RtError *err) {
@@ -320,7 +343,21 @@ static void parse_head(Model *m, RtError *err) {
     m->macs_total = field_int_or(root, "macs_total", 0, 0, INT64_MAX, "the model", err);
     m->param_bytes = field_int(root, "param_bytes", 0, max_bytes, "the model", err);
     m->state_bytes = field_int_or(root, "state_bytes", 0, 0, max_bytes, "the model", err);
-    if (model_image_bytes(m) > (int64_t)1 << 32) rt_fail(err, RT_INTERNAL, "the input picture is too large");
+    if ((int64_t)m->channels * m->height * m->width * 4 > (int64_t)1 << 32) rt_fail(err, RT_INTERNAL, "the input picture is too large");
+}
+
+static void check_infer(const Model *m, const ModelProgram *p, RtError *err) {
+    const ModelOutput *scores = p->present ? program_scores(p) : NULL;
+    if (p->present && (!scores || scores->channels != m->classes))
+        rt_fail(err, RT_INTERNAL, "the output of program \"infer\" does not have %d classes", m->classes);
+}
+
+static void check_train(const Model *m, const ModelProgram *p, RtError *err) {
+    const ModelOutput *logits = p->present ? program_output(p, "logits") : NULL;
+    if (p->present && !program_output(p, "loss")) rt_fail(err, RT_INTERNAL, "program \"train\" has no output \"loss\"");
+    if (p->present && !logits) rt_fail(err, RT_INTERNAL, "program \"train\" has no output \"logits\"");
+    if (logits && logits->plane == 1 && logits->channels != m->classes)
+        rt_fail(err, RT_INTERNAL, "the logits of program \"train\" do not have %d classes", m->classes);
 }
 
 /* What the commands rely on: scores for the classes, and for training a loss for each picture. */
@@ -329,15 +366,12 @@ static void check_programs(const Model *m, RtError *err) {
         rt_fail(err, RT_INTERNAL, "the model has no program \"infer\"");
         return;
     }
-    const ModelOutput *scores = program_scores(&m->infer);
-    if (!scores || scores->channels != m->classes)
-        rt_fail(err, RT_INTERNAL, "the output of program \"infer\" does not have %d classes", m->classes);
-    if (m->train.present && !program_output(&m->train, "loss"))
-        rt_fail(err, RT_INTERNAL, "program \"train\" has no output \"loss\"");
-    const ModelOutput *logits = program_output(&m->train, "logits");
-    if (m->train.present && !logits) rt_fail(err, RT_INTERNAL, "program \"train\" has no output \"logits\"");
-    if (logits && logits->plane == 1 && logits->channels != m->classes)
-        rt_fail(err, RT_INTERNAL, "the logits of program \"train\" do not have %d classes", m->classes);
+    check_infer(m, &m->infer, err);
+    check_train(m, &m->train, err);
+    for (int i = 0; i < m->n_sized; i += 2) {
+        check_infer(m, &m->sized[i], err);
+        check_train(m, &m->sized[i + 1], err);
+    }
 }
 
 /* Averages of parameters are kept as the optimiser's state is: in checkpoints, and in the figures of memory. Their names
@@ -376,8 +410,8 @@ static void parse_all(Model *m, int64_t n_kernel, RtError *err) {
     parse_layers(m, err);
     m->param = parse_params(m, "params", m->param_bytes, &m->n_param, err);
     m->state = parse_params(m, "state", m->state_bytes, &m->n_state, err);
-    parse_program(m, &m->infer, "infer", n_kernel, err);
-    parse_program(m, &m->train, "train", n_kernel, err);
+    parse_programs(m, m->json, m->height, m->width, &m->infer, &m->train, n_kernel, err);
+    if (!err->code) parse_sizes(m, n_kernel, err);
     if (!err->code) check_programs(m, err);
     if (!err->code) add_averages(m, err);
 }
@@ -417,6 +451,8 @@ void model_free(Model *m) {
     if (!m) return;
     program_free(&m->infer);
     program_free(&m->train);
+    for (int i = 0; i < m->n_sized; i++) program_free(&m->sized[i]);
+    free(m->sized);
     free(m->layer);
     free(m->param);
     free(m->state);
@@ -431,7 +467,19 @@ int64_t model_weights(const Model *m) {
     return n;
 }
 
-int64_t model_image_bytes(const Model *m) { return (int64_t)m->channels * m->height * m->width * 4; }
+int64_t model_image_bytes(const Model *m) { return program_image_bytes(m, &m->infer); }
+
+int64_t program_image_bytes(const Model *m, const ModelProgram *p) { return (int64_t)m->channels * p->height * p->width * 4; }
+
+const ModelProgram *model_program(const Model *m, const char *name, int height, int width, RtError *err) {
+    const ModelProgram *own[] = {&m->infer, &m->train};
+    for (int i = 0; i < 2 + m->n_sized; i++) {
+        const ModelProgram *p = i < 2 ? own[i] : &m->sized[i - 2];
+        if (p->present && p->height == height && p->width == width && !strcmp(p->name, name)) return p;
+    }
+    rt_fail(err, RT_INTERNAL, "the model has no program \"%s\" for pictures of %d x %d", name, width, height);
+    return NULL;
+}
 
 const json_t *model_sections(const Model *m, const char *kind) { return json_object_get(m->settings, kind); }
 

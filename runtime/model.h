@@ -75,6 +75,7 @@ typedef struct ModelSlice {
 typedef struct ModelProgram {
     const char *name; /* "infer" or "train" */
     bool present;
+    int height, width;   /* of the pictures */
     int64_t batch_bytes; /* of RG_BATCH, per picture */
     int64_t fixed_bytes; /* of RG_FIXED */
     int64_t scratch;     /* of one thread, while it works on a step */
@@ -113,7 +114,9 @@ typedef struct Model {
     ModelParam *param, *state;
     double ema;              /* settings.train.ema; below 0: none. Else, from state byte average_offset on, lies what looks */
     int64_t average_offset;  /* like the parameters: their averages, "<parameter>.ema" of the last n_param of `state` */
-    ModelProgram infer, train;
+    ModelProgram infer, train; /* for pictures of `height` x `width` */
+    int n_sized;
+    ModelProgram *sized; /* for pictures of other sizes; two for each, of which one may not be present */
 } Model;
 
 /* Parses and checks both texts; the plan's members are added to the model's. NULL with RT_INTERNAL on any fault; err is
@@ -123,6 +126,10 @@ void model_free(Model *m);
 
 /* Bytes of one f32 picture: channels * height * width * 4. */
 int64_t model_image_bytes(const Model *m);
+/* The same of one that the program takes. */
+int64_t program_image_bytes(const Model *m, const ModelProgram *p);
+/* The program "infer" or "train" for pictures of that size; NULL with RT_INTERNAL if there is none. */
+const ModelProgram *model_program(const Model *m, const char *name, int height, int width, RtError *err);
 /* How many trained numbers a weight file holds: params_total and what only training needs. */
 int64_t model_weights(const Model *m);
 /* The unnamed section of a kind ("data", "augment", "train", "eval"), or NULL. */

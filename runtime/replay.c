@@ -60,7 +60,7 @@ typedef struct Replay {
 } Replay;
 
 static bool replay_open(Replay *r, const Context *c, const Options *o, RtError *err) {
-    if (!trainer_open(&r->t, c, o, err)) return false;
+    if (!trainer_open(&r->t, c, o, false, err)) return false;
     r->file = safe_open(o->replay, err);
     if (!r->file) return false;
     int64_t batches = 0;

@@ -5,6 +5,7 @@
 
 #include "augment.h"
 #include "fields.h"
+#include "step.h"
 
 static bool parse_globs(Globs *g, const json_t *list, RtError *err) {
     size_t n = json_array_size(list);
@@ -49,6 +50,23 @@ void train_settings_free(TrainSettings *s) {
     s->init_except = (Globs){0};
 }
 
+/* [h, w], or what the net was written for. */
+static const ModelProgram *program_for(const Model *m, const char *name, const json_t *size, RtError *err) {
+    int32_t width = m->width, height = m->height;
+    if (size && !step_parse_size(size, name, &width, &height, err)) return NULL;
+    return model_program(m, name, height, width, err);
+}
+
+bool train_sizes(const Model *m, TrainSizes *s, RtError *err) {
+    const json_t *list = pipeline_sizes(model_section(m, "augment"));
+    size_t n = json_array_size(list);
+    *s = (TrainSizes){0};
+    if (n > TRAIN_SIZES) return !rt_fail(err, RT_INTERNAL, "augment: more than %d sizes", TRAIN_SIZES);
+    do s->program[s->n] = program_for(m, "train", json_array_get(list, (size_t)s->n), err);
+    while (!err->code && ++s->n < (int)n);
+    return !err->code;
+}
+
 bool data_settings(const Model *m, DataSettings *s, RtError *err) {
     enum { PREFETCH = 3, MOST = 1024 };
     const json_t *j = model_section(m, "data");
@@ -68,7 +86,9 @@ bool eval_settings(const Model *m, EvalSettings *s, RtError *err) {
     const int64_t memory = (int64_t)1 << 30;
     const json_t *j = model_section(m, "eval");
     int usual = BATCH;
-    while (usual > 1 && usual * m->infer.batch_bytes > memory) usual /= 2;
+    s->program = program_for(m, "infer", json_object_get(j, "size"), err);
+    if (!s->program) return false;
+    while (usual > 1 && usual * s->program->batch_bytes > memory) usual /= 2;
     s->batch = (int)field_int_or(j, "batch", usual, 1, 1 << 20, "eval", err);
     s->metrics = json_object_get(j, "metrics");
     s->save_predictions = json_string_value(json_object_get(j, "save_predictions"));
@@ -76,6 +96,16 @@ bool eval_settings(const Model *m, EvalSettings *s, RtError *err) {
     if (s->crops != 1 && s->crops != PIPELINE_CROPS) rt_fail(err, RT_INTERNAL, "eval: `crops` is neither 1 nor 10");
     if (s->batch > m->max_batch) s->batch = (int)m->max_batch;
     return !err->code;
+}
+
+json_t *eval_input(const Model *m) {
+    static const char *const keys[] = {"size", "resize", "crop"};
+    json_t *input = json_copy((json_t *)(uintptr_t)model_input_settings(m));
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        json_t *value = json_object_get(model_section(m, "eval"), keys[i]);
+        if (value) json_object_set(input, keys[i], value);
+    }
+    return input;
 }
 
 bool eval_wants(const EvalSettings *s, const char *word) {

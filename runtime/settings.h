@@ -16,6 +16,13 @@ typedef struct TrainSettings {
     Globs init_except;     /* parameters that init_path does not have to hold */
 } TrainSettings;
 
+/* The programs that a training takes in turn, one for each size of settings.augment; the input's own where it names none. */
+enum { TRAIN_SIZES = 16 };
+typedef struct TrainSizes {
+    int n;
+    const ModelProgram *program[TRAIN_SIZES];
+} TrainSizes;
+
 typedef struct DataSettings {
     const json_t *train, *val, *test; /* sources for dataset_new; NULL if absent */
     int workers, prefetch;
@@ -24,6 +31,7 @@ typedef struct DataSettings {
 } DataSettings;
 
 typedef struct EvalSettings {
+    const ModelProgram *program; /* for the size of the pictures */
     int batch; /* never more than Model.max_batch */
     int crops;
     const json_t *metrics; /* words; NULL: all that there are */
@@ -33,8 +41,11 @@ typedef struct EvalSettings {
 /* RT_USAGE, saying why, if the program cannot train; else RT_INTERNAL on a malformed section. Release with _free. */
 bool train_settings(const Model *m, TrainSettings *s, RtError *err);
 void train_settings_free(TrainSettings *s);
+bool train_sizes(const Model *m, TrainSizes *s, RtError *err);
 bool data_settings(const Model *m, DataSettings *s, RtError *err);
 bool eval_settings(const Model *m, EvalSettings *s, RtError *err);
+/* settings.input as it is for evaluation, where eval may name another size; to be released. */
+json_t *eval_input(const Model *m);
 /* Does eval.metrics list the word? */
 bool eval_wants(const EvalSettings *s, const char *word);
 

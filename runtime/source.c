@@ -95,7 +95,9 @@ static void name_skipped(void *context, size_t sample, const char *why) {
 }
 
 /* Masks go with a number for each pixel, none of which lies outside of the picture. */
-static bool find_form(const Model *m, const ModelOutput *scores, const Dataset *data, LabelForm *form, RtError *err) {
+static bool find_form(const Model *m, const ModelOutput *scores, const Dataset *data, const Pipeline *pipeline, LabelForm *form,
+                      RtError *err) {
+    int32_t height = pipeline_height(pipeline), width = pipeline_width(pipeline);
     *form = (LabelForm){.classes = (int32_t)scores->channels};
     bool masks = dataset_has_masks(data, &form->ignore), map = scores->plane > 1;
     if (!map && !masks) return true;
@@ -104,9 +106,9 @@ static bool find_form(const Model *m, const ModelOutput *scores, const Dataset *
                                       "train = masks(\"PICTURES\", \"MASKS\"), not a folder a class", m->name);
     if (!map)
         return !rt_fail(err, RT_DATA, "net %s has scores for a picture, not for its pixels, so masks do not go with it", m->name);
-    if (scores->shape[1] > m->height || scores->shape[2] > m->width)
+    if (scores->shape[1] > height || scores->shape[2] > width)
         return !rt_fail(err, RT_DATA, "net %s has scores for %lld x %lld pixels of pictures of %d x %d: no mask says them",
-                        m->name, (long long)scores->shape[2], (long long)scores->shape[1], m->width, m->height);
+                        m->name, (long long)scores->shape[2], (long long)scores->shape[1], width, height);
     form->height = (int32_t)scores->shape[1];
     form->width = (int32_t)scores->shape[2];
     return true;
@@ -116,7 +118,7 @@ bool source_config(const Model *m, const ModelOutput *scores, const Dataset *dat
                    int threads, LoaderConfig *config, RtError *err) {
     DataSettings s;
     LabelForm form;
-    if (!data_settings(m, &s, err) || !find_form(m, scores, data, &form, err)) return false;
+    if (!data_settings(m, &s, err) || !find_form(m, scores, data, pipeline, &form, err)) return false;
     *config = (LoaderConfig){.data = data,
                              .form = form,
                              .pipeline = pipeline,

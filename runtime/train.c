@@ -25,7 +25,8 @@ typedef struct Session {
     const Options *options;
     Trainer t;
     Dataset *data, *held_out; /* held_out may be NULL: no evaluation */
-    Pipeline *pipeline;
+    Pipeline *pipeline[TRAIN_SIZES];
+    LoaderSize size[TRAIN_SIZES];
     LoaderConfig config;
     Evaluator *evaluator;
     json_t *labels;
@@ -60,6 +61,25 @@ static bool timer_due(Timer *t, int64_t step) {
     return true;
 }
 
+/* How pictures of each size are made. */
+static bool open_sizes(Session *s, RtError *err) {
+    const Model *m = s->t.model;
+    const json_t *input = model_input_settings(m), *augment = model_section(m, "augment");
+    for (int k = s->t.sizes.n - 1; k >= 0; k--) { /* so that the first size is in use in the end */
+        const ModelProgram *p = s->t.sizes.program[k];
+        s->pipeline[k] = pipeline_sizes(augment) ? pipeline_new_sized(input, augment, p->height, p->width, err)
+                                                 : pipeline_new(input, augment, err);
+        trainer_use(&s->t, k);
+        if (!s->pipeline[k] || !source_config(m, s->t.logits, s->data, s->pipeline[k], s->t.batch, pool_size(s->t.pool),
+                                              &s->config, err))
+            return false;
+        s->size[k] = (LoaderSize){s->pipeline[k], s->config.form};
+    }
+    s->config.sizes = s->size;
+    s->config.n_sizes = s->t.sizes.n;
+    return true;
+}
+
 static bool open_data(Session *s, RtError *err) {
     const Model *m = s->t.model;
     s->data = source_open(m, SOURCE_TRAIN, s->options->data, err);
@@ -70,9 +90,7 @@ static bool open_data(Session *s, RtError *err) {
     s->labels = source_labels(s->data);
     s->held_out = source_open(m, SOURCE_VALIDATE, s->options->data, err);
     if (err->code || (s->held_out && !source_check_labels(s->held_out, s->labels, err))) return false;
-    s->pipeline = pipeline_new(model_input_settings(m), model_section(m, "augment"), err);
-    if (!s->pipeline) return false;
-    if (!source_config(m, s->t.logits, s->data, s->pipeline, s->t.batch, pool_size(s->t.pool), &s->config, err)) return false;
+    if (!open_sizes(s, err)) return false;
     s->config.shuffle = true;
     s->config.drop_last = s->t.settings.drop_last;
     s->config.seed = s->t.at.seed;
@@ -116,12 +134,15 @@ static void announce(const Session *s) {
     memory_text(memory_train(m, s->t.batch, &ignored), memory);
     printf("training %s: %zu pictures, %d classes, batch %d, %lld steps an epoch, %d threads, %s\n", m->name,
            dataset_count(s->data), m->classes, s->t.batch, (long long)s->steps_per_epoch, pool_size(s->t.pool), memory);
+    for (int k = 0; s->t.sizes.n > 1 && k < s->t.sizes.n; k++)
+        printf("%s %d x %d%s", k ? "," : "each batch of pictures of", s->t.sizes.program[k]->width, s->t.sizes.program[k]->height,
+               k == s->t.sizes.n - 1 ? " pixels, at random\n" : "");
     if (!s->held_out) printf("no pictures to evaluate on\n");
     fflush(stdout);
 }
 
 static bool session_open(Session *s, RtError *err) {
-    if (!trainer_open(&s->t, s->context, s->options, err) || !open_data(s, err) || !plan_time(s, err)) return false;
+    if (!trainer_open(&s->t, s->context, s->options, true, err) || !open_data(s, err) || !plan_time(s, err)) return false;
     if (!rundir_open(&s->dir, s->context, s->options->out, err)) return false;
     if (s->held_out) {
         s->evaluator = evaluator_new(s->t.model, s->context->kernel, s->t.pool, s->held_out, false, err);
@@ -137,7 +158,7 @@ static bool session_open(Session *s, RtError *err) {
 static void session_close(Session *s) {
     progress_clear(&s->progress);
     evaluator_free(s->evaluator);
-    pipeline_free(s->pipeline);
+    for (int k = 0; k < TRAIN_SIZES; k++) pipeline_free(s->pipeline[k]);
     dataset_free(s->data);
     dataset_free(s->held_out);
     json_decref(s->labels);
@@ -259,6 +280,7 @@ static void run_epoch(Session *s, RtError *err) {
         double start = rt_now(), loss;
         const Batch *b = loader_next(loader, err);
         if (!b) break;
+        trainer_use(&s->t, b->size);
         if (!trainer_step(&s->t, b->n, b->images, b->labels, &loss, err)) break;
         s->busy += rt_now() - start;
         s->pictures += b->n;

@@ -15,26 +15,38 @@ static bool take_batch(Trainer *t, const Options *o, RtError *err) {
     return false;
 }
 
+void trainer_use(Trainer *t, int k) {
+    const ModelProgram *p = t->sizes.program[k];
+    t->loss = program_output(p, "loss");
+    t->logits = program_output(p, "logits");
+    if (t->exec) exec_use(t->exec, p);
+}
+
 static bool take_memory(Trainer *t, RtError *err) {
     const Model *m = t->model;
+    int64_t plane = 1;
+    for (int i = 0; i < t->sizes.n; i++) {
+        const ModelOutput *logits = program_output(t->sizes.program[i], "logits");
+        if (logits->plane > plane) plane = logits->plane;
+    }
     t->params = block_alloc(m->param_bytes, err);
     t->state = block_alloc(m->state_bytes, err);
-    t->scores = rt_alloc((size_t)(t->logits->channels * t->logits->plane), sizeof *t->scores, err);
-    t->map = rt_alloc((size_t)t->logits->plane, sizeof *t->map, err);
+    t->scores = rt_alloc((size_t)(t->logits->channels * plane), sizeof *t->scores, err);
+    t->map = rt_alloc((size_t)plane, sizeof *t->map, err);
     if (!t->params || !t->state || !t->scores || !t->map) return false;
     if (m->ema >= 0) t->average = t->state + m->average_offset / 4;
-    t->exec = exec_new(m, &m->train, t->context->kernel, t->pool, t->params, t->state, t->batch, err);
+    t->exec = exec_new_several(m, t->sizes.program, t->sizes.n, t->context->kernel, t->pool, t->params, t->state, t->batch, err);
     return t->exec != NULL;
 }
 
-bool trainer_open(Trainer *t, const Context *c, const Options *o, RtError *err) {
-    *t = (Trainer){.context = c, .model = c->model};
+bool trainer_open(Trainer *t, const Context *c, const Options *o, bool by_sizes, RtError *err) {
+    *t = (Trainer){.context = c, .model = c->model, .sizes = {1, {&c->model->train}}};
     if (!train_settings(c->model, &t->settings, err) || !take_batch(t, o, err)) return false;
+    if (by_sizes && !train_sizes(c->model, &t->sizes, err)) return false;
     if (o->seed >= 0) t->settings.seed = (uint64_t)o->seed;
     int threads = pool_threads((int)o->threads, err);
     t->pool = threads ? pool_new(threads, err) : NULL;
-    t->loss = program_output(&c->model->train, "loss");
-    t->logits = program_output(&c->model->train, "logits");
+    trainer_use(t, 0);
     t->at = (TrainState){.seed = t->settings.seed, .batch_size = t->batch, .best = -1, .plateau = {.best = PLATEAU_NONE}};
     return t->pool && take_memory(t, err);
 }

@@ -19,14 +19,18 @@ typedef struct Trainer {
     int batch;
     float *params, *state, *average; /* average: of the parameters, in the state; NULL: none */
     Exec *exec;
-    const ModelOutput *loss, *logits;
+    TrainSizes sizes;
+    const ModelOutput *loss, *logits; /* of the size in use */
     float *scores;                    /* [channels * plane] of the logits of one picture */
     int32_t *map;                     /* [plane], if that is more than 1 */
     TrainState at;
 } Trainer;
 
-/* Takes everything a training needs but data, schedule and initial values. */
-bool trainer_open(Trainer *t, const Context *c, const Options *o, RtError *err);
+/* Takes everything a training needs but data, schedule and initial values. by_sizes: pictures are of the sizes that
+ * settings.augment names, the first of them is in use; else of the input's size. */
+bool trainer_open(Trainer *t, const Context *c, const Options *o, bool by_sizes, RtError *err);
+/* The pictures of the steps from now on have size k of `sizes`. */
+void trainer_use(Trainer *t, int k);
 void trainer_close(Trainer *t);
 /* Works out `total`, `last` and the learning rates. */
 bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtError *err);

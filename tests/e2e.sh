@@ -266,6 +266,77 @@ NET
     done
 }
 
+# Pictures of several sizes: one program trains and evaluates at each as that which was compiled for it alone, bit for bit;
+# which batch has which size depends on neither threads nor stops.
+check_sizes() {
+    cat >sized.net <<'NET'
+cnnc 1
+option side   = 48
+option at     = [32, 40, 48]
+option judged = 64
+input image {
+    size   = [side, side]
+    resize = shorter(side * 9 / 8)
+    crop   = centre([side, side])
+    mean   = [0.5, 0.5, 0.5]
+    std    = [0.25, 0.25, 0.25]
+}
+net sized(image) {
+    x = image
+    for n in [16, 32, 64] {
+        x = x -> conv(n, 3, pad=1, bias=false) -> bn -> relu -> maxpool(2, stride=2)
+    }
+    logits = x -> avgpool(global=true) -> flatten -> dropout(0.1) -> fc(12)
+    output scores = softmax(logits)
+}
+data {
+    train = folder("data/train")
+    test  = folder("data/test")
+}
+augment {
+    random_resized_crop(sizes=at, area=[0.5, 1.0])
+    hflip
+}
+train {
+    loss      = cross_entropy(logits)
+    optimizer = sgd(momentum=0.9, weight_decay=5e-4)
+    batch     = 16
+    lr        = 0.05
+    stop      = 12 steps
+}
+eval {
+    size             = [judged, judged]
+    metrics          = [top1]
+    save_predictions = "sized.csv"
+}
+NET
+    check 'e2e/sizes: compile' "$cnnc" -march=native --check-roundtrip sized.net -o sized || return
+    ./sized info >"$log"
+    says 'e2e/sizes: info has them' '40 x 40 pixels to train'
+    for threads in 3 1; do
+        check "e2e/sizes: $threads threads" ./sized train --out "sized$threads" --threads $threads
+    done
+    says 'e2e/sizes: training says them' '32 x 32, 40 x 40, 48 x 48 pixels'
+    same 'e2e/sizes: same weights for 1 and 3 threads' sized1/sized.safetensors sized3/sized.safetensors
+    check 'e2e/sizes: stopped' ./sized train --out sized2 --steps 5
+    check 'e2e/sizes: resumed' ./sized train --out sized2 --resume
+    same 'e2e/sizes: same weights when resumed' sized1/sized.safetensors sized2/sized.safetensors
+    check 'e2e/sizes: eval at another size' ./sized eval --json --weights sized1/sized.safetensors
+    grep -v seconds "$log" | cat - sized.csv >at64
+    mkdir -p for64 at32 for32
+    check 'e2e/sizes: compile for that size' "$cnnc" -march=native -Dside=64 '-Dat=[64]' sized.net -o for64/sized
+    check 'e2e/sizes: eval of the other program' for64/sized eval --json --weights sized1/sized.safetensors
+    grep -v seconds "$log" | cat - sized.csv >for64/scores
+    same 'e2e/sizes: the same scores' for64/scores at64
+    check 'e2e/sizes: compile at one size' "$cnnc" -march=native '-Dat=[32]' -Djudged=40 sized.net -o at32/sized
+    check 'e2e/sizes: compile for one size' "$cnnc" -march=native -Dside=32 '-Dat=[32]' -Djudged=40 sized.net -o for32/sized
+    for kind in at32 for32; do
+        check "e2e/sizes: train $kind" $kind/sized train --out $kind/run
+        grep -ao '"xxh3":"[0-9a-f]*"' $kind/run/sized.safetensors >$kind/hash
+    done
+    same 'e2e/sizes: the same weights' at32/hash for32/hash
+}
+
 # Fully connected layers by OpenBLAS: nearly the same scores and weights, equal ones for any number of threads; only such
 # programs need the library, and cnnc says so where it is missing.
 check_blas() {
@@ -562,6 +633,7 @@ check_commands
 check_halves
 check_blas
 check_sections
+check_sizes
 check_adamw
 check_optimizers
 check_tuner

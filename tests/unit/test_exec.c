@@ -87,6 +87,48 @@ static void test_slices_in_disorder(void) {
     }
 }
 
+/* Two programs of one instance take turns with the same pictures, and leave what each would by itself. */
+static void test_turns(void) {
+    enum { N = 4, TURNS = 3 };
+    static const int32_t label[16] __attribute__((aligned(64))) = {2, 0, 1, 2};
+    Model *m = parse(toy_model);
+    RtError err = {.code = RT_OK};
+    Pool *pool = pool_new(2, &err);
+    const ModelProgram *both[] = {&m->infer, &m->train}, *train = &m->train;
+    float *x = pictures(N), *params[2], *state[2], scores[TOY_OUT], out[2][TOY_OUT];
+    Exec *e[2];
+    for (int k = 0; k < 2; k++) {
+        params[k] = block_alloc(m->param_bytes, &err);
+        state[k] = block_alloc(m->state_bytes, &err);
+        CU_ASSERT(init_params(m, 3, pool, params[k], &err));
+        e[k] = exec_new_several(m, k ? &train : both, k ? 1 : 2, toy_kernel, pool, params[k], state[k], N, &err);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(e[k]);
+        exec_set_lr(e[k], 0.05f);
+    }
+    CU_ASSERT_EQUAL(exec_bytes_several(both, 2, N, 2), exec_bytes_several(&train, 1, N, 2));
+    for (int i = 0; i < TURNS; i++) {
+        exec_use(e[0], &m->infer);
+        exec_run(e[0], N, x, label, no_key);
+        exec_output_copy(e[0], program_scores(&m->infer), 1, scores);
+        exec_use(e[0], &m->train);
+        for (int k = 0; k < 2; k++) {
+            exec_run(e[k], N, x, label, no_key);
+            exec_output_copy(e[k], program_output(&m->train, "logits"), 1, out[k]);
+        }
+        CU_ASSERT(!memcmp(out[0], out[1], sizeof out[0]) && !memcmp(params[0], params[1], (size_t)m->param_bytes));
+        toy_softmax_row(out[1], out[0]);
+        CU_ASSERT(!memcmp(scores, out[0], sizeof scores));
+    }
+    for (int k = 0; k < 2; k++) {
+        exec_free(e[k]);
+        block_free(params[k]);
+        block_free(state[k]);
+    }
+    pool_free(pool);
+    free(x);
+    model_free(m);
+}
+
 /* 20 steps; the parameters after them. */
 static void train(const Model *m, int threads, float *params) {
     enum { N = 4 };
@@ -383,6 +425,7 @@ int main(void) {
     CU_add_test(suite, "infer", test_infer);
     CU_add_test(suite, "slices", test_slices);
     CU_add_test(suite, "slices in disorder", test_slices_in_disorder);
+    CU_add_test(suite, "programs take turns", test_turns);
     CU_add_test(suite, "training does not depend on threads", test_training_does_not_depend_on_threads);
     CU_add_test(suite, "once-steps", test_once_steps);
     CU_add_test(suite, "once-steps release parameters", test_release);

@@ -373,6 +373,73 @@ static void run_epoch(const LoaderConfig *config, Epoch *e) {
     loader_free(l);
 }
 
+enum { SIZES = 3, BATCHES = 8 };
+
+static void open_sizes(LoaderSize sizes[SIZES]) {
+    static const int32_t side[SIZES][2] = {{24, 24}, {8, 16}, {24, 12}};
+    RtError err = {.code = RT_OK};
+    json_t *input = json_loads("{\"size\": [9, 9]}", 0, NULL);
+    json_t *steps = json_loads("[{\"call\": \"random_resized_crop\", \"sizes\": [[24, 24], [8, 16], [24, 12]]}]", 0, NULL);
+    CU_ASSERT_EQUAL(json_array_size(pipeline_sizes(steps)), SIZES);
+    for (int k = 0; k < SIZES; k++) {
+        Pipeline *p = pipeline_new_sized(input, steps, side[k][0], side[k][1], &err);
+        CU_ASSERT_FATAL(p && pipeline_height(p) == side[k][0] && pipeline_width(p) == side[k][1]);
+        sizes[k] = (LoaderSize){.pipeline = p};
+    }
+    json_decref(input);
+    json_decref(steps);
+}
+
+/* The size of each batch that comes, and its pictures. */
+static void run_sizes(const LoaderConfig *config, int size[BATCHES], float images[BATCHES][5 * FLOATS]) {
+    RtError err = {.code = RT_OK};
+    Loader *l = loader_new(config, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(l);
+    for (const Batch *b; (b = loader_next(l, &err));) {
+        CU_ASSERT_FATAL(b->size >= 0 && b->size < SIZES && b->number < BATCHES);
+        size[b->number] = b->size;
+        size_t floats = pipeline_floats(config->n_sizes ? config->sizes[b->size].pipeline : config->pipeline);
+        memcpy(images[b->number], b->images, (size_t)b->n * floats * sizeof(float));
+    }
+    CU_ASSERT_EQUAL(err.code, RT_OK);
+    loader_free(l);
+}
+
+/* Which size a batch has depends on seed, epoch and its number alone, and each size is as likely as the others; its
+ * pictures are those of its size's pipeline, one behind the other. */
+static void test_sizes(void) {
+    enum { EPOCHS = 40 };
+    static float alone[SIZES][BATCHES][5 * FLOATS], images[BATCHES][5 * FLOATS];
+    int size[BATCHES], again[BATCHES], seen[SIZES] = {0};
+    LoaderSize sizes[SIZES];
+    char *path = make_set("set");
+    Dataset *d = open_set(path);
+    LoaderConfig c = config_of(d);
+    open_sizes(sizes);
+    for (int k = 0; k < SIZES; k++) {
+        c.pipeline = sizes[k].pipeline;
+        run_sizes(&c, size, alone[k]);
+    }
+    c.sizes = sizes;
+    c.n_sizes = SIZES;
+    run_sizes(&c, size, images);
+    for (int i = 0; i < BATCHES; i++) CU_ASSERT(!memcmp(images[i], alone[size[i]][i], sizeof images[i]));
+    c.threads = 3;
+    c.first_batch = 5;
+    run_sizes(&c, again, images);
+    CU_ASSERT(!memcmp(size + 5, again + 5, 3 * sizeof *size));
+    c.first_batch = 0;
+    for (c.epoch = 0; c.epoch < EPOCHS; c.epoch++) {
+        run_sizes(&c, size, images);
+        for (int i = 0; i < BATCHES; i++) seen[size[i]]++;
+    }
+    for (int k = 0; k < SIZES; k++) /* four standard deviations */
+        CU_ASSERT(abs(seen[k] - EPOCHS * BATCHES / SIZES) < 34);
+    for (int k = 0; k < SIZES; k++) pipeline_free((Pipeline *)(uintptr_t)sizes[k].pipeline);
+    dataset_free(d);
+    free(path);
+}
+
 static void test_threads_change_nothing(void) {
     static Epoch one, many;
     char *path = make_set("set");
@@ -659,6 +726,7 @@ int main(void) {
     CU_add_test(suite, "their bytes", test_synthetic_bytes);
     CU_add_test(suite, "threads change nothing of them", test_synthetic_threads);
     CU_add_test(suite, "shuffling", test_shuffle);
+    CU_add_test(suite, "several sizes", test_sizes);
     CU_add_test(suite, "threads change nothing", test_threads_change_nothing);
     CU_add_test(suite, "balanced sampling", test_balance);
     CU_add_test(suite, "balanced epochs", test_balanced_epoch);

@@ -25,6 +25,30 @@ static void test_good(void) {
     model_free(m);
 }
 
+#define SIZE(height, programs) "{\"sizes\": [{\"height\": " height ", \"width\": 6, \"programs\": {" programs "}}]}"
+
+/* Programs for pictures of another size: found by it, checked like the others. */
+static void test_sizes(void) {
+    static const char *const bad[] = {SIZE("0", "\"infer\": " TOY_INFER), SIZE("8", "\"infer\": " TOY_TRAIN),
+                                      SIZE("8", "\"train\": " TOY_INFER), SIZE("8", "\"train\": {}")};
+    RtError err = {.code = RT_OK};
+    Model *m = model_parse(toy_model, SIZE("8", "\"infer\": " TOY_INFER), TOY_KERNELS, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    const ModelProgram *p = model_program(m, "infer", 8, 6, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+    CU_ASSERT(p != &m->infer && p->n_step == m->infer.n_step && program_image_bytes(m, p) == 3 * 8 * 6 * 4);
+    CU_ASSERT_PTR_EQUAL(model_program(m, "train", 4, 4, &err), &m->train);
+    CU_ASSERT_EQUAL(err.code, RT_OK);
+    CU_ASSERT_PTR_NULL(model_program(m, "train", 8, 6, &err));
+    CU_ASSERT_EQUAL(err.code, RT_INTERNAL);
+    model_free(m);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        err = (RtError){.code = RT_OK};
+        CU_ASSERT_PTR_NULL(model_parse(toy_model, bad[i], TOY_KERNELS, &err));
+        CU_ASSERT_EQUAL(err.code, RT_INTERNAL);
+    }
+}
+
 /* Element (picture, channel, position) of an output of shape [5,2,3] in blocks of 4, in a batch of 7. */
 static void test_output_address(void) {
     ModelOutput o = {.offset = 128, .stride = 256, .channels = 5, .plane = 6, .block = 4};
@@ -127,6 +151,7 @@ int main(void) {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("model", NULL, NULL);
     CU_add_test(suite, "good", test_good);
+    CU_add_test(suite, "sizes", test_sizes);
     CU_add_test(suite, "output address", test_output_address);
     CU_add_test(suite, "broken", test_broken);
     CU_add_test(suite, "damaged", test_damaged);

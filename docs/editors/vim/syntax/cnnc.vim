@@ -32,7 +32,7 @@ syn cluster cnncBody contains=@cnncShared,cnncLayer,cnncAnnotation,cnncArguments
 
 syn match cnncCall "\<\%(shorter\|exact\|centre\|folder\|list\|masks\|tar\|cifar10\|cifar100\|idx\|synthetic\|synsets\|fail\|skip\|random_resized_crop\|random_crop\|random_scale\|resize\|crop\|hflip\|vflip\|colour_jitter\|colour_pca\|grey\|rotate\|blur\|random_erase\|sgd\|adam\|adamw\|rmsprop\|lars\|constant\|step\|multistep\|poly\|cosine\|exp\|linear\|inv\|cyclic\|plateau\|warmup\|every\|all\|weights\|cross_entropy\|bce\|mse\|focal\)\>" contained
 syn match cnncChoice "\<\%(rgb\|bgr\|grey\|exif\|ignore\|auto\|shuffled\|balanced\|top1\|top5\|per_class\|confusion\|pixel_accuracy\|mean_iou\|fp32\|fp16\|bilinear\|bicubic\|nearest\|black\|mean\|loss\)\>\%(\s*(\)\@!" contained
-syn match cnncParameterKnown "\<\%(size\|filter\|antialias\|path\|masks\|ignore\|images\|labels\|count\|classes\|seed\|at_most\|area\|ratio\|pad\|shorter\|p\|brightness\|contrast\|saturation\|sigma\|degrees\|fill\|momentum\|nesterov\|weight_decay\|betas\|eps\|alpha\|centred\|eps_inside\|trust\|base\|for\|gamma\|every\|at\|power\|to\|on\|patience\|from\|time\|except\|logits\|smoothing\|weights\|scores\)\ze\s*==\@!" contained
+syn match cnncParameterKnown "\<\%(size\|filter\|antialias\|path\|masks\|ignore\|images\|labels\|count\|classes\|seed\|at_most\|area\|ratio\|sizes\|pad\|shorter\|p\|brightness\|contrast\|saturation\|sigma\|degrees\|fill\|momentum\|nesterov\|weight_decay\|betas\|eps\|alpha\|centred\|eps_inside\|trust\|base\|for\|gamma\|every\|at\|power\|to\|on\|patience\|from\|time\|except\|logits\|smoothing\|weights\|scores\)\ze\s*==\@!" contained
 hi def link cnncParameterKnown cnncParameter
 syn region cnncSettingArguments contained transparent start="(" end=")" contains=@cnncSettings,cnncParameterKnown
 syn cluster cnncSettings contains=@cnncShared,cnncCall,cnncChoice,cnncSettingArguments
@@ -67,7 +67,7 @@ hi def link cnncKey_train cnncKey
 syn match cnncSection "^\s*eval\>\ze\s*\%(\h\w*\s*\)\={" nextgroup=cnncName_eval,cnncBlock_eval skipwhite
 syn match cnncName_eval "\h\w*" contained nextgroup=cnncBlock_eval skipwhite
 syn region cnncBlock_eval contained transparent start="{" end="}" contains=@cnncSettings,cnncKey_eval,cnncBlock_eval
-syn match cnncKey_eval "\<\%(metrics\|crops\|batch\|save_predictions\)\ze\s*==\@!" contained
+syn match cnncKey_eval "\<\%(metrics\|crops\|batch\|save_predictions\|size\)\ze\s*==\@!" contained
 hi def link cnncName_eval cnncName
 hi def link cnncKey_eval cnncKey
 
