@@ -12,7 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "../ir/hold.h"
+#include "../ir/files.h"
 #include "../ir/product.h"
 #include "link.h"
 #include "llvm_target.h"
@@ -129,17 +129,6 @@ static int complain(int code, const char *path) {
     return code;
 }
 
-static bool write_all(int fd, const char *p, size_t n) {
-    while (n > 0) {
-        ssize_t w = write(fd, p, n);
-        if (w < 0 && errno == EINTR) continue;
-        if (w < 0) return false;
-        p += w;
-        n -= (size_t)w;
-    }
-    return true;
-}
-
 /* A new file beside `path`, open; its name in *name. -1 with errno. */
 static int open_beside(Arena *a, const char *path, char **name) {
     *name = arena_printf(a, "%s.XXXXXX", path);
@@ -157,7 +146,7 @@ static bool publish(const char *temporary, const char *path, mode_t mode) {
 static int write_beside(Arena *a, const char *path, LLVMMemoryBufferRef bytes, char **name) {
     int fd = open_beside(a, path, name);
     if (fd < 0) return complain(EX_CANTCREAT, path);
-    bool good = write_all(fd, LLVMGetBufferStart(bytes), LLVMGetBufferSize(bytes));
+    bool good = files_write_all(fd, LLVMGetBufferStart(bytes), LLVMGetBufferSize(bytes));
     good = !close(fd) && good;
     if (good) return 0;
     int code = complain(EX_IOERR, path);
@@ -214,15 +203,25 @@ static int emit_program(const Emission *e, const EmitJob *job) {
 }
 
 static int emit_text(LLVMMemoryBufferRef bytes) {
-    if (write_all(STDOUT_FILENO, LLVMGetBufferStart(bytes), LLVMGetBufferSize(bytes))) return 0;
+    if (files_write_all(STDOUT_FILENO, LLVMGetBufferStart(bytes), LLVMGetBufferSize(bytes))) return 0;
     return complain(EX_IOERR, "standard output");
+}
+
+/* To what is no plain file; a linker would put a program in its place. */
+static int emit_special(const EmitJob *job, LLVMMemoryBufferRef bytes) {
+    if (job->kind == EMIT_EXE) {
+        fprintf(stderr, "cnnc: error: cannot write %s: it exists and is not a plain file\n", job->path);
+        return EX_CANTCREAT;
+    }
+    int code = files_write_special(job->path, LLVMGetBufferStart(bytes), LLVMGetBufferSize(bytes));
+    return code ? complain(code, job->path) : 0;
 }
 
 static int emit_to_path(const Emission *e, const EmitJob *job) {
     sigset_t before;
-    hold_begin(&before);
+    files_hold(&before);
     int code = job->kind == EMIT_EXE ? emit_program(e, job) : emit_code(e->unit[0]->arena, job->path, e->bytes[0]);
-    hold_end(&before);
+    files_release(&before);
     return code;
 }
 
@@ -245,7 +244,9 @@ int emit_file(const EmitJob *job) {
         e->plan[i] = emit_plan_json(unit[i], e->kernels[i]);
     }
     generate_all(e);
-    int code = to_stdout ? emit_text(e->bytes[0]) : emit_to_path(e, job);
+    int code = to_stdout                    ? emit_text(e->bytes[0])
+               : files_is_special(job->path) ? emit_special(job, e->bytes[0])
+                                             : emit_to_path(e, job);
     for (int i = 0; i < e->n_bytes; i++) LLVMDisposeMemoryBuffer(e->bytes[i]);
     return code;
 }

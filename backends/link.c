@@ -38,7 +38,7 @@ static int wait_for(const char *linker, pid_t pid) {
     return complain("`%s` cannot link the program; its messages are above", linker);
 }
 
-/* Signals end a child although they wait here (ir/hold.h). */
+/* Signals end a child although they wait here (ir/files.h). */
 static int spawn(pid_t *pid, const posix_spawn_file_actions_t *actions, char *const *argv) {
     posix_spawnattr_t attr;
     sigset_t none;

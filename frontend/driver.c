@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "../backends/target.h"
-#include "../ir/hold.h"
+#include "../ir/files.h"
 #include "../passes/pass.h"
 #include "../passes/report.h"
 
@@ -45,17 +45,6 @@ int driver_complain(int code, const char *what, const char *path) {
     return code;
 }
 
-static bool write_all(int fd, const char *text, size_t n) {
-    while (n > 0) {
-        ssize_t w = write(fd, text, n);
-        if (w < 0 && errno == EINTR) continue;
-        if (w < 0) return false;
-        text += w;
-        n -= (size_t)w;
-    }
-    return true;
-}
-
 /* By way of a temporary file beside it, so that a failure, or a power cut, leaves what was there; permissions stay. */
 static int write_file(Arena *a, const char *path, const Str *s) {
     const char *temporary = arena_printf(a, "%s.tmp%ld", path, (long)getpid());
@@ -63,7 +52,7 @@ static int write_file(Arena *a, const char *path, const Str *s) {
     if (fd < 0) return driver_complain(EX_CANTCREAT, "cannot create", path);
     struct stat old;
     bool replaces = !stat(path, &old) && S_ISREG(old.st_mode);
-    bool good = write_all(fd, str_text(s), s->n) && (!replaces || (!fchmod(fd, old.st_mode & 07777) && !fsync(fd)));
+    bool good = files_write_all(fd, str_text(s), s->n) && (!replaces || (!fchmod(fd, old.st_mode & 07777) && !fsync(fd)));
     if (close(fd)) good = false;
     if (good && !rename(temporary, path)) return EX_OK;
     int code = driver_complain(good ? EX_CANTCREAT : EX_IOERR, "cannot write", path);
@@ -72,15 +61,19 @@ static int write_file(Arena *a, const char *path, const Str *s) {
 }
 
 int driver_write(Arena *a, const char *path, const Str *s) {
-    if (path && strcmp(path, "-") != 0) {
-        sigset_t before;
-        hold_begin(&before);
-        int code = write_file(a, path, s);
-        hold_end(&before);
-        return code;
+    if (!path || !strcmp(path, "-"))
+        return files_write_all(STDOUT_FILENO, str_text(s), s->n) ? EX_OK
+                                                                 : driver_complain(EX_IOERR, "cannot write", "standard output");
+    int code = EX_OK;
+    if (files_is_special(path)) {
+        code = files_write_special(path, str_text(s), s->n);
+        return code ? driver_complain(code, "cannot write", path) : EX_OK;
     }
-    return write_all(STDOUT_FILENO, str_text(s), s->n) ? EX_OK
-                                                       : driver_complain(EX_IOERR, "cannot write", "standard output");
+    sigset_t before;
+    files_hold(&before);
+    code = write_file(a, path, s);
+    files_release(&before);
+    return code;
 }
 
 Unit *driver_unit(Arena *a, Diags *d, const CommandLine *c, const char *path, const Definition *definition, int n) {

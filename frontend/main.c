@@ -14,7 +14,7 @@
 #include "../backends/emit.h"
 #include "../backends/page.h"
 #include "../backends/target.h"
-#include "../ir/hold.h"
+#include "../ir/files.h"
 #include "../passes/figures.h"
 #include "../passes/pass.h"
 #include "../passes/report.h"
@@ -250,7 +250,7 @@ typedef struct Invocation {
 
 static void *run(void *data) {
     Invocation *p = data;
-    hold_end(&p->signals);
+    files_release(&p->signals);
     Arena *arena = arena_new();
     const CommandLine *c = command_read(arena, p->argc, p->argv);
     int code = EX_OK;
@@ -275,7 +275,7 @@ int main(int argc, char **argv) {
     pthread_attr_t attr;
     pthread_t thread;
     process_prepare();
-    hold_begin(&p.signals);
+    files_hold(&p.signals);
     errno = pthread_attr_init(&attr);
     if (!errno) errno = pthread_attr_setstacksize(&attr, COMPILER_STACK);
     if (!errno) errno = pthread_create(&thread, &attr, run, &p);

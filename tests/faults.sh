@@ -198,6 +198,14 @@ done
 printf '#!/bin/sh\nkill -TERM "$PPID"\nexec cc "$@"\n' >ending
 chmod +x ending
 status 'faults/a signal while the program is linked' 143 '' "$cnnc" --linker=./ending -march=native tiny.net -o there
+mkfifo pipe
+cat pipe >piped.s &
+status 'faults/-S to a pipe' 0 '' "$cnnc" -S -march=native tiny.net -o pipe
+wait
+"$cnnc" -S -march=native tiny.net -o plain.s
+same 'faults/-S to a pipe: all of it' plain.s piped.s
+if [ -p pipe ]; then ok 'faults/-S leaves a pipe a pipe'; else fail 'faults/-S leaves a pipe a pipe'; fi
+status 'faults/a program to a pipe' 73 'not a plain file' "$cnnc" -march=native tiny.net -o pipe
 find . -maxdepth 1 -name 'there.*' >left
 if [ -s left ]; then fail 'faults/nothing is left beside it' left; else ok 'faults/nothing is left beside it'; fi
 
