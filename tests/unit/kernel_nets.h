@@ -59,9 +59,10 @@ static Ref net_add(Unit *u, Ref x, Ref y) { return graph_op2(u->net, OP_add, x, 
 
 static const PoolAttr net_pool_3x3 = {{3, 3}, {2, 2}, {1, 1, 1, 1}, false, false, 0, 0, {0, 0}};
 
-/* Residual blocks with and without a projection, a depthwise layer, batch norm everywhere, global pooling. */
+/* Residual blocks with and without a projection, a depthwise layer, batch norm everywhere, a 1x1 convolution with a stride
+ * that is wide enough for `gather`, global pooling. */
 static void net_residual(Unit *u) {
-    Attr pool = {.pool = net_pool_3x3}, global = {.pool = {.kernel = {4, 3}, .stride = {1, 1}}};
+    Attr pool = {.pool = net_pool_3x3}, global = {.pool = {.kernel = {2, 2}, .stride = {1, 1}}};
     Ref x = net_relu(u, net_conv_bn(u, "conv1", u->image, 20, 7, 2, 1));
     x = net_op(u, OP_maxpool, x, &pool);
     Ref y = net_relu(u, net_conv_bn(u, "a.conv1", x, 20, 3, 1, 1));
@@ -70,7 +71,7 @@ static void net_residual(Unit *u) {
     y = net_relu(u, net_conv_bn(u, "b.conv2", y, 33, 3, 1, 33));
     y = net_conv_bn(u, "b.conv3", y, 48, 1, 1, 1);
     x = net_relu(u, net_add(u, y, net_conv_bn(u, "b.down", x, 48, 1, 1, 1)));
-    x = net_op(u, OP_avgpool, x, &global);
+    x = net_op(u, OP_avgpool, net_relu(u, net_bias(u, "c", net_conv(u, "c", x, 513, 1, 2, 1))), &global);
     Ref logits = net_fc(u, "fc", x, NET_CLASSES);
     graph_output(u->net, name_of("scores"), net_op(u, OP_softmax, logits, NULL), ONLY_DEPLOY);
     net_loss(u, 0, logits, 1, 0);

@@ -114,7 +114,8 @@ static Unit *resnet(Arena *a, const Options *options) {
     static const Definition depth = {.name = "depth", .value = "50"};
     Unit *u = NEW(a, Unit);
     *u = (Unit){.arena = a, .diags = diag_new(a), .opt = options, .machine = &machine};
-    CU_ASSERT_FATAL(frontend_build(u, "examples/resnet.net", &(FrontendOptions){.definition = &depth, .n_definition = 1}));
+    CU_ASSERT_FATAL(
+        frontend_build(u, "examples/resnet.net", &(FrontendOptions){.definition = &depth, .n_definition = 1}));
     Pass *table = NEW_ARRAY(a, Pass, n_passes);
     int n = 0;
     do {
@@ -134,6 +135,25 @@ static int32_t count_winograd(const Unit *u, int32_t tile, int32_t band) {
         n += node->op == OP_winograd_product && node->attr.winograd.tile == tile && node->attr.winograd.band == band;
     }
     return n;
+}
+
+/* Of the shortcuts with a stride, only those to 1024 and 2048 channels are wide enough. */
+static void test_gather(void) {
+    Arena *a = arena_new();
+    static const Options options = {.opt_level = 2, .max_batch = 256};
+    const Graph *g = resnet(a, &options)->graph[ENTRY_INFER];
+    int32_t pixels = 0, strided = 0;
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *n = graph_node(g, (Ref)i);
+        bool conv = n->op == OP_conv && n->attr.conv.kernel[0] == 1;
+        if (conv && n->attr.conv.stride[0] > 1) strided += n->type.dim[1] == 512 ? 1 : 100;
+        if (!conv || graph_node(g, n->in[0])->op != OP_maxpool) continue;
+        const PoolAttr *p = &graph_node(g, n->in[0])->attr.pool;
+        if (p->kernel[0] == 1 && p->stride[1] == 2) pixels += n->type.dim[1];
+    }
+    CU_ASSERT_EQUAL(pixels, 1024 + 2048);
+    CU_ASSERT_EQUAL(strided, 1);
+    arena_free(a);
 }
 
 static void test_time(void) {
@@ -167,6 +187,7 @@ int main(void) {
     CU_add_test(suite, "what is computed directly", test_direct);
     CU_add_test(suite, "choices in order", test_order);
     CU_add_test(suite, "what was measured", test_measured);
+    CU_add_test(suite, "pixels are gathered for wide 1x1 convolutions", test_gather);
     CU_add_test(suite, "time for a whole net", test_time);
     CU_basic_run_tests();
     int failed = (int)CU_get_number_of_failures();
