@@ -91,7 +91,7 @@ static int unknown(Arena *a, const char *topic) {
     for (int i = 0; i < n_codes; i++) known[i] = code_table[i].code;
     known[n_codes] = "list";
     const char *near = did_you_mean(topic, known, n_codes + 1);
-    fprintf(stderr, "cnnc: error: there is no code %.40s%s%s%s; cnnc --explain list prints all\n", topic,
+    fprintf(stderr, "cnnc: error: there is no code %.40s%s%s%s (cnnc --explain list prints all)\n", topic,
             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return EX_USAGE;
 }

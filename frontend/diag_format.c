@@ -19,7 +19,7 @@ static bool unknown_warning(Arena *a, const char *name) {
     for (int i = 0; i < n_codes; i++)
         if (code_table[i].name) known[n++] = code_table[i].name;
     const char *near = did_you_mean(name, known, n);
-    fprintf(stderr, "cnnc: error: there is no warning %.60s%s%s%s; cnnc --explain list prints all\n", name,
+    fprintf(stderr, "cnnc: error: there is no warning %.60s%s%s%s (cnnc --explain list prints all)\n", name,
             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return false;
 }
