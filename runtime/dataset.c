@@ -27,7 +27,7 @@ struct Dataset {
     char *root;
     char *masks; /* where the masks are, or NULL: a folder a class */
     int32_t ignore;
-    bool listed; /* names are paths from `root` on, or whole ones; otherwise from the class's folder on */
+    char *list; /* the text whose paths, from `root` on or whole ones, are the names; NULL: they are from the class's folder on */
     Stored *stored; /* pictures that are no files, or NULL */
     Shards *shards; /* pictures in archives, or NULL */
     char **class_name;
@@ -337,9 +337,9 @@ static bool sort_classes(Dataset *d, bool numbered, RtError *err) {
 /* Paths in a list are from its own folder on. */
 static bool fill_list(Dataset *d, const char *path, RtError *err) {
     const char *slash = strrchr(path, '/');
-    d->listed = true;
-    d->root = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : rt_copy_text(".", err);
-    if (!d->root) return !rt_fail(err, RT_OS, "out of memory");
+    d->list = strdup(path);
+    d->root = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    if (!d->list || !d->root) return !rt_fail(err, RT_OS, "out of memory");
     FILE *f = rt_open_text(path, err);
     if (!f) return false;
     bool good = read_lines(d, f, path, err);
@@ -472,6 +472,7 @@ void dataset_free(Dataset *d) {
     stored_free(d->stored);
     shards_free(d->shards);
     free(d->masks);
+    free(d->list);
     free(d->sample);
     free(d->names);
     free(d->root);
@@ -532,7 +533,7 @@ char *dataset_path(const Dataset *d, size_t sample, RtError *err) {
     if (d->shards) return shards_path(d->shards, d->sample[sample].name, err);
     if (d->masks) return rt_join_path(d->root, d->names + d->sample[sample].name, err);
     const char *class = d->class_name[d->sample[sample].label], *name = d->names + d->sample[sample].name;
-    if (d->listed) return name[0] == '/' ? rt_copy_text(name, err) : rt_join_path(d->root, name, err);
+    if (d->list) return name[0] == '/' ? rt_copy_text(name, err) : rt_join_path(d->root, name, err);
     size_t a = strlen(d->root), b = strlen(class), c = strlen(name);
     char *path = rt_alloc(a + b + c + 3, 1, err);
     if (!path) return NULL;
@@ -546,14 +547,14 @@ char *dataset_path(const Dataset *d, size_t sample, RtError *err) {
 
 bool dataset_same_classes(const Dataset *d, const char *const *names, size_t n, RtError *err) {
     char *const *own = d->shown ? d->shown : d->class_name;
+    const char *where = d->list ? d->list : d->root;
     size_t shorter = n < d->n_classes ? n : d->n_classes;
     for (size_t i = 0; i < shorter; i++)
         if (strcmp(own[i], names[i]))
-            return !rt_fail(err, RT_DATA, "%s: class %zu is `%s` here and `%s` in the net", d->root, i,
-                            own[i], names[i]);
+            return !rt_fail(err, RT_DATA, "%s: class %zu is `%s` here and `%s` in the net", where, i, own[i], names[i]);
     if (n != d->n_classes)
         return !rt_fail(err, RT_DATA, "%s: %zu classes here and %zu in the net; the first that only one has is `%s`",
-                        d->root, d->n_classes, n, n > shorter ? names[shorter] : own[shorter]);
+                        where, d->n_classes, n, n > shorter ? names[shorter] : own[shorter]);
     return true;
 }
 

@@ -187,7 +187,11 @@ static void test_bad_lists(void) {
         CU_ASSERT_PTR_NULL(list_of(bad[i], &err));
         CU_ASSERT(err.code == RT_DATA && strstr(err.text, i == 3 ? "list.txt:2: a line is" : "list.txt"));
     }
-    RtError err = {.code = RT_OK};
+    RtError err = {.code = RT_OK}, other = {.code = RT_OK};
+    Dataset *d = list_of("a.jpg cat\n", &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+    CU_ASSERT(!dataset_same_classes(d, (const char *const[]){"dog"}, 1, &other) && strstr(other.text, "lists/list.txt: class 0 is `cat`"));
+    dataset_free(d);
     CU_ASSERT_PTR_NULL(dataset_list(pic_path("lists/none.txt"), &err));
     CU_ASSERT(err.code == RT_NO_INPUT && strstr(err.text, "none.txt"));
     check_no_text("/dev/zero");
