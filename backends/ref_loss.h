@@ -120,6 +120,12 @@ static void REF(cross_entropy_grad)(const RefRun *r, const Node *n, REAL *dx) {
     }
 }
 
+static void REF(accumulate)(const RefRun *r, const Node *n, REAL *y) {
+    REAL *sum = r->value[n->in[0]];
+    const REAL *gradient = r->value[n->in[1]], *again = r->value[n->in[2]];
+    for (int64_t i = 0; i < type_elements(&n->type); i++) y[i] = sum[i] = *again > 0 ? sum[i] + gradient[i] : gradient[i];
+}
+
 /* As PyTorch does it: decay joins the gradient, the velocity is not scaled by the learning rate. */
 static void REF(sgd)(const RefRun *r, const Node *n, REAL *y) {
     REAL *w = r->value[n->in[0]], *velocity = r->value[n->in[2]];

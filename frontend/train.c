@@ -392,11 +392,23 @@ static void take_optimizer(Elab *e, TrainConfig *t, const Field *optimizer) {
         if (!strcmp(optimizer->value.record->call, row[i].call)) row[i].take(e, t, optimizer);
 }
 
+/* What the runtime counts with. */
+static void check_step(Elab *e, const SettingList *list, const Record *r) {
+    enum { MOST = 1 << 20 };
+    const Field *accumulate = record_field(r, "accumulate");
+    int64_t batch = value_whole(&record_field(r, "batch")->value), times = value_whole(&accumulate->value);
+    if (batch <= MOST / times) return;
+    const AstExpr *at = settings_value(list, times > 1 ? "accumulate" : "batch");
+    diag_error(e->diags, at ? at->span : accumulate->span, "E0461", "a step of %lld pictures is more than %d", (long long)(batch * times), MOST);
+}
+
 void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record *r) {
     const Field *optimizer = record_field(r, "optimizer");
     double decay = number_of(optimizer->value.record, "weight_decay");
     TrainConfig *t = &u->train;
     *t = (TrainConfig){.batch = (int32_t)value_whole(&record_field(r, "batch")->value), .span = section->span};
+    check_step(e, section->settings, r);
+    t->gathers = record_field(r, "clip")->value.kind != V_NONE || value_whole(&record_field(r, "accumulate")->value) > 1;
     take_optimizer(e, t, optimizer);
     for (int32_t i = 1; i < e->graph->n_node; i++) {
         Node *n = &e->graph->node[i];

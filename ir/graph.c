@@ -136,6 +136,20 @@ bool graph_reads_before(const Graph *g, Ref r, Ref e) {
     return false;
 }
 
+bool graph_gathers(const Graph *g) {
+    for (int32_t i = 1; i < g->n_node; i++)
+        if (g->node[i].op == OP_accumulate) return true;
+    return false;
+}
+
+bool graph_updates(const Graph *g, Ref r) {
+    const Node *n = &g->node[r];
+    if (op_info[n->op].effect) return g->node[n->in[0]].attr.param.role != PARAM_BUFFER;
+    for (int32_t k = 0; k < n->n_in; k++)
+        if (g->node[n->in[k]].op == OP_accumulate) return true;
+    return false;
+}
+
 static int64_t saturated(int64_t a, int64_t b) {
     int64_t r;
     return mul_ok(a, b, &r) ? r : INT64_MAX;

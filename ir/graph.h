@@ -86,6 +86,11 @@ typedef struct Readers {
 Readers graph_readers(const Graph *g, Arena *a);
 /* Does r come before effect e, because it reads the param that e changes (and is not such an effect itself)? */
 bool graph_reads_before(const Graph *g, Ref r, Ref e);
+/* Are gradients kept until the updates of a step (accumulate)? */
+bool graph_gathers(const Graph *g);
+/* Is r one of those updates: an effect on a weight or the optimiser's state, not on running statistics; or does it read a
+ * gradient that is kept? */
+bool graph_updates(const Graph *g, Ref r);
 /* Drops what neither an output nor an effect needs (picture inputs stay), and renumbers in topological order. Stable:
  * nodes keep their order, but each is preceded by what it needs. Returns the map old -> new (0: dropped), from `a`. */
 Ref *graph_compact(Graph *g, Arena *a);

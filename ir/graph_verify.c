@@ -128,6 +128,19 @@ static const char *rule_effects(Arena *a, const Graph *g) {
     return NULL;
 }
 
+/* Nobody else knows whether a sum is of this call or of the one before. */
+static const char *rule_sums(Arena *a, const Graph *g) {
+    Readers readers = graph_readers(g, a);
+    for (int32_t i = 1; i < g->n_node; i++) {
+        if (g->node[i].op != OP_accumulate) continue;
+        Ref sum = g->node[i].in[0];
+        if (g->node[sum].op != OP_param) return arena_printf(a, "%%%d = accumulate keeps its sum in %%%u, which is no param", i, sum);
+        if (readers.start[sum + 1] - readers.start[sum] > 1)
+            return arena_printf(a, "%%%d = accumulate shares its sum %%%u", i, sum);
+    }
+    return NULL;
+}
+
 static const char *rule_outputs(Arena *a, const Graph *g) {
     for (int32_t i = 0; i < g->n_output; i++) {
         const Output *o = &g->output[i];
@@ -246,7 +259,7 @@ static const struct {
     Rule *check;
 } rule_table[] = {{"operators", rule_operators},     {"arity", rule_arity},     {"topological", rule_topological},
                   {"attributes", rule_attributes},   {"types", rule_types},     {"layouts", rule_layouts},
-                  {"params", rule_params},           {"effects", rule_effects}, {"outputs", rule_outputs},
+                  {"params", rule_params},           {"effects", rule_effects}, {"sums", rule_sums}, {"outputs", rule_outputs},
                   {"groups", rule_groups}};
 
 const char *graph_verify(Arena *a, const Graph *g) {

@@ -33,9 +33,9 @@ typedef struct Field {
 } Field;
 
 static const char *const input_word[INPUT_ROLE_COUNT] = {
-    [INPUT_IMAGE] = "image", [INPUT_LABEL] = "label", [INPUT_LR] = "lr"};
+    [INPUT_IMAGE] = "image", [INPUT_LABEL] = "label", [INPUT_LR] = "lr", [INPUT_AGAIN] = "again"};
 const char *const param_role_name[PARAM_ROLE_COUNT] = {
-    [PARAM_WEIGHT] = "weight", [PARAM_BUFFER] = "buffer", [PARAM_MOMENTUM] = "momentum"};
+    [PARAM_WEIGHT] = "weight", [PARAM_BUFFER] = "buffer", [PARAM_MOMENTUM] = "momentum", [PARAM_GRADIENT] = "gradient"};
 const char *const init_kind_name[INIT_COUNT] = {
     [INIT_CONSTANT] = "constant", [INIT_NORMAL] = "normal", [INIT_UNIFORM] = "uniform",
     [INIT_HE] = "he",             [INIT_XAVIER] = "xavier", [INIT_TORCH] = "torch"};

@@ -23,8 +23,9 @@ typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_COUNT
 } AttrKind;
 
-/* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N] or [N,1,H,W], the learning rate f32 scalar. */
-typedef enum InputRole { INPUT_IMAGE, INPUT_LABEL, INPUT_LR, INPUT_ROLE_COUNT } InputRole;
+/* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N] or [N,1,H,W], and f32 scalars: the learning rate, and
+ * whether gradients join those of calls before (above 0) or are the first of a step. */
+typedef enum InputRole { INPUT_IMAGE, INPUT_LABEL, INPUT_LR, INPUT_AGAIN, INPUT_ROLE_COUNT } InputRole;
 
 /* Initial values. a and b: normal(mean a, std b); uniform(low a, high b); constant(a). he/xavier use the fan-in/out
  * of the weight's shape (He et al. 2015: std sqrt(2/fan_in); Glorot 2010: uniform +-sqrt(6/(fan_in+fan_out))). `torch`
@@ -33,8 +34,8 @@ typedef enum InitKind { INIT_CONSTANT, INIT_NORMAL, INIT_UNIFORM, INIT_HE, INIT_
 extern const char *const init_kind_name[INIT_COUNT];         /* "constant", ... */
 
 /* What a param is for: weights are trained and saved; buffers are saved but not trained (running statistics);
- * momentum is optimiser state of the training program, of whatever optimiser. */
-typedef enum ParamRole { PARAM_WEIGHT, PARAM_BUFFER, PARAM_MOMENTUM, PARAM_ROLE_COUNT } ParamRole;
+ * momentum is optimiser state of the training program, of whatever optimiser; gradient is what accumulate sums up. */
+typedef enum ParamRole { PARAM_WEIGHT, PARAM_BUFFER, PARAM_MOMENTUM, PARAM_GRADIENT, PARAM_ROLE_COUNT } ParamRole;
 extern const char *const param_role_name[PARAM_ROLE_COUNT];   /* "weight", ... */
 
 typedef struct InputAttr { InputRole role; Type type; } InputAttr;

@@ -1,11 +1,21 @@
 #include "program.h"
 
-const char *const region_name[REGION_COUNT] = {"param", "state", "fixed", "batch", "image", "label", "scalar"};
+const char *const region_name[REGION_COUNT] = {"param", "state", "gradient", "fixed",
+                                               "batch", "image", "label",    "scalar"};
 
 const Slice *program_slice(const Program *p, int32_t step) {
     for (int32_t i = 0; step >= p->n_once && i < p->n_slice; i++)
         if (step < p->slice[i].end) return p->slice[i].pictures ? &p->slice[i] : NULL;
     return NULL;
+}
+
+int32_t program_update(const Program *p) {
+    int32_t first = p->n_once;
+    if (!graph_gathers(p->graph)) return p->n_step;
+    while (first < p->n_step && !graph_updates(p->graph, p->step[first].root)) first++;
+    for (int32_t i = first; i < p->n_step; i++)
+        ICE_UNLESS(graph_node(p->graph, p->step[i].root)->op != OP_accumulate, "a gradient is kept after an update");
+    return first;
 }
 
 int32_t program_owner(const Program *p, int32_t s) {

@@ -10,7 +10,7 @@
 
 /* Base addresses that a step's operands are relative to; see runtime/abi.h, where the same names are used. */
 typedef enum Region {
-    REGION_PARAM, REGION_STATE, REGION_FIXED, REGION_BATCH, REGION_IMAGE, REGION_LABEL, REGION_SCALAR, REGION_COUNT
+    REGION_PARAM, REGION_STATE, REGION_GRADIENT, REGION_FIXED, REGION_BATCH, REGION_IMAGE, REGION_LABEL, REGION_SCALAR, REGION_COUNT
 } Region;
 extern const char *const region_name[REGION_COUNT];
 
@@ -69,6 +69,9 @@ typedef struct Program {
 /* Steps of one group are one time, counted from 0: the time of each step, and behind them how many times there are. Array from
  * `a`. */
 int32_t *program_times(Arena *a, const Program *p);
+/* The first of the steps that change weights, where gradients are kept until then (accumulate): they and what follows are
+ * run once for all the calls of the steps before. n_step if there are none. */
+int32_t program_update(const Program *p);
 /* The slice that a step belongs to, or NULL: it runs for all pictures. */
 const Slice *program_slice(const Program *p, int32_t step);
 /* The storage whose memory s really uses: several may take it over one after the other. */

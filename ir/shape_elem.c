@@ -16,7 +16,7 @@ bool shape_input(const Graph *g, const Node *n, Type *result, Diags *d) {
     if (!rule_given(n, d, result, &a->type)) return false;
     bool fits = a->role == INPUT_LABEL   ? is_labels(result)
                 : a->role == INPUT_IMAGE ? is_shape(result, DT_F32, 4)
-                                         : a->role == INPUT_LR && is_shape(result, DT_F32, 0);
+                                         : is_shape(result, DT_F32, 0);
     return fits ||
            rule_misfit(n, d, E_INTERNAL, "an input of that role cannot be %s of %s", dtype_name[result->dtype],
                        rule_text(d, result));

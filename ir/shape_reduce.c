@@ -155,6 +155,15 @@ static bool check_update(const Graph *g, const Node *n, int n_same, Diags *d) {
                        rule_text(d, lr));
 }
 
+bool shape_accumulate(const Graph *g, const Node *n, Type *result, Diags *d) {
+    const Type *again = rule_in(g, n, 2);
+    if (again->dtype != DT_F32 || again->rank != 0)
+        return rule_misfit(n, d, E_INTERNAL, "`accumulate` needs one number, but gets %s", rule_text(d, again));
+    *result = *rule_in(g, n, 1);
+    result->layout = (Layout){.b0 = 1, .b1 = 1};
+    return rule_same(g, n, 0, 1, d);
+}
+
 bool shape_sgd(const Graph *g, const Node *n, Type *result, Diags *d) {
     return check_update(g, n, 3, d) && nothing(n, result, d);
 }

@@ -25,6 +25,7 @@ typedef struct TrainConfig {
     Op optimizer;              /* an effect that changes a weight, and its attributes but for what each weight has of its own */
     Attr update;
     int32_t batch;
+    bool gathers;              /* gradients are kept until the updates of a step, which several calls may make together */
     Span span;
 } TrainConfig;
 

@@ -75,8 +75,8 @@ void pass_autodiff(Unit *u, Entry entry) {
     Graph *g = u->graph[entry];
     Ref loss = objective_loss(u, g);
     if (!loss) return;
-    Ref seed = objective_seed(g, loss);
+    Ref seed = objective_seed(u, g, loss);
     int32_t n = g->n_node;
-    const Ref *grad = graph_gradients(g, loss, seed, trained_weights(g));
+    Ref *grad = graph_gradients(g, loss, seed, trained_weights(g));
     objective_updates(u, g, grad, n);
 }

@@ -103,6 +103,7 @@ static void set_weights(const Layouts *l) {
         bool unset = n->type.layout.b0 == 1 && n->type.layout.b1 == 1;
         if (op_info[n->op].elementwise && !type_batched(&n->type) && n->type.rank >= 2 && unset)
             n->type.layout = node_of(l, n->in[0])->type.layout;
+        if (n->op == OP_accumulate) node_of(l, n->in[0])->type.layout = n->type.layout = node_of(l, n->in[1])->type.layout;
         for (int k = 2; k < n->n_in && op_info[n->op].effect; k++)   /* the weight's own state, if not sums */
             if (type_same_dims(&node_of(l, n->in[k])->type, &node_of(l, n->in[0])->type))
                 node_of(l, n->in[k])->type.layout = node_of(l, n->in[0])->type.layout;

@@ -75,6 +75,7 @@ static int32_t storage_for(Lower *l, Ref node) {
     if (p->storage_of[node] >= 0) return p->storage_of[node];
     if (l->home[node] != node) return p->storage_of[node] = storage_for(l, l->home[node]);
     const Node *n = graph_node(l->g, node);
+    if (n->op == OP_accumulate) return p->storage_of[node] = storage_for(l, n->in[0]);
     Storage s = {.name = n->name,
                  .ref = node,
                  .type = n->type,
@@ -83,13 +84,16 @@ static int32_t storage_for(Lower *l, Ref node) {
                  .born = INT32_MAX,
                  .dies = -1};
     if (n->op == OP_param)
-        s.region = n->attr.param.role == PARAM_MOMENTUM ? REGION_STATE : REGION_PARAM;
+        s.region = n->attr.param.role == PARAM_MOMENTUM   ? REGION_STATE
+                   : n->attr.param.role == PARAM_GRADIENT ? REGION_GRADIENT
+                                                          : REGION_PARAM;
     else if (n->op == OP_input)
         s.region = n->attr.input.role == INPUT_IMAGE   ? REGION_IMAGE
                    : n->attr.input.role == INPUT_LABEL ? REGION_LABEL
                                                        : REGION_SCALAR;
     else
         s.region = type_batched(&n->type) ? REGION_BATCH : REGION_FIXED;
+    if (n->op == OP_input && n->attr.input.role == INPUT_AGAIN) s.offset = sizeof(float); /* behind the learning rate */
     p->storage_of[node] = p->n_storage;
     PUSH(l->arena, p->storage, p->n_storage, p->cap_storage, s);
     return p->n_storage - 1;

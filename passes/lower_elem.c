@@ -97,6 +97,23 @@ const Expr *lower_dropout(Lower *l, Ref node, const Expr *const *operand) {
     return ex3(l->k, EX_select, ex2(l->k, EX_le, num(l, a->p), u), kept, num(l, 0));
 }
 
+/* In the place of the sum, see storage_for. */
+const Expr *lower_accumulate(Lower *l, Ref node, const Expr *const *operand) {
+    (void)operand;
+    const Node *n = graph_node(l->g, node);
+    Nest nest = {0};
+    lower_begin(l);
+    Kernel *k = l->k;
+    int32_t sum = lower_arg(l, node);
+    Coord c = nest_tensor(l, &nest, &n->type);
+    const Expr *at = index_at(l, &n->type, &c), *more = ex_load(k, lower_arg(l, n->in[1]), at);
+    const Expr *again = ex_load(k, lower_arg(l, n->in[2]), ex_int(k, 0)),
+               *both = ex2(k, EX_add, ex_load(k, sum, at), more);
+    const Expr *value = ex3(k, EX_select, ex2(k, EX_le, again, num(l, 0)), more, both);
+    lower_end(l, nest_wrap(l, &nest, st_store(k, sum, at, value)));
+    return NULL;
+}
+
 /* Where an update works: element `at` of a weight, and of its gradient, which decay has joined, and state. Numbers that
  * several stores need are kept in registers, one for each lane. */
 typedef struct Update {

@@ -51,22 +51,22 @@ Ref objective_loss(Unit *u, Graph *g) {
     return total;
 }
 
-Ref objective_seed(Graph *g, Ref loss) {
+Ref objective_seed(const Unit *u, Graph *g, Ref loss) {
     const Node *n = graph_node(g, loss);
-    Attr attr = {.fill = {1, true, n->type}};
+    Attr attr = {.fill = {1, !u->train.gathers, n->type}};
     return graph_add(g, OP_fill, 0, NULL, &attr, n->name, n->span, NULL);
 }
 
-static Ref add_state(Graph *g, const char *name, Span span, const Type *type) {
-    Attr attr = {.param = {.role = PARAM_MOMENTUM, .init = INIT_CONSTANT, .type = *type}};
+static Ref add_state(Graph *g, ParamRole role, const char *name, Span span, const Type *type) {
+    Attr attr = {.param = {.role = role, .init = INIT_CONSTANT, .type = *type}};
     return graph_add(g, OP_param, 0, NULL, &attr, name_of(name), span, NULL);
 }
 
 /* "<weight>.<what>", of the weight's shape. */
-static Ref weight_state(Graph *g, Ref weight, const char *what) {
+static Ref weight_state(Graph *g, Ref weight, ParamRole role, const char *what) {
     const Node *w = graph_node(g, weight);
     Type type = w->attr.param.type;
-    return add_state(g, name_format("%s.%s", w->name, what), w->span, &type);
+    return add_state(g, role, name_format("%s.%s", w->name, what), w->span, &type);
 }
 
 /* What updates have in common: the learning rate, and of Adam the sums that its averages are divided by. */
@@ -84,13 +84,13 @@ static const char *const average_name[2] = {"exp_avg", "exp_avg_sq"};
 
 static int sgd_state(const Updates *u, Ref weight, Ref gradient, Ref state[MOST_STATE]) {
     (void)gradient;
-    state[0] = weight_state(u->g, weight, "momentum");
+    state[0] = weight_state(u->g, weight, PARAM_MOMENTUM, "momentum");
     return 1;
 }
 
 static int adam_state(const Updates *u, Ref weight, Ref gradient, Ref state[MOST_STATE]) {
     (void)gradient;
-    for (int i = 0; i < 2; i++) state[i] = weight_state(u->g, weight, average_name[i]);
+    for (int i = 0; i < 2; i++) state[i] = weight_state(u->g, weight, PARAM_MOMENTUM, average_name[i]);
     for (int i = 0; i < 2; i++) state[2 + i] = u->sum[i];
     return 4;
 }
@@ -99,9 +99,9 @@ static int rmsprop_state(const Updates *u, Ref weight, Ref gradient, Ref state[M
     const RmspropAttr *a = &u->train->update.rmsprop;
     int n = 0;
     (void)gradient;
-    state[n++] = weight_state(u->g, weight, "square_avg");
-    if (a->momentum > 0) state[n++] = weight_state(u->g, weight, "momentum");
-    if (a->centred) state[n++] = weight_state(u->g, weight, "grad_avg");
+    state[n++] = weight_state(u->g, weight, PARAM_MOMENTUM, "square_avg");
+    if (a->momentum > 0) state[n++] = weight_state(u->g, weight, PARAM_MOMENTUM, "momentum");
+    if (a->centred) state[n++] = weight_state(u->g, weight, PARAM_MOMENTUM, "grad_avg");
     return n;
 }
 
@@ -119,7 +119,7 @@ static int lars_state(const Updates *u, Ref weight, Ref gradient, Ref state[MOST
 static void begin_adam(Updates *u) {
     const Type one = type_make(DT_F32, 1, (const int32_t[]){1});
     for (int i = 0; i < 2; i++)
-        u->sum[i] = add_state(u->g, arena_printf(u->g->arena, "%s.sum", average_name[i]), u->train->span, &one);
+        u->sum[i] = add_state(u->g, PARAM_MOMENTUM, arena_printf(u->g->arena, "%s.sum", average_name[i]), u->train->span, &one);
 }
 
 static void end_adam(const Updates *u) {
@@ -151,10 +151,19 @@ static void update(const Updates *u, State *state, Ref weight, Ref gradient) {
     graph_add(u->g, u->train->optimizer, n, in, &attr, w->name, w->span, NULL);
 }
 
-void objective_updates(const Unit *u, Graph *g, const Ref *grad, int32_t n) {
+static void keep_gradients(Graph *g, Ref *grad, int32_t n) {
+    Ref again = add_input(g, INPUT_AGAIN, type_make(DT_F32, 0, NULL), "again");
+    for (Ref r = 1; r < (Ref)n; r++) {
+        if (!grad[r] || graph_node(g, r)->op != OP_param) continue;
+        grad[r] = graph_op3(g, OP_accumulate, weight_state(g, r, PARAM_GRADIENT, "gradient"), grad[r], again, NULL, r);
+    }
+}
+
+void objective_updates(const Unit *u, Graph *g, Ref *grad, int32_t n) {
     const struct Optimizer *o = &optimizers[u->train.optimizer];
     Updates all = {.train = &u->train, .g = g, .lr = add_input(g, INPUT_LR, type_make(DT_F32, 0, NULL), "lr")};
     ICE_UNLESS(o->state, "%s is no optimizer", op_info[u->train.optimizer].name);
+    if (u->train.gathers) keep_gradients(g, grad, n);
     if (o->begin) o->begin(&all);
     for (Ref r = 1; r < (Ref)n; r++)
         if (grad[r] && graph_node(g, r)->op == OP_param) update(&all, o->state, r, grad[r]);

@@ -7,7 +7,10 @@
  * Method: on demand, from the sinks. Sinks (outputs and effects) are taken by the old number of what they wait for, so
  * backward layers come one after another, each with its update. A node runs when a sink needs it, operands first. But a
  * node that is ready and frees twice what it makes runs at once: a maxpool_index shortens the life of what it indexes.
- * The old order stays if it happens to be better. */
+ * The old order stays if it happens to be better.
+ *
+ * Where gradients are kept (accumulate), that is done right after each, and the updates come after everything else, so
+ * that a program can run them less often. */
 #include "order.h"
 
 #include <stdlib.h>
@@ -18,7 +21,7 @@
 static double bytes_of(const Graph *g, Ref r, int64_t n) {
     const Node *node = graph_node(g, r);
     const OpInfo *info = &op_info[node->op];
-    if (info->attr == ATTR_INPUT || info->attr == ATTR_PARAM || info->effect) return 0;
+    if (info->attr == ATTR_INPUT || info->attr == ATTR_PARAM || info->effect || node->op == OP_accumulate) return 0;
     return (double)type_bytes(&node->type) * (double)(type_batched(&node->type) ? n : 1);
 }
 
@@ -44,7 +47,8 @@ typedef struct Order {
     Ref *before;
     int32_t *left; /* uses of r that have not run; outputs count */
     bool *done;
-    Ref *seq; /* the nodes that have run; the first n_checked have started their followers */
+    bool gathers; /* gradients are kept, and updates wait for the rest */
+    Ref *seq;     /* the nodes that have run; the first n_checked have started their followers */
     int32_t n_seq, n_checked;
 } Order;
 
@@ -104,7 +108,8 @@ static bool shrinks(const Order *o, Ref r) {
 static void run_readers(Order *o, Ref x) {
     for (int32_t i = o->readers.start[x]; i < o->readers.start[x + 1]; i++) {
         Ref reader = o->readers.node[i];
-        if (!o->done[reader] && ready(o, reader) && shrinks(o, reader)) run_node(o, reader);
+        bool waits = o->gathers && graph_updates(o->g, reader);
+        if (!o->done[reader] && !waits && ready(o, reader) && shrinks(o, reader)) run_node(o, reader);
     }
 }
 
@@ -141,8 +146,8 @@ static void run_sink(Order *o, Ref sink) {
     }
 }
 
-/* A sink and the number it is sorted by: its own for an output, for an effect that of the youngest node it waits for
- * that computes something, and its own if there is none: what no gradient is in comes after all. */
+/* A sink and the number it is sorted by: its own for an output, for an effect or a sum of gradients that of the youngest
+ * node it waits for that computes something, and its own if there is none: what no gradient is in comes after all. */
 typedef struct Sink {
     Ref key, r;
 } Sink;
@@ -153,22 +158,28 @@ static int by_key(const void *a, const void *b) {
     return x->r < y->r ? -1 : x->r > y->r;
 }
 
-static Ref key_of(const Graph *g, Ref r) {
+static bool is_sink(const Graph *g, Ref r) {
+    return op_info[graph_node(g, r)->op].effect || graph_node(g, r)->op == OP_accumulate;
+}
+
+static Ref key_of(const Graph *g, Ref r, bool gathers) {
     const Node *n = graph_node(g, r);
-    if (!op_info[n->op].effect) return r;
+    if (gathers && graph_updates(g, r)) return (Ref)g->n_node + r;
+    if (!is_sink(g, r)) return r;
     Ref key = 0;
     for (int i = 0; i < n->n_in; i++)
         if (graph_node(g, n->in[i])->n_in > 0 && n->in[i] > key) key = n->in[i];
     return key ? key : r;
 }
 
-static Sink *sinks(const Graph *g, Arena *a, int32_t *n) {
+static Sink *sinks(const Order *o, int32_t *n) {
+    const Graph *g = o->g;
     Sink *sink = NULL;
     int32_t cap = 0;
     for (int i = 0; i < g->n_output; i++)
-        PUSH(a, sink, *n, cap, ((Sink){key_of(g, g->output[i].ref), g->output[i].ref}));
+        PUSH(o->arena, sink, *n, cap, ((Sink){key_of(g, g->output[i].ref, o->gathers), g->output[i].ref}));
     for (Ref r = 1; r < (Ref)g->n_node; r++)
-        if (op_info[graph_node(g, r)->op].effect) PUSH(a, sink, *n, cap, ((Sink){key_of(g, r), r}));
+        if (is_sink(g, r)) PUSH(o->arena, sink, *n, cap, ((Sink){key_of(g, r, o->gathers), r}));
     if (*n) qsort(sink, (size_t)*n, sizeof(Sink), by_key);
     return sink;
 }
@@ -196,9 +207,11 @@ void order_renumber(Graph *g, const Ref *seq, int32_t n_seq) {
     g->n_node = g->cap_node = n_seq + 1;
 }
 
-/* The old order may be better, but it may also break the rule of effects: an update before another reader. */
+/* The old order may be better, but it may also break the rule of effects: an update before another reader. Where gradients
+ * are kept it does not say which steps are updates. */
 static bool old_is_better(const Order *o) {
     int32_t n = 0;
+    if (o->gathers) return false;
     Ref *old = NEW_ARRAY(o->arena, Ref, o->g->n_node);
     for (Ref r = 1; r < (Ref)o->g->n_node; r++) {
         for (int32_t i = o->first[r]; i < o->first[r + 1]; i++)
@@ -211,14 +224,18 @@ static bool old_is_better(const Order *o) {
 void pass_order(Unit *u, Entry entry) {
     Graph *g = u->graph[entry];
     int64_t n = entry == ENTRY_TRAIN ? u->train.batch : u->opt->max_batch;
-    Order o = {.g = g, .arena = u->arena, .n = max_i64(n, 1), .readers = graph_readers(g, u->arena)};
+    Order o = {.g = g,
+               .arena = u->arena,
+               .n = max_i64(n, 1),
+               .readers = graph_readers(g, u->arena),
+               .gathers = graph_gathers(g)};
     collect_before(&o);
     o.left = graph_uses(g, u->arena);
     o.done = NEW_ARRAY(u->arena, bool, g->n_node);
     o.seq = NEW_ARRAY(u->arena, Ref, g->n_node);
     run_image_inputs(&o);
     int32_t n_sink = 0;
-    const Sink *sink = sinks(g, u->arena, &n_sink);
+    const Sink *sink = sinks(&o, &n_sink);
     for (int32_t i = 0; i < n_sink; i++) run_sink(&o, sink[i].r);
     if (!old_is_better(&o)) order_renumber(g, o.seq, o.n_seq);
 }

@@ -270,6 +270,7 @@ void pass_plan(Unit *u, Entry entry) {
     reuse_in_place(&pl);
     place_named(&pl, REGION_PARAM, other);
     place_named(&pl, REGION_STATE, other);
+    place_named(&pl, REGION_GRADIENT, other);
     p->lower_bound_bytes = most_live(&pl, REGION_BATCH);
     p->region_bytes[REGION_FIXED] = place_region(&pl, REGION_FIXED, most_live(&pl, REGION_FIXED));
     p->region_bytes[REGION_BATCH] = place_region(&pl, REGION_BATCH, p->lower_bound_bytes);

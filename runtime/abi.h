@@ -33,13 +33,15 @@
  *   last three fan_in = product of shape[1..], fan_out = shape[0] * shape[2] * shape[3]; he: normal, std sqrt(2/fan_in);
  *   xavier: uniform +-sqrt(6/(fan_in+fan_out)); torch: uniform +-1/sqrt(fan_in), or +-1/sqrt(a) if a > 0 (biases).
  *
- * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "scratch": bytes of a thread, "lower_bound": per picture,
+ * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "gradient_bytes": B, "update": k, "scratch": bytes of a thread, "lower_bound": per picture,
  *            "once": k, "once_bytes": B, "slices": [[end, pictures]...], "steps": [STEP...],
  *            "outputs": {"scores": {"region": "batch", "offset": B, "shape": [1000], "block": [1,16],
  *                        "softmax": true or absent}, ...}}
  *   The first `once` steps must run after the parameters were set or changed, the others at each call. `infer` may overwrite
  *   REGION_PARAM in its once-steps (batch norm folded in place), so it needs a private copy of the parameters; `train`
  *   updates them. While they run, at most once_bytes of the regions param and fixed are in use at a time. Outputs of `train`: "loss" (f32 per picture, shape []) and "logits"; if these are [classes, h, w], there is a label for each of h x w pixels; of `infer`: the net's own.
+ *   The steps from `update` on change the weights by the gradients in region "gradient", once for all calls of a step; the
+ *   steps before them put gradients of the sum of their pictures' losses there. Without region "gradient": the number of steps.
  *   slices, in the order of the steps, from the first after the once-steps on: steps up to `end` run for so many pictures of
  *   each thread at a time, all of them before the next pictures; 0, or no slice: for all pictures of the call at once.
  *   An output of n pictures begins at offset * n; the pictures follow each other at "stride" bytes, each in the storage
@@ -53,7 +55,8 @@
  *   release, in once-steps: whole pages of region "param" (from a huge page's start) that no later step reads.
  *   Argument address: region base + offset, but in region "batch" base + offset * n; and stride (0 if absent) times the
  *   pictures in the slices before. Number of tasks: t, or t * n.
- *   "image" is f32 [n][channels][height][width], plain; "label" is i32 [n] or [n][h][w], what is no class counts as nothing; "scalar" holds floats: [0] the learning rate.
+ *   "image" is f32 [n][channels][height][width], plain; "label" is i32 [n] or [n][h][w], what is no class counts as nothing; "scalar" holds floats: [0] the learning rate, [1] above 0 if gradients
+ *   join those of the calls before.
  *   All region bases are aligned to 64 bytes. A step's tasks may be shared out among threads in any way; the next step
  *   starts when all have ended, unless it may run along. Results do not depend on the sharing.
  *
@@ -78,7 +81,8 @@
  *   train:   {"batch": 256, "optimizer": {"call": "sgd", "momentum": m, "nesterov": b, "weight_decay": d} or another,
  *             "lr": [{"call": "warmup", "for": {5 epochs}, "from": 0}, {"call": "cosine", "base": 0.1, "to": 0}], "stop": {90 epochs},
  *             "evaluate": {1 epochs}, "checkpoint": {..quantity.., or absent}, "seed": 1, "init": {"call": "weights", "path": "f",
- *             "except": ["fc.*"]} or absent, "freeze": [globs], "drop_last": true, "ema": decay or absent}
+ *             "except": ["fc.*"]} or absent, "freeze": [globs], "drop_last": true, "ema": decay or absent,
+ *             "clip": {"call": "norm"|"value", "limit": x} or absent, "accumulate": 1}
  *            lr pieces: constant(base) step(base, gamma, every) multistep(base, gamma, at [..]) poly(base, power, to)
  *            cosine(base, to) exp(base, gamma, every) linear(base, to) warmup(for, from): warmup runs for `for`, rising from
  *            `from` to the first value of the next piece; another piece may carry "for"; the last one runs until `stop`.

@@ -8,9 +8,10 @@ static const char training_key[] = "training";
 
 static json_t *state_json(const TrainState *at) {
     const Metrics *r = &at->running;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:f}", "step", (json_int_t)at->step,
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:f}", "step", (json_int_t)at->step,
                      "epoch", (json_int_t)at->epoch, "batch", (json_int_t)at->batch, "seed", (json_int_t)at->seed,
-                     "batch_size", (json_int_t)at->batch_size, "samples", (json_int_t)at->samples, "best", at->best,
+                     "batch_size", (json_int_t)at->batch_size, "accumulate", (json_int_t)at->accumulate,
+                     "samples", (json_int_t)at->samples, "best", at->best,
                      "evaluate", (int)at->evaluate, "pictures", (json_int_t)r->pictures, "top1", (json_int_t)r->top1,
                      "top5", (json_int_t)r->top5, "pixels", (json_int_t)r->pixels, "loss", r->loss,
                      "falls", (json_int_t)at->plateau.falls, "since", (json_int_t)at->plateau.since, "plateau",
@@ -26,6 +27,7 @@ static TrainState parse_state(const json_t *j, RtError *err) {
     at.batch = field_int(j, "batch", 0, most, where, err);
     at.seed = (uint64_t)field_int(j, "seed", 0, INT64_MAX, where, err);
     at.batch_size = field_int(j, "batch_size", 1, INT32_MAX, where, err);
+    at.accumulate = field_int_or(j, "accumulate", 1, 1, INT32_MAX, where, err);
     at.samples = field_int(j, "samples", 0, most, where, err);
     at.best = field_number(j, "best", where, err);
     at.evaluate = field_bool_or(j, "evaluate", false, where, err);
@@ -84,6 +86,7 @@ static bool read_state(const SafeFile *f, TrainState *at, RtError *err) {
     }
     bool ok = same("seed", (int64_t)found.seed, (int64_t)at->seed, f->path, err) &&
               same("batch", found.batch_size, at->batch_size, f->path, err) &&
+              same("accumulate", found.accumulate, at->accumulate, f->path, err) &&
               same("number of pictures", found.samples, at->samples, f->path, err);
     if (ok) *at = found;
     return ok;

@@ -13,7 +13,7 @@ typedef struct TrainState {
     int64_t step;         /* steps done */
     int64_t epoch, batch; /* the next batch */
     uint64_t seed;
-    int64_t batch_size;
+    int64_t batch_size, accumulate;
     int64_t samples; /* in the data set; 0 for a replay */
     double best;     /* evaluation_score, the largest of all evaluations; -1 before the first */
     bool evaluate;   /* an evaluation was due but was not finished */

@@ -73,7 +73,7 @@ void block_free(void *block) {
 
 /* What is enough for each of the programs. */
 typedef struct Needs {
-    int64_t batch_bytes, fixed_bytes, scratch; /* as ModelProgram has them; scratch in whole pages */
+    int64_t batch_bytes, fixed_bytes, gradient_bytes, scratch; /* as ModelProgram has them; scratch in whole pages */
     int64_t steps, args;
 } Needs;
 
@@ -86,6 +86,7 @@ static Needs needs_of(const ModelProgram *const *p, int n) {
         for (int k = 0; k < p[i]->n_step; k++) args += p[i]->step[k].n_arg;
         most =
             (Needs){larger(most.batch_bytes, p[i]->batch_bytes), larger(most.fixed_bytes, p[i]->fixed_bytes),
+                    larger(most.gradient_bytes, p[i]->gradient_bytes),
                     larger(most.scratch, scratch_of(p[i])), larger(most.steps, p[i]->n_step), larger(most.args, args)};
     }
     return most;
@@ -96,7 +97,7 @@ int64_t exec_bytes_several(const ModelProgram *const *p, int n, int64_t max_n, i
     int64_t batch;
     if (__builtin_mul_overflow(needs.batch_bytes, max_n, &batch)) return INT64_MAX;
     return block_bytes(batch) + block_bytes(needs.fixed_bytes) + block_bytes(SCALAR_BYTES) +
-           block_bytes(threads * needs.scratch);
+           (needs.gradient_bytes ? block_bytes(needs.gradient_bytes) : 0) + block_bytes(threads * needs.scratch);
 }
 
 /* What the once-steps release is theirs before the batch is touched, and not there afterwards. */
@@ -119,6 +120,7 @@ static bool take_regions(Exec *e, const Model *m, const Needs *needs, float *par
     e->base[RG_STATE] = (char *)state;
     e->base[RG_FIXED] = block_alloc(needs->fixed_bytes, err);
     e->base[RG_BATCH] = block_alloc(batch, err);
+    if (needs->gradient_bytes) e->base[RG_GRADIENT] = block_alloc(needs->gradient_bytes, err);
     e->base[RG_SCALAR] = block_alloc(SCALAR_BYTES, err);
     e->scratch = block_alloc(pool_size(e->pool) * needs->scratch, err);
     return !err->code;
@@ -163,6 +165,7 @@ void exec_free(Exec *e) {
     if (e->own_params) block_free(e->base[RG_PARAM]);
     block_free(e->base[RG_FIXED]);
     block_free(e->base[RG_BATCH]);
+    block_free(e->base[RG_GRADIENT]);
     block_free(e->base[RG_SCALAR]);
     block_free(e->scratch);
     free(e->address);
@@ -175,6 +178,13 @@ float *exec_params(Exec *e) { return (float *)(void *)e->base[RG_PARAM]; }
 void exec_params_changed(Exec *e) { e->changed = true; }
 
 void exec_set_lr(Exec *e, float lr) { memcpy(e->base[RG_SCALAR], &lr, sizeof lr); }
+
+void exec_set_again(Exec *e, bool again) {
+    float number = again;
+    memcpy(e->base[RG_SCALAR] + sizeof number, &number, sizeof number);
+}
+
+float *exec_gradients(Exec *e) { return (float *)(void *)e->base[RG_GRADIENT]; }
 
 void exec_time_steps(Exec *e, double *seconds) { e->seconds = seconds; }
 
@@ -252,9 +262,13 @@ static void run_slice(Exec *e, const ModelSlice *s, const CnncRun *run) {
     }
 }
 
-void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]) {
+static CnncRun run_of(const Exec *e, int64_t n, const uint32_t key[2]) {
+    return (CnncRun){.n = n, .key = {key[0], key[1]}, .scratch = e->scratch, .scratch_bytes = scratch_of(e->program)};
+}
+
+void exec_gather(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]) {
     const ModelProgram *p = e->program;
-    CnncRun run = {.n = n, .key = {key[0], key[1]}, .scratch = e->scratch, .scratch_bytes = scratch_of(p)};
+    CnncRun run = run_of(e, n, key);
     if (n != e->n || e->base[RG_IMAGE] != (const char *)images || e->base[RG_LABEL] != (const char *)labels) {
         e->base[RG_IMAGE] = (char *)(uintptr_t)images; /* kernels only read them, but take all addresses alike */
         e->base[RG_LABEL] = (char *)(uintptr_t)labels;
@@ -263,6 +277,17 @@ void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, co
     }
     if (e->changed) run_once_steps(e, &run);
     for (int i = 0; i < p->n_slice; i++) run_slice(e, &p->slice[i], &run);
+}
+
+void exec_update(Exec *e) {
+    static const uint32_t none[2] = {0};
+    CnncRun run = run_of(e, e->n, none);
+    for (int i = e->program->update; i < e->program->n_step; i++) run_step(e, i, &run);
+}
+
+void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]) {
+    exec_gather(e, n, images, labels, key);
+    exec_update(e);
 }
 
 float exec_output(const Exec *e, const ModelOutput *o, int64_t picture, int64_t channel, int64_t position) {

@@ -41,10 +41,20 @@ float *exec_params(Exec *e);
 void exec_params_changed(Exec *e);
 
 void exec_set_lr(Exec *e, float lr);
+/* Whether the gradients of exec_gather join those that are there; at first they do not. */
+void exec_set_again(Exec *e, bool again);
+/* Region "gradient" of a program that has one: gradients of the sum of the pictures' losses, by which updates go as if they
+ * were of the mean. */
+float *exec_gradients(Exec *e);
 
 /* Runs the program for n pictures, 1 <= n <= max_n. images: f32 [n][channels][height][width]; labels: i32 [n] or NULL
  * for a program that has none; both aligned to 64 bytes. key: see CnncRun. */
 void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]);
+
+/* exec_run in two parts: all but the updates, and these, after any number of the former. A program without region "gradient"
+ * has all in the first. */
+void exec_gather(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]);
+void exec_update(Exec *e);
 
 /* One value of an output after exec_run: picture < n, channel, position in the plane. */
 float exec_output(const Exec *e, const ModelOutput *o, int64_t picture, int64_t channel, int64_t position);

@@ -208,14 +208,13 @@ static int32_t usable_processors(void) {
 }
 
 static bool check_config(const LoaderConfig *c, RtError *err) {
-    size_t n = dataset_count(c->data);
+    size_t n = dataset_count(c->data), step = c->together > 1 ? (size_t)c->batch * (size_t)c->together : (size_t)c->batch;
     if (c->batch < 1 || c->prefetch < 1 || c->threads < 0 || c->threads > THREAD_LIMIT)
         return !rt_fail(err, RT_DATA, "data: batch %d, prefetch %d, workers %d: out of range", c->batch, c->prefetch,
                         c->threads);
-    if (c->drop_last && n < (size_t)c->batch)
+    if (c->drop_last && n < step)
         return !rt_fail(err, RT_DATA,
-                        "data: %zu pictures are fewer than one batch of %d, and incomplete batches are dropped", n,
-                        c->batch);
+                        "data: %zu pictures are fewer than one batch of %zu, and incomplete batches are dropped", n, step);
     return true;
 }
 
@@ -276,6 +275,7 @@ Loader *loader_new(const LoaderConfig *config, RtError *err) {
     l->views = config->n_crops ? (size_t)config->n_crops : 1;
     if (!rt_mul(n, l->views, &n)) n = 0; /* more than memory could hold the paths of */
     l->batches = n / batch + (!config->drop_last && n % batch);
+    if (config->drop_last && config->together > 1) l->batches -= l->batches % (size_t)config->together;
     l->bad = SIZE_MAX;
     take_sizes(l);
     l->front = l->next_batch = config->first_batch < l->batches ? config->first_batch : l->batches;

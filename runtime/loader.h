@@ -33,6 +33,7 @@ typedef struct LoaderConfig {
     int32_t threads;  /* 0: as many as the processors that this process may use */
     int32_t prefetch; /* batches, >= 1 */
     bool shuffle, drop_last;
+    int32_t together; /* with drop_last: batches are left out unless so many are there to make a step; 0: one */
     bool balanced; /* with shuffle: each class as often as the others (dataset_balance) */
     uint64_t seed;
     uint32_t epoch;

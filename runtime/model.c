@@ -9,7 +9,8 @@
 enum { MAX_COUNT = 1 << 24, MAX_DIM = INT32_MAX, MAX_ARGS = 64 };
 static const int64_t max_bytes = (int64_t)1 << 44;
 
-static const char *const region_key[RG_COUNT] = {"param", "state", "fixed", "batch", "image", "label", "scalar"};
+static const char *const region_key[RG_COUNT] = {"param", "state", "gradient", "fixed",
+                                                 "batch", "image", "label",    "scalar"};
 static const char *const init_key[] = {"constant", "normal", "uniform", "he", "xavier", "torch"};
 enum { N_INIT = sizeof init_key / sizeof init_key[0] };
 
@@ -146,6 +147,7 @@ static Limits limits_of(const Model *m, const ModelProgram *p, int64_t n_kernel)
     Limits l = {.n_kernel = n_kernel};
     l.bytes[RG_PARAM] = m->param_bytes;
     l.bytes[RG_STATE] = m->state_bytes;
+    l.bytes[RG_GRADIENT] = p->gradient_bytes;
     l.bytes[RG_FIXED] = p->fixed_bytes;
     l.bytes[RG_BATCH] = p->batch_bytes;
     l.bytes[RG_IMAGE] = 1; /* image and label are one tensor each */
@@ -221,35 +223,36 @@ static void parse_steps(ModelProgram *p, const json_t *j, const Limits *limits, 
         if (__builtin_add_overflow(p->macs, p->step[i].macs, &p->macs)) p->macs = INT64_MAX;
     }
     p->n_once = (int)field_int_or(j, "once", 0, 0, p->n_step, p->name, err);
+    p->update = (int)field_int_or(j, "update", p->n_step, p->n_once, p->n_step, p->name, err);
     for (int i = p->n_once; i < p->n_step && !err->code; i++)
         if (p->step[i].n_release) rt_fail(err, RT_INTERNAL, "a step that runs at each call releases parameters");
     if (p->released > limits->bytes[RG_PARAM])
         rt_fail(err, RT_INTERNAL, "the steps of %s release a parameter twice", p->name);
 }
 
-static void parse_slice(ModelSlice *s, const json_t *j, int begin, int n_step, RtError *err) {
+static void parse_slice(ModelSlice *s, const json_t *j, int begin, int most, RtError *err) {
     const json_t *end = json_array_get(j, 0), *pictures = json_array_get(j, 1);
     s->begin = begin;
     s->pictures = json_integer_value(pictures);
     if (!json_is_integer(end) || !json_is_integer(pictures) || json_integer_value(end) <= begin ||
-        json_integer_value(end) > n_step || s->pictures < 0 || s->pictures > 1 << 20)
+        json_integer_value(end) > most || s->pictures < 0 || s->pictures > 1 << 20)
         rt_fail(err, RT_INTERNAL, "a slice is not [end, pictures] in the order of the steps");
     else
         s->end = (int)json_integer_value(end);
 }
 
-/* What no slice is said of is one for all pictures. */
+/* What no slice is said of is one for all pictures. Updates are in none. */
 static void parse_slices(ModelProgram *p, const json_t *j, RtError *err) {
     const json_t *list = json_object_get(j, "slices");
     size_t n = json_array_size(list);
     int begin = p->n_once;
     p->slice = rt_alloc(n + 1, sizeof *p->slice, err);
     for (size_t i = 0; i < n && !err->code; i++) {
-        parse_slice(&p->slice[i], json_array_get(list, i), begin, p->n_step, err);
+        parse_slice(&p->slice[i], json_array_get(list, i), begin, p->update, err);
         begin = p->slice[i].end;
         p->n_slice++;
     }
-    if (!err->code && begin < p->n_step) p->slice[p->n_slice++] = (ModelSlice){begin, p->n_step, 0};
+    if (!err->code && begin < p->update) p->slice[p->n_slice++] = (ModelSlice){begin, p->update, 0};
 }
 
 static void parse_output(ModelOutput *o, const json_t *j, const ModelProgram *p, RtError *err) {
@@ -294,6 +297,7 @@ static void parse_program(const Model *m, ModelProgram *p, const json_t *program
     p->present = true;
     p->batch_bytes = field_int(j, "batch_bytes", 0, max_bytes, name, err);
     p->fixed_bytes = field_int(j, "fixed_bytes", 0, max_bytes, name, err);
+    p->gradient_bytes = field_int_or(j, "gradient_bytes", 0, 0, max_bytes, name, err);
     p->scratch = field_int_or(j, "scratch", 0, 0, max_bytes, name, err);
     p->lower_bound = field_int_or(j, "lower_bound", 0, 0, max_bytes, name, err);
     p->once_bytes = field_int_or(j, "once_bytes", 0, 0, max_bytes, name, err);

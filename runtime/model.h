@@ -13,7 +13,7 @@
 #include "pack.h"
 #include "rt.h"
 
-typedef enum RegionId { RG_PARAM, RG_STATE, RG_FIXED, RG_BATCH, RG_IMAGE, RG_LABEL, RG_SCALAR, RG_COUNT } RegionId;
+typedef enum RegionId { RG_PARAM, RG_STATE, RG_GRADIENT, RG_FIXED, RG_BATCH, RG_IMAGE, RG_LABEL, RG_SCALAR, RG_COUNT } RegionId;
 
 enum { MODEL_MAX_RANK = 4 };
 
@@ -78,11 +78,13 @@ typedef struct ModelProgram {
     int height, width;   /* of the pictures */
     int64_t batch_bytes; /* of RG_BATCH, per picture */
     int64_t fixed_bytes; /* of RG_FIXED */
+    int64_t gradient_bytes; /* of RG_GRADIENT */
     int64_t scratch;     /* of one thread, while it works on a step */
     int64_t lower_bound; /* what any plan of RG_BATCH needs at least, per picture */
     int64_t once_bytes; /* of RG_PARAM and RG_FIXED, at most at a time during the once-steps; 0: all */
     int64_t released;   /* of RG_PARAM, by them together */
     int n_once, n_step;
+    int update; /* the first of the steps that run once for all calls of a training step; n_step: there are none */
     int n_slice;
     ModelSlice *slice;
     ModelStep *step;

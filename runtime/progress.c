@@ -51,9 +51,10 @@ static void epoch_text(const ProgressTrain *t, char text[48]) {
 }
 
 static void print_figures(FILE *to, const ProgressTrain *t) {
-    fprintf(to, "  loss %.4f  %s %.2f %%  lr %.3g  %.1f img/s  data-wait %.0f %%", metrics_loss(t->running),
-            t->running->pixels ? "pixels" : "top1", metrics_percent(t->running, t->running->top1), t->lr, t->rate,
-            100 * t->waiting);
+    fprintf(to, "  loss %.4f  %s %.2f %%  lr %.3g", metrics_loss(t->running), t->running->pixels ? "pixels" : "top1",
+            metrics_percent(t->running, t->running->top1), t->lr);
+    if (t->norm >= 0) fprintf(to, "  norm %.3g", t->norm);
+    fprintf(to, "  %.1f img/s  data-wait %.0f %%", t->rate, 100 * t->waiting);
 }
 
 void progress_train(Progress *p, const ProgressTrain *t) {

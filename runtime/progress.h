@@ -21,6 +21,7 @@ typedef struct ProgressTrain {
     int64_t done, all;     /* batches of this epoch */
     const Metrics *running;
     double lr;
+    double norm;    /* of the gradients of the last step, before clipping; < 0: not known */
     double rate;    /* pictures a second */
     double waiting; /* part of the time spent waiting for pictures, 0..1 */
     double left;    /* seconds; < 0: not known */

@@ -57,6 +57,7 @@ typedef struct Replay {
     SafeFile *file;
     float *images;
     int32_t *labels;
+    int64_t batch; /* the next */
 } Replay;
 
 static bool replay_open(Replay *r, const Context *c, const Options *o, RtError *err) {
@@ -71,7 +72,8 @@ static bool replay_open(Replay *r, const Context *c, const Options *o, RtError *
     }
     r->images = rt_alloc_aligned((size_t)r->t.batch, (size_t)model_image_bytes(c->model), err);
     r->labels = rt_alloc_aligned((size_t)r->t.batch * (size_t)r->t.logits->plane, sizeof *r->labels, err);
-    return r->images && r->labels && trainer_schedule(&r->t, o, batches, err) && trainer_initialise(&r->t, o, err);
+    int64_t together = r->t.settings.accumulate, steps = (batches + together - 1) / together;
+    return r->images && r->labels && trainer_schedule(&r->t, o, steps, err) && trainer_initialise(&r->t, o, err);
 }
 
 static void replay_close(Replay *r) {
@@ -81,18 +83,22 @@ static void replay_close(Replay *r) {
     trainer_close(&r->t);
 }
 
-/* One step; false at the end of the file too. */
-static bool replay_step(Replay *r, RtError *err) {
-    int64_t k = r->t.at.step;
+/* One batch, and a step if it is the last one of it; false at the end of the file too. */
+static bool replay_batch(Replay *r, RtError *err) {
+    int64_t k = r->batch;
     const SafeTensor *images = find_numbered(r->file, "images", k), *labels = find_numbered(r->file, "labels", k);
-    double loss;
     if (!images) return false;
     if (!labels) rt_fail(err, RT_DATA, "%s has no tensor \"labels.%lld\"", r->file->path, (long long)k);
     int64_t n = check_images(r->t.model, r->file, images, r->t.batch, err);
     if (err->code || !safe_read(r->file, images, 0, r->images, (size_t)images->bytes, err)) return false;
     if (!read_labels(r->t.logits, r->file, labels, n, r->labels, err)) return false;
-    if (!trainer_step(&r->t, (int)n, r->images, r->labels, &loss, err)) return false;
-    printf("step %lld loss %.9g\n", (long long)r->t.at.step, loss);
+    trainer_add(&r->t, (int)n, r->images, r->labels);
+    r->batch++;
+    if (!trainer_due(&r->t) && find_numbered(r->file, "images", r->batch)) return true;
+    if (!trainer_step(&r->t, err)) return false;
+    printf("step %lld loss %.9g", (long long)r->t.at.step, r->t.mean_loss);
+    if (r->t.norm >= 0) printf(" norm %.9g", r->t.norm);
+    putchar('\n');
     return true;
 }
 
@@ -106,7 +112,7 @@ static bool replay_save(const Replay *r, const Context *c, const char *folder, R
 int replay_train(const Context *c, const Options *o, RtError *err) {
     Replay r = {.file = NULL};
     if (replay_open(&r, c, o, err))
-        while ((r.t.last < 0 || r.t.at.step < r.t.last) && replay_step(&r, err)) {}
+        while ((r.t.last < 0 || r.t.at.step < r.t.last) && replay_batch(&r, err)) {}
     if (!err->code && o->out) replay_save(&r, c, o->out, err);
     replay_close(&r);
     return err->code;

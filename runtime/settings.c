@@ -27,6 +27,15 @@ static void parse_init(TrainSettings *s, const json_t *train, RtError *err) {
     parse_globs(&s->init_except, json_object_get(init, "except"), err);
 }
 
+static void parse_clip(TrainSettings *s, const json_t *train, RtError *err) {
+    const json_t *clip = json_object_get(train, "clip");
+    if (!json_is_object(clip)) return;
+    bool norm = strcmp(field_text(clip, "call", "train.clip", err), "norm") == 0;
+    s->clip = norm ? CLIP_NORM : CLIP_VALUE;
+    s->clip_limit = field_number(clip, "limit", "train.clip", err);
+    if (!(s->clip_limit > 0)) rt_fail(err, RT_INTERNAL, "train.clip: the limit is not above 0");
+}
+
 bool train_settings(const Model *m, TrainSettings *s, RtError *err) {
     const json_t *j = model_section(m, "train");
     *s = (TrainSettings){.batch = 1};
@@ -35,6 +44,8 @@ bool train_settings(const Model *m, TrainSettings *s, RtError *err) {
         return false;
     }
     s->batch = (int)field_int(j, "batch", 1, 1 << 20, "train", err);
+    s->accumulate = (int)field_int_or(j, "accumulate", 1, 1, 1 << 20, "train", err);
+    parse_clip(s, j, err);
     s->lr = field_array(j, "lr", "train", err);
     s->stop = quantity_parse(json_object_get(j, "stop"), "train.stop", err);
     s->evaluate = quantity_parse(json_object_get(j, "evaluate"), "train.evaluate", err);

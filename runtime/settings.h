@@ -6,8 +6,13 @@
 #include "schedule.h"
 #include "weights.h"
 
+typedef enum Clip { CLIP_NONE, CLIP_NORM, CLIP_VALUE } Clip;
+
 typedef struct TrainSettings {
     int batch; /* the largest that the train program was made for */
+    int accumulate; /* batches in a step */
+    Clip clip;
+    double clip_limit;
     const json_t *lr;
     Quantity stop, evaluate, checkpoint;
     uint64_t seed;

@@ -93,13 +93,14 @@ static bool open_data(Session *s, RtError *err) {
     if (!open_sizes(s, err)) return false;
     s->config.shuffle = true;
     s->config.drop_last = s->t.settings.drop_last;
+    s->config.together = s->t.settings.accumulate;
     s->config.seed = s->t.at.seed;
     return true;
 }
 
 /* Works out how long an epoch is, and with it everything that is given in epochs. */
 static bool plan_time(Session *s, RtError *err) {
-    int64_t count = (int64_t)dataset_count(s->data), batch = s->t.batch;
+    int64_t count = (int64_t)dataset_count(s->data), batch = trainer_pictures(&s->t);
     s->steps_per_epoch = s->config.drop_last ? count / batch : (count + batch - 1) / batch;
     if (s->steps_per_epoch == 0) {
         rt_fail(err, RT_DATA, "%lld pictures are fewer than one batch of %lld; use a smaller --batch", (long long)count,
@@ -132,8 +133,9 @@ static void announce(const Session *s) {
     char memory[24];
     RtError ignored = {.code = RT_OK};
     memory_text(memory_train(m, s->t.batch, &ignored), memory);
-    printf("training %s: %zu pictures, %d classes, batch %d, %lld steps an epoch, %d threads, %s\n", m->name,
-           dataset_count(s->data), m->classes, s->t.batch, (long long)s->steps_per_epoch, pool_size(s->t.pool), memory);
+    printf("training %s: %zu pictures, %d classes, batch ", m->name, dataset_count(s->data), m->classes);
+    if (s->t.settings.accumulate > 1) printf("%d x ", s->t.settings.accumulate);
+    printf("%d, %lld steps an epoch, %d threads, %s\n", s->t.batch, (long long)s->steps_per_epoch, pool_size(s->t.pool), memory);
     for (int k = 0; s->t.sizes.n > 1 && k < s->t.sizes.n; k++)
         printf("%s %d x %d%s", k ? "," : "each batch of pictures of", s->t.sizes.program[k]->width, s->t.sizes.program[k]->height,
                k == s->t.sizes.n - 1 ? " pixels, at random\n" : "");
@@ -230,28 +232,30 @@ static bool evaluate_and_save(Session *s, RtError *err) {
 
 /* ---- the loop ---- */
 
-static ProgressTrain figures(const Session *s, const Loader *loader, const Batch *b) {
+/* `done`: batches of the epoch so far. */
+static ProgressTrain figures(const Session *s, const Loader *loader, int64_t done) {
     const Trainer *t = &s->t;
     double rate = s->busy > 0 ? (double)s->pictures / s->busy : 0;
     ProgressTrain p = {.epoch = s->config.epoch + 1,
-                       .done = (int64_t)b->number + 1,
+                       .done = done,
                        .all = (int64_t)loader_batches(loader),
                        .running = &t->at.running,
                        .lr = schedule_lr(t->schedule, t->at.step - 1),
+                       .norm = t->norm,
                        .rate = rate,
                        .left = -1};
     p.waiting = s->busy > 0 ? loader_waited(loader) / s->busy : 0;
     if (t->total > 0) p.epochs = (t->total + s->steps_per_epoch - 1) / s->steps_per_epoch;
-    if (t->last > 0 && rate > 0) p.left = (double)(t->last - t->at.step) * t->batch / rate;
+    if (t->last > 0 && rate > 0) p.left = (double)(t->last - t->at.step) * (double)trainer_pictures(t) / rate;
     return p;
 }
 
 /* What comes after a step, in this order: end of the epoch, end of the training, evaluation, checkpoint. A signal
  * leaves an evaluation that is due to the run that goes on from here. */
-static bool after_step(Session *s, const Loader *loader, const Batch *b, RtError *err) {
+static bool after_step(Session *s, const Loader *loader, int64_t done, RtError *err) {
     TrainState *at = &s->t.at;
-    ProgressTrain p = figures(s, loader, b);
-    at->batch = (int64_t)b->number + 1;
+    ProgressTrain p = figures(s, loader, done);
+    at->batch = done;
     if (p.done < p.all) {
         progress_train(&s->progress, &p);
     } else {
@@ -268,6 +272,7 @@ static bool after_step(Session *s, const Loader *loader, const Batch *b, RtError
     return !timer_due(&s->checkpoint, at->step) || save_checkpoint(s, err);
 }
 
+/* A signal waits for the end of a step: running statistics have changed with its first batch. */
 static void run_epoch(Session *s, RtError *err) {
     s->config.epoch = (uint32_t)s->t.at.epoch;
     s->config.first_batch = (size_t)s->t.at.batch;
@@ -276,16 +281,20 @@ static void run_epoch(Session *s, RtError *err) {
     s->busy = 0;
     Loader *loader = loader_new(&s->config, err);
     if (!loader) return;
-    while (!s->finished && !signals_stop && s->t.at.epoch == s->config.epoch) {
-        double start = rt_now(), loss;
+    while (!s->finished && (!signals_stop || s->t.batches) && s->t.at.epoch == s->config.epoch) {
+        double start = rt_now();
         const Batch *b = loader_next(loader, err);
         if (!b) break;
         trainer_use(&s->t, b->size);
-        if (!trainer_step(&s->t, b->n, b->images, b->labels, &loss, err)) break;
-        s->busy += rt_now() - start;
+        trainer_add(&s->t, b->n, b->images, b->labels);
         s->pictures += b->n;
-        if (!after_step(s, loader, b, err)) break;
+        bool due = trainer_due(&s->t) || b->number + 1 == loader_batches(loader);
+        if (due && !trainer_step(&s->t, err)) break;
+        s->busy += rt_now() - start;
+        if (due && !after_step(s, loader, (int64_t)b->number + 1, err)) break;
     }
+    bool rest = !err->code && s->t.batches; /* no picture of the last batches was readable */
+    if (rest && trainer_step(&s->t, err)) after_step(s, loader, (int64_t)loader_batches(loader), err);
     bool ended = !err->code && !s->finished && !signals_stop && s->t.at.epoch == s->config.epoch;
     if (ended && s->pictures == 0 && s->config.first_batch == 0)
         rt_fail(err, RT_DATA, "an epoch without a single readable picture");

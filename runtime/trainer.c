@@ -36,23 +36,25 @@ static bool take_memory(Trainer *t, RtError *err) {
     if (!t->params || !t->state || !t->scores || !t->map) return false;
     if (m->ema >= 0) t->average = t->state + m->average_offset / 4;
     t->exec = exec_new_several(m, t->sizes.program, t->sizes.n, t->context->kernel, t->pool, t->params, t->state, t->batch, err);
-    return t->exec != NULL;
+    return t->exec && gradients_open(&t->gradients, exec_gradients(t->exec), m->train.gradient_bytes / 4, err);
 }
 
 bool trainer_open(Trainer *t, const Context *c, const Options *o, bool by_sizes, RtError *err) {
-    *t = (Trainer){.context = c, .model = c->model, .sizes = {1, {&c->model->train}}};
+    *t = (Trainer){.context = c, .model = c->model, .sizes = {1, {&c->model->train}}, .norm = -1};
     if (!train_settings(c->model, &t->settings, err) || !take_batch(t, o, err)) return false;
     if (by_sizes && !train_sizes(c->model, &t->sizes, err)) return false;
     if (o->seed >= 0) t->settings.seed = (uint64_t)o->seed;
     int threads = pool_threads((int)o->threads, err);
     t->pool = threads ? pool_new(threads, err) : NULL;
     trainer_use(t, 0);
-    t->at = (TrainState){.seed = t->settings.seed, .batch_size = t->batch, .best = -1, .plateau = {.best = PLATEAU_NONE}};
+    t->at = (TrainState){.seed = t->settings.seed, .batch_size = t->batch, .accumulate = t->settings.accumulate,
+                          .best = -1, .plateau = {.best = PLATEAU_NONE}};
     return t->pool && take_memory(t, err);
 }
 
 void trainer_close(Trainer *t) {
     exec_free(t->exec);
+    gradients_close(&t->gradients);
     pool_free(t->pool);
     block_free(t->params);
     block_free(t->state);
@@ -82,8 +84,8 @@ bool trainer_initialise(Trainer *t, const Options *o, RtError *err) {
 
 double trainer_lr(const Trainer *t) { return schedule_lr(t->schedule, t->at.step); }
 
-/* The loss is summed in the order of the pictures, so it is the same for any number of threads. */
-static double count_batch(Trainer *t, int n, const int32_t *labels) {
+/* The sum of the losses, in the order of the pictures, so it is the same for any number of threads. */
+static double count_pictures(Trainer *t, int n, const int32_t *labels) {
     double sum = 0;
     int64_t plane = t->logits->plane;
     int classes = (int)t->logits->channels;
@@ -98,7 +100,7 @@ static double count_batch(Trainer *t, int n, const int32_t *labels) {
             metrics_add(&t->at.running, t->scores, classes, labels[i], loss);
         }
     }
-    return sum / n;
+    return sum;
 }
 
 enum { CHUNK = 1 << 14 }; /* floats that a task averages */
@@ -126,17 +128,52 @@ static void average(Trainer *t) {
 
 const float *trainer_result(const Trainer *t) { return t->average ? t->average : t->params; }
 
-bool trainer_step(Trainer *t, int n, const float *images, const int32_t *labels, double *loss, RtError *err) {
-    uint32_t key[2] = {(uint32_t)(t->at.seed ^ t->at.seed >> 32), (uint32_t)t->at.step};
+/* ---- steps ---- */
+
+int64_t trainer_pictures(const Trainer *t) { return (int64_t)t->batch * t->settings.accumulate; }
+
+void trainer_add(Trainer *t, int n, const float *images, const int32_t *labels) {
+    uint32_t key[2] = {(uint32_t)(t->at.seed ^ t->at.seed >> 32), (uint32_t)(t->at.step * t->settings.accumulate + t->calls)};
     exec_set_lr(t->exec, (float)trainer_lr(t));
-    exec_run(t->exec, n, images, labels, key);
-    *loss = count_batch(t, n, labels);
+    exec_set_again(t->exec, t->calls > 0);
+    exec_gather(t->exec, n, images, labels, key);
+    t->loss_sum += count_pictures(t, n, labels);
+    t->pictures += n;
+    t->calls++;
+    t->batches++;
+}
+
+bool trainer_due(const Trainer *t) { return t->batches == t->settings.accumulate; }
+
+static bool check_finite(const Trainer *t, const char *what, double x, RtError *err) {
+    if (isfinite(x)) return true;
+    rt_fail(err, RT_NOT_FINITE, "step %lld: %s is %s (learning rate %g, epoch %lld); saved files were not touched",
+            (long long)t->at.step + 1, what, isnan(x) ? "not a number" : "infinite", trainer_lr(t), (long long)t->at.epoch + 1);
+    return false;
+}
+
+/* From gradients of the sum of losses to what the updates take: of the mean, clipped as torch.nn.utils does it. */
+static bool finish_gradients(Trainer *t, RtError *err) {
+    const TrainSettings *s = &t->settings;
+    double factor = 1 / (double)t->pictures, limit = s->clip == CLIP_VALUE ? s->clip_limit : (double)INFINITY;
+    if (t->gradients.n == 0) return true;
+    if (s->clip == CLIP_NORM) {
+        t->norm = factor * gradients_norm(&t->gradients, t->pool);
+        if (!check_finite(t, "the norm of the gradients", t->norm, err)) return false;
+        factor *= fmin(1, s->clip_limit / (t->norm + 1e-6));
+    }
+    gradients_scale(&t->gradients, t->pool, factor, limit);
+    return true;
+}
+
+bool trainer_step(Trainer *t, RtError *err) {
+    t->mean_loss = t->loss_sum / (double)t->pictures;
+    if (!check_finite(t, "the loss", t->mean_loss, err) || !finish_gradients(t, err)) return false;
+    exec_update(t->exec);
     t->at.step++;
     average(t);
-    if (isfinite(*loss)) return true;
-    rt_fail(err, RT_NOT_FINITE,
-            "step %lld: the loss is %s (learning rate %g, epoch %lld); saved files were not touched",
-            (long long)t->at.step, isnan(*loss) ? "not a number" : "infinite", schedule_lr(t->schedule, t->at.step - 1),
-            (long long)t->at.epoch + 1);
-    return false;
+    t->calls = t->batches = 0;
+    t->pictures = 0;
+    t->loss_sum = 0;
+    return true;
 }

@@ -6,6 +6,7 @@
 #include "checkpoint.h"
 #include "cli.h"
 #include "exec.h"
+#include "gradients.h"
 #include "settings.h"
 
 typedef struct Trainer {
@@ -20,6 +21,12 @@ typedef struct Trainer {
     float *params, *state, *average; /* average: of the parameters, in the state; NULL: none */
     Exec *exec;
     TrainSizes sizes;
+    Gradients gradients; /* of a program that keeps them until the updates */
+    int calls, batches;  /* of the step that is under way: runs of the program, and what they came from */
+    int64_t pictures;
+    double loss_sum;     /* over these */
+    double mean_loss;    /* of the last step */
+    double norm;         /* of the last step's gradients, before they were clipped; < 0: not asked for */
     const ModelOutput *loss, *logits; /* of the size in use */
     float *scores;                    /* [channels * plane] of the logits of one picture */
     int32_t *map;                     /* [plane], if that is more than 1 */
@@ -38,9 +45,15 @@ bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtE
 bool trainer_initialise(Trainer *t, const Options *o, RtError *err);
 
 double trainer_lr(const Trainer *t); /* of the next step */
-/* One step on n <= t->batch pictures. *loss becomes their mean loss; at.step and at.running go on. RT_NOT_FINITE if the
- * loss is not finite. images, labels: see exec_run; labels of pictures must lie in 0..classes-1, those of pixels may be below 0: no class. */
-bool trainer_step(Trainer *t, int n, const float *images, const int32_t *labels, double *loss, RtError *err);
+/* A batch of n <= t->batch pictures for the step under way. images, labels: see exec_run; labels of pictures must lie in
+ * 0..classes-1, those of pixels may be below 0: no class. */
+void trainer_add(Trainer *t, int n, const float *images, const int32_t *labels);
+/* How many pictures a whole step has. */
+int64_t trainer_pictures(const Trainer *t);
+/* Does the step have its batches? */
+bool trainer_due(const Trainer *t);
+/* Ends a step of at least one batch: mean_loss and norm become the step's; at.step and at.running go on. RT_NOT_FINITE if the loss is not finite, or the norm of gradients that are to be clipped by it. */
+bool trainer_step(Trainer *t, RtError *err);
 
 /* What the training makes: the parameters, or their averages with settings.train.ema. To be evaluated and saved. */
 const float *trainer_result(const Trainer *t);

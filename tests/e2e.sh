@@ -267,7 +267,7 @@ NET
 }
 
 # Pictures of several sizes: one program trains and evaluates at each as that which was compiled for it alone, bit for bit;
-# which batch has which size depends on neither threads nor stops.
+# which batch has which size depends on neither threads nor stops, and a step has batches of several.
 check_sizes() {
     cat >sized.net <<'NET'
 cnnc 1
@@ -301,8 +301,10 @@ train {
     loss      = cross_entropy(logits)
     optimizer = sgd(momentum=0.9, weight_decay=5e-4)
     batch     = 16
+    accumulate = 2
+    clip      = norm(0.5)
     lr        = 0.05
-    stop      = 12 steps
+    stop      = 6 steps
 }
 eval {
     size             = [judged, judged]
@@ -318,7 +320,7 @@ NET
     done
     says 'e2e/sizes: training says them' '32 x 32, 40 x 40, 48 x 48 pixels'
     same 'e2e/sizes: same weights for 1 and 3 threads' sized1/sized.safetensors sized3/sized.safetensors
-    check 'e2e/sizes: stopped' ./sized train --out sized2 --steps 5
+    check 'e2e/sizes: stopped' ./sized train --out sized2 --steps 3
     check 'e2e/sizes: resumed' ./sized train --out sized2 --resume
     same 'e2e/sizes: same weights when resumed' sized1/sized.safetensors sized2/sized.safetensors
     check 'e2e/sizes: eval at another size' ./sized eval --json --weights sized1/sized.safetensors
@@ -335,6 +337,69 @@ NET
         grep -ao '"xxh3":"[0-9a-f]*"' $kind/run/sized.safetensors >$kind/hash
     done
     same 'e2e/sizes: the same weights' at32/hash for32/hash
+}
+
+# Steps of several batches, and gradients that are clipped: the same weights for any number of threads and when resumed in the
+# middle of an epoch; without norms nearly what one batch of as many pictures gives; what is left at the end of an epoch.
+check_accumulate() {
+    cat >parts.net <<'NET'
+cnnc 1
+input image {
+    size   = 48x48
+    resize = exact(48x48)
+}
+data {
+    train = folder("shapes/train")
+}
+option batch = 16
+option accumulate = 4
+option drop = true
+net parts(image) {
+    x = image -> maxpool(4, stride=4) -> conv(16, 3, pad=1) -> relu -> maxpool(2, stride=2) -> conv(32, 3, pad=1) -> relu
+    logits = x -> avgpool(global=true) -> flatten -> fc(12)
+    output scores = softmax(logits)
+}
+train {
+    loss       = cross_entropy(logits)
+    optimizer  = adamw()
+    batch      = batch
+    accumulate = accumulate
+    clip       = norm(0.2)
+    drop_last  = drop
+    lr         = 0.01
+    stop       = 12 steps
+}
+NET
+    for batch in '16 -Daccumulate=4' '64 -Daccumulate=1' '16 -Daccumulate=4 -Ddrop=false'; do
+        # shellcheck disable=SC2086  # options
+        check "e2e/accumulate: compile $batch" "$cnnc" -march=native --check-roundtrip -Dbatch=$batch parts.net -o "parts${batch%% *}" || return
+        case $batch in *false) break ;; esac
+        check 'e2e/accumulate: train' "./parts${batch%% *}" train --data data --out "parts-${batch%% *}" --threads 1
+        says 'e2e/accumulate: the norm is shown' 'epoch 1/6 .* norm [0-9.]+'
+    done
+    check 'e2e/accumulate: an epoch that no step divides' ./parts16 train --data data --out rest
+    says 'e2e/accumulate: its last step has fewer pictures' 'batch 4 x 16, 3 steps an epoch'
+    check 'e2e/accumulate: compile again' "$cnnc" -march=native parts.net -o parts16
+    check 'e2e/accumulate: 3 threads, stopped' ./parts16 train --data data --out resumed-parts --threads 3 --steps 3
+    says 'e2e/accumulate: as many steps as with one large batch' 'batch 4 x 16, 2 steps an epoch'
+    check 'e2e/accumulate: resumed' ./parts16 train --data data --out resumed-parts --threads 2 --resume
+    same 'e2e/accumulate: the same weights' parts-16/parts16.safetensors resumed-parts/parts16.safetensors
+    refuses 'e2e/accumulate: resumed by another program' 65 'its accumulate is 4, here it is 1' \
+        env sh -c 'cp resumed-parts/parts16.checkpoint.safetensors parts-64/parts64.checkpoint.safetensors && ./parts64 train --data data --out parts-64 --batch 16 --resume'
+    python3 - parts-16/parts16.safetensors parts-64/parts64.safetensors >"$log" 2>&1 <<'CHECK'
+import array, json, struct, sys
+
+def numbers(path):
+    data = open(path, "rb").read()
+    n, = struct.unpack("<Q", data[:8])
+    head = json.loads(data[8:8 + n])
+    return [x for k in sorted(head) if k != "__metadata__"
+            for x in array.array("f", data[8 + n:][slice(*head[k]["data_offsets"])])]
+
+parts, whole = map(numbers, sys.argv[1:])
+print(f"largest difference {max(abs(a - b) for a, b in zip(parts, whole)):.1e} of {max(map(abs, whole)):.2f}")
+CHECK
+    says 'e2e/accumulate: nearly the weights of one large batch' 'difference [0-9.]+e-0[4-9] of'
 }
 
 # Fully connected layers by OpenBLAS: nearly the same scores and weights, equal ones for any number of threads; only such
@@ -636,6 +701,7 @@ check_sections
 check_sizes
 check_adamw
 check_optimizers
+check_accumulate
 check_tuner
 check_reports
 check_masks

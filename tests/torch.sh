@@ -13,7 +13,7 @@ compare() {
     mkdir -p "$folder"
     check "torch/$net: compile" "$cnnc" -march=native "$@" "$root/$file" -o "$folder/program" || return
     check "torch/$net: $script" "$python" "$root/tests/torch_$script.py" "$net" "$folder/program" "$folder" &&
-        grep -E '^(first|losses|averages|scores)' "$log" | sed 's/^/    /' && rm -rf "$folder"
+        grep -E '^(first|losses|norms|averages|scores)' "$log" | sed 's/^/    /' && rm -rf "$folder"
 }
 
 needs() { "$python" -c "import $1" 2>/dev/null || { skip "torch/$1" "$python has no $1 (Debian package python3-$1)"; return 1; }; }
@@ -26,7 +26,7 @@ if needs torch; then
     compare compare unet tests/torch/unet.net -Dpadding=same -Dsize=64x64 -Ddrop=0 --train=pairs
     compare compare unet_valid tests/torch/unet.net -Dsize=380x380 -Dwidth=8 -Ddrop=0 --train=pairs
     compare compare unet_norm tests/torch/unet.net -Dpadding=same -Dsize=64x80 -Ddrop=0 -Dnorm=true -Dwidth=16 -Dchannels=3 -Dclasses=5 --train=weighted
-    for section in weighted bce mse focal sum adam adamw rmsprop rmsprop_inside lars; do
+    for section in weighted bce mse focal sum adam adamw rmsprop rmsprop_inside lars clipped clamped; do
         compare compare "curves_$section" tests/torch/curves.net --train=$section
     done
 fi

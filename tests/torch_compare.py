@@ -324,6 +324,7 @@ NETS = {
     "unet_norm": Net(lambda classes: UNet(classes, 3, 16, 1, True), 0.02, pixels_weighted, 10, 4)}
 NETS["curves_adam"] = NETS["curves_adamw"] = NETS["curves_rmsprop"] = NETS["curves_rmsprop_inside"] = Net(Curves, 0.001)
 NETS["curves_lars"] = Net(Curves, 0.05)
+NETS["curves_clipped"] = NETS["curves_clamped"] = Net(Curves, 0.05)
 NETS.update({f"curves_{name}": Net(Curves, 0.05, loss) for name, loss in LOSSES.items()})
 
 
@@ -360,6 +361,9 @@ def sgd(parameters, lr, settings):
 def adam(make):
     return lambda parameters, lr, settings: make(parameters, lr=lr, betas=settings["betas"], eps=settings["eps"],
                                                  weight_decay=settings["weight_decay"])
+
+
+CLIPS = {"norm": torch.nn.utils.clip_grad_norm_, "value": torch.nn.utils.clip_grad_value_}
 
 
 class InsideRmsprop(torch.optim.Optimizer):
@@ -408,30 +412,38 @@ def averaged(net, ema):
                                                use_buffers=True)
 
 
-def train(net, batches, lr, settings, loss_of, average=None):
-    """The loss of every step, in the precision of the net."""
-    optimizer = OPTIMIZERS[settings["call"]](net.parameters(), lr, settings)
-    losses = []
-    for images, labels in batches:
+def train(net, batches, lr, settings, loss_of, average=None, norms=None):
+    """The loss of every step, in the precision of the net; norms of gradients are appended to `norms`."""
+    optimizer = OPTIMIZERS[settings["optimizer"]["call"]](net.parameters(), lr, settings["optimizer"])
+    losses, together = [], settings["accumulate"]
+    for first in range(0, len(batches), together):
         optimizer.zero_grad()
-        loss = loss_of(net(images.to(next(net.parameters()).dtype)), labels.long())
-        loss.backward()
+        mean = 0
+        step = batches[first:first + together]
+        for images, labels in step:
+            loss = loss_of(net(images.to(next(net.parameters()).dtype)), labels.long()) / len(step)
+            loss.backward()
+            mean += loss.item()
+        if "clip" in settings:
+            norm = CLIPS[settings["clip"]["call"]](net.parameters(), settings["clip"]["limit"])
+            if norms is not None:
+                norms.append(norm.item())
         optimizer.step()
         if average:
             average.update_parameters(net)
-        losses.append(loss.item())
+        losses.append(mean)
     return losses
 
 
 def train_program(program, start, batches, lr, work):
-    """The same by PROGRAM: losses, and the path of the weights after the last step."""
+    """The same by PROGRAM: losses, norms if it clips by them, and the path of the weights after the last step."""
     replay = f"{work}/replay.safetensors"
     write_safetensors(replay, {f"{kind}.{k}": batch[i] for k, batch in enumerate(batches)
                                for i, kind in enumerate(("images", "labels"))})
     text = run(program, "train", "--weights", start, "--replay", replay, "--lr", str(lr),
                "--batch", str(len(batches[0][1])), "--out", work)
-    return [float(x) for x in re.findall(r"^step \d+ loss (\S+)", text, re.M)], \
-        f"{work}/{os.path.basename(program)}.safetensors"
+    losses, norms = ([float(x) for x in re.findall(fr" {what} (\S+)", text)] for what in ("loss", "norm"))
+    return losses, norms, f"{work}/{os.path.basename(program)}.safetensors"
 
 
 def compare_first_step(before, net, path):
@@ -456,6 +468,14 @@ def compare_losses(ours, theirs, exact):
     print(f"losses: largest relative difference {worst[0]:.1e} (torch in double {worst[1]:.1e})")
     if len(ours) != len(theirs) or not worst[0] <= LOSS_TOLERANCE:
         sys.exit(f"losses differ in {len(ours)} steps, tolerance {LOSS_TOLERANCE:.0e}")
+
+
+def compare_norms(ours, theirs, limit):
+    worst = max(abs(a - b) / b for a, b in zip(ours, theirs))
+    over = sum(b > limit for b in theirs)
+    print(f"norms: largest relative difference {worst:.1e}, {over} of {len(theirs)} above the limit")
+    if len(ours) != len(theirs) or not worst <= LOSS_TOLERANCE or not 0 < over:
+        sys.exit(f"norms differ, tolerance {LOSS_TOLERANCE:.0e}, or none is above {limit}")
 
 
 def compare_average(before, average, path):
@@ -487,7 +507,7 @@ def main(name, program, work):
     torch.set_num_threads(2)
     info = json.loads(run(program, "info", "--json"))
     section = next(iter(info["settings"]["train"].values()))
-    classes, shape, settings = info["classes"], info["input"], section["optimizer"]
+    classes, shape, settings = info["classes"], info["input"], section
     plane = info["programs"]["train"]["outputs"]["logits"]["shape"][1:]    # a label for each pixel of a map, some none
     make, lr, loss_of, steps, batch = NETS[name]
     batches = [(torch.randn(batch, shape["channels"], shape["height"], shape["width"]),
@@ -501,12 +521,16 @@ def main(name, program, work):
         return net
 
     net, exact = fresh(), fresh().double()
-    train(net, batches[:1], lr, settings, loss_of)
-    compare_first_step(weights_for(net, start), net, train_program(program, start, batches[:1], lr, work)[1])
+    first = batches[:settings["accumulate"]]
+    train(net, first, lr, settings, loss_of)
+    compare_first_step(weights_for(net, start), net, train_program(program, start, first, lr, work)[2])
     net = fresh()
-    losses, weights = train_program(program, start, batches, lr, work)
+    losses, norms, weights = train_program(program, start, batches, lr, work)
+    wanted = [] if norms else None
     average = averaged(net, section["ema"]) if "ema" in section else None
-    compare_losses(losses, train(net, batches, lr, settings, loss_of, average), train(exact, batches, lr, settings, loss_of))
+    compare_losses(losses, train(net, batches, lr, settings, loss_of, average, wanted), train(exact, batches, lr, settings, loss_of))
+    if norms:
+        compare_norms(norms, wanted, settings["clip"]["limit"])
     if average:
         compare_average(weights_for(net, start), average, weights)
     compare_scores(program, net, weights, batches[0][0], work)

@@ -699,6 +699,7 @@ static const struct OpCases {
     [OP_adam] = {build_adam, N_SHAPES, false},
     [OP_rmsprop] = {build_rmsprop, N_SHAPES, false},
     [OP_lars] = {build_lars, N_SHAPES, false},
+    [OP_accumulate] = {build_accumulate, N_SHAPES, false},
     [OP_ema] = {build_ema, N_SHAPES, false},
 };
 

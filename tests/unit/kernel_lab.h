@@ -39,6 +39,7 @@ static inline double lab_leaf(const Node *n, int64_t i, Data data) {
     if (n->op == OP_param && n->attr.param.role == PARAM_MOMENTUM) return 0;
     if (n->op == OP_input && n->attr.input.role == INPUT_LABEL) return (double)((i + 1) % 4 - 1);
     if (n->op == OP_input && n->attr.input.role == INPUT_LR) return (double)0.1f;
+    if (n->op == OP_input && n->attr.input.role == INPUT_AGAIN) return n->name == name_of("again");
     if (data == DATA_ONES) return 1;
     if (data == DATA_WHOLE) return floor(7 * lab_uniform(lab_seed_of(n), (uint64_t)i)) - 3;
     double x = lab_number(positive ? FILL_POSITIVE : FILL_SIGNED, lab_seed_of(n), i, 0);

@@ -163,8 +163,9 @@ static const struct Net {
     const char *name;
     void (*build)(Unit *u);
     int32_t height, width;
-} nets[] = {{"net residual", net_residual, 15, 11}, {"net branches", net_branches, 12, 17}, {"net up", net_up, 7, 7},
-            {"net norms", net_norms, 7, 9}};
+    bool gathers; /* gradients are kept until all updates */
+} nets[] = {{"net residual", net_residual, 15, 11, false}, {"net branches", net_branches, 12, 17, true}, {"net up", net_up, 7, 7, true},
+            {"net norms", net_norms, 7, 9, false}};
 
 static void net_make(Unit *u, const struct Net *net) {
     u->net = graph_new(u->arena, u->name);
@@ -172,6 +173,7 @@ static void net_make(Unit *u, const struct Net *net) {
                              .loss = NEW_ARRAY(u->arena, LossTerm, 2),
                              .optimizer = OP_sgd,
                              .update = {.sgd = {.momentum = 0.9}},
+                             .gathers = net->gathers,
                              .batch = NET_BATCH};
     u->image = lab_image(u->net, 3, net->height, net->width);
     net->build(u);

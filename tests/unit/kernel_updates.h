@@ -72,6 +72,15 @@ static void case_lars(Case *c, Ref w, Ref gradient, int i) {
     graph_add(c->g, OP_lars, n, in, &attr, NULL, (Span){0}, NULL);
 }
 
+/* A sum that begins, or goes on. */
+static void case_accumulate(Case *c, Ref w, Ref gradient, int i) {
+    Attr again = {.input = {INPUT_AGAIN, lab_type(0, NULL)}};
+    Type t = *case_type(c, w);
+    Ref number = graph_add(c->g, OP_input, 0, NULL, &again, name_of(i / 3 % 2 ? "again" : "first"), (Span){0}, NULL);
+    Ref in[] = {case_param(c, ".gradient", PARAM_GRADIENT, t.rank, t.dim), gradient, number};
+    case_sgd(c, w, graph_add(c->g, OP_accumulate, ARRAY_LEN(in), in, NULL, NULL, (Span){0}, NULL), i);
+}
+
 /* Weights of convolutions and fully connected layers with their own gradients, vectors with sums. */
 static Ref case_updates(Case *c, int i, CaseUpdate *update) {
     if (i % 3 == 0) {
@@ -90,6 +99,8 @@ static Ref case_updates(Case *c, int i, CaseUpdate *update) {
     }
     return 0;
 }
+
+static Ref build_accumulate(Case *c, int i) { return case_updates(c, i, case_accumulate); }
 
 static Ref build_sgd(Case *c, int i) { return case_updates(c, i, case_sgd); }
 

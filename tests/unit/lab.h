@@ -111,6 +111,7 @@ static inline void lab_set_leaves(RefRun *r, double lr) {
             if (n->op == OP_param && n->attr.param.role == PARAM_MOMENTUM) x = 0;
             if (n->op == OP_input && n->attr.input.role == INPUT_LABEL) x = (double)((i + 1) % 4 - 1);
             if (n->op == OP_input && n->attr.input.role == INPUT_LR) x = lr;
+            if (n->op == OP_input && n->attr.input.role == INPUT_AGAIN) x = 0;
             ref_set(r, ref, i, x);
         }
     }

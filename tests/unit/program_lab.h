@@ -40,7 +40,7 @@ static inline ProgramRun lab_program(Program *p, int64_t n, const uint32_t key[2
                         : g == REGION_BATCH                                         ? p->region_bytes[g] * n
                                                                                     : p->region_bytes[g];
         r.base[g] = aligned_alloc(64, (size_t)bytes + 64);
-        memset(r.base[g], g == REGION_PARAM || g == REGION_STATE ? 0 : 0xff, (size_t)bytes + 64);
+        memset(r.base[g], g <= REGION_GRADIENT ? 0 : 0xff, (size_t)bytes + 64);
     }
     int64_t scratch = 0;
     for (int32_t i = 0; i < p->n_kernel; i++)

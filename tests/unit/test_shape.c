@@ -309,6 +309,8 @@ static const Case table[] = {
 #undef LOSS
     {OP_bce, "f32[N,3,2,2] i32[N]", NULL, "E0302 `bce` needs one score per class, but gets 3x2x2"},
     {OP_mse_grad, "f32[N,10] i32[N] f32[N,10]", NULL, "E0300 `mse_grad` needs one number per picture, but gets 10"},
+    {OP_accumulate, "f32[8,4] f32[8,4] f32[]", NULL, "f32[8,4]"},
+    {OP_accumulate, "f32[8,4] f32[8,4] f32[1]", NULL, "E0300 `accumulate` needs one number, but gets 1"},
     {OP_sgd, "f32[8,4] f32[8,4] f32[8,4] f32[]", SGD, "f32[]"},
     {OP_sgd, "f32[8,4] f32[8,4] f32[4,8] f32[]", SGD,
      "E0300 `sgd` needs equal shapes, but operand 1 is 8x4 and operand 3 is 4x8: sizes differ"},
@@ -338,7 +340,7 @@ static Attr attr_of(AttrKind kind, const char *text) {
     return attr;
 }
 
-/* A node of that type: a fill, or, for an effect to change, a param of a name of its own. */
+/* A node of that type: a fill, or, where the operator changes it, a param of a name of its own. */
 static Ref operand(Graph *g, Type type, bool param) {
     Attr attr = param ? attr_of(ATTR_PARAM, PARAM("f32[1]")) : (Attr){.fill = {.type = type}};
     if (param) attr.param.type = type;
@@ -359,7 +361,7 @@ static Ref add_case(Graph *g, const Case *c, Diags *d) {
     for (const char *p = c->in; *p; p += *p == ' ') {
         Type t;
         CU_ASSERT_FATAL(type_read(&p, &t));
-        in[n] = operand(g, t, n == 0 && op_info[c->op].effect);
+        in[n] = operand(g, t, n == 0 && (op_info[c->op].effect || c->op == OP_accumulate));
         n++;
     }
     Attr attr;

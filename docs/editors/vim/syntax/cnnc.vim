@@ -30,9 +30,9 @@ syn region cnncBraces transparent start="{" end="}" contains=@cnncBody,cnncBrace
 syn cluster cnncShared contains=cnncComment,cnncString,cnncOperator,cnncNumber,cnncSize,cnncFunction,cnncField,cnncKeyword,cnncConstant
 syn cluster cnncBody contains=@cnncShared,cnncLayer,cnncAnnotation,cnncArguments
 
-syn match cnncCall "\<\%(shorter\|exact\|centre\|folder\|list\|masks\|tar\|cifar10\|cifar100\|idx\|synthetic\|synsets\|fail\|skip\|random_resized_crop\|random_crop\|random_scale\|resize\|crop\|hflip\|vflip\|colour_jitter\|colour_pca\|grey\|rotate\|blur\|random_erase\|sgd\|adam\|adamw\|rmsprop\|lars\|constant\|step\|multistep\|poly\|cosine\|exp\|linear\|inv\|cyclic\|plateau\|warmup\|every\|all\|weights\|cross_entropy\|bce\|mse\|focal\)\>" contained
+syn match cnncCall "\<\%(shorter\|exact\|centre\|folder\|list\|masks\|tar\|cifar10\|cifar100\|idx\|synthetic\|synsets\|fail\|skip\|random_resized_crop\|random_crop\|random_scale\|resize\|crop\|hflip\|vflip\|colour_jitter\|colour_pca\|grey\|rotate\|blur\|random_erase\|sgd\|adam\|adamw\|rmsprop\|lars\|constant\|step\|multistep\|poly\|cosine\|exp\|linear\|inv\|cyclic\|plateau\|warmup\|norm\|value\|every\|all\|weights\|cross_entropy\|bce\|mse\|focal\)\>" contained
 syn match cnncChoice "\<\%(rgb\|bgr\|grey\|exif\|ignore\|auto\|shuffled\|balanced\|top1\|top5\|per_class\|confusion\|pixel_accuracy\|mean_iou\|fp32\|fp16\|bilinear\|bicubic\|nearest\|black\|mean\|loss\)\>\%(\s*(\)\@!" contained
-syn match cnncParameterKnown "\<\%(size\|filter\|antialias\|path\|masks\|ignore\|images\|labels\|count\|classes\|seed\|at_most\|area\|ratio\|sizes\|pad\|shorter\|p\|brightness\|contrast\|saturation\|sigma\|degrees\|fill\|momentum\|nesterov\|weight_decay\|betas\|eps\|alpha\|centred\|eps_inside\|trust\|base\|for\|gamma\|every\|at\|power\|to\|on\|patience\|from\|time\|except\|logits\|smoothing\|weights\|scores\)\ze\s*==\@!" contained
+syn match cnncParameterKnown "\<\%(size\|filter\|antialias\|path\|masks\|ignore\|images\|labels\|count\|classes\|seed\|at_most\|area\|ratio\|sizes\|pad\|shorter\|p\|brightness\|contrast\|saturation\|sigma\|degrees\|fill\|momentum\|nesterov\|weight_decay\|betas\|eps\|alpha\|centred\|eps_inside\|trust\|base\|for\|gamma\|every\|at\|power\|to\|on\|patience\|from\|limit\|time\|except\|logits\|smoothing\|weights\|scores\)\ze\s*==\@!" contained
 hi def link cnncParameterKnown cnncParameter
 syn region cnncSettingArguments contained transparent start="(" end=")" contains=@cnncSettings,cnncParameterKnown
 syn cluster cnncSettings contains=@cnncShared,cnncCall,cnncChoice,cnncSettingArguments
@@ -60,7 +60,7 @@ hi def link cnncKey_augment cnncKey
 syn match cnncSection "^\s*train\>\ze\s*\%(\h\w*\s*\)\={" nextgroup=cnncName_train,cnncBlock_train skipwhite
 syn match cnncName_train "\h\w*" contained nextgroup=cnncBlock_train skipwhite
 syn region cnncBlock_train contained transparent start="{" end="}" contains=@cnncSettings,cnncKey_train,cnncBlock_train
-syn match cnncKey_train "\<\%(loss\|optimizer\|batch\|lr\|stop\|evaluate\|checkpoint\|seed\|init\|freeze\|drop_last\|ema\|lr_scale\|weight_decay\)\ze\s*==\@!" contained
+syn match cnncKey_train "\<\%(loss\|optimizer\|batch\|lr\|stop\|evaluate\|checkpoint\|seed\|init\|freeze\|drop_last\|ema\|clip\|accumulate\|lr_scale\|weight_decay\)\ze\s*==\@!" contained
 hi def link cnncName_train cnncName
 hi def link cnncKey_train cnncKey
 
