@@ -9,7 +9,7 @@
 copy=$work/copy
 scratch=$work/build
 
-# LABEL;FILE;SED COMMAND;WHAT. The command must change the file.
+# LABEL;FILE;SED COMMAND;WHAT. The command has no semicolon and must change the file.
 faults() {
     cat <<'ROWS'
 kernels;passes/tile.c;s#extent - extent % f), extent % f#extent - extent % f - 1), extent % f#;the rest of a split loop starts one too early
@@ -20,13 +20,13 @@ kernels;passes/tile.c;s#ex_var(k, s->u.loop.var), ex_int(k, by)#ex_var(k, s->u.l
 nets;passes/canon.c;s#inner == OP_relu \&\& n->op == OP_maxpool#inner == OP_relu \&\& (n->op == OP_maxpool || n->op == OP_avgpool)#;relu changes places with an average
 nets;passes/lower_norm.c;s#-(a->size / 2), (a->size - 1) / 2)#-((a->size - 1) / 2), a->size / 2)#;an even window across channels is a channel too far up
 nets;passes/specialise.c;s#g, OP_sub, beta#g, OP_add, beta#;the mean of a folded normalisation is added
-nets;passes/lower_pool.c;s#kernel\[d\] <= in\[d\];#kernel[d] <= in[d] + 1;#;a window hangs over the edge and is not cut
+nets;passes/lower_pool.c;s#kernel\[d\] <= in\[d\]#kernel[d] <= in[d] + 1#;a window hangs over the edge and is not cut
 nets;passes/lower.c;s#if (!written_first(l, ref) || !has_halo#if (written_first(l, ref) || !has_halo#;halos are not zeroed by who writes first
 kernels;passes/lower_pool.c;s#in + a->to\[d\] - 1), to)#in), to)#;windows that share a plane end one too early
 kernels;passes/lower_layer_norm.c;s#ex_int(l->k, width / TILE \* TILE)#ex_int(l->k, 0)#;the last pixels of a row are normalised as its first ones
 kernels;passes/lower_group_norm.c;s#(double)s->size \* type_height#(double)type_height#;the mean of a group divides by the pixels of one channel
 kernels;passes/lower_elem.c;s#ex2(k, EX_min, run, ex2(k, EX_sub, ex_batch(k), pic))#run#;the last run of ghost batch norm counts as whole
-unit;runtime/step.c;s#(frame_width(f) - s->width) / 2.0)#(frame_width(f) - s->width) / 2.0 + 1)#;the central crop is a pixel too far right
+unit;runtime/step.c;s#(1 + s->across) / 2.0)#(1 + s->across) / 2.0 + 1)#;the central crop is a pixel too far right
 unit;runtime/step.c;s#(frame_height(f) - height) + 1)#(frame_height(f) - height))#;a random crop never reaches the lower edge
 unit;runtime/step.c;s#(frame_width(f) - width) + 1)#(frame_width(f) - width)) + 1#;the offset of a random crop is one too large
 ROWS
