@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../ir/number.h"
 #include "foreign.h"
 #include "settings.h"
 
@@ -73,9 +74,7 @@ void contract_read(Elab *e, Unit *u, const SettingList *list) {
 }
 
 static const char *figure_text(Arena *a, Figure figure, int64_t value) {
-    if (figure_row[figure].measure != FM_BYTES) return arena_printf(a, "%lld", (long long)value);
-    bool small = value < 1 << 20;
-    return arena_printf(a, "%.1f %s", (double)value / (small ? 1 << 10 : 1 << 20), small ? "KiB" : "MiB");
+    return figure_row[figure].measure == FM_BYTES ? number_bytes(a, value) : arena_printf(a, "%lld", (long long)value);
 }
 
 void contract_check(const Unit *u, Figure figure, int64_t value) {

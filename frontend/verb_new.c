@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../ir/files.h"
 #include "driver.h"
 #include "fmt.h"
 
@@ -64,8 +65,7 @@ static const char *canonical(Arena *a, const CommandLine *c, const char *path, c
 static int write_new(const char *path, const char *text) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) return driver_complain(EX_CANTCREAT, "cannot create", path);
-    size_t n = strlen(text);
-    bool good = write(fd, text, n) == (ssize_t)n;
+    bool good = files_write_all(fd, text, strlen(text));
     good = !close(fd) && good;
     if (good) return EX_OK;
     int code = driver_complain(EX_IOERR, "cannot write", path);
