@@ -154,7 +154,41 @@ static bool check_sizes(Elab *e, const Record *step, Span at) {
     return false;
 }
 
+static bool is_mix(const Record *step) { return !strcmp(step->call, "mixup") || !strcmp(step->call, "cutmix"); }
+
+const Span *augment_mixes(const SettingList *list, const Value *steps) {
+    for (int32_t i = 0; i < steps->n; i++)
+        if (is_mix(steps->item[i].record)) return &list->item[i]->span;
+    return NULL;
+}
+
+/* Batches are mixed when their pictures are ready, each way once, and for at most all batches. */
+static void check_mixes(Elab *e, const SettingList *list, const Value *steps) {
+    double all = 0;
+    const Record *last = NULL, *before = NULL; /* the one or two that mix */
+    for (int32_t i = 0; i < steps->n; i++) {
+        const Record *r = steps->item[i].record;
+        Span at = list->item[i]->span;
+        bool twice = (last && !strcmp(r->call, last->call)) || (before && !strcmp(r->call, before->call));
+        if (last && (!is_mix(r) || twice)) {
+            diag_error(e->diags, at, "E0480",
+                       twice ? "`%s` is there twice" : "`%s` comes after `%s`, which mixes pictures that are ready", r->call,
+                       last->call);
+            return;
+        }
+        if (!is_mix(r)) continue;
+        before = last;
+        last = r;
+        const Value *p = &record_field(r, "p")->value;
+        all += p->kind == V_NONE ? 0 : value_double(p);
+        if (all > 1 + 1e-9)
+            diag_error(e->diags, at, "E0480",
+                       "mixup and cutmix are for different batches, so their `p` are together at most 1");
+    }
+}
+
 void check_augment(Elab *e, const SettingList *list, const Value *steps, const Record *input) {
+    check_mixes(e, list, steps);
     Value last = v_none, want = record_field(input, "size")->value;
     Span at = {0};
     for (int32_t i = 0; i < steps->n; i++) {

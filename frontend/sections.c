@@ -209,6 +209,23 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
     return v_none;
 }
 
+/* Which augment section holds is known when the program trains, so its loss is of mixed pictures if any of them mixes. */
+static void check_mixing(Bundle *p, Unit *u, const Value *section) {
+    const Span *at = NULL;
+    for (int32_t i = 0; i < p->sections.n && !at; i++) {
+        const Item *item = p->sections.item[i];
+        if (!strcmp(item->section, "augment") && section[i].kind == V_LIST) at = augment_mixes(item->settings, &section[i]);
+    }
+    u->train.mixes = at != NULL;
+    for (int32_t i = 0; at && i < u->train.n_loss; i++) {
+        const LossTerm *t = &u->train.loss[i];
+        if (t->op == OP_cross_entropy && graph_node(p->elab->graph, t->logits)->type.rank == 2) continue;
+        diag_error(p->elab->diags, *at, "E0481", "mixed pictures have two labels, which `cross_entropy` of one score a class can take");
+        diag_label(p->elab->diags, t->span, "this is another loss");
+        return;
+    }
+}
+
 const Value *sections_build(Bundle *p, Unit *u, Scope *net, const Value *input) {
     Value *section = NEW_ARRAY(u->arena, Value, p->sections.n);
     for (int32_t i = 0; i < p->sections.n && !p->elab->stopped; i++)
@@ -216,6 +233,7 @@ const Value *sections_build(Bundle *p, Unit *u, Scope *net, const Value *input) 
     const SectionKind *kind;
     for (int i = 0; (kind = section_at(i)); i++)
         if (kind->compiled) check_choice(p, kind);
+    if (!p->elab->stopped) check_mixing(p, u, section);
     return section;
 }
 

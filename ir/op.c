@@ -33,7 +33,8 @@ typedef struct Field {
 } Field;
 
 static const char *const input_word[INPUT_ROLE_COUNT] = {
-    [INPUT_IMAGE] = "image", [INPUT_LABEL] = "label", [INPUT_LR] = "lr", [INPUT_AGAIN] = "again"};
+    [INPUT_IMAGE] = "image", [INPUT_LABEL] = "label", [INPUT_PARTNER] = "partner",
+    [INPUT_SHARE] = "share", [INPUT_LR] = "lr",       [INPUT_AGAIN] = "again"};
 const char *const param_role_name[PARAM_ROLE_COUNT] = {
     [PARAM_WEIGHT] = "weight", [PARAM_BUFFER] = "buffer", [PARAM_MOMENTUM] = "momentum", [PARAM_GRADIENT] = "gradient"};
 const char *const init_kind_name[INIT_COUNT] = {

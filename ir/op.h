@@ -23,9 +23,12 @@ typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_COUNT
 } AttrKind;
 
-/* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N] or [N,1,H,W], and f32 scalars: the learning rate, and
- * whether gradients join those of calls before (above 0) or are the first of a step. */
-typedef enum InputRole { INPUT_IMAGE, INPUT_LABEL, INPUT_LR, INPUT_AGAIN, INPUT_ROLE_COUNT } InputRole;
+/* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N] or [N,1,H,W]; of pictures that are mixed the label of the
+ * other picture, i32 [N], and how much of the own label counts, f32 [N]; and f32 scalars: the learning rate, and whether
+ * gradients join those of calls before (above 0) or are the first of a step. */
+typedef enum InputRole {
+    INPUT_IMAGE, INPUT_LABEL, INPUT_PARTNER, INPUT_SHARE, INPUT_LR, INPUT_AGAIN, INPUT_ROLE_COUNT
+} InputRole;
 
 /* Initial values. a and b: normal(mean a, std b); uniform(low a, high b); constant(a). he/xavier use the fan-in/out
  * of the weight's shape (He et al. 2015: std sqrt(2/fan_in); Glorot 2010: uniform +-sqrt(6/(fan_in+fan_out))). `torch`

@@ -1,7 +1,7 @@
 #include "program.h"
 
-const char *const region_name[REGION_COUNT] = {"param", "state", "gradient", "fixed",
-                                               "batch", "image", "label",    "scalar"};
+const char *const region_name[REGION_COUNT] = {"param", "state", "gradient", "fixed", "batch",
+                                               "image", "label", "partner",  "share", "scalar"};
 
 const Slice *program_slice(const Program *p, int32_t step) {
     for (int32_t i = 0; step >= p->n_once && i < p->n_slice; i++)

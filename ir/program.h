@@ -10,7 +10,8 @@
 
 /* Base addresses that a step's operands are relative to; see runtime/abi.h, where the same names are used. */
 typedef enum Region {
-    REGION_PARAM, REGION_STATE, REGION_GRADIENT, REGION_FIXED, REGION_BATCH, REGION_IMAGE, REGION_LABEL, REGION_SCALAR, REGION_COUNT
+    REGION_PARAM, REGION_STATE, REGION_GRADIENT, REGION_FIXED, REGION_BATCH, REGION_IMAGE, REGION_LABEL, REGION_PARTNER,
+    REGION_SHARE, REGION_SCALAR, REGION_COUNT
 } Region;
 extern const char *const region_name[REGION_COUNT];
 

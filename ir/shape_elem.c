@@ -14,9 +14,13 @@ bool shape_input(const Graph *g, const Node *n, Type *result, Diags *d) {
     const InputAttr *a = &n->attr.input;
     (void)g;
     if (!rule_given(n, d, result, &a->type)) return false;
-    bool fits = a->role == INPUT_LABEL   ? is_labels(result)
-                : a->role == INPUT_IMAGE ? is_shape(result, DT_F32, 4)
-                                         : is_shape(result, DT_F32, 0);
+    const bool fit[INPUT_ROLE_COUNT] = {[INPUT_IMAGE] = is_shape(result, DT_F32, 4),
+                                        [INPUT_LABEL] = is_labels(result),
+                                        [INPUT_PARTNER] = is_shape(result, DT_I32, 1),
+                                        [INPUT_SHARE] = is_shape(result, DT_F32, 1),
+                                        [INPUT_LR] = is_shape(result, DT_F32, 0),
+                                        [INPUT_AGAIN] = is_shape(result, DT_F32, 0)};
+    bool fits = a->role < INPUT_ROLE_COUNT && fit[a->role];
     return fits ||
            rule_misfit(n, d, E_INTERNAL, "an input of that role cannot be %s of %s", dtype_name[result->dtype],
                        rule_text(d, result));

@@ -24,6 +24,7 @@ typedef struct TrainConfig {
     int32_t n_loss;
     Op optimizer;              /* an effect that changes a weight, and its attributes but for what each weight has of its own */
     Attr update;
+    bool mixes;                /* pictures may be mixed: the loss is of two labels a picture, see INPUT_PARTNER */
     int32_t batch;
     bool gathers;              /* gradients are kept until the updates of a step, which several calls may make together */
     Span span;

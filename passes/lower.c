@@ -70,6 +70,12 @@ static void find_homes(Lower *l) {
         while (l->home[i] != l->home[l->home[i]]) l->home[i] = l->home[l->home[i]];
 }
 
+static const Region region_of_input[INPUT_ROLE_COUNT] = {[INPUT_IMAGE] = REGION_IMAGE,
+                                                         [INPUT_LABEL] = REGION_LABEL,
+                                                         [INPUT_PARTNER] = REGION_PARTNER,
+                                                         [INPUT_SHARE] = REGION_SHARE,
+                                                         [INPUT_LR] = REGION_SCALAR};
+
 static int32_t storage_for(Lower *l, Ref node) {
     Program *p = l->p;
     if (p->storage_of[node] >= 0) return p->storage_of[node];
@@ -88,9 +94,7 @@ static int32_t storage_for(Lower *l, Ref node) {
                    : n->attr.param.role == PARAM_GRADIENT ? REGION_GRADIENT
                                                           : REGION_PARAM;
     else if (n->op == OP_input)
-        s.region = n->attr.input.role == INPUT_IMAGE   ? REGION_IMAGE
-                   : n->attr.input.role == INPUT_LABEL ? REGION_LABEL
-                                                       : REGION_SCALAR;
+        s.region = region_of_input[n->attr.input.role];
     else
         s.region = type_batched(&n->type) ? REGION_BATCH : REGION_FIXED;
     if (n->op == OP_input && n->attr.input.role == INPUT_AGAIN) s.offset = sizeof(float); /* behind the learning rate */

@@ -35,13 +35,37 @@ static Ref add_term(Unit *u, Graph *g, const LossTerm *term, Ref logits, Ref lab
     return graph_op1(g, OP_scale, loss, &weight, loss);
 }
 
+/* What labels and, with mixed pictures, those of their partners count: [N]. */
+typedef struct Labels {
+    Ref own, partner, share, rest;
+} Labels;
+
+static Labels add_labels(const Unit *u, Graph *g, Ref first) {
+    const Type one = type_make(DT_F32, 1, (const int32_t[]){BATCH});
+    Attr rest = {.scale = {.alpha = -1, .beta = 1}};
+    Labels l = {.own = add_input(g, INPUT_LABEL, labels_of(&graph_node(g, first)->type), "labels")};
+    if (!u->train.mixes) return l;
+    l.partner = add_input(g, INPUT_PARTNER, labels_of(&graph_node(g, first)->type), "partners");
+    l.share = add_input(g, INPUT_SHARE, one, "shares");
+    l.rest = graph_op1(g, OP_scale, l.share, &rest, l.share);
+    return l;
+}
+
+/* share * loss(logits, own labels) + (1 - share) * loss(logits, labels of the partners). */
+static Ref add_mixed(Unit *u, Graph *g, const LossTerm *term, Ref logits, const Labels *l) {
+    Ref own = add_term(u, g, term, logits, l->own), partner = own && l->partner ? add_term(u, g, term, logits, l->partner) : 0;
+    if (!partner) return own;
+    return graph_op2(g, OP_add, graph_op2(g, OP_mul, own, l->share, NULL, own),
+                     graph_op2(g, OP_mul, partner, l->rest, NULL, partner), NULL, own);
+}
+
 Ref objective_loss(Unit *u, Graph *g) {
     const TrainConfig *t = &u->train;
     ICE_UNLESS(g->n_output == t->n_loss && t->n_loss > 0, "%d outputs for %d loss terms", g->n_output, t->n_loss);
     Ref total = 0, first = g->output[0].ref;
-    Ref labels = add_input(g, INPUT_LABEL, labels_of(&graph_node(g, first)->type), "labels");
+    const Labels labels = add_labels(u, g, first);
     for (int i = 0; i < t->n_loss; i++) {
-        Ref term = add_term(u, g, &t->loss[i], g->output[i].ref, labels);
+        Ref term = add_mixed(u, g, &t->loss[i], g->output[i].ref, &labels);
         if (!term) return 0;
         total = total ? graph_op2(g, OP_add, total, term, NULL, total) : term;
     }

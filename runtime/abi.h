@@ -55,8 +55,10 @@
  *   release, in once-steps: whole pages of region "param" (from a huge page's start) that no later step reads.
  *   Argument address: region base + offset, but in region "batch" base + offset * n; and stride (0 if absent) times the
  *   pictures in the slices before. Number of tasks: t, or t * n.
- *   "image" is f32 [n][channels][height][width], plain; "label" is i32 [n] or [n][h][w], what is no class counts as nothing; "scalar" holds floats: [0] the learning rate, [1] above 0 if gradients
- *   join those of the calls before.
+ *   "image" is f32 [n][channels][height][width], plain; "label" is i32 [n] or [n][h][w], what is no class counts as
+ *   nothing; "partner" is i32 [n] and "share" f32 [n]: with mixed pictures (augment has mixup or cutmix) the label of the
+ *   other picture, and what the own label counts, 0 .. 1; "scalar" holds floats: [0] the learning rate, [1] above 0 if
+ *   gradients join those of the calls before.
  *   All region bases are aligned to 64 bytes. A step's tasks may be shared out among threads in any way; the next step
  *   starts when all have ended, unless it may run along. Results do not depend on the sharing.
  *
@@ -77,7 +79,8 @@
  *             {"call": "resize", "size": 256 or [h,w]}, {"call": "crop", "size": [h,w]}, {"call": "random_scale", "shorter":
  *             [lo,hi]}, {"call": "colour_jitter", "brightness": b, "contrast": c, "saturation": s}, {"call": "grey", "p": p},
  *             {"call": "random_erase", "p": p, "area": [lo,hi], "ratio": [lo,hi]}, {"call": "colour_pca", "sigma": s},
- *             {"call": "rotate", "degrees": [lo,hi], "fill": "black"|"mean"}, {"call": "blur", "sigma": [lo,hi], "p": p}]
+ *             {"call": "rotate", "degrees": [lo,hi], "fill": "black"|"mean"}, {"call": "blur", "sigma": [lo,hi], "p": p},
+ *             {"call": "mixup"|"cutmix", "alpha": a, "p": p or absent}]
  *   train:   {"batch": 256, "optimizer": {"call": "sgd", "momentum": m, "nesterov": b, "weight_decay": d} or another,
  *             "lr": [{"call": "warmup", "for": {5 epochs}, "from": 0}, {"call": "cosine", "base": 0.1, "to": 0}], "stop": {90 epochs},
  *             "evaluate": {1 epochs}, "checkpoint": {..quantity.., or absent}, "seed": 1, "init": {"call": "weights", "path": "f",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "colour.h"
+#include "mix.h"
 #include "step.h"
 
 enum { MAX_STEPS = 32, MAX_CHANNELS = 3, LEVELS = 256 };
@@ -89,7 +90,7 @@ static bool add_input_steps(Pipeline *p, const json_t *input, RtError *err) {
 
 static bool add_augment_steps(Pipeline *p, const json_t *augment, const json_t *input, RtError *err) {
     for (size_t i = 0; i < json_array_size(augment); i++)
-        if (!add_step(p, json_array_get(augment, i), input, err)) return false;
+        if (!mix_is_step(json_array_get(augment, i)) && !add_step(p, json_array_get(augment, i), input, err)) return false;
     return true;
 }
 

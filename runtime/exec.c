@@ -186,6 +186,12 @@ void exec_set_again(Exec *e, bool again) {
 
 float *exec_gradients(Exec *e) { return (float *)(void *)e->base[RG_GRADIENT]; }
 
+void exec_set_mix(Exec *e, const int32_t *partners, const float *shares) {
+    e->base[RG_PARTNER] = (char *)(uintptr_t)partners;
+    e->base[RG_SHARE] = (char *)(uintptr_t)shares;
+    e->n = 0;
+}
+
 void exec_time_steps(Exec *e, double *seconds) { e->seconds = seconds; }
 
 /* ---- run ---- */

@@ -46,6 +46,9 @@ void exec_set_again(Exec *e, bool again);
 /* Region "gradient" of a program that has one: gradients of the sum of the pictures' losses, by which updates go as if they
  * were of the mean. */
 float *exec_gradients(Exec *e);
+/* Where mixed pictures' other labels and the weights of their own are to lie at each run, [max_n], aligned to 64 bytes; for a
+ * train program. */
+void exec_set_mix(Exec *e, const int32_t *partners, const float *shares);
 
 /* Runs the program for n pictures, 1 <= n <= max_n. images: f32 [n][channels][height][width]; labels: i32 [n] or NULL
  * for a program that has none; both aligned to 64 bytes. key: see CnncRun. */

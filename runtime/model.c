@@ -9,8 +9,8 @@
 enum { MAX_COUNT = 1 << 24, MAX_DIM = INT32_MAX, MAX_ARGS = 64 };
 static const int64_t max_bytes = (int64_t)1 << 44;
 
-static const char *const region_key[RG_COUNT] = {"param", "state", "gradient", "fixed",
-                                                 "batch", "image", "label",    "scalar"};
+static const char *const region_key[RG_COUNT] = {"param", "state", "gradient", "fixed", "batch",
+                                                 "image", "label", "partner",  "share", "scalar"};
 static const char *const init_key[] = {"constant", "normal", "uniform", "he", "xavier", "torch"};
 enum { N_INIT = sizeof init_key / sizeof init_key[0] };
 
@@ -150,8 +150,10 @@ static Limits limits_of(const Model *m, const ModelProgram *p, int64_t n_kernel)
     l.bytes[RG_GRADIENT] = p->gradient_bytes;
     l.bytes[RG_FIXED] = p->fixed_bytes;
     l.bytes[RG_BATCH] = p->batch_bytes;
-    l.bytes[RG_IMAGE] = 1; /* image and label are one tensor each */
+    l.bytes[RG_IMAGE] = 1; /* what comes with pictures is one tensor each */
     l.bytes[RG_LABEL] = 1;
+    l.bytes[RG_PARTNER] = 1;
+    l.bytes[RG_SHARE] = 1;
     l.bytes[RG_SCALAR] = SCALAR_BYTES;
     l.stride[RG_BATCH] = p->batch_bytes;
     l.stride[RG_IMAGE] = program_image_bytes(m, p);

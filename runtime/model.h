@@ -13,7 +13,9 @@
 #include "pack.h"
 #include "rt.h"
 
-typedef enum RegionId { RG_PARAM, RG_STATE, RG_GRADIENT, RG_FIXED, RG_BATCH, RG_IMAGE, RG_LABEL, RG_SCALAR, RG_COUNT } RegionId;
+typedef enum RegionId {
+    RG_PARAM, RG_STATE, RG_GRADIENT, RG_FIXED, RG_BATCH, RG_IMAGE, RG_LABEL, RG_PARTNER, RG_SHARE, RG_SCALAR, RG_COUNT
+} RegionId;
 
 enum { MODEL_MAX_RANK = 4 };
 

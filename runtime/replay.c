@@ -56,7 +56,8 @@ typedef struct Replay {
     Trainer t;
     SafeFile *file;
     float *images;
-    int32_t *labels;
+    int32_t *labels, *partners;
+    float *shares;
     int64_t batch; /* the next */
 } Replay;
 
@@ -72,15 +73,35 @@ static bool replay_open(Replay *r, const Context *c, const Options *o, RtError *
     }
     r->images = rt_alloc_aligned((size_t)r->t.batch, (size_t)model_image_bytes(c->model), err);
     r->labels = rt_alloc_aligned((size_t)r->t.batch * (size_t)r->t.logits->plane, sizeof *r->labels, err);
+    r->partners = rt_alloc((size_t)r->t.batch * (size_t)r->t.logits->plane, sizeof *r->partners, err);
+    r->shares = rt_alloc((size_t)r->t.batch, sizeof *r->shares, err);
+    if (!r->images || !r->labels || !r->partners || !r->shares) return false;
     int64_t together = r->t.settings.accumulate, steps = (batches + together - 1) / together;
-    return r->images && r->labels && trainer_schedule(&r->t, o, steps, err) && trainer_initialise(&r->t, o, err);
+    return trainer_schedule(&r->t, o, steps, err) && trainer_initialise(&r->t, o, err);
 }
 
 static void replay_close(Replay *r) {
     safe_close(r->file);
     free(r->images);
     free(r->labels);
+    free(r->partners);
+    free(r->shares);
     trainer_close(&r->t);
+}
+
+/* Mixed pictures come with the other labels and with what their own count, "partners.k" and F32 "shares.k". */
+static bool replay_mix(Replay *r, int64_t k, int64_t n, RtError *err) {
+    const SafeTensor *partners = find_numbered(r->file, "partners", k), *shares = find_numbered(r->file, "shares", k);
+    if (!partners && !shares) return true;
+    bool fits = partners && shares && r->t.logits->plane == 1 && !strcmp(shares->dtype, "F32") && shares->rank == 1 &&
+                shares->shape[0] == n;
+    if (!fits)
+        return !rt_fail(err, RT_DATA, "%s: mixed pictures need \"partners\" and F32 \"shares\" for each picture",
+                        r->file->path);
+    if (!read_labels(r->t.logits, r->file, partners, n, r->partners, err)) return false;
+    if (!safe_read(r->file, shares, 0, r->shares, (size_t)n * sizeof *r->shares, err)) return false;
+    trainer_mix(&r->t, (int)n, r->partners, r->shares);
+    return true;
 }
 
 /* One batch, and a step if it is the last one of it; false at the end of the file too. */
@@ -92,6 +113,7 @@ static bool replay_batch(Replay *r, RtError *err) {
     int64_t n = check_images(r->t.model, r->file, images, r->t.batch, err);
     if (err->code || !safe_read(r->file, images, 0, r->images, (size_t)images->bytes, err)) return false;
     if (!read_labels(r->t.logits, r->file, labels, n, r->labels, err)) return false;
+    if (!replay_mix(r, k, n, err)) return false;
     trainer_add(&r->t, (int)n, r->images, r->labels);
     r->batch++;
     if (!trainer_due(&r->t) && find_numbered(r->file, "images", r->batch)) return true;

@@ -19,7 +19,9 @@
 
 #include <stdint.h>
 
-typedef enum RngUse { RNG_DROPOUT = 0, RNG_AUGMENT = 1, RNG_SHUFFLE = 2, RNG_INIT = 3, RNG_SYNTHETIC = 4, RNG_SIZE = 5 } RngUse;
+typedef enum RngUse {
+    RNG_DROPOUT = 0, RNG_AUGMENT = 1, RNG_SHUFFLE = 2, RNG_INIT = 3, RNG_SYNTHETIC = 4, RNG_SIZE = 5, RNG_MIX = 6
+} RngUse;
 
 /* out[4] = Philox4x32-10 of counter under key. */
 void rng_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]);

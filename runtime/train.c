@@ -7,6 +7,7 @@
 
 #include "evaluate.h"
 #include "memory.h"
+#include "mix.h"
 #include "params.h"
 #include "progress.h"
 #include "replay.h"
@@ -28,6 +29,9 @@ typedef struct Session {
     Pipeline *pipeline[TRAIN_SIZES];
     LoaderSize size[TRAIN_SIZES];
     LoaderConfig config;
+    Mixer mixer;
+    int32_t *partners; /* [batch] */
+    float *shares;
     Evaluator *evaluator;
     json_t *labels;
     RunDir dir;
@@ -90,7 +94,10 @@ static bool open_data(Session *s, RtError *err) {
     s->labels = source_labels(s->data);
     s->held_out = source_open(m, SOURCE_VALIDATE, s->options->data, err);
     if (err->code || (s->held_out && !source_check_labels(s->held_out, s->labels, err))) return false;
-    if (!open_sizes(s, err)) return false;
+    if (!open_sizes(s, err) || !mix_parse(&s->mixer, model_section(m, "augment"), err)) return false;
+    s->partners = rt_alloc((size_t)s->t.batch, sizeof *s->partners, err);
+    s->shares = rt_alloc((size_t)s->t.batch, sizeof *s->shares, err);
+    if (!s->partners || !s->shares) return false;
     s->config.shuffle = true;
     s->config.drop_last = s->t.settings.drop_last;
     s->config.together = s->t.settings.accumulate;
@@ -163,6 +170,8 @@ static void session_close(Session *s) {
     for (int k = 0; k < TRAIN_SIZES; k++) pipeline_free(s->pipeline[k]);
     dataset_free(s->data);
     dataset_free(s->held_out);
+    free(s->partners);
+    free(s->shares);
     json_decref(s->labels);
     rundir_close(&s->dir);
     trainer_close(&s->t);
@@ -272,6 +281,20 @@ static bool after_step(Session *s, const Loader *loader, int64_t done, RtError *
     return !timer_due(&s->checkpoint, at->step) || save_checkpoint(s, err);
 }
 
+/* Mixes the pictures of a batch with their neighbours, if that is drawn for it. */
+static void mix(Session *s, const Batch *b) {
+    const ModelProgram *p = s->t.sizes.program[b->size];
+    const MixPlane plane = {s->t.model->channels, p->height, p->width};
+    Mixed mixed = mix_draw(&s->mixer, &plane, s->config.seed, s->config.epoch, (uint32_t)b->number);
+    if (mixed.label >= 1) return;
+    mix_images(&plane, &mixed, s->t.pool, b->n, b->images);
+    for (int32_t i = 0; i < b->n; i++) {
+        s->partners[i] = b->labels[i ? i - 1 : b->n - 1];
+        s->shares[i] = mixed.label;
+    }
+    trainer_mix(&s->t, b->n, s->partners, s->shares);
+}
+
 /* A signal waits for the end of a step: running statistics have changed with its first batch. */
 static void run_epoch(Session *s, RtError *err) {
     s->config.epoch = (uint32_t)s->t.at.epoch;
@@ -286,6 +309,7 @@ static void run_epoch(Session *s, RtError *err) {
         const Batch *b = loader_next(loader, err);
         if (!b) break;
         trainer_use(&s->t, b->size);
+        mix(s, b);
         trainer_add(&s->t, b->n, b->images, b->labels);
         s->pictures += b->n;
         bool due = trainer_due(&s->t) || b->number + 1 == loader_batches(loader);

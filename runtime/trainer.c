@@ -15,6 +15,19 @@ static bool take_batch(Trainer *t, const Options *o, RtError *err) {
     return false;
 }
 
+/* Labels count whole. */
+static void unmix(Trainer *t) {
+    for (int i = 0; i < t->batch; i++) {
+        t->partners[i] = 0;
+        t->shares[i] = 1;
+    }
+}
+
+void trainer_mix(Trainer *t, int n, const int32_t *partners, const float *shares) {
+    memcpy(t->partners, partners, (size_t)n * sizeof *partners);
+    memcpy(t->shares, shares, (size_t)n * sizeof *shares);
+}
+
 void trainer_use(Trainer *t, int k) {
     const ModelProgram *p = t->sizes.program[k];
     t->loss = program_output(p, "loss");
@@ -33,9 +46,13 @@ static bool take_memory(Trainer *t, RtError *err) {
     t->state = block_alloc(m->state_bytes, err);
     t->scores = rt_alloc((size_t)(t->logits->channels * plane), sizeof *t->scores, err);
     t->map = rt_alloc((size_t)plane, sizeof *t->map, err);
-    if (!t->params || !t->state || !t->scores || !t->map) return false;
+    t->partners = rt_alloc_aligned((size_t)t->batch, sizeof *t->partners, err);
+    t->shares = rt_alloc_aligned((size_t)t->batch, sizeof *t->shares, err);
+    if (!t->params || !t->state || !t->scores || !t->map || !t->partners || !t->shares) return false;
+    unmix(t);
     if (m->ema >= 0) t->average = t->state + m->average_offset / 4;
     t->exec = exec_new_several(m, t->sizes.program, t->sizes.n, t->context->kernel, t->pool, t->params, t->state, t->batch, err);
+    if (t->exec) exec_set_mix(t->exec, t->partners, t->shares);
     return t->exec && gradients_open(&t->gradients, exec_gradients(t->exec), m->train.gradient_bytes / 4, err);
 }
 
@@ -60,6 +77,8 @@ void trainer_close(Trainer *t) {
     block_free(t->state);
     free(t->scores);
     free(t->map);
+    free(t->partners);
+    free(t->shares);
     schedule_free(t->schedule);
     train_settings_free(&t->settings);
 }
@@ -97,7 +116,7 @@ static double count_pictures(Trainer *t, int n, const int32_t *labels) {
             metrics_map(t->scores, classes, plane, t->map);
             metrics_add_map(&t->at.running, NULL, t->map, labels + i * plane, plane, loss);
         } else {
-            metrics_add(&t->at.running, t->scores, classes, labels[i], loss);
+            metrics_add(&t->at.running, t->scores, classes, t->shares[i] < 0.5F ? t->partners[i] : labels[i], loss);
         }
     }
     return sum;
@@ -138,6 +157,7 @@ void trainer_add(Trainer *t, int n, const float *images, const int32_t *labels) 
     exec_set_again(t->exec, t->calls > 0);
     exec_gather(t->exec, n, images, labels, key);
     t->loss_sum += count_pictures(t, n, labels);
+    unmix(t);
     t->pictures += n;
     t->calls++;
     t->batches++;

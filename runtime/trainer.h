@@ -30,6 +30,8 @@ typedef struct Trainer {
     const ModelOutput *loss, *logits; /* of the size in use */
     float *scores;                    /* [channels * plane] of the logits of one picture */
     int32_t *map;                     /* [plane], if that is more than 1 */
+    int32_t *partners;                /* [batch], of mixed pictures */
+    float *shares;
     TrainState at;
 } Trainer;
 
@@ -54,6 +56,10 @@ int64_t trainer_pictures(const Trainer *t);
 bool trainer_due(const Trainer *t);
 /* Ends a step of at least one batch: mean_loss and norm become the step's; at.step and at.running go on. RT_NOT_FINITE if the loss is not finite, or the norm of gradients that are to be clipped by it. */
 bool trainer_step(Trainer *t, RtError *err);
+
+/* Before trainer_add of pictures that are mixed: for each of n the label of the other picture, and what its own counts, 0 .. 1. For
+ * that batch only, in which the larger one is the label that top-1 goes by. */
+void trainer_mix(Trainer *t, int n, const int32_t *partners, const float *shares);
 
 /* What the training makes: the parameters, or their averages with settings.train.ema. To be evaluated and saved. */
 const float *trainer_result(const Trainer *t);

@@ -237,13 +237,18 @@ CHECK
         '^bn1.bias bn1.running_mean bn1.running_var bn1.weight conv1.weight conv2.weight$'
 }
 
-# The same of other optimizers, with all the state that they may have.
+# The same of other optimizers, with all the state that they may have, on mixed pictures.
 check_optimizers() {
     for call in 'rmsprop(momentum=0.5, centred=true, eps_inside=true)' 'lars(trust=0.1)'; do
         name=${call%%\(*}
         cat >"$name.net" <<NET
 cnnc 1
 use "shapes.net"
+augment {
+    hflip
+    mixup
+    cutmix(p=0.6)
+}
 train {
     loss      = cross_entropy(logits)
     optimizer = $call

@@ -23,6 +23,7 @@ if needs torch; then
     compare compare resnet18 examples/resnet.net -Ddepth=18 -Dclasses=10 -Dsize=64x64
     compare compare norms tests/torch/norms.net
     compare compare curves_smooth tests/torch/curves.net
+    compare compare mixed tests/torch/mixed.net
     compare compare unet tests/torch/unet.net -Dpadding=same -Dsize=64x64 -Ddrop=0 --train=pairs
     compare compare unet_valid tests/torch/unet.net -Dsize=380x380 -Dwidth=8 -Ddrop=0 --train=pairs
     compare compare unet_norm tests/torch/unet.net -Dpadding=same -Dsize=64x80 -Ddrop=0 -Dnorm=true -Dwidth=16 -Dchannels=3 -Dclasses=5 --train=weighted

@@ -304,6 +304,12 @@ def pixels_weighted(x, labels):
     return F.cross_entropy(x, labels, weight, ignore_index=-1, label_smoothing=0.1)
 
 
+def mixed(x, labels, partners, shares):
+    """Probabilities of two classes as the target, as of torchvision's MixUp and CutMix."""
+    shares = shares[:, None].to(x.dtype)
+    return F.cross_entropy(x, shares * one_hot(x, labels) + (1 - shares) * one_hot(x, partners.long()), label_smoothing=0.1)
+
+
 class Net(NamedTuple):
     make: Callable
     lr: float
@@ -323,6 +329,7 @@ NETS = {
     "unet_valid": Net(lambda classes: UNet(classes, 1, 8, 0, False), 0.05, pixels, 10, 2),
     "unet_norm": Net(lambda classes: UNet(classes, 3, 16, 1, True), 0.02, pixels_weighted, 10, 4)}
 NETS["curves_adam"] = NETS["curves_adamw"] = NETS["curves_rmsprop"] = NETS["curves_rmsprop_inside"] = Net(Curves, 0.001)
+NETS["mixed"] = Net(Curves, 0.05, mixed)
 NETS["curves_lars"] = Net(Curves, 0.05)
 NETS["curves_clipped"] = NETS["curves_clamped"] = Net(Curves, 0.05)
 NETS.update({f"curves_{name}": Net(Curves, 0.05, loss) for name, loss in LOSSES.items()})
@@ -420,8 +427,8 @@ def train(net, batches, lr, settings, loss_of, average=None, norms=None):
         optimizer.zero_grad()
         mean = 0
         step = batches[first:first + together]
-        for images, labels in step:
-            loss = loss_of(net(images.to(next(net.parameters()).dtype)), labels.long()) / len(step)
+        for images, labels, *others in step:
+            loss = loss_of(net(images.to(next(net.parameters()).dtype)), labels.long(), *others) / len(step)
             loss.backward()
             mean += loss.item()
         if "clip" in settings:
@@ -438,8 +445,8 @@ def train(net, batches, lr, settings, loss_of, average=None, norms=None):
 def train_program(program, start, batches, lr, work):
     """The same by PROGRAM: losses, norms if it clips by them, and the path of the weights after the last step."""
     replay = f"{work}/replay.safetensors"
-    write_safetensors(replay, {f"{kind}.{k}": batch[i] for k, batch in enumerate(batches)
-                               for i, kind in enumerate(("images", "labels"))})
+    write_safetensors(replay, {f"{kind}.{k}": part for k, batch in enumerate(batches)
+                               for kind, part in zip(("images", "labels", "partners", "shares"), batch)})
     text = run(program, "train", "--weights", start, "--replay", replay, "--lr", str(lr),
                "--batch", str(len(batches[0][1])), "--out", work)
     losses, norms = ([float(x) for x in re.findall(fr" {what} (\S+)", text)] for what in ("loss", "norm"))
@@ -512,6 +519,8 @@ def main(name, program, work):
     make, lr, loss_of, steps, batch = NETS[name]
     batches = [(torch.randn(batch, shape["channels"], shape["height"], shape["width"]),
                 torch.randint(-1 if plane else 0, classes, (batch, *plane), dtype=torch.int32)) for _ in range(steps)]
+    if loss_of is mixed:
+        batches = [(x, y, y.roll(1), torch.rand(batch)) for x, y in batches]
     start = f"{work}/start.safetensors"
     run(program, "export", "--init", "-o", start)
 
