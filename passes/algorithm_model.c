@@ -1,22 +1,35 @@
 /* The cost of a layer is cycles of one core for one call: vector FMAs at the rate that register tiles reach, transforms by
  * the tile, weights that come from memory (in a whole net they have left the caches since the last call), and transformed
- * tensors that come from the third-level cache. Fetching and computing overlap in part. */
+ * tensors that come from the second- or the third-level cache. Fetching and computing overlap in part. */
 #include "algorithm_model.h"
 
 #include "../ir/winograd.h"
 
-/* The share of the FMAs' rate that register tiles reach, and cycles of a step with its barrier; measured on a Xeon. */
-static const double tile_share = 0.85, step_cycles = 4000;
+/* The share of the FMAs' rate that register tiles reach, and those of stored products whose points are one tile, so that
+ * weights never come from the first-level cache; cycles of a step with its barrier; measured on a Xeon. */
+static const double tile_share = 0.85, lone_tile_share = 0.7, step_cycles = 4000;
 static const double never = 1e30;
 
-/* The longer of the two and half of the shorter. */
-static double overlapped(double a, double b) { return a > b ? a + b / 2 : b + a / 2; }
+/* The longer of the two and a share of the shorter. */
+static double overlapped(double a, double b, double share) { return a > b ? a + b * share : b + a * share; }
+
+/* What of fetching shows beside computing, as measured. */
+static const double fetch_share = 0.2;
+
+/* Are so many points of a product one register tile? */
+static bool is_lone(const ConvProblem *p, double points) { return points <= p->machine->vector_registers / 2; }
+
+/* Weights stream past a lone tile, and come panel by panel where several share them; of one tile and a rest the first waits
+ * for all of them. */
+static double product_share(const ConvProblem *p, double points) {
+    return !is_lone(p, points) && points < p->machine->vector_registers - 4 ? 0.75 : fetch_share;
+}
 
 static double blocks_of(const ConvProblem *p, const Type *t) {
     return (double)div_up(t->dim[1], p->machine->vector_lanes);
 }
 
-static double fma_cycles(const ConvProblem *p) { return machine_fma_cycles(p->machine) / tile_share; }
+static double fma_cycles(const ConvProblem *p, double share) { return machine_fma_cycles(p->machine) / share; }
 static double memory_cycles(const ConvProblem *p) { return machine_byte_cycles(p->machine, 2); }
 static double far_cycles(const ConvProblem *p) { return machine_byte_cycles(p->machine, 1); }
 
@@ -25,32 +38,38 @@ static double direct_cycles(const ConvProblem *p) {
     double lanes = p->machine->vector_lanes,
            weights = blocks_of(p, p->y) * blocks_of(p, p->x) * lanes * taps; /* vectors */
     weights /= p->conv->groups;
-    return overlapped(weights * pixels * p->pictures * fma_cycles(p), weights * lanes * 4 * memory_cycles(p)) +
+    return overlapped(weights * pixels * p->pictures * fma_cycles(p, tile_share),
+                      weights * lanes * 4 * memory_cycles(p), fetch_share) +
            step_cycles;
 }
 
-/* Transforms of one tile and block of channels: vector operations, of which two run in a cycle, loads and stores
- * likewise. */
+/* Transforms of one tile and block of channels: vector operations, of which two run in a cycle, loads and stores; what
+ * does not fit in registers comes on top. Measured with F(2,3) and F(4,3). */
 static double transform_cycles(double side, double results) {
-    return (side * (side + results) * side * 0.5 + side * side + results * results) / 1.6;
+    return (side * (side + results) * side * 0.5 + side * side + results * results) * 1.25;
 }
 
 static double winograd_cycles(const ConvProblem *p, int32_t tile, int32_t band) {
     double lanes = p->machine->vector_lanes, side = tile + p->conv->kernel[0] - 1, taps = side * side;
     double rows = (double)div_up(p->y->dim[2], tile), across = (double)div_up(p->y->dim[3], tile);
+    double points = (band ? band : rows) * across; /* of a product */
     double in_blocks = blocks_of(p, p->x), out_blocks = blocks_of(p, p->y), tiles = rows * across * p->pictures;
     double weights = taps * out_blocks * in_blocks * lanes; /* vectors */
     double bytes = weights * lanes * 4, tile_bytes = taps * lanes * 4;
-    double in = tiles * in_blocks, out = tiles * out_blocks, product = weights * tiles * fma_cycles(p);
+    double in = tiles * in_blocks, out = tiles * out_blocks,
+           product = weights * tiles * fma_cycles(p, !band && is_lone(p, points) ? lone_tile_share : tile_share);
     double transforms = in * transform_cycles(side, side) + out * transform_cycles(side, tile);
     double fetch = bytes * memory_cycles(p), l2 = (double)p->machine->cache_bytes[1];
-    if (!band)
-        return overlapped(product, fetch + 2 * (in + out) * tile_bytes * far_cycles(p)) + transforms + 3 * step_cycles;
-    double bands = rows / band, held = band * across * in_blocks * tile_bytes;
-    if (held > 0.5 * l2) return never;
+    if (!band) {
+        double taps_bytes = (in + out) * tile_bytes;
+        product += fetch_share * taps_bytes * machine_byte_cycles(p->machine, taps_bytes > 0.5 * l2);
+        return overlapped(product, fetch, product_share(p, points)) + transforms + 3 * step_cycles;
+    }
+    double bands = rows / band, held = points * in_blocks * tile_bytes;
+    if (held > 0.25 * l2) return never;
     if (bytes > 0.5 * l2) fetch += bytes * (bands * p->pictures - 1) * far_cycles(p);
     double tasks = bands * p->pictures, uneven = (double)div_up((int64_t)tasks, 2) * 2 / tasks; /* two threads */
-    return (overlapped(product, fetch) + transforms) * uneven + step_cycles;
+    return (overlapped(product, fetch, product_share(p, points)) + transforms) * uneven + step_cycles;
 }
 
 double conv_cycles(const ConvProblem *p, int32_t tile, int32_t band) {

@@ -219,9 +219,10 @@ static Stmt *input_nest(Wino *w, Nest *nest, LoopRole role, Ref x, const Taps *v
 
 /* Blocks of input channels at a time, so that the weights of a register tile (four vectors wide at most) stay in
  * two thirds of the first-level cache from one tile to the next; in between the sums lie in M. All of them where no
- * such number divides them. */
-static int64_t input_blocks(const Lower *l, int64_t blocks, int64_t lanes) {
+ * such number divides them, and where all points are one register tile, which reads weights once, as a stream. */
+static int64_t input_blocks(const Lower *l, int64_t blocks, int64_t lanes, int64_t points) {
     enum { TILE_WIDTH = 4 };
+    if (points <= l->u->machine->vector_registers / 2) return blocks;
     int64_t most = min_i64(blocks, l->u->machine->cache_bytes[0] * 2 / 3 / (TILE_WIDTH * lanes * lanes * 4));
     while (most > 1 && blocks % most) most--;
     return most > 2 ? most : blocks;
@@ -238,10 +239,11 @@ static Stmt *product_nest(Wino *w, bool stored, Ref u, const Taps *v, const Taps
     int64_t lanes = t->layout.b0, tiles = v->type.dim[3], rows = t->dim[0] / (w->side * w->side) / lanes;
     Sum s = {0};
     const Expr *tap = nest_loop(l, &s.out, "tap", w->side * w->side, ROLE_TASK);
-    if (stored && tiles >= TILES_ENOUGH) x.pic = y.pic = nest_loop(l, &s.out, "n", BATCH, ROLE_TASK);
+    bool together = stored && tiles < TILES_ENOUGH;
+    if (stored && !together) x.pic = y.pic = nest_loop(l, &s.out, "n", BATCH, ROLE_TASK);
     const Expr *ob = nest_loop(l, &s.out, "ob", blocks, ROLE_BLOCK);
-    if (stored && tiles < TILES_ENOUGH) x.pic = y.pic = nest_loop(l, &s.out, "n", BATCH, ROLE_POINT);
-    int64_t all = div_up(t->dim[1], t->layout.b1), some = input_blocks(l, all, lanes);
+    if (together) x.pic = y.pic = nest_loop(l, &s.out, "n", BATCH, ROLE_POINT);
+    int64_t all = div_up(t->dim[1], t->layout.b1), some = input_blocks(l, all, lanes, together ? INT32_MAX : tiles);
     const Expr *part = nest_loop(l, &s.out, "part", all / some, ROLE_NONE), *first = mul_i(l, part, some);
     const Expr *tile = nest_loop(l, &s.out, "t", tiles, ROLE_POINT);
     sum_lane(l, &s, lanes);

@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum {
-    STREAM_AHEAD = 2048, /* bytes between a stream's prefetch and its use */
+    STREAM_AHEAD = 2560, /* bytes between a stream's prefetch and its use */
     STREAM_SHARE = 8,    /* a stream is larger than this part of the second cache */
     PANEL_SHARE = 2,     /* what is fetched by panels, than this */
     POINTS_SHARE = 4,    /* and a picture that is fetched by tiles of points, than this */

@@ -49,7 +49,15 @@ static void test_best(void) {
     ConvChoice c = best(&(Shape){64, 56, 64, 3, 1, 1, 1, false});
     CU_ASSERT(c.tile == 4 && c.band > 0);
     c = best(&(Shape){512, 7, 512, 3, 1, 1, 1, false}); /* weights from memory decide */
-    CU_ASSERT(c.tile == 0 || c.tile == 2);
+    CU_ASSERT_EQUAL(c.tile, 2);
+    c = best(&(Shape){160, 7, 320, 3, 1, 1, 1, false});
+    CU_ASSERT_EQUAL(c.tile, 0);
+    c = best(&(Shape){256, 14, 256, 3, 1, 1, 1, false}); /* 49 tiles hide more than 25 do */
+    CU_ASSERT_EQUAL(c.tile, 2);
+    c = best(&(Shape){256, 14, 256, 3, 1, 1, 4, false});
+    CU_ASSERT_EQUAL(c.tile, 3);
+    c = best(&(Shape){64, 56, 192, 3, 1, 1, 1, false}); /* bands of weights and taps would push each other out */
+    CU_ASSERT(c.tile == 4 && c.band == 0);
     c = best(&(Shape){512, 28, 512, 3, 1, 1, 1, false});
     CU_ASSERT_EQUAL(c.tile, 4);
     c = best(&(Shape){512, 7, 512, 3, 1, 1, 64, false}); /* many pictures share them */
