@@ -301,6 +301,13 @@ static bool to_crops(Elab *e, Value *v, Span at, const char *label) {
     return true;
 }
 
+static bool to_depth(Elab *e, Value *v, Span at, const char *label) {
+    if (!value_is_whole(v) || (value_whole(v) != 8 && value_whole(v) != 16))
+        return report_wants(e, at, label, wants_of("depth"), v);
+    *v = value_int(value_whole(v));
+    return true;
+}
+
 static bool to_degrees(Elab *e, Value *v, Span at, const char *label) {
     return is_range(v, -360, 360) || report_wants(e, at, label, wants_of("degrees"), v);
 }
@@ -448,6 +455,7 @@ static const ParamType settings_type_table[] = {
     {.name = "names", .wants = "a list of names", .from_expr = from_names},
     {.name = "processors", .wants = "a processor like native or \"x86-64-v3\", or a list of them", .from_expr = from_processors},
     {.name = "crops", .wants = "1 (the middle) or 10 (corners and middle, these mirrored too)", .convert = to_crops},
+    {.name = "depth", .wants = "8 or 16, the bits of each colour", .convert = to_depth},
     {.name = "degrees", .wants = "[low, high] with -360 <= low <= high <= 360", .convert = to_degrees},
     {.name = "sigma", .wants = "a number from 0 to 100", .convert = to_sigma},
     {.name = "sigmas", .wants = "[low, high] with 0 < low <= high <= 100", .convert = to_sigmas},

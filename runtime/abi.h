@@ -67,7 +67,7 @@
  * batches, s; bytes and percent become plain numbers); a size is [height, width]; colour triples have 3 numbers.
  *   input:   {"colour": "rgb"|"bgr"|"grey", "size": [h,w], "resize": {"call": "shorter", "size": 256} or {"call": "exact",
  *             "size": [h,w]} or absent, "crop": {"call": "centre", "size": [h,w]} or absent, "filter": "bilinear"|"bicubic"|
- *             "nearest", "antialias": true, "mean": [..], "std": [..], "orientation": "exif"|"ignore"}       (x/255 - mean) / std, per colour
+ *             "nearest", "antialias": true, "mean": [..], "std": [..], "orientation": "exif"|"ignore", "depth": 8|16}       (x/255 - mean) / std, per colour; of 16 bits x/65535
  *   data:    {"train": {"call": "folder"|"list", "path": "p"} or {"call": "masks", "path": "p", "masks": "q", "ignore": 255}
  *             or {"call": "synthetic", "count": n, "classes": c, "seed": s}
  *             or {"call": "cifar10"|"cifar100", "path": "p"} or {"call": "idx", "images": "p", "labels": "q"}

@@ -25,7 +25,9 @@ static const struct Colour {
 struct Pipeline {
     int32_t width, height;
     const struct Colour *colour;
-    float level[MAX_CHANNELS][LEVELS]; /* what the tensor holds for each value of a pixel */
+    bool wide;                         /* pixels have 16 bits */
+    double mean[MAX_CHANNELS], std[MAX_CHANNELS];
+    float level[MAX_CHANNELS][LEVELS]; /* what the tensor holds for each value of a pixel of 8 bits */
     bool turns;                        /* as the file's EXIF says */
     bool training;                     /* then files may be decoded at a fraction of their size */
     int n_steps;
@@ -48,6 +50,8 @@ static bool parse_levels(Pipeline *p, const json_t *input, RtError *err) {
         double mean = per_channel(means, (size_t)c, 0), std = per_channel(stds, (size_t)c, 1);
         if (!(std > 0)) return !rt_fail(err, RT_DATA, "input: `std` must be over 0");
         for (int x = 0; x < LEVELS; x++) p->level[c][x] = (float)((x / 255.0 - mean) / std);
+        p->mean[c] = mean;
+        p->std[c] = std;
     }
     return true;
 }
@@ -60,17 +64,17 @@ static bool parse_input(Pipeline *p, const json_t *input, RtError *err) {
     if (!p->colour) return !rt_fail(err, RT_DATA, "input: `colour` must be rgb, bgr or grey");
     const char *orientation = json_string_value(json_object_get(input, "orientation"));
     p->turns = orientation && !strcmp(orientation, "exif");
+    p->wide = json_integer_value(json_object_get(input, "depth")) == 16;
     return step_parse_size(json_object_get(input, "size"), "input", &p->width, &p->height, err) &&
            parse_levels(p, input, err);
 }
 
-/* The colour that becomes 0 in the tensor, or the nearest to it that 8 bits have. */
-static void mean_colour(const Pipeline *p, const json_t *input, uint8_t rgb[MAX_CHANNELS]) {
-    const json_t *means = json_object_get(input, "mean");
+/* The colour that becomes 0 in the tensor. */
+static void mean_colour(const Pipeline *p, double rgb[MAX_CHANNELS]) {
     for (int32_t c = 0; c < MAX_CHANNELS; c++) {
         int32_t channel = c < p->colour->channels ? c : 0;
         int source = p->colour->source[channel] == GREY ? c : p->colour->source[channel];
-        rgb[source] = (uint8_t)lrint(fmin(1, fmax(0, per_channel(means, (size_t)channel, 0))) * (LEVELS - 1));
+        rgb[source] = p->mean[channel];
     }
 }
 
@@ -78,8 +82,8 @@ static void mean_colour(const Pipeline *p, const json_t *input, uint8_t rgb[MAX_
 static bool add_step(Pipeline *p, const json_t *call, const json_t *input, RtError *err) {
     if (!call) return true;
     if (p->n_steps == MAX_STEPS) return !rt_fail(err, RT_LIMIT, "more than %d steps for one picture", MAX_STEPS);
-    uint8_t mean[MAX_CHANNELS];
-    mean_colour(p, input, mean);
+    double mean[MAX_CHANNELS];
+    mean_colour(p, mean);
     return step_parse(&p->step[p->n_steps++], call, input, mean, err);
 }
 
@@ -176,13 +180,13 @@ static bool run_steps(const Pipeline *p, Frame *frame, bool mask, const Draw *dr
     return frame_settle(frame, pixels, err);
 }
 
-static bool turned(const Pipeline *p, Frame *frame, bool opened) {
+static bool turned(const Pipeline *p, Frame *frame, bool opened, RtError *err) {
     if (opened && p->turns) frame_orient(frame);
-    return opened;
+    return opened && (!p->wide || frame_widen(frame, err));
 }
 
 static bool open_picture(const Pipeline *p, Frame *frame, const char *path, RtError *err) {
-    return turned(p, frame, frame_open(frame, path, p->training, err));
+    return turned(p, frame, frame_open(frame, path, p->training, err), err);
 }
 
 static bool name_file(const char *path, const RtError *own, RtError *err) {
@@ -204,9 +208,19 @@ static void pack_plane(float *plane, const uint8_t *pixel, size_t n, int source,
         for (size_t i = 0; i < n; i++) plane[i] = level[pixel[i * IMAGE_PIXEL_BYTES + (size_t)source]];
 }
 
+static void pack_wide(const Pipeline *p, int32_t channel, const float *pixel, size_t n, float *plane) {
+    int source = p->colour->source[channel];
+    for (size_t i = 0; i < n; i++, pixel += IMAGE_PIXEL_BYTES) {
+        double x = (double)(source == GREY ? wide_grey_of(pixel) : pixel[source]);
+        plane[i] = (float)((x / IMAGE_WIDE_MOST - p->mean[channel]) / p->std[channel]);
+    }
+}
+
 static void pack_tensor(const Pipeline *p, const Image *pixels, float *tensor) {
     size_t n = (size_t)p->width * (size_t)p->height;
-    for (int32_t c = 0; c < p->colour->channels; c++)
+    for (int32_t c = 0; c < p->colour->channels && pixels->wide; c++)
+        pack_wide(p, c, image_wide(pixels), n, tensor + (size_t)c * n);
+    for (int32_t c = 0; c < p->colour->channels && !pixels->wide; c++)
         pack_plane(tensor + (size_t)c * n, pixels->pixel, n, p->colour->source[c], p->level[c]);
 }
 
@@ -219,6 +233,7 @@ bool pipeline_tensor(const Pipeline *p, Frame *frame, const char *path, const Dr
 
 bool pipeline_blank(const Pipeline *p, Frame *frame, const Draw *draw, float *tensor, RtError *err) {
     Image *pixels;
+    if (p->wide && !frame_widen(frame, err)) return false;
     if (!run_steps(p, frame, false, draw, &pixels, err)) return false;
     pack_tensor(p, pixels, tensor);
     return true;
@@ -226,7 +241,7 @@ bool pipeline_blank(const Pipeline *p, Frame *frame, const Draw *draw, float *te
 
 bool pipeline_part(const Pipeline *p, Frame *frame, const ImagePart *part, const Draw *draw, float *tensor, RtError *err) {
     RtError own = {.code = RT_OK};
-    bool opened = turned(p, frame, frame_open_part(frame, part, p->training, &own));
+    bool opened = turned(p, frame, frame_open_part(frame, part, p->training, &own), &own);
     return (opened && pipeline_blank(p, frame, draw, tensor, &own)) || name_file(part->name, &own, err);
 }
 

@@ -31,8 +31,12 @@
  * Masks take all steps but those that leave pixels in their place: colour_jitter, grey, colour_pca,
  * blur, random_erase.
  *
+ * With input's depth = 16 pixels are floats from 0 to 65535 all the way (image.h), a file's 8 bits times 257. Every step means
+ * the same, but nothing is rounded to whole levels; scaled decoding of JPEG files stays what it is.
+ *
  * The tensor: [channels][height][width], channel order as settings.input.colour, (x/255 - mean) / std with mean and std
- * in the order of the channels, one correctly rounded float for each of the 256 values of x. A picture whose size after
+ * in the order of the channels, one correctly rounded float for each of the 256 values of x;
+ * of wide pixels (x/65535 - mean) / std. A picture whose size after
  * the last step is not the net's is an error. */
 #ifndef CNNC_RUNTIME_AUGMENT_H
 #define CNNC_RUNTIME_AUGMENT_H

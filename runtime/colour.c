@@ -5,6 +5,12 @@ static uint8_t away_from(int32_t base, int32_t value, int32_t factor) {
     return (uint8_t)(x < 0 ? 0 : x > 255 ? 255 : x);
 }
 
+static float clip_wide(float x) { return x < 0 ? 0 : x > IMAGE_WIDE_MOST ? IMAGE_WIDE_MOST : x; }
+
+static float wide_away_from(float base, float value, int32_t factor) {
+    return clip_wide(base + (value - base) * ((float)factor / FACTOR_ONE));
+}
+
 static size_t count(const Image *image) { return (size_t)image->width * (size_t)image->height; }
 
 static void same_base(Image *image, int32_t base, int32_t factor) {
@@ -15,37 +21,83 @@ static void same_base(Image *image, int32_t base, int32_t factor) {
         for (int c = 0; c < 3; c++) p[c] = table[p[c]];
 }
 
-void image_brightness(Image *image, int32_t factor) { same_base(image, 0, factor); }
+static void wide_same_base(Image *image, float base, int32_t factor) {
+    float *p = image_wide(image);
+    for (size_t i = 0; i < count(image); i++, p += IMAGE_PIXEL_BYTES)
+        for (int c = 0; c < 3; c++) p[c] = wide_away_from(base, p[c], factor);
+}
+
+void image_brightness(Image *image, int32_t factor) {
+    if (image->wide)
+        wide_same_base(image, 0, factor);
+    else
+        same_base(image, 0, factor);
+}
+
+static void wide_contrast(Image *image, int32_t factor) {
+    double sum = 0;
+    for (size_t i = 0; i < count(image); i++) sum += (double)wide_grey_of(image_wide(image) + i * IMAGE_PIXEL_BYTES);
+    wide_same_base(image, (float)(sum / (double)count(image)), factor);
+}
 
 void image_contrast(Image *image, int32_t factor) {
     uint64_t sum = 0, n = count(image);
+    if (image->wide) {
+        wide_contrast(image, factor);
+        return;
+    }
     for (size_t i = 0; i < n; i++) sum += grey_of(image->pixel + i * IMAGE_PIXEL_BYTES);
     same_base(image, (int32_t)((sum + n / 2) / n), factor);
 }
 
+static void wide_saturation(Image *image, int32_t factor) {
+    float *p = image_wide(image);
+    for (size_t i = 0; i < count(image); i++, p += IMAGE_PIXEL_BYTES) {
+        float grey = wide_grey_of(p);
+        for (int c = 0; c < 3; c++) p[c] = wide_away_from(grey, p[c], factor);
+    }
+}
+
 void image_saturation(Image *image, int32_t factor) {
     uint8_t *p = image->pixel;
+    if (image->wide) {
+        wide_saturation(image, factor);
+        return;
+    }
     for (size_t i = 0; i < count(image); i++, p += IMAGE_PIXEL_BYTES) {
         int32_t grey = grey_of(p);
         for (int c = 0; c < 3; c++) p[c] = away_from(grey, p[c], factor);
     }
 }
 
-void image_shift(Image *image, const int32_t levels[3]) {
+static void wide_shift(Image *image, const double part[3]) {
+    float *p = image_wide(image);
+    for (size_t i = 0; i < count(image); i++, p += IMAGE_PIXEL_BYTES)
+        for (int c = 0; c < 3; c++) p[c] = clip_wide(p[c] + (float)(IMAGE_WIDE_MOST * part[c]));
+}
+
+void image_shift(Image *image, const double part[3]) {
     uint8_t table[3][256], *p = image->pixel;
+    if (image->wide) {
+        wide_shift(image, part);
+        return;
+    }
     for (int c = 0; c < 3; c++)
         for (int32_t v = 0; v < 256; v++) {
-            int32_t x = v + levels[c];
+            int32_t x = v + (int32_t)lrint(IMAGE_MOST * part[c]);
             table[c][v] = (uint8_t)(x < 0 ? 0 : x > 255 ? 255 : x);
         }
     for (size_t i = 0; i < count(image); i++, p += IMAGE_PIXEL_BYTES)
         for (int c = 0; c < 3; c++) p[c] = table[c][p[c]];
 }
 
-void image_fill(Image *image, Region region, const uint8_t colour[3]) {
+void image_fill(Image *image, Region region, const double colour[3]) {
     for (int32_t y = region.y0; y < region.y1; y++)
         for (int32_t x = region.x0; x < region.x1; x++) {
-            uint8_t *p = image->pixel + ((size_t)y * (size_t)image->width + (size_t)x) * IMAGE_PIXEL_BYTES;
-            for (int c = 0; c < 3; c++) p[c] = colour[c];
+            size_t at = ((size_t)y * (size_t)image->width + (size_t)x) * IMAGE_PIXEL_BYTES;
+            for (int c = 0; c < 3 && image->wide; c++)
+                image_wide(image)[at + (size_t)c] = image_level(image, colour[c]);
+            for (int c = 0; c < 3 && !image->wide; c++)
+                image->pixel[at + (size_t)c] = (uint8_t)image_level(image, colour[c]);
         }
 }

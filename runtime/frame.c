@@ -19,7 +19,7 @@ typedef struct Notes {
 struct Frame {
     ImageReader *reader;
     bool undecoded; /* the source is the open file; otherwise it is `image` */
-    bool scaled, mask;
+    bool scaled, mask, wide;
     int32_t file_width, file_height;
     int orientation; /* of the open file; notes are about the turned picture */
     Notes notes;
@@ -61,6 +61,7 @@ static bool start(Frame *f, bool opened, bool scaled, bool mask) {
     f->undecoded = true;
     f->scaled = scaled;
     f->mask = mask;
+    f->wide = false;
     f->orientation = 1;
     if (opened) f->notes = nothing_noted(f->file_width, f->file_height);
     return opened;
@@ -79,7 +80,7 @@ bool frame_open_mask(Frame *f, const char *path, RtError *err) {
 }
 
 Image *frame_open_blank(Frame *f, int32_t width, int32_t height, RtError *err) {
-    f->undecoded = f->scaled = f->mask = false;
+    f->undecoded = f->scaled = f->mask = f->wide = f->image.wide = false;
     f->orientation = 1;
     if (!image_resize_buffer(&f->image, width, height, err)) return NULL;
     f->notes = nothing_noted(width, height);
@@ -100,6 +101,11 @@ static const struct Turn {
 void frame_orient(Frame *f) {
     f->orientation = image_orientation(f->reader);
     if (turns[f->orientation].across) f->notes = nothing_noted(f->file_height, f->file_width);
+}
+
+bool frame_widen(Frame *f, RtError *err) {
+    f->wide = true;
+    return f->undecoded || image_widen(&f->image, err);
 }
 
 int32_t frame_width(const Frame *f) { return f->notes.width; }
@@ -180,12 +186,16 @@ static Region region_of_file(const Frame *f, int shift, Region r) {
     return r;
 }
 
+/* A pixel in 32-bit words. */
+static size_t words_of(const Image *image) { return image_pixel_bytes(image) / sizeof(uint32_t); }
+
 /* Turns `source`, pixels of the file. */
 static bool turn(Frame *f, RtError *err) {
     const Image *from = &f->source;
     const struct Turn t = turns[f->orientation];
     int32_t width = t.across ? from->height : from->width, height = t.across ? from->width : from->height;
-    if (!image_resize_buffer(&f->middle, width, height, err)) return false;
+    if (!image_resize_like(&f->middle, from, width, height, err)) return false;
+    size_t words = words_of(from);
     uint32_t *to = (uint32_t *)(void *)f->middle.pixel;
     const uint32_t *pixel = (const uint32_t *)(const void *)from->pixel;
     for (int32_t row = 0; row < height; row++)
@@ -193,7 +203,8 @@ static bool turn(Frame *f, RtError *err) {
             int32_t a = t.across ? row : column, b = t.across ? column : row;
             if (t.x) a = from->width - 1 - a;
             if (t.y) b = from->height - 1 - b;
-            *to++ = pixel[(size_t)b * (size_t)from->width + (size_t)a];
+            const uint32_t *at = pixel + ((size_t)b * (size_t)from->width + (size_t)a) * words;
+            for (size_t k = 0; k < words; k++) *to++ = at[k];
         }
     Image turned = f->middle;
     f->middle = f->source;
@@ -211,6 +222,7 @@ static bool fetch(Frame *f, int shift, int32_t *x0, int32_t *y0, RtError *err) {
         return true;
     }
     f->undecoded = false;
+    f->source.wide = f->wide;
     *x0 = f->x.low;
     *y0 = f->y.low;
     Region region = region_of_file(f, shift, (Region){f->x.low, f->y.low, f->x.high, f->y.high});
@@ -240,41 +252,41 @@ static void use_middle(Frame *f) {
 /* Puts `image` at (x, y) of a black picture of the window's size. */
 static bool surround(Frame *f, int32_t x, int32_t y, RtError *err) {
     const Notes *n = &f->notes;
-    if (!image_resize_buffer(&f->middle, n->width, n->height, err)) return false;
-    size_t to_stride = (size_t)n->width * IMAGE_PIXEL_BYTES, stride = (size_t)f->image.width * IMAGE_PIXEL_BYTES;
+    if (!image_resize_like(&f->middle, &f->image, n->width, n->height, err)) return false;
+    size_t bytes = image_pixel_bytes(&f->image), to_stride = (size_t)n->width * bytes, stride = (size_t)f->image.width * bytes;
     memset(f->middle.pixel, outside(f), to_stride * (size_t)n->height);
     for (int32_t row = 0; row < f->image.height; row++)
-        memcpy(f->middle.pixel + (size_t)(y + row) * to_stride + (size_t)x * IMAGE_PIXEL_BYTES,
+        memcpy(f->middle.pixel + (size_t)(y + row) * to_stride + (size_t)x * bytes,
                f->image.pixel + (size_t)row * stride, stride);
     use_middle(f);
     return true;
 }
 
-static void mirror_row(uint32_t *row, int32_t n) {
-    for (int32_t a = 0, b = n - 1; a < b; a++, b--) {
-        uint32_t t = row[a];
-        row[a] = row[b];
-        row[b] = t;
+static void swap_pixels(uint32_t *a, uint32_t *b, size_t words) {
+    for (size_t k = 0; k < words; k++) {
+        uint32_t t = a[k];
+        a[k] = b[k];
+        b[k] = t;
     }
 }
 
 static void flip(Image *image, bool x, bool y) {
     uint32_t *pixel = (uint32_t *)(void *)image->pixel;
-    size_t width = (size_t)image->width;
-    for (int32_t row = 0; x && row < image->height; row++) mirror_row(pixel + (size_t)row * width, image->width);
+    size_t words = words_of(image), stride = (size_t)image->width * words;
+    for (int32_t row = 0; x && row < image->height; row++) {
+        uint32_t *a = pixel + (size_t)row * stride, *b = a + stride - words;
+        for (; a < b; a += words, b -= words) swap_pixels(a, b, words);
+    }
     for (int32_t a = 0, b = image->height - 1; y && a < b; a++, b--)
-        for (size_t i = 0; i < width; i++) {
-            uint32_t t = pixel[(size_t)a * width + i];
-            pixel[(size_t)a * width + i] = pixel[(size_t)b * width + i];
-            pixel[(size_t)b * width + i] = t;
-        }
+        swap_pixels(pixel + (size_t)a * stride, pixel + (size_t)b * stride, stride);
 }
 
 /* A window that shows nothing of the picture is black; nothing is decoded for it. */
 static bool all_black(Frame *f, RtError *err) {
     f->undecoded = false;
+    f->image.wide = f->wide;
     if (!image_resize_buffer(&f->image, f->notes.width, f->notes.height, err)) return false;
-    memset(f->image.pixel, outside(f), (size_t)f->notes.width * (size_t)f->notes.height * IMAGE_PIXEL_BYTES);
+    memset(f->image.pixel, outside(f), (size_t)f->notes.width * (size_t)f->notes.height * image_pixel_bytes(&f->image));
     return true;
 }
 
@@ -305,12 +317,13 @@ bool frame_blur(Frame *f, double sigma, RtError *err) {
            resize_image(&f->source, x0, y0, &f->x, &f->y, &f->middle, &f->image, err);
 }
 
-bool frame_rotate(Frame *f, double degrees, const uint8_t fill[3], RtError *err) {
+bool frame_rotate(Frame *f, double degrees, const double fill[3], RtError *err) {
     Image *pixels;
     Rotation rotation = {.degrees = degrees, .nearest = f->mask};
-    memset(rotation.outside, outside(f), sizeof rotation.outside);
-    if (!f->mask) memcpy(rotation.outside, fill, 3);
-    if (!frame_settle(f, &pixels, err) || !image_rotate(pixels, &rotation, &f->middle, err)) return false;
+    if (!frame_settle(f, &pixels, err)) return false;
+    for (int c = 0; c < IMAGE_PIXEL_BYTES; c++)
+        rotation.outside[c] = f->mask ? (float)outside(f) : c < 3 ? image_level(pixels, fill[c]) : 0;
+    if (!image_rotate(pixels, &rotation, &f->middle, err)) return false;
     use_middle(f);
     return true;
 }

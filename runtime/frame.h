@@ -31,6 +31,9 @@ bool frame_open_mask(Frame *f, const char *path, RtError *err);
  * NULL: RT_LIMIT or RT_OS. */
 Image *frame_open_blank(Frame *f, int32_t width, int32_t height, RtError *err);
 
+/* The pixels of the picture are wide (image.h). Right after it was opened or, of one that is in no file, filled. */
+bool frame_widen(Frame *f, RtError *err);
+
 int32_t frame_width(const Frame *f);
 int32_t frame_height(const Frame *f);
 
@@ -40,8 +43,8 @@ bool frame_resize(Frame *f, int32_t width, int32_t height, Filter filter, bool a
 void frame_flip(Frame *f, bool horizontal, bool vertical);
 
 /* Turns it counter-clockwise about its middle, which changes pixels but not the size: bilinear, and with `fill` (red,
- * green, blue) where nothing of the picture is. Of a mask the nearest pixel, and none (255) there. */
-bool frame_rotate(Frame *f, double degrees, const uint8_t fill[3], RtError *err);
+ * green, blue, from 0 to 1) where nothing of the picture is. Of a mask the nearest pixel, and none (255) there. */
+bool frame_rotate(Frame *f, double degrees, const double fill[3], RtError *err);
 
 /* Blurs it by a Gaussian of this standard deviation in pixels (resize.h). */
 bool frame_blur(Frame *f, double sigma, RtError *err);

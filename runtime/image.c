@@ -30,10 +30,28 @@ bool image_resize_buffer(Image *image, int32_t width, int32_t height, RtError *e
         rt_fail(err, RT_LIMIT, "a picture of %d x %d pixels is over the limit of %d", width, height, IMAGE_PIXEL_LIMIT);
         return false;
     }
-    size_t bytes = (size_t)width * (size_t)height * IMAGE_PIXEL_BYTES;
+    size_t bytes = (size_t)width * (size_t)height * image_pixel_bytes(image);
     if (!rt_reserve(&image->pixel, &image->capacity, bytes, 1, err)) return false;
     image->width = width;
     image->height = height;
+    return true;
+}
+
+bool image_resize_like(Image *image, const Image *other, int32_t width, int32_t height, RtError *err) {
+    image->wide = other->wide;
+    return image_resize_buffer(image, width, height, err);
+}
+
+/* In place, from the last number on: each goes where only those behind it were. */
+bool image_widen(Image *image, RtError *err) {
+    size_t numbers = (size_t)image->width * (size_t)image->height * IMAGE_PIXEL_BYTES;
+    if (image->wide) return true;
+    if (!rt_reserve(&image->pixel, &image->capacity, numbers * sizeof(float), 1, err)) return false;
+    image->wide = true;
+    for (size_t i = numbers; i-- > 0;) {
+        float x = (float)(image->pixel[i] * (IMAGE_WIDE_MOST / IMAGE_MOST));
+        memcpy(image->pixel + i * sizeof x, &x, sizeof x);
+    }
     return true;
 }
 
@@ -245,8 +263,10 @@ bool image_decode(ImageReader *r, int shift, Region region, Image *out, RtError 
         region.y1 > scaled(r->height, shift))
         return !rt_fail(err, RT_INTERNAL, "image_decode: region [%d, %d) x [%d, %d) at 1/%d", region.x0, region.x1,
                         region.y0, region.y1, 1 << shift);
-    return image_resize_buffer(out, region.x1 - region.x0, region.y1 - region.y0, err) &&
-           codecs[codec]->decode(r->state[codec], shift, region, out, err);
+    bool wide = out->wide;
+    if (!image_resize_buffer(out, region.x1 - region.x0, region.y1 - region.y0, err)) return false;
+    out->wide = wide && codecs[codec]->is_wide && codecs[codec]->is_wide(r->state[codec]);
+    return codecs[codec]->decode(r->state[codec], shift, region, out, err) && (!wide || image_widen(out, err));
 }
 
 bool image_read(ImageReader *r, const char *path, Image *out, RtError *err) {

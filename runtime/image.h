@@ -6,12 +6,15 @@
  * image_orientation says), and whatever is wrong with what is read is an error with the library's own words: truncated data, bad checksums, palette indices out of range. A JPEG must have an end marker after the rows that were
  * read, so that a file that was cut is found out even when a crop needs only its top.
  *
- * What the pixels are: 8 bits, red, green, blue. Grey is repeated, palettes are looked up, alpha is dropped, 16 bits
+ * What the pixels are: 8 bits, red, green, blue; of wide pictures, which input's depth = 16 asks for, floats from 0 to 65535
+ * instead: 16 bits as the file has them, 8 bits times 257. Grey is repeated, palettes are looked up, alpha is dropped, 16 bits
  * are rounded to 8 (v * 255 / 65535), CMYK and YCCK are taken as Adobe writes them (inverted): r = c * k / 255. JPEG
  * uses the accurate integer DCT and smooth chroma upsampling, as Pillow does; the pixels of a region are the same bytes
  * that a full decode has there. */
 #ifndef CNNC_RUNTIME_IMAGE_H
 #define CNNC_RUNTIME_IMAGE_H
+
+#include <math.h>
 
 #include "rt.h"
 
@@ -20,6 +23,8 @@ enum {
     IMAGE_PIXEL_LIMIT = 1 << 26,
     IMAGE_SCAN_LIMIT = 100,
     IMAGE_PIXEL_BYTES = 4, /* r, g, b, and one of no meaning: a pixel is one 32-bit word */
+    IMAGE_MOST = 255,
+    IMAGE_WIDE_MOST = 65535, /* of wide pictures */
 };
 
 /* Pixels, rows from the top without gaps. Grows when needed and is then used again. Zeroed = empty. */
@@ -27,10 +32,25 @@ typedef struct Image {
     int32_t width, height;
     uint8_t *pixel;
     size_t capacity;
+    bool wide; /* a pixel is IMAGE_PIXEL_BYTES floats, at image_wide */
 } Image;
 
-/* Makes room for width x height pixels, contents undefined; RT_LIMIT or RT_OS. Old pixels are lost. */
+static inline float *image_wide(const Image *image) { return (float *)(void *)image->pixel; }
+
+static inline size_t image_pixel_bytes(const Image *image) { return image->wide ? 4 * sizeof(float) : IMAGE_PIXEL_BYTES; }
+
+/* A level from 0 to 1 among those of a picture: a whole one if it has 8 bits. */
+static inline float image_level(const Image *image, double part) {
+    double x = part < 0 ? 0 : part > 1 ? 1 : part;
+    return (float)(image->wide ? x * IMAGE_WIDE_MOST : rint(x * IMAGE_MOST));
+}
+
+/* Makes room for width x height pixels, wide or not as it is, contents undefined; RT_LIMIT or RT_OS. Old pixels are lost. */
 bool image_resize_buffer(Image *image, int32_t width, int32_t height, RtError *err);
+/* The same for pixels as `other` has them. */
+bool image_resize_like(Image *image, const Image *other, int32_t width, int32_t height, RtError *err);
+/* Makes a picture wide if it is not. */
+bool image_widen(Image *image, RtError *err);
 void image_free(Image *image);
 
 /* Rows [y0, y1) and columns [x0, x1). */
@@ -72,7 +92,7 @@ int image_orientation(const ImageReader *reader);
 int image_scale_for(const ImageReader *reader, double width, double height, int32_t least_width, int32_t least_height);
 
 /* Decodes a part of the opened file at 1/2^shift of its size, which then is ceil(size / 2^shift). The region is in
- * pixels of that scaled picture and must lie within it. Call once per image_open. */
+ * pixels of that scaled picture and must lie within it. `out` becomes wide or not as it is. Call once per image_open. */
 bool image_decode(ImageReader *reader, int shift, Region region, Image *out, RtError *err);
 
 /* All of it in one call. */

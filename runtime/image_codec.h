@@ -20,6 +20,8 @@ typedef struct Codec {
     void (*destroy)(void *state);
     /* Reads the header. The source stays valid until decode has returned. */
     bool (*open)(void *state, const Source *source, int32_t *width, int32_t *height, RtError *err);
+    /* Has the opened file more than 8 bits? NULL: never. Only then `out` below may be wide. */
+    bool (*is_wide)(void *state);
     /* The region lies within the scaled picture and out has its size already. */
     bool (*decode)(void *state, int shift, Region region, Image *out, RtError *err);
 } Codec;

@@ -9,7 +9,7 @@
 
 #include "image_codec.h"
 
-enum { RGB = 3, INDEX = 1 }; /* bytes of a pixel as libpng gives it */
+enum { RGB = 3, WIDE_RGB = 6, INDEX = 1 }; /* bytes of a pixel as libpng gives it */
 
 typedef struct Png {
     png_structp png;
@@ -95,8 +95,13 @@ static bool png_open(void *state, const Source *source, int32_t *width, int32_t 
     return true;
 }
 
-/* Whatever the file holds, rows come as 8-bit r, g, b, or as 8-bit indices: libpng would look up indices beyond the
- * palette too. */
+static bool png_is_wide(void *state) {
+    Png *p = state;
+    return png_get_bit_depth(p->png, p->info) == 16;
+}
+
+/* Whatever the file holds, rows come as r, g, b, of 8 bits or for a wide picture of 16, the higher byte first, or as 8-bit
+ * indices: libpng would look up indices beyond the palette too. */
 static int set_output(Png *p) {
     bool numbers = p->source->numbers;
     p->palette = NULL;
@@ -104,7 +109,7 @@ static int set_output(Png *p) {
         png_get_PLTE(p->png, p->info, &p->palette, &p->n_palette);
     png_set_packing(p->png);
     if (!p->palette && !numbers) {
-        png_set_scale_16(p->png);
+        if (!p->image->wide) png_set_scale_16(p->png);
         png_set_expand_gray_1_2_4_to_8(p->png);
         png_set_strip_alpha(p->png);
         png_set_gray_to_rgb(p->png);
@@ -133,6 +138,13 @@ static void copy_colours(uint8_t *to, const uint8_t *row, size_t n) {
     }
 }
 
+static void copy_wide(float *to, const uint8_t *row, size_t n) {
+    for (size_t i = 0; i < n; i++, to += IMAGE_PIXEL_BYTES, row += WIDE_RGB) {
+        for (int c = 0; c < 3; c++) to[c] = (float)(row[2 * c] << 8 | row[2 * c + 1]);
+        to[3] = 0;
+    }
+}
+
 static void copy_numbers(uint8_t *to, const uint8_t *row, size_t n) {
     memset(to, 0, n * IMAGE_PIXEL_BYTES);
     for (size_t i = 0; i < n; i++) to[i * IMAGE_PIXEL_BYTES] = row[i];
@@ -142,8 +154,10 @@ static void copy_numbers(uint8_t *to, const uint8_t *row, size_t n) {
 static void copy_row(const Png *p, const uint8_t *row, int32_t y) {
     if (y < p->region.y0 || y >= p->region.y1) return;
     size_t n = (size_t)p->image->width;
-    uint8_t *to = p->image->pixel + (size_t)(y - p->region.y0) * n * IMAGE_PIXEL_BYTES;
-    if (p->source->numbers)
+    uint8_t *to = p->image->pixel + (size_t)(y - p->region.y0) * n * image_pixel_bytes(p->image);
+    if (p->image->wide)
+        copy_wide((float *)(void *)to, row + (size_t)p->region.x0 * WIDE_RGB, n);
+    else if (p->source->numbers)
         copy_numbers(to, row + p->region.x0, n);
     else if (p->palette)
         copy_indices(p, to, row + p->region.x0, n);
@@ -156,7 +170,8 @@ static bool decode_body(Png *p) {
     int passes = set_output(p);
     int32_t height = (int32_t)png_get_image_height(p->png, p->info);
     size_t stride = png_get_rowbytes(p->png, p->info), kept = passes > 1 ? (size_t)height : 1;
-    if (stride != (size_t)png_get_image_width(p->png, p->info) * (p->palette || p->source->numbers ? INDEX : RGB))
+    size_t pixel = p->palette || p->source->numbers ? INDEX : p->image->wide ? WIDE_RGB : RGB;
+    if (stride != (size_t)png_get_image_width(p->png, p->info) * pixel)
         return !rt_fail(p->err, RT_INTERNAL, "%s: rows of %zu bytes", p->source->name, stride);
     if (!rt_reserve(&p->rows, &p->rows_capacity, stride * kept, 1, p->err)) return false;
     for (int pass = 0; pass < passes; pass++)
@@ -186,5 +201,6 @@ const Codec image_png = {
     .create = png_create_state,
     .destroy = png_destroy_state,
     .open = png_open,
+    .is_wide = png_is_wide,
     .decode = png_decode,
 };

@@ -182,25 +182,59 @@ HOT static void add_row(int32_t *restrict sum, const uint8_t *restrict from, siz
     for (size_t i = 0; i < n; i++) sum[i] += from[i] * weight;
 }
 
+/* ---- wide pixels: the same in floats, one compilation for all processors ---- */
+
+static void narrow_wide(float *to, const float *sum, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        float x = sum[i] * (1.0f / (1 << FRACTION));
+        x = x < 0 ? 0 : x;
+        to[i] = x > IMAGE_WIDE_MOST ? IMAGE_WIDE_MOST : x;
+    }
+}
+
+/* A row of pixels that begins with source column x0. */
+static void resize_row(float *to, const float *from, int32_t x0, const Weights *w) {
+    for (int32_t i = 0; i < w->count; i++, to += IMAGE_PIXEL_BYTES) {
+        const int32_t *weight = w->weight + (size_t)i * (size_t)w->stride;
+        const float *p = from + (size_t)(w->tap[i].from - x0) * IMAGE_PIXEL_BYTES;
+        float sum[IMAGE_PIXEL_BYTES] = {0};
+        for (int32_t j = 0; j < w->tap[i].count; j++, p += IMAGE_PIXEL_BYTES)
+            for (int c = 0; c < IMAGE_PIXEL_BYTES; c++) sum[c] += p[c] * (float)weight[j];
+        narrow_wide(to, sum, IMAGE_PIXEL_BYTES);
+    }
+}
+
+/* Row i of the result from rows of n numbers, of which the first is source row `low`. */
+static void resize_column(float *to, const float *in, size_t n, const Weights *w, int32_t i) {
+    const int32_t *weight = w->weight + (size_t)i * (size_t)w->stride;
+    const float *from = in + (size_t)(w->tap[i].from - w->low) * n;
+    memset(to, 0, n * sizeof *to);
+    for (int32_t j = 0; j < w->tap[i].count; j++, from += n)
+        for (size_t k = 0; k < n; k++) to[k] += from[k] * (float)weight[j];
+    narrow_wide(to, to, n);
+}
+
 /* All the rows that the vertical pass will want, made x->count wide. x->row has room for a source row and a target row.
  */
 static bool pass_x(const Image *in, int32_t x0, int32_t skip, Weights *x, int32_t rows, Image *out, RtError *err) {
-    if (!image_resize_buffer(out, x->count, rows, err) ||
+    if (!image_resize_like(out, in, x->count, rows, err) ||
         !rt_reserve(&x->row, &x->row_capacity, (size_t)in->width + (size_t)x->count, IMAGE_PIXEL_BYTES * sizeof *x->row,
                     err))
         return false;
-    size_t from_stride = (size_t)in->width * IMAGE_PIXEL_BYTES, to_stride = (size_t)x->count * IMAGE_PIXEL_BYTES;
-    int32_t *wide = x->row, *sum = wide + from_stride;
+    size_t bytes = image_pixel_bytes(in), from_stride = (size_t)in->width * bytes, to_stride = (size_t)x->count * bytes;
+    int32_t *wide = x->row, *sum = wide + (size_t)in->width * IMAGE_PIXEL_BYTES;
     const uint8_t *from = in->pixel + (size_t)skip * from_stride;
     for (int32_t y = 0; y < rows; y++, from += from_stride) {
         uint8_t *to = out->pixel + (size_t)y * to_stride;
         if (x->copy_from >= 0) {
-            memcpy(to, from + (size_t)(x->copy_from - x0) * IMAGE_PIXEL_BYTES, to_stride);
-            continue;
+            memcpy(to, from + (size_t)(x->copy_from - x0) * bytes, to_stride);
+        } else if (in->wide) {
+            resize_row((float *)(void *)to, (const float *)(const void *)from, x0, x);
+        } else {
+            widen(wide, from, from_stride);
+            sum_taps((Sum *)(void *)sum, (const Sum *)(void *)wide, x0, x);
+            narrow(to, sum, to_stride);
         }
-        widen(wide, from, from_stride);
-        sum_taps((Sum *)(void *)sum, (const Sum *)(void *)wide, x0, x);
-        narrow(to, sum, to_stride);
     }
     return true;
 }
@@ -208,10 +242,12 @@ static bool pass_x(const Image *in, int32_t x0, int32_t skip, Weights *x, int32_
 /* The rows of `in`, which begin with source row y->low, become those of out. */
 static bool pass_y(const Image *in, Weights *y, Image *out, RtError *err) {
     size_t n = (size_t)in->width * IMAGE_PIXEL_BYTES;
-    if (!image_resize_buffer(out, in->width, y->count, err) ||
+    if (!image_resize_like(out, in, in->width, y->count, err) ||
         !rt_reserve(&y->row, &y->row_capacity, n, sizeof *y->row, err))
         return false;
-    for (int32_t i = 0; i < y->count; i++) {
+    for (int32_t i = 0; i < y->count && in->wide; i++)
+        resize_column(image_wide(out) + (size_t)i * n, image_wide(in), n, y, i);
+    for (int32_t i = 0; i < y->count && !in->wide; i++) {
         const int32_t *weight = y->weight + (size_t)i * (size_t)y->stride;
         const uint8_t *from = in->pixel + (size_t)(y->tap[i].from - y->low) * n;
         for (size_t k = 0; k < n; k++) y->row[k] = HALF;

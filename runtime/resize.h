@@ -15,6 +15,9 @@
  *   bicubic(x)  = (1.5 |x| - 2.5) x^2 + 1 for |x| < 1, ((-0.5 |x| + 2.5) |x| - 4) |x| + 2 for |x| < 2, else 0
  *   nearest: the source pixel trunc(c(i)), limited to low .. high-1.
  *
+ * Of wide pictures the sums are floats, in the order of j, and the result is sum * 2^-22 within 0 .. 65535, without rounding to
+ * whole levels.
+ *
  * With antialias, and low, high = the whole picture, this is Pillow's Image.resize, byte for byte as far as tested; low
  * and high limit what the filter may see, so that crop-then-resize needs no copy of the crop. Only a window of the
  * result need be computed: a crop after a resize costs nothing. */

@@ -12,7 +12,7 @@
 typedef struct Rotation {
     double degrees;
     bool nearest;                       /* else bilinear */
-    uint8_t outside[IMAGE_PIXEL_BYTES]; /* a whole pixel */
+    float outside[IMAGE_PIXEL_BYTES];   /* a whole pixel, in the levels of the picture */
 } Rotation;
 
 /* `out` gets the size of `in`, which differs from it. RT_LIMIT or RT_OS. */

@@ -217,7 +217,7 @@ static bool apply_vflip(const Step *s, Frame *f, Rng *r, RtError *err) {
 }
 
 static bool apply_rotate(const Step *s, Frame *f, Rng *r, RtError *err) {
-    static const uint8_t black[3] = {0};
+    static const double black[3] = {0};
     return frame_rotate(f, rng_range(r, s->degrees[0], s->degrees[1]), s->fill_mean ? s->mean : black, err);
 }
 
@@ -260,14 +260,12 @@ static const struct {
 static bool apply_pca(const Step *s, Frame *f, Rng *r, RtError *err) {
     Image *pixels;
     double shift[3] = {0};
-    int32_t levels[3];
     if (!frame_settle(f, &pixels, err)) return false;
     for (int i = 0; i < 3; i++) {
         double alpha = s->sigma[0] * rng_normal(r) * components[i].value;
         for (int c = 0; c < 3; c++) shift[c] += alpha * components[i].direction[c];
     }
-    for (int c = 0; c < 3; c++) levels[c] = (int32_t)lrint(255 * shift[c]);
-    image_shift(pixels, levels);
+    image_shift(pixels, shift);
     return true;
 }
 
@@ -319,7 +317,7 @@ static bool parse_filter(Step *s, const json_t *call, const json_t *defaults, Rt
     return true;
 }
 
-bool step_parse(Step *s, const json_t *call, const json_t *defaults, const uint8_t mean[3], RtError *err) {
+bool step_parse(Step *s, const json_t *call, const json_t *defaults, const double mean[3], RtError *err) {
     const char *name = json_string_value(json_object_get(call, "call"));
     *s = (Step){.mean = {mean[0], mean[1], mean[2]}};
     for (size_t i = 0; name && i < sizeof kinds / sizeof kinds[0]; i++)

@@ -24,14 +24,14 @@ typedef struct Step {
     double degrees[2];
     bool fill_mean; /* what a rotation uncovers has the colour `mean`; else black */
     double sigma[2];  /* or the range that it is drawn from */
-    uint8_t mean[3];  /* red, green, blue of what is next to 0 in the tensor */
+    double mean[3];   /* red, green, blue of what is 0 in the tensor, from 0 to 1 */
     Filter filter;
     bool antialias;
 } Step;
 
 /* A step from {"call": name, ...}. filter and antialias of `defaults` (settings.input) hold where the step names none.
  * mean: of Step. */
-bool step_parse(Step *step, const json_t *call, const json_t *defaults, const uint8_t mean[3], RtError *err);
+bool step_parse(Step *step, const json_t *call, const json_t *defaults, const double mean[3], RtError *err);
 
 /* True if the picture has the same size after the step whatever it was before. */
 bool step_fixes_size(const Step *step);

@@ -279,7 +279,9 @@ cnnc 1
 option side   = 48
 option at     = [32, 40, 48]
 option judged = 64
+option bits   = 8
 input image {
+    depth  = bits
     size   = [side, side]
     resize = shorter(side * 9 / 8)
     crop   = centre([side, side])
@@ -342,6 +344,10 @@ NET
         grep -ao '"xxh3":"[0-9a-f]*"' $kind/run/sized.safetensors >$kind/hash
     done
     same 'e2e/sizes: the same weights' at32/hash for32/hash
+    check 'e2e/depth: compile' "$cnnc" -march=native -Dbits=16 '-Dat=[48]' sized.net -o deep
+    for threads in 3 1; do check "e2e/depth: $threads threads" ./deep train --out "deep$threads" --threads $threads; done
+    same 'e2e/depth: same weights for 1 and 3 threads' deep1/deep.safetensors deep3/deep.safetensors
+    check 'e2e/depth: predict' ./deep predict --weights deep1/deep.safetensors data/unseen/star.jpg
 }
 
 # Steps of several batches, and gradients that are clipped: the same weights for any number of threads and when resumed in the

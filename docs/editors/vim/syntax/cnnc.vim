@@ -40,7 +40,7 @@ syn cluster cnncSettings contains=@cnncShared,cnncCall,cnncChoice,cnncSettingArg
 syn match cnncSection "^\s*input\>\ze\s*\%(\h\w*\s*\)\={" nextgroup=cnncName_input,cnncBlock_input skipwhite
 syn match cnncName_input "\h\w*" contained nextgroup=cnncBlock_input skipwhite
 syn region cnncBlock_input contained transparent start="{" end="}" contains=@cnncSettings,cnncKey_input,cnncBlock_input
-syn match cnncKey_input "\<\%(colour\|size\|resize\|crop\|mean\|std\|orientation\)\ze\s*==\@!" contained
+syn match cnncKey_input "\<\%(colour\|size\|resize\|crop\|mean\|std\|orientation\|depth\)\ze\s*==\@!" contained
 hi def link cnncName_input cnncName
 hi def link cnncKey_input cnncKey
 
