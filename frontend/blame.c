@@ -87,7 +87,8 @@ const Site *site_of(const Elab *e, Ref r) {
     return name ? table_get(&e->layers, name) : NULL;
 }
 
-Site site_in(const Elab *e, Ref r, Scope *s) {
+/* What of the text of `s` made r: the layer, or the use of the block that it is in. at.line 0: nothing there. */
+static Site site_in(const Elab *e, Ref r, Scope *s) {
     const Site *made = site_of(e, r);
     if (!made) return (Site){0};
     Site site = *made;

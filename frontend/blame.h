@@ -39,8 +39,6 @@ typedef struct Fault {
 const Type *ref_type(const Elab *e, Ref r);
 /* Of the layer that made it; NULL of an input. */
 const Site *site_of(const Elab *e, Ref r);
-/* What of the text of `s` made r: the layer, or the use of the block that it is in. at.line 0: nothing there. */
-Site site_in(const Elab *e, Ref r, Scope *s);
 /* The layer that decided how many channels r has. */
 Ref channels_from(const Elab *e, Ref r);
 /* The layers that changed height or width from `stop` (0: from the input) to r, the last first, at most `most`. */

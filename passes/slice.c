@@ -21,6 +21,15 @@ enum { SIZES = ARRAY_LEN(sizes) };
  * ones in part. A step costs its barrier. */
 static const double gone = 3, picture_share = 0.66, weight_share = 0.08, hides = 1.5, step_cycles = 4000;
 
+/* What a step reads and writes, in bytes. */
+typedef struct SliceStep {
+    double weights;  /* however many pictures it has */
+    double pictures; /* for each of them; 0: there is no step */
+    double found;    /* for each of them: what is left by steps before it for this one or later ones */
+    double products; /* vector multiply-adds of each */
+    bool whole;      /* runs for all pictures only */
+} SliceStep;
+
 static double fetch_cycles(const Machine *m, double bytes) { return bytes * machine_byte_cycles(m, 1) * picture_share; }
 
 /* Of the fetch of weights a small share always shows; the rest hides behind products that take `hides` times as long: in
@@ -57,7 +66,8 @@ static Reached reach(const Machine *m, const SliceStep *s, const Reached *before
     return best;
 }
 
-Slices slice_choose(Arena *a, const Machine *m, const SliceStep *step, int32_t begin, int32_t end) {
+/* The slices that take least time for steps begin .. end - 1. */
+static Slices slice_choose(Arena *a, const Machine *m, const SliceStep *step, int32_t begin, int32_t end) {
     Slices out = {0};
     Reached(*reached)[SIZES] = arena_alloc(a, sizeof *reached * (size_t)(end + 1));
     int32_t k = SIZES - 1;

@@ -6,23 +6,12 @@
 
 #include "../ir/unit.h"
 
-/* What a step reads and writes, in bytes. */
-typedef struct SliceStep {
-    double weights;  /* however many pictures it has */
-    double pictures; /* for each of them; 0: there is no step */
-    double found;    /* for each of them: what is left by steps before it for this one or later ones */
-    double products; /* vector multiply-adds of each */
-    bool whole;      /* runs for all pictures only */
-} SliceStep;
-
 typedef struct Slices {
     Slice *slice; /* one after the other; none if all steps run for all pictures */
     int32_t n, cap;
 } Slices;
 
-/* The slices that take least time, by a model of caches, for steps begin .. end - 1. */
-Slices slice_choose(Arena *a, const Machine *m, const SliceStep *step, int32_t begin, int32_t end);
-/* The same before there are steps: nodes stand for them. */
+/* The slices that take least time, by a model of caches, before there are steps: nodes stand for them. */
 Slices slice_of_graph(const Unit *u, const Graph *g);
 /* Does a step depend on how many pictures it has? Those that OpenBLAS computes do, by roundings. */
 bool slice_never(const Program *p, const Step *s);

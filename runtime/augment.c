@@ -155,8 +155,6 @@ Pipeline *pipeline_new_sized(const json_t *input, const json_t *augment, int32_t
 
 void pipeline_free(Pipeline *p) { free(p); }
 
-int32_t pipeline_channels(const Pipeline *p) { return p->colour->channels; }
-
 int32_t pipeline_height(const Pipeline *p) { return p->height; }
 
 int32_t pipeline_width(const Pipeline *p) { return p->width; }

@@ -62,7 +62,6 @@ Pipeline *pipeline_new_sized(const json_t *input, const json_t *augment, int32_t
 const json_t *pipeline_sizes(const json_t *augment);
 void pipeline_free(Pipeline *p);
 
-int32_t pipeline_channels(const Pipeline *p);
 int32_t pipeline_height(const Pipeline *p);
 int32_t pipeline_width(const Pipeline *p);
 size_t pipeline_floats(const Pipeline *p); /* of one tensor: channels * height * width */

@@ -224,7 +224,7 @@ Dataset *dataset_folder(const char *path, RtError *err) {
     return d ? filled(d, fill(d, path, &own), &own, err) : NULL;
 }
 
-Dataset *dataset_masks(const char *path, const char *masks, int32_t ignore, RtError *err) {
+static Dataset *dataset_masks(const char *path, const char *masks, int32_t ignore, RtError *err) {
     RtError own = {.code = RT_OK};
     Dataset *d = rt_alloc(1, sizeof *d, err);
     if (!d) return NULL;

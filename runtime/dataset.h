@@ -32,7 +32,6 @@ typedef struct Dataset Dataset;
  * what for, where a source has pictures to train with and others to test with. */
 Dataset *dataset_new(const json_t *source, const char *base, bool training, RtError *err);
 Dataset *dataset_folder(const char *path, RtError *err);
-Dataset *dataset_masks(const char *path, const char *masks, int32_t ignore, RtError *err);
 Dataset *dataset_list(const char *path, RtError *err);
 void dataset_free(Dataset *d);
 

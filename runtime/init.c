@@ -84,7 +84,8 @@ static void fill_task(void *const *arg, const CnncRun *run, int64_t begin, int64
         }
 }
 
-bool init_param(const Model *m, int index, uint64_t seed, Pool *pool, float *params, RtError *err) {
+/* Only parameter `index`. */
+static bool init_param(const Model *m, int index, uint64_t seed, Pool *pool, float *params, RtError *err) {
     const ModelParam *p = &m->param[index];
     Job j = {.param = p,
              .key = {(uint32_t)seed, (uint32_t)(seed >> 32)},

@@ -10,7 +10,5 @@
 
 /* Fills the parameter region (storage form, Model.param_bytes); pad lanes become zero. */
 bool init_params(const Model *m, uint64_t seed, Pool *pool, float *params, RtError *err);
-/* Only parameter `index`. */
-bool init_param(const Model *m, int index, uint64_t seed, Pool *pool, float *params, RtError *err);
 
 #endif
