@@ -43,6 +43,11 @@ static void train_again(Bundle *p, const Unit *u, Unit *sized, Scope *net, const
         bool chosen = !strcmp(item->section, "train") && section[i].kind == V_RECORD;
         if (chosen && u->train.present) train_build(p->elab, sized, net, item, section[i].record);
     }
+    LossTerm *loss = sized->train.loss;
+    int32_t n_loss = sized->train.n_loss;
+    sized->train = u->train; /* other sections have had their say in it */
+    sized->train.loss = loss;
+    sized->train.n_loss = n_loss;
 }
 
 /* deploy { outputs } has spoken about the net at the input's size. */

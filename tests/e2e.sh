@@ -303,6 +303,7 @@ data {
 augment {
     random_resized_crop(sizes=at, area=[0.5, 1.0])
     hflip
+    mixup(0.3)
 }
 train {
     loss      = cross_entropy(logits)
