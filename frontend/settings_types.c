@@ -65,6 +65,12 @@ static bool from_word(Elab *e, const AstExpr *x, Value *v, const char *label, co
     if (!(x = chosen(e, x))) return false;
     Name call = callee_name(x);
     if (call && settings_is_later(label, call)) return report_choice(e, x->span, "E0404", label, label, call, word, n);
+    for (int i = 0; x->kind == X_CALL && call && i < n; i++) {
+        if (strcmp(call, word[i])) continue;
+        diag_error(e->diags, x->span, "E0404", "`%s` is a word of `%s`, not a call", call, label);
+        diag_help(e->diags, (Span){0}, "write %s alone", call);
+        return false;
+    }
     if (x->kind == X_NAME) got = x->name;
     for (int i = 0; got && i < n; i++)
         if (!strcmp(got, word[i])) {

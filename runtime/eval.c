@@ -94,6 +94,11 @@ static void print_confusion(const Evaluation *e, const json_t *labels) {
     }
 }
 
+static void print_calibration(const Evaluation *e, const json_t *labels) {
+    (void)labels;
+    printf("calibration error %6.2f %%\n", 100 * calibration_error(e->calibration));
+}
+
 /* ONE ROW PER WORD of eval.metrics; map: of nets that give a score for each pixel, else of those that do not; usual:
  * printed where no metrics are listed. */
 static const struct {
@@ -105,6 +110,7 @@ static const struct {
     {"top5", false, true, print_top5},
     {"per_class", false, false, print_per_class},
     {"confusion", false, false, print_confusion},
+    {"calibration", false, false, print_calibration},
     {"pixel_accuracy", true, true, print_pixels},
     {"mean_iou", true, true, print_iou},
 };
@@ -158,6 +164,19 @@ static void add_confusion_json(json_t *j, const Confusion *c) {
     json_object_set_new(j, "confusion", rows);
 }
 
+/* The error, and of each bin what it is made of. */
+static void add_calibration_json(json_t *j, const Calibration *c) {
+    json_t *bins = json_array();
+    for (int b = 0; b < CALIBRATION_BINS; b++) {
+        double n = (double)c->pictures[b];
+        json_array_append_new(bins, json_pack("{s:I, s:o, s:o}", "pictures", (json_int_t)c->pictures[b], "right",
+                                              part_json(n > 0 ? (double)c->right[b] / n : -1), "probability",
+                                              part_json(n > 0 ? c->sure[b] / n : -1)));
+    }
+    json_object_set_new(j, "calibration", json_real(calibration_error(c)));
+    json_object_set_new(j, "calibration_bins", bins);
+}
+
 /* Shares as parts of 1; of maps, "iou" has null for a class that is nowhere. */
 static json_t *as_json(const Context *c, const Evaluation *e, int crops) {
     const Metrics *m = &e->metrics;
@@ -167,6 +186,7 @@ static json_t *as_json(const Context *c, const Evaluation *e, int crops) {
         add_map_json(j, e);
     else
         add_picture_json(j, m);
+    if (e->calibration) add_calibration_json(j, e->calibration);
     if (e->confusion) add_confusion_json(j, e->confusion);
     json_object_set_new(j, "loss", json_real(metrics_loss(m)));
     json_object_set_new(j, "seconds", json_real(e->seconds));

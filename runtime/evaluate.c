@@ -14,9 +14,12 @@ struct Evaluator {
     int32_t *map;  /* [plane], if that is more than 1 */
     Overlap overlap;
     Confusion confusion; /* without counts where nobody asks for them */
+    bool calibrates;
+    Calibration calibration; /* where somebody asks for it */
     bool probabilities; /* the net gives them */
     int crops;
-    double *probability, *sum; /* [classes], with several crops: of one, of those seen of `sample` */
+    double *probability; /* [classes], of a picture or of a crop */
+    double *sum;         /* [classes], with several crops: of those seen of `sample` */
     int n_summed;
     uint32_t sample;
     void (*seen)(void *context, uint32_t sample, const float *scores);
@@ -28,9 +31,8 @@ static bool make_pipelines(Evaluator *e, const json_t *input, RtError *err) {
     if (e->output->plane > 1) return !rt_fail(err, RT_DATA, "eval.crops: crops of a map cannot be averaged");
     for (int k = 0; k < e->crops; k++)
         if (!(e->pipeline[k] = pipeline_new_crop(input, k, err))) return false;
-    e->probability = rt_alloc((size_t)e->output->channels, sizeof *e->probability, err);
     e->sum = rt_alloc((size_t)e->output->channels, sizeof *e->sum, err);
-    return e->probability && e->sum;
+    return e->sum != NULL;
 }
 
 static bool configure(Evaluator *e, int batch, int threads, RtError *err) {
@@ -48,8 +50,9 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, bool cro
     e->probabilities = model_gives_probabilities(m);
     e->scores = rt_alloc((size_t)(e->output->channels * e->output->plane), sizeof(float), err);
     e->crops = crops ? settings.crops : 1;
+    e->probability = rt_alloc((size_t)e->output->channels, sizeof *e->probability, err);
     json_t *input = eval_input(m);
-    bool made = e->scores && make_pipelines(e, input, err);
+    bool made = e->scores && e->probability && make_pipelines(e, input, err);
     json_decref(input);
     if (!made) return false;
     if (e->output->plane > 1) {
@@ -57,6 +60,7 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, bool cro
         if (!e->map || !overlap_new(&e->overlap, (int)e->output->channels, err)) return false;
     }
     bool confusion = eval_wants(&settings, "confusion") || eval_wants(&settings, "per_class");
+    e->calibrates = eval_wants(&settings, "calibration") && !e->map;
     if (confusion && !e->map && !confusion_new(&e->confusion, (int)e->output->channels, err)) return false;
     if (!configure(e, settings.batch, pool_size(pool), err)) return false;
     e->exec = exec_new(m, settings.program, kernel, pool, NULL, NULL, settings.batch, err);
@@ -110,6 +114,9 @@ static void count_picture(Evaluator *e, uint32_t sample, int32_t label, Metrics 
     metrics_add(metrics, e->scores, e->model->classes, label, loss);
     if (e->seen) e->seen(e->seen_context, sample, e->scores);
     if (e->confusion.count) confusion_add(&e->confusion, e->scores, label);
+    if (!e->calibrates) return;
+    metrics_probabilities(e->scores, e->model->classes, evaluator_gives_probabilities(e), e->probability);
+    calibration_add(&e->calibration, e->probability, e->model->classes, label);
 }
 
 /* A crop's scores; true when they have become the mean of all crops of the picture. */
@@ -150,7 +157,9 @@ bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop,
                    RtError *err) {
     double start = rt_now();
     *result = (Evaluation){.overlap = e->map ? &e->overlap : NULL,
-                           .confusion = e->confusion.count ? &e->confusion : NULL};
+                           .confusion = e->confusion.count ? &e->confusion : NULL,
+                           .calibration = e->calibrates ? &e->calibration : NULL};
+    e->calibration = (Calibration){0};
     e->n_summed = 0;
     if (e->map) overlap_clear(&e->overlap);
     if (e->confusion.count) confusion_clear(&e->confusion);

@@ -28,6 +28,7 @@ typedef struct Evaluation {
     Metrics metrics;
     const Overlap *overlap; /* of maps; valid until the next run. Else NULL */
     const Confusion *confusion; /* of pictures where eval.metrics asks for it; likewise */
+    const Calibration *calibration; /* likewise */
     int64_t skipped;
     double seconds;
     bool stopped; /* *stop became non-zero; the figures are not complete */

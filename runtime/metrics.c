@@ -165,3 +165,26 @@ double confusion_precision(const Confusion *c, int class) {
     for (int i = 0; i < c->classes; i++) taken += cell(c, i, class);
     return share(cell(c, class, class), taken);
 }
+
+/* ---- calibration ---- */
+
+void calibration_add(Calibration *c, const double *probability, int classes, int label) {
+    int best = 0;
+    for (int i = 1; i < classes; i++)
+        if (probability[i] > probability[best]) best = i;
+    double p = probability[best];
+    int bin = p > 0 ? (int)ceil(fmin(p, 1) * CALIBRATION_BINS) - 1 : 0; /* also of what is no number */
+    c->pictures[bin]++;
+    c->right[bin] += best == label;
+    c->sure[bin] += p;
+}
+
+double calibration_error(const Calibration *c) {
+    double sum = 0;
+    int64_t pictures = 0;
+    for (int b = 0; b < CALIBRATION_BINS; b++) {
+        sum += fabs((double)c->right[b] - c->sure[b]);
+        pictures += c->pictures[b];
+    }
+    return pictures ? sum / (double)pictures : 0;
+}

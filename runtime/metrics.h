@@ -49,6 +49,20 @@ int64_t confusion_pictures(const Confusion *c, int class);
 double confusion_recall(const Confusion *c, int class);
 double confusion_precision(const Confusion *c, int class);
 
+/* How sure a net is of the classes that it takes pictures for, and how often it is right: Guo, Pleiss, Sun, Weinberger, "On
+ * calibration of modern neural networks", 2017. Bin b has the pictures whose largest probability is above b / 15 and at
+ * most (b + 1) / 15; sure: the sum of these. The class is that of the largest, the first of equals. */
+enum { CALIBRATION_BINS = 15 };
+typedef struct Calibration {
+    int64_t pictures[CALIBRATION_BINS], right[CALIBRATION_BINS];
+    double sure[CALIBRATION_BINS];
+} Calibration;
+
+void calibration_add(Calibration *c, const double *probability, int classes, int label);
+/* The expected calibration error, 0 .. 1: of each bin how far the share of right ones is from the mean probability, weighted by
+ * its pictures. 0 without any. */
+double calibration_error(const Calibration *c);
+
 /* map[i] = the class of pixel i. scores: [classes][plane]. */
 void metrics_map(const float *scores, int classes, int64_t plane, int32_t *map);
 /* Counts a map and its labels; o may be NULL. */

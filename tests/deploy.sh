@@ -171,7 +171,7 @@ if grep -q 'one central crop, 4 pictures' "$log"; then ok 'data/half of a folder
 
 {
     net '' ''
-    printf 'eval {\n    metrics = [top1, per_class, confusion]\n    save_predictions = "table.csv"\n}\n'
+    printf 'eval {\n    metrics = [top1, per_class, confusion, calibration]\n    save_predictions = "table.csv"\n}\n'
     printf 'test {\n    golden = "answers.safetensors"\n}\ntest loose {\n    tolerance = 2\n}\n'
 } >metrics.net
 check eval/metrics "$cnnc" -march=x86-64-v3 metrics.net -o metrics && ./metrics export --init --output=metrics.safetensors >"$log" 2>&1
@@ -181,10 +181,20 @@ right=$(sed -n 's/^top-1 .*(\([0-9]*\) of 8)$/\1/p' "$log")
 wrong=$(awk '/ taken for / { n += $1 } END { print n + 0 }' "$log")
 of_each=$(awk '/^ .* (circle|cross|heart|star)$/ && !/taken/ { print $(NF - 1), $NF }' "$log" | tr '\n' ' ')
 is 'eval/confusion: each picture once' $((right + wrong)) 8
+is 'eval/calibration' "$(sed -n 's/^calibration error  *\([0-9.]*\) %$/\1/p' "$log" | awk '{ print ($1 >= 0 && $1 <= 100) }')" 1
 is 'eval/per_class' "$of_each" '2 circle 2 cross 2 heart 2 star '
 if grep -q '^top-5' "$log"; then fail 'eval/metrics that are not listed' "$log"; else ok 'eval/metrics that are not listed'; fi
 ./metrics eval --data shapes --json >json 2>"$log"
 is 'eval/confusion as JSON' "$(tr -d ' \n' <json | sed 's/.*"confusion":\[\(.*\)\],"loss".*/\1/' | tr -c '0-9\n' '\n' | awk '{ n += $1 } END { print (NR > 15) " " n }')" '1 8'
+python3 - >"$log" 2>&1 <<'CHECK'
+import json
+
+result = json.load(open("json"))
+bins = [b for b in result["calibration_bins"] if b["pictures"]]
+print(sum(b["pictures"] for b in bins), len(result["calibration_bins"]),
+      abs(sum(b["pictures"] * abs(b["right"] - b["probability"]) for b in bins) / 8 - result["calibration"]) < 1e-6)
+CHECK
+is 'eval/calibration as JSON' "$(cat "$log")" '8 15 True'
 
 # ---- eval: a table of the pictures ----
 

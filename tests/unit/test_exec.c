@@ -408,6 +408,22 @@ static void test_confusion(void) {
     CU_ASSERT(!confusion_new(&c, CONFUSION_CLASSES + 1, &err) && err.code == RT_LIMIT);
 }
 
+/* Two pictures in the bin above 14/15, of which one is right, two in the bin up to 10/15, both right. */
+static void test_calibration(void) {
+    static const double sure[3] = {0.95, 0.03, 0.02}, surer[3] = {0, 0, 1}, unsure[3] = {0.25, 0.65, 0.1}, edge[3] = {2.0 / 3, 1.0 / 3, 0};
+    Calibration c = {0};
+    CU_ASSERT_EQUAL(calibration_error(&c), 0);
+    calibration_add(&c, sure, 3, 0);
+    calibration_add(&c, surer, 3, 0);
+    calibration_add(&c, unsure, 3, 1);
+    calibration_add(&c, edge, 3, 0);
+    CU_ASSERT_EQUAL(c.pictures[14], 2);
+    CU_ASSERT_EQUAL(c.right[14], 1);
+    CU_ASSERT_EQUAL(c.pictures[9], 2);
+    double high = fabs(0.5 - (0.95 + 1) / 2), low = fabs(1 - (0.65 + 2.0 / 3) / 2);
+    CU_ASSERT_DOUBLE_EQUAL(calibration_error(&c), high / 2 + low / 2, 1e-12);
+}
+
 static void test_cross_entropy(void) {
     static const float logits[3] = {1000, 999, 998}, p[3] = {0.5f, 0.25f, 0.25f};
     double out[3];
@@ -436,6 +452,7 @@ int main(void) {
     CU_add_test(suite, "ties are wrong", test_ties_are_wrong);
     CU_add_test(suite, "cross entropy", test_cross_entropy);
     CU_add_test(suite, "confusion", test_confusion);
+    CU_add_test(suite, "calibration", test_calibration);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();
