@@ -31,7 +31,7 @@ typedef struct OptionSet {       /* option NAME = USUAL in SET */
     const char **json;           /* the same as JSON */
     int32_t n;                   /* 0 where there is no set, or one of more than OPTION_SET_MOST members */
     int64_t members;             /* -1: an interval; 0: no set */
-    const char *usual, *usual_json;   /* in force with these options */
+    const char *usual;           /* in force with these options */
 } OptionSet;
 
 enum { OPTION_SET_MOST = 64 };

@@ -74,7 +74,7 @@ bool frontend_option_sets(Arena *a, Diags *d, const char *path, const FrontendOp
         const Item *item = p->option.item[i];
         const Global *g = table_get(&e->globals, item->name);
         OptionSet *o = &(*out)[i];
-        *o = (OptionSet){.name = item->name, .usual = text_of(a, &g->value), .usual_json = json_of(a, &g->value)};
+        *o = (OptionSet){.name = item->name, .usual = text_of(a, &g->value)};
         Value set = item->set ? eval(e, item->set) : v_none;
         add_set(a, o, &set, &g->value);
     }

@@ -40,11 +40,6 @@ typedef struct Bracket {        /* an open one */
     int32_t message;            /* of a `:` what was reported */
 } Bracket;
 
-typedef struct Gap {            /* a `}` that nobody wrote */
-    uint32_t line;              /* before which it is missing */
-    uint32_t opened;            /* the line of its { */
-} Gap;
-
 enum { MAX_GAPS = 8 };
 
 typedef struct Parse {
@@ -76,7 +71,7 @@ typedef struct Parse {
     int questions;              /* ? that wait for their : */
     uint32_t skip_col;          /* of a statement that is skipped */
     bool skip_brace;            /* it has a { */
-    Gap gap[MAX_GAPS];
+    uint32_t gap[MAX_GAPS];     /* lines before which a `}` is missing, ascending */
     int n_gap, next_gap;
     TokenList *tokens;          /* NULL: nobody wants them */
     Ast *ast;

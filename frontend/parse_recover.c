@@ -259,17 +259,17 @@ static uint32_t line_after(const Parse *p, const Brace *b) {
 
 static void report_gap(Parse *p, const Brace *b) {
     if (p->n_gap == MAX_GAPS) return;
-    Gap gap = {.line = line_after(p, b), .opened = b->line};
+    uint32_t line = line_after(p, b);
     int at = p->n_gap++;
-    for (; at > 0 && p->gap[at - 1].line > gap.line; at--) p->gap[at] = p->gap[at - 1];
-    p->gap[at] = gap;
+    for (; at > 0 && p->gap[at - 1] > line; at--) p->gap[at] = p->gap[at - 1];
+    p->gap[at] = line;
     bool last = !p->text[0] || p->text[strlen(p->text) - 1] != '\n';
     diag_error(p->diags, (Span){p->file, b->line, b->col, 1}, "E0014", "this `{` is not closed");
     if (last)
         diag_help(p->diags, (Span){0}, "a `}` is missing at the end");
     else
-        diag_fix(p->diags, (Span){.file = p->file, .line = gap.line, .col = 1},
-                 arena_printf(p->arena, "%*s}\n", (int)b->indent - 1, ""), "a `}` is missing before line %u", gap.line);
+        diag_fix(p->diags, (Span){.file = p->file, .line = line, .col = 1},
+                 arena_printf(p->arena, "%*s}\n", (int)b->indent - 1, ""), "a `}` is missing before line %u", line);
 }
 
 /* A { is open where an item of the file starts or where the file ends. Which one, the indentation of the } says that
@@ -331,7 +331,7 @@ int parse_line_end(Parse *p) {
         if (b.kind == ':' && (b.indent == UINT32_MAX || col <= b.indent)) {
             end_body(p, &b);
             more = true;
-        } else if (b.kind == '{' && p->next_gap < p->n_gap && p->here.end_line >= p->gap[p->next_gap].line) {
+        } else if (b.kind == '{' && p->next_gap < p->n_gap && p->here.end_line >= p->gap[p->next_gap]) {
             p->next_gap++;
             more = true;
         }
