@@ -51,12 +51,14 @@ static double seconds_of(clockid_t clock) {
 
 /* ---- subjects ------------------------------------------------------------------------------------------------- */
 
-/* The inference graph as the algorithm pass finds it. */
-static const Graph *graph_before_choice(const Unit *u) {
+/* The inference graph of a net, which is that of u or of one of its sizes, as the algorithm pass finds it. */
+static const Graph *graph_before_choice(const Unit *u, const Unit *of) {
     Unit *copy = NEW(u->arena, Unit);
-    *copy = *u;
+    *copy = *of;
+    copy->opt = u->opt;
+    copy->machine = u->machine;
     copy->diags = diag_new(u->arena);
-    copy->net = graph_clone(u->arena, u->net);
+    copy->net = graph_clone(u->arena, of->net);
     copy->train = (TrainConfig){0}; /* its terms point into the net, which changes */
     PassOptions o = {.dump = stderr};
     int n = 0;
@@ -311,8 +313,10 @@ const TunedConvs *tune(const Unit *u, double seconds) {
     graph_costs(u->net, u->arena, &parameters, &macs);
     t.cold = parameters * (int64_t)sizeof(float) > u->machine->cache_bytes[1];
     TuneCache *cache = tune_cache_read(u->arena, cache_key(&t));
-    const Graph *g = graph_before_choice(u);
-    if (g) find_subjects(&t, g);
+    for (int32_t i = -1; i < u->n_sized; i++) {
+        const Graph *g = graph_before_choice(u, i < 0 ? u : u->sized[i]);
+        if (g) find_subjects(&t, g); /* NULL: nobody infers at that size */
+    }
     int n_known = 0, n_measured = 0;
     for (int32_t i = 0; i < t.n; i++) {
         TunedConv conv;
