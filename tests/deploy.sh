@@ -30,7 +30,6 @@ nofuse_net '@nofuse()' >apart.net
 steps fused.net >steps.fused
 steps apart.net >steps.apart
 cat >want <<'STEPS'
-image scale
 conv1 conv+add
 relu1 relu
 conv2 conv+add
