@@ -242,9 +242,9 @@ static int64_t scratch_bytes(const Program *p) {
 
 static void program(Writer *w, const char *key, const Program *p, const int32_t *number) {
     bool first = true;
-    str_addf(w->s, "\"%s\": {\"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"gradient_bytes\": %lld, \"update\": %d, \"scratch\": %lld, \"lower_bound\": %lld, \"once\": %d, \"once_bytes\": %lld, \"slices\": [",
+    str_addf(w->s, "\"%s\": {\"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"gradient_bytes\": %lld, \"update\": %d, \"at_once\": %d, \"scratch\": %lld, \"lower_bound\": %lld, \"once\": %d, \"once_bytes\": %lld, \"slices\": [",
              key, (long long)p->region_bytes[REGION_BATCH], (long long)p->region_bytes[REGION_FIXED],
-             (long long)p->region_bytes[REGION_GRADIENT], program_update(p), (long long)scratch_bytes(p),
+             (long long)p->region_bytes[REGION_GRADIENT], program_update(p), w->u->train.at_once, (long long)scratch_bytes(p),
              (long long)p->lower_bound_bytes, p->n_once,
              (long long)program_once_bytes(w->u->arena, p));
     for (int32_t i = 0; i < p->n_slice; i++)

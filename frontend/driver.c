@@ -10,8 +10,10 @@
 
 #include "../backends/target.h"
 #include "../ir/files.h"
+#include "../ir/number.h"
 #include "../passes/pass.h"
 #include "../passes/report.h"
+#include "fit.h"
 
 Diags *driver_diags(Arena *a, const CommandLine *c) {
     Diags *d = diag_new(a);
@@ -135,10 +137,19 @@ bool driver_passes(Unit *u, const PassOptions *o) {
     return good;
 }
 
+/* What train { max_memory } came to. */
+static void report_fit(Str *s, const Unit *u) {
+    const TrainConfig *t = &u->train;
+    str_addf(s, "training on %s: %d of a batch of %d pictures at a time, %s in all; max_memory is %s\n\n", u->machine->cpu,
+             t->at_once ? t->at_once : t->batch, t->batch,
+             number_bytes(u->arena, fit_bytes(u, t->at_once ? t->at_once : t->batch)), number_bytes(u->arena, t->max_memory));
+}
+
 void driver_reports(Str *s, const CommandLine *c, const Unit *u, const Outline *o) {
     if (c->report[REPORT_SCHEDULE]) report_schedule(s, u);
     if (c->report[REPORT_FUSION]) report_fusion(s, u, o);
     if (c->report[REPORT_MEMORY]) report_memory(s, u);
+    if (c->report[REPORT_MEMORY] && u->train.max_memory && !u->base) report_fit(s, u);
     for (int32_t i = 0; i < u->n_sized; i++) driver_reports(s, c, u->sized[i], o);
 }
 

@@ -24,6 +24,7 @@
 #include "contract.h"
 #include "deploy.h"
 #include "driver.h"
+#include "fit.h"
 #include "tune.h"
 
 /* ---- steps ---- */
@@ -230,7 +231,9 @@ static int run_file(const CommandLine *c) {
     if (u) u->machine = targets.machine[0];
     if (u && c->options.verbose) report_costs(u);
     if (u && c->tune_seconds) u->opt = tuned_options(c, u);
-    code = u ? compile(c, u, &targets) : driver_exit_code(d);
+    bool passes = c->product != OUT_DOT && (c->product != OUT_GRAPH || c->stop_after);
+    bool fits = u && (!passes || fit_training(u, targets.machine, targets.n));
+    code = fits ? compile(c, u, &targets) : driver_exit_code(d);
     diag_print(d);
     return code;
 }

@@ -179,6 +179,13 @@ static void check_masks(Elab *e, const Record *r) {
                    wrong->key);
 }
 
+/* What sections data and eval without a name say of memory. */
+static void take_batches(Unit *u, const Record *r) {
+    const Field *prefetch = record_field(r, "prefetch"), *batch = record_field(r, "metrics") ? record_field(r, "batch") : NULL;
+    if (prefetch) u->prefetch = (int32_t)value_whole(&prefetch->value);
+    if (batch && batch->value.kind != V_NONE) u->eval_batch = (int32_t)value_whole(&batch->value);
+}
+
 static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value *input) {
     Elab *e = p->elab;
     const SectionKind *kind = section_find(item->section);
@@ -200,6 +207,7 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
     if (v.kind == V_RECORD && !strcmp(kind->name, "data")) check_masks(e, v.record);
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "train")) check_plateaus(e, v.record);
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "data")) check_sources(e, item->settings, v.record);
+    if (v.kind == V_RECORD && !item->name) take_batches(u, v.record);
     if (v.kind != V_RECORD || !kind->compiled) return v;
     if (is_chosen(p, kind, item)) {
         apply(p, u, kind, item, v.record, net);

@@ -1,5 +1,5 @@
 /* cnnc check FILE.net...: every mistake of each file, what its net costs, and reports. Passes run only where
- * require { memory }, deploy { max_memory } or a report asks for them: all else that the author of a net can do wrong is found by the front end. */
+ * require { memory }, max_memory or a report asks for them: all else that the author of a net can do wrong is found by the front end. */
 #include <sysexits.h>
 
 #include "../ir/number.h"
@@ -9,13 +9,15 @@
 #include "contract.h"
 #include "deploy.h"
 #include "driver.h"
+#include "fit.h"
 
 /* What the file says of the program's processor and memory. */
 static void check_deployment(const CommandLine *c, Unit *u) {
     Figures f;
     bool memory = contract_mentions(u, FIGURE_MEMORY) || u->deploy.max_memory > 0;
-    if (!memory && !u->deploy.march) return;
+    if (!memory && !u->deploy.march && !u->train.max_memory) return;
     u->machine = driver_machine(c, u);
+    if (u->machine) fit_training(u, &u->machine, 1);
     if (!u->machine || !memory) return;
     figures_of(u, NULL, &f);
     contract_check(u, FIGURE_MEMORY, memory_for(&f.memory, 1));

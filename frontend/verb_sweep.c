@@ -16,6 +16,7 @@
 #include "contract.h"
 #include "deploy.h"
 #include "driver.h"
+#include "fit.h"
 
 enum { MOST_COMBINATIONS = 1000000, REASON_BYTES = 240, PATH_BYTES = 120 };
 
@@ -142,6 +143,7 @@ static void run_one(const Sweep *s, int64_t i) {
         figures_of(u, s->cache, &r->figures);
         contract_check(u, FIGURE_MEMORY, memory_for(&r->figures.memory, 1));
         deploy_check_memory(u, r->figures.memory.rest, r->figures.memory.picture, r->figures.memory.once);
+        fit_training(u, &s->machine, 1);
     }
     if (d->n_error) keep_reason(r, d);
     r->state = d->n_error ? STATE_ILLEGAL : STATE_LEGAL;

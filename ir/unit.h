@@ -27,6 +27,10 @@ typedef struct TrainConfig {
     bool mixes;                /* pictures may be mixed: the loss is of two labels a picture, see INPUT_PARTNER */
     int32_t batch;
     bool gathers;              /* gradients are kept until the updates of a step, which several calls may make together */
+    int32_t at_once;           /* pictures of a batch in one call; 0: all of them */
+    int64_t max_memory;        /* bytes of training, evaluation included; 0: not said */
+    bool averages;             /* of the parameters are kept, too */
+    Span memory_at, batch_at;  /* batch_at: of the section if it does not say its batch */
     Span span;
 } TrainConfig;
 
@@ -98,6 +102,7 @@ typedef struct Unit {
     int32_t n_clause, cap_clause;
     bool half_weights;         /* deploy { weights = fp16 } */
     DeployConfig deploy;
+    int32_t prefetch, eval_batch;   /* of sections data and eval; 0: not said */
     const char *settings_json; /* sections input, data, augment, train, eval: see runtime/abi.h */
     const char *options_json;  /* {"classes": 1000, ...}: option values that were in force */
     Graph *graph[ENTRY_COUNT]; /* made by `specialise`; [ENTRY_TRAIN] is NULL without a train section */

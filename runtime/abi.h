@@ -33,7 +33,7 @@
  *   last three fan_in = product of shape[1..], fan_out = shape[0] * shape[2] * shape[3]; he: normal, std sqrt(2/fan_in);
  *   xavier: uniform +-sqrt(6/(fan_in+fan_out)); torch: uniform +-1/sqrt(fan_in), or +-1/sqrt(a) if a > 0 (biases).
  *
- * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "gradient_bytes": B, "update": k, "scratch": bytes of a thread, "lower_bound": per picture,
+ * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "gradient_bytes": B, "update": k, "at_once": n, "scratch": bytes of a thread, "lower_bound": per picture,
  *            "once": k, "once_bytes": B, "slices": [[end, pictures]...], "steps": [STEP...],
  *            "outputs": {"scores": {"region": "batch", "offset": B, "shape": [1000], "block": [1,16],
  *                        "softmax": true or absent}, ...}}
@@ -42,6 +42,7 @@
  *   updates them. While they run, at most once_bytes of the regions param and fixed are in use at a time. Outputs of `train`: "loss" (f32 per picture, shape []) and "logits"; if these are [classes, h, w], there is a label for each of h x w pixels; of `infer`: the net's own.
  *   The steps from `update` on change the weights by the gradients in region "gradient", once for all calls of a step; the
  *   steps before them put gradients of the sum of their pictures' losses there. Without region "gradient": the number of steps.
+ *   at_once: the most pictures that `train` is called with; 0, or absent: a batch.
  *   slices, in the order of the steps, from the first after the once-steps on: steps up to `end` run for so many pictures of
  *   each thread at a time, all of them before the next pictures; 0, or no slice: for all pictures of the call at once.
  *   An output of n pictures begins at offset * n; the pictures follow each other at "stride" bytes, each in the storage
@@ -85,7 +86,7 @@
  *             "lr": [{"call": "warmup", "for": {5 epochs}, "from": 0}, {"call": "cosine", "base": 0.1, "to": 0}], "stop": {90 epochs},
  *             "evaluate": {1 epochs}, "checkpoint": {..quantity.., or absent}, "seed": 1, "init": {"call": "weights", "path": "f",
  *             "except": ["fc.*"]} or absent, "freeze": [globs], "drop_last": true, "ema": decay or absent,
- *             "clip": {"call": "norm"|"value", "limit": x} or absent, "accumulate": 1}
+ *             "clip": {"call": "norm"|"value", "limit": x} or absent, "accumulate": 1, "max_memory": B or absent}
  *            lr pieces: constant(base) step(base, gamma, every) multistep(base, gamma, at [..]) poly(base, power, to)
  *            cosine(base, to) exp(base, gamma, every) linear(base, to) warmup(for, from): warmup runs for `for`, rising from
  *            `from` to the first value of the next piece; another piece may carry "for"; the last one runs until `stop`.
@@ -137,5 +138,28 @@ extern const int32_t cnnc_n_variant;
 
 /* Uniform numbers of dropout and everything else: Philox4x32-10 (Salmon et al. 2011) with key = run.key and counter =
  * {index low, index high, site, 0}; the first output word's upper 24 bits times 2^-24. */
+
+/* ---- memory, as the runtime takes it and the compiler foresees it ---- */
+
+/* What a block of that size takes: whole pages, large ones if it is larger than one, and a page for itself. */
+static inline int64_t cnnc_block_bytes(int64_t bytes) {
+    int64_t page = 4096, huge_page = (int64_t)2 << 20, unit = bytes >= huge_page ? huge_page : page;
+    return (bytes + unit - 1) / unit * unit + page;
+}
+
+/* Pictures, labels and sample numbers of the batches that a loader holds, each with room for a multiple of 16 pictures. */
+static inline int64_t cnnc_loader_bytes(int64_t picture, int64_t batch, int64_t prefetch) {
+    return (prefetch + 1) * ((batch + 15) / 16 * 16) * (picture + 8);
+}
+
+/* Pictures of a call in evaluation if section eval does not say: enough to read each weight once for many; more only cost
+ * memory, `bytes` each. */
+static inline int64_t cnnc_eval_pictures(int64_t bytes) {
+    int64_t n = 32;
+    while (n > 1 && n * bytes > (int64_t)1 << 30) n /= 2;
+    return n;
+}
+
+enum { CNNC_PREFETCH = 3 }; /* batches, if section data does not say */
 
 #endif

@@ -44,7 +44,7 @@ static int64_t largest_batch(const Bench *b, RtError *err) {
     TrainSettings s;
     if (!b->options->train) return b->context->model->max_batch;
     bool ok = train_settings(b->context->model, &s, err);
-    int64_t batch = s.batch;
+    int64_t batch = train_at_once(b->context->model, s.batch);
     train_settings_free(&s);
     return ok ? batch : 0;
 }

@@ -26,10 +26,7 @@ struct Exec {
 /* ---- memory ---- */
 
 /* The mapping is guard, header page, block, guard. The header page keeps its length, for block_free. */
-int64_t block_bytes(int64_t bytes) {
-    int64_t unit = bytes >= huge_page ? huge_page : PAGE;
-    return (bytes + unit - 1) / unit * unit + PAGE;
-}
+int64_t block_bytes(int64_t bytes) { return cnnc_block_bytes(bytes); }
 
 /* A large block starts on a large page, so the mapping is made one longer than needed and what is over is given back.
  */
@@ -84,10 +81,12 @@ static Needs needs_of(const ModelProgram *const *p, int n) {
     for (int i = 0; i < n; i++) {
         int64_t args = 0;
         for (int k = 0; k < p[i]->n_step; k++) args += p[i]->step[k].n_arg;
-        most =
-            (Needs){larger(most.batch_bytes, p[i]->batch_bytes), larger(most.fixed_bytes, p[i]->fixed_bytes),
-                    larger(most.gradient_bytes, p[i]->gradient_bytes),
-                    larger(most.scratch, scratch_of(p[i])), larger(most.steps, p[i]->n_step), larger(most.args, args)};
+        most = (Needs){larger(most.batch_bytes, p[i]->batch_bytes),
+                       larger(most.fixed_bytes, p[i]->fixed_bytes),
+                       larger(most.gradient_bytes, p[i]->gradient_bytes),
+                       larger(most.scratch, scratch_of(p[i])),
+                       larger(most.steps, p[i]->n_step),
+                       larger(most.args, args)};
     }
     return most;
 }

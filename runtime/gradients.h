@@ -1,5 +1,5 @@
-/* The gradients of a step before its updates: their norm, and what becomes of them. They are one block of floats, as region
- * "gradient" has them; what pads it is 0. Results do not depend on the number of threads. */
+/* The gradients of a step before its updates: their norm, and what becomes of them. They are one block of floats, as
+ * region "gradient" has them; what pads it is 0. Results do not depend on the number of threads. */
 #ifndef CNNC_RUNTIME_GRADIENTS_H
 #define CNNC_RUNTIME_GRADIENTS_H
 

@@ -65,7 +65,7 @@ static void print_memory(const Model *m, RtError *err) {
     if (!m->train.present) return;
     TrainSettings s;
     if (train_settings(m, &s, err)) {
-        memory_text(memory_train(m, s.batch, err), text);
+        memory_text(memory_train(m, s.batch, 0, err), text);
         printf("            %s for training at batch %d (%s)\n", text, s.batch, plan_text(&m->train, plan));
     }
     train_settings_free(&s);

@@ -1,7 +1,7 @@
 #include "memory.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include "exec.h"
 #include "settings.h"
@@ -13,34 +13,33 @@ static int usual_threads(void) {
     return n ? n : 1;
 }
 
-/* The program as it stands, with its code, its model and its libraries, before it takes blocks. */
+/* The program as it stands, with its code, its model and its libraries, before it takes blocks. Not by getrusage, which
+ * counts what the process was before it became this program. */
 static int64_t own_bytes(void) {
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+    long long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%*s %lld", &pages) != 1) pages = 0;
+    if (f) fclose(f);
+    return pages * sysconf(_SC_PAGESIZE);
 }
 
 int64_t memory_infer(const Model *m, int64_t n) {
     return own_bytes() + exec_bytes(m, &m->infer, n, true, usual_threads()) + n * model_image_bytes(m);
 }
 
-/* Pictures, labels and sample numbers of the batches that a loader holds, each with room for a multiple of 16 pictures.
- */
-static int64_t loader_bytes(int64_t image_bytes, int64_t batch, int64_t prefetch) {
-    return (prefetch + 1) * ((batch + 15) / 16 * 16) * (image_bytes + 8);
-}
-
-int64_t memory_train(const Model *m, int64_t batch, RtError *err) {
+int64_t memory_train(const Model *m, int64_t batch, int threads, RtError *err) {
     DataSettings data;
     EvalSettings eval;
     TrainSizes sizes;
-    int64_t image = 0;
+    int64_t image = 0, at_once = train_at_once(m, batch);
+    if (!threads) threads = usual_threads();
     if (!data_settings(m, &data, err) || !eval_settings(m, &eval, err) || !train_sizes(m, &sizes, err)) return 0;
     for (int i = 0; i < sizes.n; i++)
         if (program_image_bytes(m, sizes.program[i]) > image) image = program_image_bytes(m, sizes.program[i]);
     return own_bytes() + block_bytes(m->param_bytes) + block_bytes(m->state_bytes) +
-           exec_bytes_several(sizes.program, sizes.n, batch, usual_threads()) + loader_bytes(image, batch, data.prefetch) +
-           exec_bytes(m, eval.program, eval.batch, true, usual_threads()) +
-           loader_bytes(program_image_bytes(m, eval.program), eval.batch, data.prefetch);
+           exec_bytes_several(sizes.program, sizes.n, at_once, threads) +
+           cnnc_loader_bytes(image, batch, data.prefetch) + exec_bytes(m, eval.program, eval.batch, true, threads) +
+           cnnc_loader_bytes(program_image_bytes(m, eval.program), eval.batch, data.prefetch);
 }
 
 void memory_text(int64_t bytes, char text[24]) {

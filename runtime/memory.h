@@ -8,8 +8,9 @@
 
 /* Inference on n pictures at a time. */
 int64_t memory_infer(const Model *m, int64_t n);
-/* Training with that batch, evaluation during training included; 0 with err set if the settings are malformed. */
-int64_t memory_train(const Model *m, int64_t batch, RtError *err);
+/* Training with that batch, evaluation during training included, on so many threads, 0: as many as usual; 0 with err
+ * set if the settings are malformed. */
+int64_t memory_train(const Model *m, int64_t batch, int threads, RtError *err);
 
 /* "1.2 GiB", "17.0 MiB" into text[24]. */
 void memory_text(int64_t bytes, char text[24]);

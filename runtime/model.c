@@ -300,6 +300,7 @@ static void parse_program(const Model *m, ModelProgram *p, const json_t *program
     p->batch_bytes = field_int(j, "batch_bytes", 0, max_bytes, name, err);
     p->fixed_bytes = field_int(j, "fixed_bytes", 0, max_bytes, name, err);
     p->gradient_bytes = field_int_or(j, "gradient_bytes", 0, 0, max_bytes, name, err);
+    p->at_once = field_int_or(j, "at_once", 0, 0, 1 << 20, name, err);
     p->scratch = field_int_or(j, "scratch", 0, 0, max_bytes, name, err);
     p->lower_bound = field_int_or(j, "lower_bound", 0, 0, max_bytes, name, err);
     p->once_bytes = field_int_or(j, "once_bytes", 0, 0, max_bytes, name, err);

@@ -87,6 +87,7 @@ typedef struct ModelProgram {
     int64_t released;   /* of RG_PARAM, by them together */
     int n_once, n_step;
     int update; /* the first of the steps that run once for all calls of a training step; n_step: there are none */
+    int64_t at_once; /* of train: pictures in a call; 0: a batch */
     int n_slice;
     ModelSlice *slice;
     ModelStep *step;

@@ -51,6 +51,7 @@ bool train_settings(const Model *m, TrainSettings *s, RtError *err) {
     s->evaluate = quantity_parse(json_object_get(j, "evaluate"), "train.evaluate", err);
     s->checkpoint = quantity_parse(json_object_get(j, "checkpoint"), "train.checkpoint", err);
     s->seed = (uint64_t)field_int_or(j, "seed", 1, 0, INT64_MAX, "train", err);
+    s->max_memory = field_int_or(j, "max_memory", 0, 1, INT64_MAX, "train", err);
     s->drop_last = field_bool_or(j, "drop_last", true, "train", err);
     parse_init(s, j, err);
     return !err->code;
@@ -68,6 +69,10 @@ static const ModelProgram *program_for(const Model *m, const char *name, const j
     return model_program(m, name, height, width, err);
 }
 
+int64_t train_at_once(const Model *m, int64_t batch) {
+    return m->train.at_once && m->train.at_once < batch ? m->train.at_once : batch;
+}
+
 bool train_sizes(const Model *m, TrainSizes *s, RtError *err) {
     const json_t *list = pipeline_sizes(model_section(m, "augment"));
     size_t n = json_array_size(list);
@@ -79,7 +84,7 @@ bool train_sizes(const Model *m, TrainSizes *s, RtError *err) {
 }
 
 bool data_settings(const Model *m, DataSettings *s, RtError *err) {
-    enum { PREFETCH = 3, MOST = 1024 };
+    enum { MOST = 1024 };
     const json_t *j = model_section(m, "data");
     s->train = json_object_get(j, "train");
     s->val = json_object_get(j, "val");
@@ -88,19 +93,15 @@ bool data_settings(const Model *m, DataSettings *s, RtError *err) {
     const char *sampling = json_string_value(json_object_get(j, "sampling"));
     s->balanced = sampling && strcmp(sampling, "balanced") == 0;
     s->workers = (int)field_int_or(j, "workers", 0, 0, MOST, "data", err);
-    s->prefetch = (int)field_int_or(j, "prefetch", PREFETCH, 1, MOST, "data", err);
+    s->prefetch = (int)field_int_or(j, "prefetch", CNNC_PREFETCH, 1, MOST, "data", err);
     return !err->code;
 }
 
 bool eval_settings(const Model *m, EvalSettings *s, RtError *err) {
-    enum { BATCH = 32 }; /* enough to read each weight once for many pictures; larger ones only cost memory */
-    const int64_t memory = (int64_t)1 << 30;
     const json_t *j = model_section(m, "eval");
-    int usual = BATCH;
     s->program = program_for(m, "infer", json_object_get(j, "size"), err);
     if (!s->program) return false;
-    while (usual > 1 && usual * s->program->batch_bytes > memory) usual /= 2;
-    s->batch = (int)field_int_or(j, "batch", usual, 1, 1 << 20, "eval", err);
+    s->batch = (int)field_int_or(j, "batch", cnnc_eval_pictures(s->program->batch_bytes), 1, 1 << 20, "eval", err);
     s->metrics = json_object_get(j, "metrics");
     s->save_predictions = json_string_value(json_object_get(j, "save_predictions"));
     s->crops = (int)field_int_or(j, "crops", 1, 1, PIPELINE_CROPS, "eval", err);

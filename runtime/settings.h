@@ -11,6 +11,7 @@ typedef enum Clip { CLIP_NONE, CLIP_NORM, CLIP_VALUE } Clip;
 typedef struct TrainSettings {
     int batch; /* the largest that the train program was made for */
     int accumulate; /* batches in a step */
+    int64_t max_memory; /* bytes; 0: not said */
     Clip clip;
     double clip_limit;
     const json_t *lr;
@@ -46,6 +47,8 @@ typedef struct EvalSettings {
 /* RT_USAGE, saying why, if the program cannot train; else RT_INTERNAL on a malformed section. Release with _free. */
 bool train_settings(const Model *m, TrainSettings *s, RtError *err);
 void train_settings_free(TrainSettings *s);
+/* The most pictures of such a batch that a call of the training program takes. */
+int64_t train_at_once(const Model *m, int64_t batch);
 bool train_sizes(const Model *m, TrainSizes *s, RtError *err);
 bool data_settings(const Model *m, DataSettings *s, RtError *err);
 bool eval_settings(const Model *m, EvalSettings *s, RtError *err);

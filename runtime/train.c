@@ -135,14 +135,28 @@ static bool start_values(Session *s, RtError *err) {
     return trainer_initialise(t, s->options, err);
 }
 
+/* The compiler chose how many pictures go at a time, for a program of usual size and FIT_THREADS threads (frontend/fit.h). */
+static bool check_memory(const Session *s, RtError *err) {
+    const Trainer *t = &s->t;
+    int64_t bytes = memory_train(t->model, t->batch, pool_size(t->pool), err);
+    char needs[24], most[24];
+    if (err->code || !t->settings.max_memory || bytes <= t->settings.max_memory) return !err->code;
+    memory_text(bytes, needs);
+    memory_text(t->settings.max_memory, most);
+    return !rt_fail(err, RT_LIMIT, "training needs %s with %d threads, and max_memory is %s; use fewer --threads", needs,
+                    pool_size(t->pool), most);
+}
+
 static void announce(const Session *s) {
     const Model *m = s->t.model;
     char memory[24];
     RtError ignored = {.code = RT_OK};
-    memory_text(memory_train(m, s->t.batch, &ignored), memory);
+    memory_text(memory_train(m, s->t.batch, pool_size(s->t.pool), &ignored), memory);
     printf("training %s: %zu pictures, %d classes, batch ", m->name, dataset_count(s->data), m->classes);
     if (s->t.settings.accumulate > 1) printf("%d x ", s->t.settings.accumulate);
-    printf("%d, %lld steps an epoch, %d threads, %s\n", s->t.batch, (long long)s->steps_per_epoch, pool_size(s->t.pool), memory);
+    printf("%d, ", s->t.batch);
+    if (s->t.at_once < s->t.batch) printf("%lld at a time, ", (long long)s->t.at_once);
+    printf("%lld steps an epoch, %d threads, %s\n", (long long)s->steps_per_epoch, pool_size(s->t.pool), memory);
     for (int k = 0; s->t.sizes.n > 1 && k < s->t.sizes.n; k++)
         printf("%s %d x %d%s", k ? "," : "each batch of pictures of", s->t.sizes.program[k]->width, s->t.sizes.program[k]->height,
                k == s->t.sizes.n - 1 ? " pixels, at random\n" : "");
@@ -152,6 +166,7 @@ static void announce(const Session *s) {
 
 static bool session_open(Session *s, RtError *err) {
     if (!trainer_open(&s->t, s->context, s->options, true, err) || !open_data(s, err) || !plan_time(s, err)) return false;
+    if (!check_memory(s, err)) return false;
     if (!rundir_open(&s->dir, s->context, s->options->out, err)) return false;
     if (s->held_out) {
         s->evaluator = evaluator_new(s->t.model, s->context->kernel, s->t.pool, s->held_out, false, err);

@@ -30,6 +30,7 @@ void trainer_mix(Trainer *t, int n, const int32_t *partners, const float *shares
 
 void trainer_use(Trainer *t, int k) {
     const ModelProgram *p = t->sizes.program[k];
+    t->program = p;
     t->loss = program_output(p, "loss");
     t->logits = program_output(p, "logits");
     if (t->exec) exec_use(t->exec, p);
@@ -37,6 +38,7 @@ void trainer_use(Trainer *t, int k) {
 
 static bool take_memory(Trainer *t, RtError *err) {
     const Model *m = t->model;
+    t->at_once = train_at_once(m, t->batch);
     int64_t plane = 1;
     for (int i = 0; i < t->sizes.n; i++) {
         const ModelOutput *logits = program_output(t->sizes.program[i], "logits");
@@ -51,8 +53,8 @@ static bool take_memory(Trainer *t, RtError *err) {
     if (!t->params || !t->state || !t->scores || !t->map || !t->partners || !t->shares) return false;
     unmix(t);
     if (m->ema >= 0) t->average = t->state + m->average_offset / 4;
-    t->exec = exec_new_several(m, t->sizes.program, t->sizes.n, t->context->kernel, t->pool, t->params, t->state, t->batch, err);
-    if (t->exec) exec_set_mix(t->exec, t->partners, t->shares);
+    t->exec = exec_new_several(m, t->sizes.program, t->sizes.n, t->context->kernel, t->pool, t->params, t->state,
+                               t->at_once, err);
     return t->exec && gradients_open(&t->gradients, exec_gradients(t->exec), m->train.gradient_bytes / 4, err);
 }
 
@@ -151,15 +153,31 @@ const float *trainer_result(const Trainer *t) { return t->average ? t->average :
 
 int64_t trainer_pictures(const Trainer *t) { return (int64_t)t->batch * t->settings.accumulate; }
 
-void trainer_add(Trainer *t, int n, const float *images, const int32_t *labels) {
-    uint32_t key[2] = {(uint32_t)(t->at.seed ^ t->at.seed >> 32), (uint32_t)(t->at.step * t->settings.accumulate + t->calls)};
+/* A number of its own for each run of the program in the whole training, which dropout draws by. */
+static int64_t run_number(const Trainer *t) {
+    int64_t of_batch = (t->settings.batch + t->at_once - 1) / t->at_once;
+    return t->at.step * t->settings.accumulate * of_batch + t->calls;
+}
+
+/* n pictures of a batch, from number `from` on. */
+static void gather(Trainer *t, int64_t from, int n, const float *images, const int32_t *labels) {
+    uint32_t key[2] = {(uint32_t)(t->at.seed ^ t->at.seed >> 32), (uint32_t)run_number(t)};
     exec_set_lr(t->exec, (float)trainer_lr(t));
     exec_set_again(t->exec, t->calls > 0);
+    if (t->at_once < t->batch) exec_set_mix(t->exec, t->partners + from, t->shares + from);
     exec_gather(t->exec, n, images, labels, key);
     t->loss_sum += count_pictures(t, n, labels);
+    t->calls++;
+}
+
+void trainer_add(Trainer *t, int n, const float *images, const int32_t *labels) {
+    int64_t floats = program_image_bytes(t->model, t->program) / 4, plane = t->logits->plane;
+    for (int64_t from = 0; from < n; from += t->at_once) {
+        int64_t left = n - from;
+        gather(t, from, (int)(left < t->at_once ? left : t->at_once), images + from * floats, labels + from * plane);
+    }
     unmix(t);
     t->pictures += n;
-    t->calls++;
     t->batches++;
 }
 

@@ -18,6 +18,7 @@ typedef struct Trainer {
     int64_t total;      /* steps of the whole training, which the schedule goes by; -1: not known */
     int64_t last;       /* the step this run ends with: total, or --steps if that is earlier; -1: not known */
     int batch;
+    int64_t at_once; /* pictures of it in one run of the program */
     float *params, *state, *average; /* average: of the parameters, in the state; NULL: none */
     Exec *exec;
     TrainSizes sizes;
@@ -27,7 +28,8 @@ typedef struct Trainer {
     double loss_sum;     /* over these */
     double mean_loss;    /* of the last step */
     double norm;         /* of the last step's gradients, before they were clipped; < 0: not asked for */
-    const ModelOutput *loss, *logits; /* of the size in use */
+    const ModelProgram *program;      /* of the size in use */
+    const ModelOutput *loss, *logits; /* of this */
     float *scores;                    /* [channels * plane] of the logits of one picture */
     int32_t *map;                     /* [plane], if that is more than 1 */
     int32_t *partners;                /* [batch], of mixed pictures */
@@ -47,14 +49,15 @@ bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtE
 bool trainer_initialise(Trainer *t, const Options *o, RtError *err);
 
 double trainer_lr(const Trainer *t); /* of the next step */
-/* A batch of n <= t->batch pictures for the step under way. images, labels: see exec_run; labels of pictures must lie in
- * 0..classes-1, those of pixels may be below 0: no class. */
+/* A batch of n <= t->batch pictures for the step under way. images, labels: see exec_run; labels of pictures must lie
+ * in 0..classes-1, those of pixels may be below 0: no class. */
 void trainer_add(Trainer *t, int n, const float *images, const int32_t *labels);
 /* How many pictures a whole step has. */
 int64_t trainer_pictures(const Trainer *t);
 /* Does the step have its batches? */
 bool trainer_due(const Trainer *t);
-/* Ends a step of at least one batch: mean_loss and norm become the step's; at.step and at.running go on. RT_NOT_FINITE if the loss is not finite, or the norm of gradients that are to be clipped by it. */
+/* Ends a step of at least one batch: mean_loss and norm become the step's; at.step and at.running go on. RT_NOT_FINITE if
+ * the loss is not finite, or the norm of gradients that are to be clipped by it. */
 bool trainer_step(Trainer *t, RtError *err);
 
 /* Before trainer_add of pictures that are mixed: for each of n the label of the other picture, and what its own counts, 0 .. 1. For

@@ -351,6 +351,23 @@ NET
     check 'e2e/depth: predict' ./deep predict --weights deep1/deep.safetensors data/unseen/star.jpg
 }
 
+# largest_difference A B: of the numbers of two weight files.
+largest_difference() {
+    python3 - "$@" >"$log" 2>&1 <<'CHECK'
+import array, json, struct, sys
+
+def numbers(path):
+    data = open(path, "rb").read()
+    n, = struct.unpack("<Q", data[:8])
+    head = json.loads(data[8:8 + n])
+    return [x for k in sorted(head) if k != "__metadata__"
+            for x in array.array("f", data[8 + n:][slice(*head[k]["data_offsets"])])]
+
+parts, whole = map(numbers, sys.argv[1:])
+print(f"largest difference {max(abs(a - b) for a, b in zip(parts, whole)):.1e} of {max(map(abs, whole)):.2f}")
+CHECK
+}
+
 # Steps of several batches, and gradients that are clipped: the same weights for any number of threads and when resumed in the
 # middle of an epoch; without norms nearly what one batch of as many pictures gives; what is left at the end of an epoch.
 check_accumulate() {
@@ -398,20 +415,47 @@ NET
     same 'e2e/accumulate: the same weights' parts-16/parts16.safetensors resumed-parts/parts16.safetensors
     refuses 'e2e/accumulate: resumed by another program' 65 'its accumulate is 4, here it is 1' \
         env sh -c 'cp resumed-parts/parts16.checkpoint.safetensors parts-64/parts64.checkpoint.safetensors && ./parts64 train --data data --out parts-64 --batch 16 --resume'
-    python3 - parts-16/parts16.safetensors parts-64/parts64.safetensors >"$log" 2>&1 <<'CHECK'
-import array, json, struct, sys
-
-def numbers(path):
-    data = open(path, "rb").read()
-    n, = struct.unpack("<Q", data[:8])
-    head = json.loads(data[8:8 + n])
-    return [x for k in sorted(head) if k != "__metadata__"
-            for x in array.array("f", data[8 + n:][slice(*head[k]["data_offsets"])])]
-
-parts, whole = map(numbers, sys.argv[1:])
-print(f"largest difference {max(abs(a - b) for a, b in zip(parts, whole)):.1e} of {max(map(abs, whole)):.2f}")
-CHECK
+    largest_difference parts-16/parts16.safetensors parts-64/parts64.safetensors
     says 'e2e/accumulate: nearly the weights of one large batch' 'difference [0-9.]+e-0[4-9] of'
+}
+
+# Training in parts of batches that fit: as much memory as was foreseen at most, the weights of whole batches but for rounding,
+# the same ones for any number of threads.
+check_max_memory() {
+    sed -e 's/image -> maxpool(4, stride=4) -> conv(16, 3, pad=1) -> relu -> maxpool(2, stride=2)/image -> conv(16, 3, pad=1) -> relu -> maxpool(4, stride=4)/' \
+        -e 's/^    clip.*/    max_memory = memory/' -e 's/^option drop .*/&\noption memory = 40 MiB/' \
+        -e 's/train = folder.*/&\n    test  = folder("shapes\/test")\n    prefetch = 1 batches/' parts.net >fit.net
+    for memory in 40 400; do
+        check "e2e/max_memory: compile for $memory MiB" "$cnnc" --report=memory -Dbatch=96 -Daccumulate=1 "-Dmemory=$memory MiB" fit.net -o "fit$memory" || return
+        cp "$log" "foreseen$memory"
+        says 'e2e/max_memory: the report says how many' '^training on .*: [0-9]+ of a batch of 96 pictures at a time, [0-9.]+ MiB in all; max_memory'
+        check "e2e/max_memory: train in $memory MiB" python3 - "./fit$memory" train --data data --out "fit-$memory" <<'PEAK'
+import resource, subprocess, sys
+
+subprocess.run(sys.argv[1:], check=True)
+print(f"peak {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.1f} MiB")
+PEAK
+        cat "$log" >>"foreseen$memory"
+    done
+    python3 - >"$log" 2>&1 <<'CHECK'
+import re
+
+for memory in (40, 400):
+    text = open(f"foreseen{memory}").read()
+    at_once, foreseen = max((float(mib), int(n)) for n, mib in re.findall(r"^training on .*: (\d+) of .*, ([0-9.]+) MiB in", text, re.M))[::-1]
+    said, = re.findall(r"threads, ([0-9.]+) MiB$", text, re.M)
+    peak, = re.findall(r"^peak ([0-9.]+)", text, re.M)
+    print(f"at once {at_once}, foreseen {foreseen}, said {said}, peak {peak}")
+    assert float(peak) <= foreseen <= memory and float(peak) > 0.75 * foreseen and float(said) > 0.75 * foreseen
+    assert (at_once < 96) == (memory == 40)
+print("as foreseen")
+CHECK
+    says 'e2e/max_memory: the peak is what was foreseen' '^as foreseen$'
+    check 'e2e/max_memory: 3 threads' ./fit40 train --data data --out fit-3 --threads 3
+    same 'e2e/max_memory: the same weights' fit-40/fit40.safetensors fit-3/fit40.safetensors
+    check 'e2e/max_memory: bench' ./fit40 bench --train --seconds 0
+    largest_difference fit-40/fit40.safetensors fit-400/fit400.safetensors
+    says 'e2e/max_memory: nearly the weights of whole batches' 'difference [0-9.]+e-0[4-9] of'
 }
 
 # Fully connected layers by OpenBLAS: nearly the same scores and weights, equal ones for any number of threads; only such
@@ -714,6 +758,7 @@ check_sizes
 check_adamw
 check_optimizers
 check_accumulate
+check_max_memory
 check_tuner
 check_reports
 check_masks

@@ -60,7 +60,7 @@ hi def link cnncKey_augment cnncKey
 syn match cnncSection "^\s*train\>\ze\s*\%(\h\w*\s*\)\={" nextgroup=cnncName_train,cnncBlock_train skipwhite
 syn match cnncName_train "\h\w*" contained nextgroup=cnncBlock_train skipwhite
 syn region cnncBlock_train contained transparent start="{" end="}" contains=@cnncSettings,cnncKey_train,cnncBlock_train
-syn match cnncKey_train "\<\%(loss\|optimizer\|batch\|lr\|stop\|evaluate\|checkpoint\|seed\|init\|freeze\|drop_last\|ema\|clip\|accumulate\|lr_scale\|weight_decay\)\ze\s*==\@!" contained
+syn match cnncKey_train "\<\%(loss\|optimizer\|batch\|lr\|stop\|evaluate\|checkpoint\|seed\|init\|freeze\|drop_last\|ema\|clip\|accumulate\|max_memory\|lr_scale\|weight_decay\)\ze\s*==\@!" contained
 hi def link cnncName_train cnncName
 hi def link cnncKey_train cnncKey
 
