@@ -74,6 +74,7 @@ static const Region region_of_input[INPUT_ROLE_COUNT] = {[INPUT_IMAGE] = REGION_
                                                          [INPUT_LABEL] = REGION_LABEL,
                                                          [INPUT_PARTNER] = REGION_PARTNER,
                                                          [INPUT_SHARE] = REGION_SHARE,
+                                                         [INPUT_AGAIN] = REGION_SCALAR,
                                                          [INPUT_LR] = REGION_SCALAR};
 
 static int32_t storage_for(Lower *l, Ref node) {

@@ -164,7 +164,7 @@ static void gather(Trainer *t, int64_t from, int n, const float *images, const i
     uint32_t key[2] = {(uint32_t)(t->at.seed ^ t->at.seed >> 32), (uint32_t)run_number(t)};
     exec_set_lr(t->exec, (float)trainer_lr(t));
     exec_set_again(t->exec, t->calls > 0);
-    if (t->at_once < t->batch) exec_set_mix(t->exec, t->partners + from, t->shares + from);
+    exec_set_mix(t->exec, t->partners + from, t->shares + from);
     exec_gather(t->exec, n, images, labels, key);
     t->loss_sum += count_pictures(t, n, labels);
     t->calls++;
