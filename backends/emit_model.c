@@ -319,6 +319,7 @@ const char *emit_plan_json(const Unit *u, const KernelTable *kernels) {
              (long long)region_bytes(u, REGION_STATE));
     params(&w, "params", REGION_PARAM);
     params(&w, "state", REGION_STATE);
+    params(&w, "gradients", REGION_GRADIENT);
     programs(&w, u, kernels->number[0]);
     str_add(&s, ",\n");
     sizes(&w);

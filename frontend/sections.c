@@ -234,6 +234,20 @@ static void check_mixing(Bundle *p, Unit *u, const Value *section) {
     }
 }
 
+/* Gradients are tested where training has put them for good, which only a program does that keeps them. */
+static void keep_gradients(Bundle *p, Unit *u, const Value *section) {
+    for (int32_t i = 0; i < p->sections.n; i++) {
+        bool test = !strcmp(p->sections.item[i]->section, "test") && section[i].kind == V_RECORD;
+        const Field *f = test ? record_field(section[i].record, "gradients") : NULL;
+        if (!f || f->value.kind != V_TEXT || strcmp(f->value.text, "all") != 0) continue;
+        if (!u->train.present && p->elab->diags->n_error == 0) {
+            diag_error(p->elab->diags, f->span, "E0470", "gradients are those of a loss, and no `train` section holds");
+            diag_help(p->elab->diags, (Span){0}, "train { loss = cross_entropy(logits) } says what is trained");
+        }
+        u->train.gathers |= u->train.present;
+    }
+}
+
 const Value *sections_build(Bundle *p, Unit *u, Scope *net, const Value *input) {
     Value *section = NEW_ARRAY(u->arena, Value, p->sections.n);
     for (int32_t i = 0; i < p->sections.n && !p->elab->stopped; i++)
@@ -242,6 +256,7 @@ const Value *sections_build(Bundle *p, Unit *u, Scope *net, const Value *input) 
     for (int i = 0; (kind = section_at(i)); i++)
         if (kind->compiled) check_choice(p, kind);
     if (!p->elab->stopped) check_mixing(p, u, section);
+    if (net && !p->elab->stopped) keep_gradients(p, u, section);
     return section;
 }
 

@@ -21,6 +21,7 @@
  *   "param_bytes": B, "state_bytes": B,
  *   "params": [PARAM...],                  in REGION_PARAM
  *   "state":  [PARAM...],                  of the optimiser, in REGION_STATE, like "<weight>.momentum"; zero at start
+ *   "gradients": [PARAM...],               in region "gradient" of `train`, where it has that: "<weight>.gradient"
  *   "programs": {"infer": PROGRAM, "train": PROGRAM or absent},
  *   "sizes": [{"height": 288, "width": 288, "programs": {"infer": PROGRAM or absent, "train": PROGRAM or absent}}, ...] }
  *                                          the same for pictures of other sizes than "input": those that settings.augment and
@@ -95,7 +96,7 @@
  *   deploy:  {"weights": "fp32"|"fp16", "outputs": ["scores"], "batches": [1, 8], "march": "x86-64-v3,x86-64-v4", "max_memory": B}
  *            weights: fully connected weights as `infer` keeps them; parameters are f32 all the same; the others: absent
  *            unless the file has them, and done with, but for the sizes that bench takes
- *   test:    {"golden": path or absent, "tolerance": 1e-4}
+ *   test:    {"gradients": "none"|"all", "golden": path or absent, "tolerance": 1e-4}
  *   require: [{"figure": "top1"|"top5"|"latency"|"throughput", "order": "<"|"<="|">"|">=", "limit": x}, ...], no names of
  *            sections; shares as parts of 1, latency in seconds, throughput in pictures a second
  *

@@ -42,6 +42,7 @@ static const OptionRow rows[] = {
     {"batch", 'b', KIND_TEXT, AT(batches), 0, 0, "N,...", "batches to time (1,16; with --train the net's)", "bench"},
     {"seconds", 0, KIND_REAL, AT(seconds), 0, 0, "S", "time a batch for S seconds and once at least (1, five times)",
      "bench"},
+    {"seconds", 0, KIND_REAL, AT(seconds), 0, 0, "S", "begin to compare gradients for S seconds (60)", "test"},
     {"lr", 0, KIND_REAL, AT(lr), 0, 0, "X", "this learning rate throughout", "train"},
     {"seed", 0, KIND_COUNT, AT(seed), 0, INT64_MAX, "N", "of all random numbers", "train export"},
     {"replay", 0, KIND_TEXT, AT(replay), 0, 0, "FILE", "take batches from a safetensors file: images.K, labels.K",

@@ -418,6 +418,8 @@ static void parse_all(Model *m, int64_t n_kernel, RtError *err) {
     m->param = parse_params(m, "params", m->param_bytes, &m->n_param, err);
     m->state = parse_params(m, "state", m->state_bytes, &m->n_state, err);
     parse_programs(m, m->json, m->height, m->width, &m->infer, &m->train, n_kernel, err);
+    if (!err->code && m->train.gradient_bytes)
+        m->gradient = parse_params(m, "gradients", m->train.gradient_bytes, &m->n_gradient, err);
     if (!err->code) parse_sizes(m, n_kernel, err);
     if (!err->code) check_programs(m, err);
     if (!err->code) add_averages(m, err);
@@ -463,6 +465,7 @@ void model_free(Model *m) {
     free(m->layer);
     free(m->param);
     free(m->state);
+    free(m->gradient);
     json_decref(m->json);
     free(m);
 }

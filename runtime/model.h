@@ -115,8 +115,8 @@ typedef struct Model {
     int n_layer;
     ModelLayer *layer;
     int64_t param_bytes, state_bytes;
-    int n_param, n_state;
-    ModelParam *param, *state;
+    int n_param, n_state, n_gradient;
+    ModelParam *param, *state, *gradient;
     double ema;              /* settings.train.ema; below 0: none. Else, from state byte average_offset on, lies what looks */
     int64_t average_offset;  /* like the parameters: their averages, "<parameter>.ema" of the last n_param of `state` */
     ModelProgram infer, train; /* for pictures of `height` x `width` */

@@ -171,7 +171,7 @@ if grep -q 'one central crop, 4 pictures' "$log"; then ok 'data/half of a folder
 {
     net '' ''
     printf 'eval {\n    metrics = [top1, per_class, confusion, calibration]\n    save_predictions = "table.csv"\n}\n'
-    printf 'test {\n    golden = "answers.safetensors"\n}\ntest loose {\n    tolerance = 2\n}\n'
+    printf 'test {\n    golden = "answers.safetensors"\n}\ntest loose {\n    gradients = all\n    tolerance = 2\n}\n'
 } >metrics.net
 check eval/metrics "$cnnc" -march=x86-64-v3 metrics.net -o metrics && ./metrics export --init --output=metrics.safetensors >"$log" 2>&1
 ./metrics eval --data shapes >"$log" 2>&1
@@ -219,6 +219,7 @@ is 'test/what is compared' "$(awk '/largest difference/ { print $1, $NF }' "$log
 refused 'test/other weights' 1 'scores of picture [01]: number . is .* here and .* in answers.safetensors, which was written with other' ./metrics test -w others.safetensors
 refused 'test/as JSON' 1 '"kept": false' ./metrics test -w others.safetensors --json
 check 'test/a section with a name' ./metrics test --test loose -w others.safetensors
+is 'test/gradients' "$(sed -n 's/^gradients of \([0-9]*\) of \([0-9]*\) tensors, 1 too small to measure: .*: kept$/\1 \2/p' "$log")" '8 8'
 refused 'test/no such section' 64 'no section .test loos.; did you mean loose' ./metrics test --test loos
 refused 'test/pictures without --update' 64 'pictures are for --update' ./metrics test shapes/test/heart/*
 refused 'test/a file without golden values' 65 'has no tensor "images"' ./metrics test --golden others.safetensors

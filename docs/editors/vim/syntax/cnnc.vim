@@ -31,7 +31,7 @@ syn cluster cnncShared contains=cnncComment,cnncString,cnncOperator,cnncNumber,c
 syn cluster cnncBody contains=@cnncShared,cnncLayer,cnncAnnotation,cnncArguments
 
 syn match cnncCall "\<\%(shorter\|exact\|centre\|folder\|list\|masks\|tar\|cifar10\|cifar100\|idx\|synthetic\|synsets\|fail\|skip\|random_resized_crop\|random_crop\|random_scale\|resize\|crop\|hflip\|vflip\|colour_jitter\|colour_pca\|grey\|rotate\|blur\|random_erase\|mixup\|cutmix\|sgd\|adam\|adamw\|rmsprop\|lars\|constant\|step\|multistep\|poly\|cosine\|exp\|linear\|inv\|cyclic\|plateau\|warmup\|norm\|value\|every\|all\|weights\|cross_entropy\|bce\|mse\|focal\)\>" contained
-syn match cnncChoice "\<\%(rgb\|bgr\|grey\|exif\|ignore\|auto\|shuffled\|balanced\|top1\|top5\|per_class\|confusion\|calibration\|pixel_accuracy\|mean_iou\|fp32\|fp16\|bilinear\|bicubic\|nearest\|black\|mean\|loss\)\>\%(\s*(\)\@!" contained
+syn match cnncChoice "\<\%(rgb\|bgr\|grey\|exif\|ignore\|auto\|shuffled\|balanced\|top1\|top5\|per_class\|confusion\|calibration\|pixel_accuracy\|mean_iou\|fp32\|fp16\|none\|all\|bilinear\|bicubic\|nearest\|black\|mean\|loss\)\>\%(\s*(\)\@!" contained
 syn match cnncParameterKnown "\<\%(size\|filter\|antialias\|path\|masks\|ignore\|images\|labels\|count\|classes\|seed\|at_most\|area\|ratio\|sizes\|pad\|shorter\|p\|brightness\|contrast\|saturation\|sigma\|degrees\|fill\|alpha\|momentum\|nesterov\|weight_decay\|betas\|eps\|centred\|eps_inside\|trust\|base\|for\|gamma\|every\|at\|power\|to\|on\|patience\|from\|limit\|time\|except\|logits\|smoothing\|weights\|scores\)\ze\s*==\@!" contained
 hi def link cnncParameterKnown cnncParameter
 syn region cnncSettingArguments contained transparent start="(" end=")" contains=@cnncSettings,cnncParameterKnown
@@ -88,7 +88,7 @@ hi def link cnncKey_require cnncKey
 syn match cnncSection "^\s*test\>\ze\s*\%(\h\w*\s*\)\={" nextgroup=cnncName_test,cnncBlock_test skipwhite
 syn match cnncName_test "\h\w*" contained nextgroup=cnncBlock_test skipwhite
 syn region cnncBlock_test contained transparent start="{" end="}" contains=@cnncSettings,cnncKey_test,cnncBlock_test
-syn match cnncKey_test "\<\%(golden\|tolerance\)\ze\s*==\@!" contained
+syn match cnncKey_test "\<\%(gradients\|golden\|tolerance\)\ze\s*==\@!" contained
 hi def link cnncName_test cnncName
 hi def link cnncKey_test cnncKey
 
