@@ -1,5 +1,9 @@
 #include "chain.h"
 
+#include <string.h>
+
+#include "lower_maxpool.h"
+
 /* The share of the FMAs' rate that register tiles reach: with several channel blocks, with one. */
 static const double tile_share[] = {0.86, 0.62};
 /* Of a vector on its way to the next convolution: in the second-level cache; between kernels, where it often has to come
@@ -14,9 +18,23 @@ static const Type *weight_of(const Graph *g, Ref conv) { return &graph_node(g, g
 
 static bool is_conv(const Graph *g, Ref r) { return r && graph_node(g, r)->op == OP_conv; }
 
-bool chain_is_window(const Graph *g, Ref conv) {
-    return is_conv(g, conv) && graph_node(g, conv)->attr.conv.groups == weight_of(g, conv)->dim[0] &&
-           weight_of(g, conv)->dim[1] == 1 && weight_of(g, conv)->dim[0] > 1;
+static bool is_maxpool(const Graph *g, Ref r) { return r && graph_node(g, r)->op == OP_maxpool; }
+
+bool chain_is_stage(const Graph *g, Ref node) { return is_conv(g, node) || is_maxpool(g, node); }
+
+bool chain_is_window(const Graph *g, Ref node) {
+    if (is_maxpool(g, node)) return maxpool_is_small(&graph_node(g, node)->attr.pool);
+    return is_conv(g, node) && graph_node(g, node)->attr.conv.groups == weight_of(g, node)->dim[0] &&
+           weight_of(g, node)->dim[1] == 1 && weight_of(g, node)->dim[0] > 1;
+}
+
+ConvAttr chain_attr(const Node *window) {
+    if (window->op == OP_conv) return window->attr.conv;
+    ConvAttr a = {.dilation = {1, 1}, .groups = 1};
+    memcpy(a.kernel, window->attr.pool.kernel, sizeof a.kernel);
+    memcpy(a.stride, window->attr.pool.stride, sizeof a.stride);
+    memcpy(a.pad, window->attr.pool.pad, sizeof a.pad);
+    return a;
 }
 
 bool chain_may_begin(const Graph *g, Ref conv) {
@@ -45,7 +63,7 @@ typedef struct Rows {
     double before[2], window, after; /* before: with several channel blocks at a time, with one */
     double x, y;                     /* vectors of a row of one block that are handed on; 0 where nothing is */
     double vector;                   /* bytes */
-    const ConvAttr *attr;
+    ConvAttr attr;
 } Rows;
 
 static double row_cycles(const Graph *g, Ref conv, const Machine *m, bool one_block) {
@@ -60,9 +78,10 @@ static Rows rows_of(const Graph *g, const Chain *c, const Machine *m) {
     const Node *window = graph_node(g, c->window);
     const Type *x = &graph_node(g, window->in[0])->type, *y = &window->type;
     int32_t lanes = m->vector_lanes;
-    Rows r = {.blocks = div_up(y->dim[1], lanes), .in = x->dim[2], .out = y->dim[2], .attr = &window->attr.conv};
+    Rows r = {.blocks = div_up(y->dim[1], lanes), .in = x->dim[2], .out = y->dim[2], .attr = chain_attr(window)};
     for (int one = 0; one < 2; one++) r.before[one] = row_cycles(g, c->before, m, one);
-    r.window = row_cycles(g, c->window, m, false);
+    r.window = is_conv(g, c->window) ? row_cycles(g, c->window, m, false)
+                                     : (double)(y->dim[3] * r.blocks * r.attr.kernel[0] * r.attr.kernel[1]);
     r.after = row_cycles(g, c->after, m, c->after && graph_node(g, c->after)->type.dim[1] <= lanes);
     r.x = c->before ? row_vectors(x) : 0;
     r.y = c->after ? row_vectors(y) : 0;
@@ -80,7 +99,7 @@ static double cycles_apart(const Rows *r) {
 /* Negative if what lies between the convolutions does not fit. Rows beyond the picture are not computed. */
 static double cycles_chained(const Rows *r, const Machine *m, const ChainPlan *p) {
     int64_t bands = r->out / p->rows, tasks = bands * (r->blocks / p->blocks);
-    int64_t reads = chain_reads(r->attr, p->rows), outside = chain_reads(r->attr, r->out) - r->in;
+    int64_t reads = chain_reads(&r->attr, p->rows), outside = chain_reads(&r->attr, r->out) - r->in;
     double x = r->x * (double)(reads * p->blocks), y = r->y * (double)(p->rows * p->blocks);
     if ((x + y) * r->vector > cache_share * (double)m->cache_bytes[1]) return -1;
     double rows = (double)(reads * bands - (outside > 0 ? outside : 0));

@@ -3,15 +3,16 @@
  * Needs the final steps; sets how and cycles of each and changes nothing else. Late, because every choice before it shows.
  * Predictions, for a call of all pictures, are those of the algorithm model for convolutions of inference, else of the tile model. */
 #include "algorithm_model.h"
+#include "chain.h"
 #include "pass.h"
 #include "slice.h"
 
-/* Convolutions in the step's kernel. */
-static int32_t convolutions(const Graph *g, const Node *root) {
+/* Convolutions in the step's kernel, and poolings of what they make. */
+static int32_t stages(const Graph *g, const Node *root) {
     int32_t n = root->op == OP_conv;
     for (int32_t i = 1; root->group && i < g->n_node; i++) {
         const Node *member = graph_node(g, (Ref)i);
-        n += member != root && member->group == root->group && member->op == OP_conv;
+        n += member != root && member->group == root->group && chain_is_stage(g, (Ref)i);
     }
     return n;
 }
@@ -23,7 +24,7 @@ static Name algorithm_of(const Graph *g, const Node *root) {
         return w->band ? name_format("F(%d,%d) band %d", w->tile, w->kernel, w->band)
                        : name_format("F(%d,%d) phases", w->tile, w->kernel);
     if (op_info[root->op].attr != ATTR_CONV) return name_of("");
-    int32_t n = convolutions(g, root);
+    int32_t n = stages(g, root);
     return n > 1 ? name_format("chain of %d", n) : name_of(root->attr.conv.groups > 1 ? "grouped" : "direct");
 }
 
@@ -44,7 +45,7 @@ static double winograd_prediction(const Unit *u, const Graph *g, const Node *roo
 static double prediction(const Unit *u, const Graph *g, Entry entry, const Step *s, const Kernel *k, int32_t pictures) {
     const Node *root = graph_node(g, s->root);
     if (op_info[root->op].attr == ATTR_WINOGRAD) return winograd_prediction(u, g, root, pictures);
-    if (entry == ENTRY_INFER && root->op == OP_conv && s->macs && convolutions(g, root) == 1) {
+    if (entry == ENTRY_INFER && root->op == OP_conv && s->macs && stages(g, root) == 1) {
         ConvProblem p = conv_problem(u, g, s->root, pictures);
         if (!p.plain && p.conv->groups == 1 && p.x->dim[1] >= u->machine->vector_lanes) return conv_cycles(&p, 0, 0);
     }

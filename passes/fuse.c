@@ -5,8 +5,8 @@
  *
  * An element-wise node joins the group of one of its operands if that operand has its shape and block sizes and if
  * nothing else it reads depends on the group: then every element can be finished while it is in a register. The phases
- * of a Winograd convolution are one group if they share a band, and so are the convolutions of a chain (chain.h),
- * which go through it by bands of rows. A layer with @nofuse shares its kernel with no other. */
+ * of a Winograd convolution are one group if they share a band, and so are the convolutions and poolings of a
+ * chain (chain.h), which go through it by bands of rows. A layer with @nofuse shares its kernel with no other. */
 #include "lower.h"
 #include "chain.h"
 #include "order.h"
@@ -117,7 +117,7 @@ static const char *chain_refuses(const Fuse *f, Ref conv) {
 /* Phases of a convolution, or several convolutions, go on in one kernel that takes a band through; NULL if r does. */
 static const char *band_refuses(const Fuse *f, Ref r) {
     const Node *n = graph_node(f->g, r);
-    if (n->op == OP_conv) return chain_refuses(f, r);
+    if (n->op == OP_conv || (n->op == OP_maxpool && !f->train)) return chain_refuses(f, r);
     if (op_info[n->op].effect) return update;
     if (n->op != OP_winograd_product && n->op != OP_winograd_output) return whole;
     return n->attr.winograd.band ? NULL : no_band;

@@ -6,7 +6,10 @@
  * are tasks, too, and a band may be the whole picture. */
 #include "lower_conv.h"
 
+#include <math.h>
+
 #include "chain.h"
+#include "lower_maxpool.h"
 
 /* Scratch memory for `rows` rows of the node's tensor, from row `first` on, in `blocks` blocks from `block` on. */
 static void hold_rows(Lower *l, Ref node, const char *name, const Expr *first, int64_t rows, const Expr *block,
@@ -29,8 +32,8 @@ static void release_rows(Lower *l, Ref node) {
     l->stored[node] = false;
 }
 
-/* Zero in columns [from, to) of a row of a band. */
-static Stmt *zero_columns(Lower *l, Ref node, const Expr *place, int32_t from, int32_t to) {
+/* A number in columns [from, to) of a row of a band. */
+static Stmt *fill_columns(Lower *l, Ref node, double x, const Expr *place, int32_t from, int32_t to) {
     Nest nest = {0};
     const Type *t = &l->band[node]->type;
     Coord at = {{ex_int(l->k, 0)}, {ex_int(l->k, 0)}};
@@ -38,7 +41,7 @@ static Stmt *zero_columns(Lower *l, Ref node, const Expr *place, int32_t from, i
     at.outer[2] = place;
     at.outer[3] = nest_range(l, &nest, "s", ex_int(l->k, from), ex_int(l->k, to), ROLE_NONE);
     at.lane[1] = nest_loop(l, &nest, "i", t->layout.b1, ROLE_LANE);
-    return nest_wrap(l, &nest, st_store(l->k, l->arg_of[node], index_at(l, t, &at), num(l, 0)));
+    return nest_wrap(l, &nest, st_store(l->k, l->arg_of[node], index_at(l, t, &at), num(l, x)));
 }
 
 /* The window's padding left and right, of all rows of the band. */
@@ -48,8 +51,8 @@ static Stmt *zero_sides(Lower *l, Ref node) {
     Nest rows = {0};
     Stmt *seq = st_seq(l->k);
     const Expr *row = nest_loop(l, &rows, "r", t->dim[2], ROLE_NONE);
-    if (left) st_append(l->k, seq, zero_columns(l, node, row, -left, 0));
-    if (right) st_append(l->k, seq, zero_columns(l, node, row, width, width + right));
+    if (left) st_append(l->k, seq, fill_columns(l, node, 0, row, -left, 0));
+    if (right) st_append(l->k, seq, fill_columns(l, node, 0, row, width, width + right));
     return nest_wrap(l, &rows, seq);
 }
 
@@ -57,14 +60,14 @@ static Stmt *zero_sides(Lower *l, Ref node) {
 static Ref enter_stage(Lower *l, Ref conv) {
     for (l->head = 0; l->member[l->head] != conv;) l->head++;
     for (l->tail = l->head + 1; l->tail < l->n_member; l->tail++)
-        if (graph_node(l->g, l->member[l->tail])->op == OP_conv) break;
+        if (chain_is_stage(l->g, l->member[l->tail])) break;
     return l->member[l->tail - 1];
 }
 
 static Chain stages(const Lower *l) {
     Chain c = {0, 0, 0};
     for (int32_t m = 0; m < l->n_member; m++) {
-        if (graph_node(l->g, l->member[m])->op != OP_conv) continue;
+        if (!chain_is_stage(l->g, l->member[m])) continue;
         if (chain_is_window(l->g, l->member[m]))
             c.window = l->member[m];
         else
@@ -75,8 +78,13 @@ static Chain stages(const Lower *l) {
 
 bool conv_is_chain(const Lower *l) {
     int32_t n = 0;
-    for (int32_t m = 0; m < l->n_member; m++) n += graph_node(l->g, l->member[m])->op == OP_conv;
+    for (int32_t m = 0; m < l->n_member; m++) n += chain_is_stage(l->g, l->member[m]);
     return n > 1;
+}
+
+/* What the window finds beyond the picture. */
+static double beyond(const Lower *l, const Chain *c) {
+    return graph_node(l->g, c->window)->op == OP_conv ? 0 : -INFINITY;
 }
 
 /* Rows of the first convolution's result for the window: those of the picture are computed, those above and below it are
@@ -94,7 +102,7 @@ static void compute_before(Lower *l, Stmt *seq, const Chain *c, ConvRows r) {
     const Expr *outside = ex2(l->k, EX_lt, zero, ex2(l->k, EX_max, above, below));
     st_append(l->k, body, st_guard(l->k, inside, conv_dense_nest(l, graph_node(l->g, c->before), &r)));
     const Expr *place = ex2(l->k, EX_sub, r.first, b->first);
-    st_append(l->k, body, st_guard(l->k, outside, zero_columns(l, x, place, 0, b->type.dim[3])));
+    st_append(l->k, body, st_guard(l->k, outside, fill_columns(l, x, beyond(l, c), place, 0, b->type.dim[3])));
     st_append(l->k, seq, nest_wrap(l, &rows, body));
 }
 
@@ -102,7 +110,7 @@ static void compute_before(Lower *l, Stmt *seq, const Chain *c, ConvRows r) {
 static void compute_picture(Lower *l, Stmt *seq, const Chain *c, ConvRows r) {
     Ref x = enter_stage(l, c->before);
     const Band *b = l->band[x];
-    int64_t above = graph_node(l->g, c->window)->attr.conv.pad[0], end = r.rows;
+    int64_t above = chain_attr(graph_node(l->g, c->window)).pad[0], end = r.rows;
     int64_t below = min_i64(end, above + graph_node(l->g, x)->type.dim[2]);
     const int64_t outside[2][2] = {{0, above}, {below, end}};
     for (int i = 0; i < 2; i++) {
@@ -110,7 +118,7 @@ static void compute_picture(Lower *l, Stmt *seq, const Chain *c, ConvRows r) {
         const Expr *lo = ex_int(l->k, outside[i][0]), *hi = ex_int(l->k, outside[i][1]);
         const Expr *row = nest_range(l, &rows, "r", lo, hi, ROLE_NONE);
         if (outside[i][0] < outside[i][1])
-            st_append(l->k, seq, nest_wrap(l, &rows, zero_columns(l, x, row, 0, b->type.dim[3])));
+            st_append(l->k, seq, nest_wrap(l, &rows, fill_columns(l, x, beyond(l, c), row, 0, b->type.dim[3])));
     }
     r.first = ex_int(l->k, 0);
     r.rows = below - above;
@@ -120,19 +128,20 @@ static void compute_picture(Lower *l, Stmt *seq, const Chain *c, ConvRows r) {
 /* The first two convolutions, for the rows r of the window's result. Gives what is in scratch memory between them, or 0. */
 static Ref compute_window(Lower *l, Stmt *seq, const Chain *c, const ConvRows *r) {
     const Node *window = graph_node(l->g, c->window);
-    const ConvAttr *a = &window->attr.conv;
+    ConvAttr a = chain_attr(window);
     Ref x = 0;
     if (c->before) {
         ConvRows in = *r;
-        in.first = add_i(l, mul_i(l, r->first, a->stride[0]), -a->pad[0]);
-        in.rows = chain_reads(a, r->rows);
+        in.first = add_i(l, mul_i(l, r->first, a.stride[0]), -a.pad[0]);
+        in.rows = chain_reads(&a, r->rows);
         x = enter_stage(l, c->before);
         hold_rows(l, x, "x", in.first, in.rows, in.block, in.blocks);
         st_append(l->k, seq, zero_sides(l, x));
         (r->rows < window->type.dim[2] ? compute_before : compute_picture)(l, seq, c, in);
     }
     enter_stage(l, c->window);
-    st_append(l->k, seq, conv_grouped_nest(l, window, r));
+    bool pool = window->op == OP_maxpool;
+    st_append(l->k, seq, pool ? maxpool_nest(l, c->window, r) : conv_grouped_nest(l, window, r));
     return x;
 }
 

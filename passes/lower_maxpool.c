@@ -21,9 +21,7 @@ typedef struct Row {
     int32_t column, best;  /* registers */
 } Row;
 
-bool maxpool_is_small(const PoolAttr *a) {
-    return !a->to[0] && (int64_t)a->kernel[0] * a->kernel[1] <= SMALL_TAPS;
-}
+bool maxpool_is_small(const PoolAttr *a) { return !a->to[0] && (int64_t)a->kernel[0] * a->kernel[1] <= SMALL_TAPS; }
 
 static const Expr *nearest(Lower *l, const Expr *i, int32_t size) {
     return ex2(l->k, EX_max, ex_int(l->k, 0), ex2(l->k, EX_min, ex_int(l->k, size - 1), i));
@@ -130,20 +128,28 @@ static Stmt *tiles(Lower *l, const Row *r, int32_t width, int32_t n) {
     return seq;
 }
 
-void maxpool_rows(Lower *l, Ref node) {
+Stmt *maxpool_nest(Lower *l, Ref node, const ConvRows *rows) {
     const Node *n = graph_node(l->g, node);
     const Type *x = &graph_node(l->g, n->in[0])->type, *y = &n->type;
     const PoolAttr *a = &n->attr.pool;
     Row r = {.x = n->in[0], .attr = a, .height = x->dim[2], .width = x->dim[3], .lanes = y->layout.b1};
+    bool beyond = a->pad[0] > 0 || (y->dim[2] - 1) * a->stride[0] - a->pad[0] + a->kernel[0] > r.height;
     r.apart = a->stride[1] < a->kernel[1] ? a->stride[1] : a->kernel[1];
-    r.rows_outside = a->pad[0] > 0 || (y->dim[2] - 1) * a->stride[0] - a->pad[0] + a->kernel[0] > r.height;
+    r.rows_outside = beyond && !rows;
     int32_t size = tile_size(l, &r, y->dim[3]);
     r.column = lower_reg(l, "column", DT_F32, (int64_t)r.lanes * seen(&r, size));
     r.best = lower_reg(l, "best", DT_F32, r.lanes);
     Nest nest = {0};
-    r.y = (Coord){{nest_loop(l, &nest, "n", BATCH, ROLE_TASK)}, {ex_int(l->k, 0)}};
-    r.y.outer[1] = nest_loop(l, &nest, "cb", div_up(y->dim[1], r.lanes), ROLE_TASK);
-    r.y.outer[2] = nest_loop(l, &nest, "oh", y->dim[2], ROLE_TASK);
+    LoopRole role = rows ? ROLE_NONE : ROLE_TASK;
+    r.y = (Coord){{rows ? rows->pic : nest_loop(l, &nest, "n", BATCH, ROLE_TASK)}, {ex_int(l->k, 0)}};
+    r.y.outer[1] = nest_loop(l, &nest, "cb", rows ? rows->blocks : div_up(y->dim[1], r.lanes), role);
+    r.y.outer[2] = nest_loop(l, &nest, "oh", rows ? rows->rows : y->dim[2], role);
+    if (rows) {
+        r.y.outer[1] = add_e(l, rows->block, r.y.outer[1]);
+        r.y.outer[2] = add_e(l, rows->first, r.y.outer[2]);
+    }
     r.top = add_i(l, mul_i(l, r.y.outer[2], a->stride[0]), -a->pad[0]);
-    lower_end(l, nest_wrap(l, &nest, tiles(l, &r, y->dim[3], size)));
+    return nest_wrap(l, &nest, tiles(l, &r, y->dim[3], size));
 }
+
+void maxpool_rows(Lower *l, Ref node) { lower_end(l, maxpool_nest(l, node, NULL)); }

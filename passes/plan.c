@@ -89,15 +89,19 @@ static void find_lifetimes(Planner *pl) {
 
 /* ---- in place ------------------------------------------------------------------------------------------------- */
 
-/* Whether the group of `root` reads storage `operand` in no other way than element by element, and not its parts. */
+/* Whether the group of `root` reads storage `operand` in no other way than element by element, and not its parts, nor
+ * before a window of a chain: bands of rows overlap there. */
 static bool read_in_step(const Program *p, Ref root, int32_t operand) {
     const Graph *g = p->graph;
     int32_t group = graph_node(g, root)->group;
+    bool found = false;
     for (int32_t i = (int32_t)root; i < g->n_node; i++) {
         const Node *n = graph_node(g, (Ref)i);
         if (i != (int32_t)root && (!group || n->group != group)) continue;
+        if (found && !op_info[n->op].elementwise) return false;
         for (int32_t k = 0; k < n->n_in; k++) {
             const Type *t = &graph_node(g, n->in[k])->type;
+            found = found || p->storage_of[n->in[k]] == operand;
             if (p->storage_of[n->in[k]] == operand && !(op_info[n->op].elementwise && type_same_shape(&n->type, t) &&
                                                         type_equal(t, &p->storage[operand].type)))
                 return false;

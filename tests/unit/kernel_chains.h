@@ -373,6 +373,39 @@ static Ref build_band_series(Case *c, int i) {
     return y;
 }
 
+/* Maximum poolings of what a convolution makes, by bands of rows where the cache is small: of one kernel and width that are
+ * alike, so that the sum of convolution and input, both as large as the result, must not take the input's place. Numbers
+ * below zero, and none at all, where rows beyond the picture count as nothing. */
+static const struct PoolBandShape {
+    int32_t n, c, h, w, hidden, begin;
+    PoolAttr pool;
+    Op activation;
+    bool residual;
+} pool_band_shapes[] = {
+    {1, 3, 24, 44, 32, 3, {.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}}, OP_scale, false},
+    {1, 3, 25, 43, 64, 3, {.kernel = {3, 3}, .stride = {2, 2}, .ceil = true}, OP_relu, false},
+    {1, 16, 24, 40, 16, 1, {.kernel = {3, 3}, .stride = {1, 1}, .pad = {1, 1, 1, 1}}, OP_relu, true},
+    {2, 32, 12, 40, 32, 3, {.kernel = {3, 3}, .stride = {1, 1}, .pad = {1, 1, 1, 1}}, OP_scale, true},
+    {2, 5, 20, 30, 20, 1, {.kernel = {2, 2}, .stride = {2, 2}}, OP_rsqrt, false},
+    {1, 4, 30, 33, 17, 3, {.kernel = {5, 3}, .stride = {3, 2}, .pad = {2, 2, 0, 1}}, OP_scale, false},
+    {1, 6, 26, 35, 33, 1, {.kernel = {3, 2}, .stride = {2, 3}, .pad = {0, 1, 1, 0}, .ceil = true}, OP_rsqrt, false},
+    {3, 7, 7, 7, 70, 1, {.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}}, OP_scale, false},
+    {1, 4, 5, 31, 32, 1, {.kernel = {1, 2}, .stride = {4, 2}}, OP_scale, false},
+};
+enum { N_POOL_BAND_SHAPES = ARRAY_LEN(pool_band_shapes) };
+
+static Ref build_pool_bands(Case *c, int i) {
+    const struct PoolBandShape *s = &pool_band_shapes[i];
+    Attr pool = {.pool = s->pool}, below = {.scale = {.alpha = -1, .beta = -1}}, some = {.clip = {0, 5}};
+    c->n = s->n;
+    Ref x = case_stored(c, case_image(c, s->c, s->h, s->w)), y = band_point(c, x, s->hidden, s->begin);
+    if (s->residual) y = case_op2(c, OP_add, band_point(c, case_stored(c, y), s->hidden, s->begin), x, NULL);
+    y = case_op1(c, s->activation, y, s->activation == OP_scale ? &below : NULL);
+    if (s->activation == OP_rsqrt) y = case_op1(c, OP_clip, y, &some);
+    y = case_op1(c, OP_maxpool, y, &pool);
+    return chain_relu(c, chain_bias(c, y));
+}
+
 static const struct Chain {
     const char *name;
     Build *build;
@@ -403,6 +436,7 @@ static const struct Chain {
     {"curved", build_curved, N_CHAIN_SHAPES},
     {"bands", build_bands, N_BAND_SHAPES},
     {"bands in turn", build_band_series, 2},
+    {"bands that are pooled", build_pool_bands, N_POOL_BAND_SHAPES},
     {"not numbers", build_not_numbers, ARRAY_LEN(pools)},
     {"random", build_random, 12},
 };

@@ -154,6 +154,8 @@ static void test_bands(void) {
     for (int k = 0; k < N_TARGETS; k++)
         if (kept[k].machine) targets[k].machine = with_cache(a, kept[k].machine, BAND_CACHE);
     for (int i = 0; i < N_BAND_SHAPES && chosen("bands"); i++) CU_ASSERT(check_case("bands", build_bands, i, false));
+    for (int i = 0; i < N_POOL_BAND_SHAPES && chosen("bands"); i++)
+        CU_ASSERT(check_case("bands that are pooled", build_pool_bands, i, false));
     for (int i = 0; i < 2 && chosen("bands"); i++) CU_ASSERT(check_case("bands in turn", build_band_series, i, false));
     memcpy(targets, kept, sizeof kept);
     arena_free(a);
