@@ -430,15 +430,6 @@ static void advise_pool_pad(const Fault *f) {
 
 /* ---- channels ---- */
 
-static int64_t divisor(int64_t a, int64_t b) {
-    while (b) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 static const char *divisors(const Elab *e, int64_t of) {
     enum { MOST = 10, LARGEST = 65536 };
     Str s = STR(e->arena);
@@ -466,7 +457,7 @@ static void advise_groups(const Fault *f) {
         diag_help(e->diags, (Span){0}, "what divides %lld: %s", (long long)in, divisors(e, in));
     else
         diag_help(e->diags, (Span){0}, "what divides both %lld and %lld: %s", (long long)in, (long long)outputs,
-                  divisors(e, divisor(in, outputs)));
+                  divisors(e, common_divisor(in, outputs)));
 }
 
 static void advise_parts(const Fault *f) {

@@ -68,5 +68,13 @@ static inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t round_up(int64_t a, int64_t b) { return div_up(a, b) * b; }
 static inline int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t max_i64(int64_t a, int64_t b) { return a > b ? a : b; }
+/* The largest number that divides both, whatever their signs; 0 for two zeros. */
+static inline int64_t common_divisor(int64_t a, int64_t b) {
+    for (int64_t rest; b; b = rest) {
+        rest = a % b;
+        a = b;
+    }
+    return a < 0 ? -a : a;
+}
 
 #endif

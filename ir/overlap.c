@@ -113,14 +113,9 @@ static int by_coefficient(const void *x, const void *y) {
     return (int)a->self - (int)b->self;
 }
 
-static int64_t common_divisor(const Parts *p, int32_t from) {
+static int64_t divisor_from(const Parts *p, int32_t from) {
     int64_t g = 0;
-    for (int32_t i = from; i < p->n; i++)
-        for (int64_t x = p->part[i].coef; x;) {
-            int64_t rest = g % x;
-            g = x;
-            x = rest;
-        }
+    for (int32_t i = from; i < p->n; i++) g = common_divisor(g, p->part[i].coef);
     return g;
 }
 
@@ -132,7 +127,7 @@ static bool apart(Parts *p) {
     qsort(p->part, (size_t)p->n, sizeof p->part[0], by_coefficient);
     for (int32_t i = 0; i < p->n; i++) {
         const Part *q = &p->part[i];
-        if (seen && common_divisor(p, i) > below) return true;
+        if (seen && divisor_from(p, i) > below) return true;
         seen |= q->self;
         if (seen && q->coef <= below) return false;
         if (!mul_ok(q->coef, q->reach, &width) || !add_ok(below, width, &below)) below = ENDLESS;
@@ -156,8 +151,7 @@ static void drop_common(const Access *a, Sum *s, const Access *b, Sum *t, int32_
 static void drop_far(Sum *s, int64_t c, int64_t *g) {
     for (int32_t i = s->n - 1; i >= 0; i--) {
         if (llabs(s->coef[i]) <= llabs(c)) continue;
-        Parts far = {.part = {{.coef = *g}, {.coef = llabs(s->coef[i])}}, .n = 2};
-        *g = common_divisor(&far, 0);
+        *g = common_divisor(*g, s->coef[i]);
         sum_remove(s, i);
     }
 }

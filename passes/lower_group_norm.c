@@ -23,15 +23,13 @@ typedef struct Place {
     const Expr *channel, *at;         /* place in scratch memory; in registers of one number a pixel and lane */
 } Place;
 
-static int64_t common(int64_t a, int64_t b) { return b ? common(b, a % b) : a; }
-
 /* Begins the kernel: loops over slabs. */
 static Nest slabs(Lower *l, Slab *s, int32_t groups) {
     Nest tasks = {0};
     int64_t channels = s->t->dim[1];
     s->lanes = s->t->layout.b1;
     s->size = channels / groups;
-    s->blocks = s->size / common(s->size, s->lanes);
+    s->blocks = s->size / common_divisor(s->size, s->lanes);
     int64_t n = channels / (s->blocks * s->lanes);
     if (n * s->blocks * s->lanes != channels) n = 1, s->blocks = div_up(channels, s->lanes);
     s->groups = groups / n;

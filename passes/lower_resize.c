@@ -66,8 +66,6 @@ typedef struct Taps {
     const Expr *first, *second, *weight;
 } Taps;
 
-static int64_t common(int64_t a, int64_t b) { return b ? common(b, a % b) : a < 0 ? -a : a; }
-
 static Axis axis_of(const ResizeAttr *a, int d) {
     Axis x = {.in = a->from[d], .out = a->to[d], .linear = a->linear};
     if (!a->linear) {
@@ -77,7 +75,7 @@ static Axis axis_of(const ResizeAttr *a, int d) {
     } else {
         x.p = 2 * x.in, x.q = x.in - x.out, x.d = 2 * x.out;
     }
-    int64_t by = common(common(x.p, x.q), x.d);
+    int64_t by = common_divisor(common_divisor(x.p, x.q), x.d);
     x.p /= by, x.q /= by, x.d /= by;
     return x;
 }

@@ -4,8 +4,6 @@
 
 enum { WINDOW_POINTS = 8 };
 
-static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(b, a % b) : a; }
-
 static int64_t step_of(const Sum *s, int32_t var) {
     for (int32_t i = 0; i < s->n; i++)
         if (s->term[i]->kind == EX_var && s->term[i]->i == var) return s->coef[i];
