@@ -187,8 +187,19 @@ static void check_mixes(Elab *e, const SettingList *list, const Value *steps) {
     }
 }
 
+/* Their operations go by the levels of 8 bits. */
+static void check_depth(Elab *e, const SettingList *list, const Value *steps, const Record *input) {
+    const Value *depth = &record_field(input, "depth")->value;
+    for (int32_t i = 0; i < steps->n && value_is_whole(depth) && value_whole(depth) > 8; i++) {
+        const char *call = steps->item[i].record->call;
+        if (!strcmp(call, "trivial_augment") || !strcmp(call, "rand_augment"))
+            diag_error(e->diags, list->item[i]->span, "E0482", "`%s` is for pictures of 8 bits, and the input has depth = 16", call);
+    }
+}
+
 void check_augment(Elab *e, const SettingList *list, const Value *steps, const Record *input) {
     check_mixes(e, list, steps);
+    check_depth(e, list, steps, input);
     Value last = v_none, want = record_field(input, "size")->value;
     Span at = {0};
     for (int32_t i = 0; i < steps->n; i++) {

@@ -318,6 +318,21 @@ static bool to_degrees(Elab *e, Value *v, Span at, const char *label) {
     return is_range(v, -360, 360) || report_wants(e, at, label, wants_of("degrees"), v);
 }
 
+static bool to_whole_within(Elab *e, Value *v, Span at, const char *label, const char *type, int64_t least, int64_t most) {
+    if (!value_is_whole(v) || value_whole(v) < least || value_whole(v) > most)
+        return report_wants(e, at, label, wants_of(type), v);
+    *v = value_int(value_whole(v));
+    return true;
+}
+
+static bool to_changes(Elab *e, Value *v, Span at, const char *label) {
+    return to_whole_within(e, v, at, label, "changes", 1, 14);
+}
+
+static bool to_magnitude(Elab *e, Value *v, Span at, const char *label) {
+    return to_whole_within(e, v, at, label, "magnitude", 0, 30);
+}
+
 static bool to_sigma(Elab *e, Value *v, Span at, const char *label) {
     bool good = value_is_number(v) && !v->unit && value_double(v) >= 0 && value_double(v) <= 100;
     return good || report_wants(e, at, label, wants_of("sigma"), v);
@@ -463,6 +478,8 @@ static const ParamType settings_type_table[] = {
     {.name = "crops", .wants = "1 (the middle) or 10 (corners and middle, these mirrored too)", .convert = to_crops},
     {.name = "depth", .wants = "8 or 16, the bits of each colour", .convert = to_depth},
     {.name = "degrees", .wants = "[low, high] with -360 <= low <= high <= 360", .convert = to_degrees},
+    {.name = "changes", .wants = "a whole number from 1 to 14", .convert = to_changes},
+    {.name = "magnitude", .wants = "a whole number from 0 to 30", .convert = to_magnitude},
     {.name = "sigma", .wants = "a number from 0 to 100", .convert = to_sigma},
     {.name = "sigmas", .wants = "[low, high] with 0 < low <= high <= 100", .convert = to_sigmas},
     {.name = "interval", .wants = "[low, high] with 0 < low <= high", .convert = to_interval},

@@ -82,7 +82,8 @@
  *             [lo,hi]}, {"call": "colour_jitter", "brightness": b, "contrast": c, "saturation": s}, {"call": "grey", "p": p},
  *             {"call": "random_erase", "p": p, "area": [lo,hi], "ratio": [lo,hi]}, {"call": "colour_pca", "sigma": s},
  *             {"call": "rotate", "degrees": [lo,hi], "fill": "black"|"mean"}, {"call": "blur", "sigma": [lo,hi], "p": p},
- *             {"call": "mixup"|"cutmix", "alpha": a, "p": p or absent}]
+ *             {"call": "mixup"|"cutmix", "alpha": a, "p": p or absent},
+ *             {"call": "trivial_augment", "fill": "black"|"mean"}, {"call": "rand_augment", "n": 2, "m": 9, "fill": ..}]
  *   train:   {"batch": 256, "optimizer": {"call": "sgd", "momentum": m, "nesterov": b, "weight_decay": d} or another,
  *             "lr": [{"call": "warmup", "for": {5 epochs}, "from": 0}, {"call": "cosine", "base": 0.1, "to": 0}], "stop": {90 epochs},
  *             "evaluate": {1 epochs}, "checkpoint": {..quantity.., or absent}, "seed": 1, "init": {"call": "weights", "path": "f",

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rotate.h"
+#include "colour.h"
 
 /* What was noted: `box` of the source is resized to to_width x to_height; of that the window at (x, y) is kept, which
  * may stick out; then it is flipped. Before a resize the box is the whole source and to_* its size. */
@@ -317,13 +317,28 @@ bool frame_blur(Frame *f, double sigma, RtError *err) {
            resize_image(&f->source, x0, y0, &f->x, &f->y, &f->middle, &f->image, err);
 }
 
-bool frame_rotate(Frame *f, double degrees, const double fill[3], RtError *err) {
+bool frame_move(Frame *f, Move *m, const double fill[3], RtError *err) {
     Image *pixels;
-    Rotation rotation = {.degrees = degrees, .nearest = f->mask};
     if (!frame_settle(f, &pixels, err)) return false;
+    m->nearest |= f->mask;
     for (int c = 0; c < IMAGE_PIXEL_BYTES; c++)
-        rotation.outside[c] = f->mask ? (float)outside(f) : c < 3 ? image_level(pixels, fill[c]) : 0;
-    if (!image_rotate(pixels, &rotation, &f->middle, err)) return false;
+        m->outside[c] = f->mask ? (float)outside(f) : c < 3 ? image_level(pixels, fill[c]) : 0;
+    if (!image_move(pixels, m, &f->middle, err)) return false;
     use_middle(f);
     return true;
 }
+
+bool frame_rotate(Frame *f, double degrees, const double fill[3], RtError *err) {
+    Move m = {.nearest = false};
+    move_rotate(&m, degrees);
+    return frame_move(f, &m, fill, err);
+}
+
+bool frame_sharpen(Frame *f, int32_t factor, RtError *err) {
+    Image *pixels;
+    if (!frame_settle(f, &pixels, err) || !image_sharpen(pixels, factor, &f->middle, err)) return false;
+    use_middle(f);
+    return true;
+}
+
+bool frame_is_mask(const Frame *f) { return f->mask; }

@@ -8,6 +8,7 @@
 #define CNNC_RUNTIME_FRAME_H
 
 #include "resize.h"
+#include "rotate.h"
 
 typedef struct Frame Frame;
 Frame *frame_new(RtError *err);
@@ -45,6 +46,13 @@ void frame_flip(Frame *f, bool horizontal, bool vertical);
 /* Turns it counter-clockwise about its middle, which changes pixels but not the size: bilinear, and with `fill` (red,
  * green, blue, from 0 to 1) where nothing of the picture is. Of a mask the nearest pixel, and none (255) there. */
 bool frame_rotate(Frame *f, double degrees, const double fill[3], RtError *err);
+
+/* The same with any move (rotate.h), of which `nearest` holds for pictures and `outside` is set here. */
+bool frame_move(Frame *f, Move *m, const double fill[3], RtError *err);
+
+/* image_sharpen (colour.h). */
+bool frame_sharpen(Frame *f, int32_t factor, RtError *err);
+bool frame_is_mask(const Frame *f);
 
 /* Blurs it by a Gaussian of this standard deviation in pixels (resize.h). */
 bool frame_blur(Frame *f, double sigma, RtError *err);

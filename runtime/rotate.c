@@ -71,24 +71,30 @@ static void take_four_wide(const From *f, Place at, void *out) {
                 (1.0f / (1 << 2 * WEIGHT_BITS));
 }
 
-bool image_rotate(const Image *in, const Rotation *r, Image *out, RtError *err) {
-    const double radians = r->degrees * (3.14159265358979323846 / 180);
-    const int64_t one = 1 << PLACE_BITS;
-    const int64_t cosine = llrint(cos(radians) * (double)one), sine = llrint(sin(radians) * (double)one);
-    void (*const take)(const From *, Place, void *) = r->nearest ? take_nearest : in->wide ? take_four_wide : take_four;
+bool image_move(const Image *in, const Move *m, Image *out, RtError *err) {
+    const double one = 1 << PLACE_BITS;
+    int64_t a[4], shift[2];
+    void (*const take)(const From *, Place, void *) = m->nearest ? take_nearest : in->wide ? take_four_wide : take_four;
     From from = {.in = in};
     for (int c = 0; c < IMAGE_PIXEL_BYTES; c++) {
-        from.outside[c] = (uint8_t)fminf(r->outside[c], IMAGE_MOST);
-        from.wide_outside[c] = r->outside[c];
+        from.outside[c] = (uint8_t)fminf(m->outside[c], IMAGE_MOST);
+        from.wide_outside[c] = m->outside[c];
     }
+    for (int i = 0; i < 4; i++) a[i] = llrint(m->matrix[i] * one);
+    shift[0] = llrint((in->width + 2 * m->shift[0]) * one);
+    shift[1] = llrint((in->height + 2 * m->shift[1]) * one);
     if (!image_resize_like(out, in, in->width, in->height, err)) return false;
     uint8_t *pixel = out->pixel;
     for (int64_t y = 0; y < in->height; y++)
         for (int64_t x = 0; x < in->width; x++, pixel += image_pixel_bytes(in)) {
             int64_t u = 2 * x + 1 - in->width, v = 2 * y + 1 - in->height; /* twice, so that they are whole */
-            Place at = {(one * in->width + cosine * u - sine * v) >> 1,
-                        (one * in->height + sine * u + cosine * v) >> 1};
+            Place at = {(shift[0] + a[0] * u + a[1] * v) >> 1, (shift[1] + a[2] * u + a[3] * v) >> 1};
             take(&from, at, pixel);
         }
     return true;
+}
+
+void move_rotate(Move *m, double degrees) {
+    const double radians = degrees * (3.14159265358979323846 / 180), c = cos(radians), s = sin(radians);
+    memcpy(m->matrix, (const double[4]){c, -s, s, c}, sizeof m->matrix);
 }

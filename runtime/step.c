@@ -5,7 +5,7 @@
 
 #include "colour.h"
 
-enum { SIDE_LIMIT = 65535, TRIES = 10, MOST_SIGMA = 100 };
+enum { SIDE_LIMIT = 65535, TRIES = 10, MOST_SIGMA = 100, POLICY_MOST = 14 };
 
 struct StepKind {
     const char *name;
@@ -90,12 +90,32 @@ static bool parse_erase(Step *s, const json_t *call, RtError *err) {
            parse_range(call, "ratio", 1e-6, 1e6, s->ratio, err);
 }
 
-static bool parse_rotate(Step *s, const json_t *call, RtError *err) {
+static bool parse_fill(Step *s, const json_t *call, RtError *err) {
     const char *fill = json_string_value(json_object_get(call, "fill"));
-    if (fill && strcmp(fill, "black") && strcmp(fill, "mean"))
-        return !rt_fail(err, RT_DATA, "rotate: `fill` must be black or mean");
     s->fill_mean = fill && !strcmp(fill, "mean");
-    return parse_range(call, "degrees", -360, 360, s->degrees, err);
+    return !fill || s->fill_mean || !strcmp(fill, "black") ||
+           !rt_fail(err, RT_DATA, "%s: `fill` must be black or mean", s->kind->name);
+}
+
+static bool parse_rotate(Step *s, const json_t *call, RtError *err) {
+    return parse_fill(s, call, err) && parse_range(call, "degrees", -360, 360, s->degrees, err);
+}
+
+static bool parse_trivial(Step *s, const json_t *call, RtError *err) {
+    s->times = 1;
+    s->magnitude = -1;
+    s->policy = POLICY_TRIVIAL;
+    return parse_fill(s, call, err);
+}
+
+static bool parse_rand(Step *s, const json_t *call, RtError *err) {
+    double n = 2, m = 9;
+    if (!parse_number(call, "n", 1, POLICY_MOST, &n, err) || !parse_number(call, "m", 0, POLICY_STEPS - 1, &m, err))
+        return false;
+    s->times = (int32_t)n;
+    s->magnitude = (int32_t)m;
+    s->policy = POLICY_RAND;
+    return parse_fill(s, call, err);
 }
 
 static bool parse_blur(Step *s, const json_t *call, RtError *err) {
@@ -216,9 +236,17 @@ static bool apply_vflip(const Step *s, Frame *f, Rng *r, RtError *err) {
     return true;
 }
 
+static const double black[3];
+
 static bool apply_rotate(const Step *s, Frame *f, Rng *r, RtError *err) {
-    static const double black[3] = {0};
     return frame_rotate(f, rng_range(r, s->degrees[0], s->degrees[1]), s->fill_mean ? s->mean : black, err);
+}
+
+/* Changes of several kinds; those of colours pass masks over. */
+static bool apply_policy(const Step *s, Frame *f, Rng *r, RtError *err) {
+    for (int32_t i = 0; i < s->times; i++)
+        if (!policy_apply(s->policy, s->magnitude, s->fill_mean ? s->mean : black, f, r, err)) return false;
+    return true;
 }
 
 /* ---- colour ---- */
@@ -303,6 +331,8 @@ static const StepKind kinds[] = {
     {"blur", parse_blur, apply_blur, true},
     {"colour_pca", parse_pca, apply_pca, true},
     {"rotate", parse_rotate, apply_rotate, false},
+    {"trivial_augment", parse_trivial, apply_policy, false},
+    {"rand_augment", parse_rand, apply_policy, false},
     {"random_erase", parse_erase, apply_erase, true},
 };
 

@@ -5,8 +5,7 @@
 
 #include <jansson.h>
 
-#include "frame.h"
-#include "rng.h"
+#include "policy.h"
 
 typedef struct StepKind StepKind;
 
@@ -23,6 +22,8 @@ typedef struct Step {
     double jitter[3]; /* brightness, contrast, saturation */
     double degrees[2];
     bool fill_mean; /* what a rotation uncovers has the colour `mean`; else black */
+    PolicyKind policy; /* of so many changes, at this magnitude; below 0: one that is drawn */
+    int32_t times, magnitude;
     double sigma[2];  /* or the range that it is drawn from */
     double mean[3];   /* red, green, blue of what is 0 in the tensor, from 0 to 1 */
     Filter filter;

@@ -91,7 +91,7 @@ run_label() {
 count() { grep -c "^$1 " "$results"; }
 
 install_packages "$packages$test_packages"
-build_preset release cnnc runtime unit_tests make_shapes make_discs make_editors fuzz_net
+build_preset release cnnc runtime unit_tests make_shapes make_discs apply_op make_editors fuzz_net
 mkdir -p "$work"
 : >"$results"
 start=$(date +%s)

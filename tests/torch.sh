@@ -32,6 +32,8 @@ if needs torch; then
     done
 fi
 if needs torchvision; then
+    check "torch/operations of trivial_augment and rand_augment" "$python" "$root/tests/torch_ops.py" \
+        "${CNNC_BUILD:-$root/build}/release/tests/apply_op" "$work" && grep '^scores' "$log" | sed 's/^/    /'
     compare compare googlenet examples/googlenet.net "-Ddrops=[0, 0]"
     compare compare convnext examples/convnext.net -Ddrop=0 -Dgain=0.3 -Dsize=32x32
     compare compare mobilenet_v3 examples/mobilenet_v3.net -Ddrop=0 -Dsize=128x128

@@ -231,6 +231,19 @@ static void test_angles(void) {
 #undef TURN
 }
 
+/* Every operation on pictures of one and of two pixels a side, where there is nothing around a pixel. */
+static void test_changes_of_little(void) {
+    static const char *const input[] = {"{\"size\": [1, 1]}", "{\"size\": [2, 90]}"};
+    static const char *const augment[] = {
+        "[{\"call\": \"crop\", \"size\": [1, 1]}, {\"call\": \"rand_augment\", \"n\": 14, \"m\": 30}]",
+        "[{\"call\": \"crop\", \"size\": [2, 90]}, {\"call\": \"rand_augment\", \"n\": 14, \"m\": 30, \"fill\": \"mean\"}]"};
+    for (int i = 0; i < 2; i++) {
+        Pipeline *p = make_good(input[i], augment[i]);
+        for (uint32_t k = 0; k < 50; k++) CU_ASSERT_PTR_NOT_NULL(pixels(p, place, (Draw){1, 0, k}));
+        pipeline_free(p);
+    }
+}
+
 static uint8_t paint_flat(int x, int y, int c, int w, int h) {
     (void)x, (void)y, (void)w, (void)h;
     return c == 0 ? 100 : c == 1 ? 120 : 60;
@@ -559,6 +572,8 @@ static void test_mistakes(void) {
     check_refused("{\"size\": [5, 5]}", "[{\"call\": \"random_crop\", \"size\": 5}]", "[height, width]");
     check_refused("{\"size\": [5, 5]}", "[{\"call\": \"random_resized_crop\", \"size\": [5, 5], \"area\": [1, 0.5]}]",
                   "two rising numbers");
+    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"rand_augment\", \"m\": 31}]", "`m` must be a number from 0 to 30");
+    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"trivial_augment\", \"fill\": \"red\"}]", "`fill` must be");
     check_refused("{\"size\": [5, 5], \"filter\": \"sinc\"}", "[{\"call\": \"hflip\"}]", "`filter` must be");
 }
 
@@ -594,6 +609,7 @@ int main(void) {
     CU_add_test(suite, "random_scale", test_random_scale);
     CU_add_test(suite, "rotate", test_rotate);
     CU_add_test(suite, "angles of rotate", test_angles);
+    CU_add_test(suite, "changes of little pictures", test_changes_of_little);
     CU_add_test(suite, "colours", test_colour);
     CU_add_test(suite, "blur", test_blur);
     CU_add_test(suite, "a blur is drawn", test_blur_is_random);

@@ -190,6 +190,39 @@ static void test_rotated(void) {
     pair_free(&p);
 }
 
+/* Either the picture moved, and its mask with it, or its colours changed, and the mask stayed; both are drawn. */
+static void check_changes(const char *augment) {
+    const char *path = pic_path("changes.png");
+    const LabelForm form = {SIDE, SIDE, 251, 255};
+    Pair p = pair_new(NULL), q = pair_new(augment);
+    RtError none = {.code = RT_OK};
+    int moved = 0, coloured = 0, wrong = 0;
+    pic_png(path, (PicPng){.width = W, .height = H}, paint_numbers);
+    CU_ASSERT_FATAL(pipeline_pair(p.pipeline, p.frame, p.mask_frame, path, path, &(Draw){7, 0, 0}, &form, p.tensor, p.labels, &none));
+    for (uint32_t k = 0; k < 10 * DRAWS; k++) {
+        RtError err = {.code = RT_OK};
+        Draw draw = {7, k / 5, k};
+        CU_ASSERT_FATAL(pipeline_pair(q.pipeline, q.frame, q.mask_frame, path, path, &draw, &form, q.tensor, q.labels, &err));
+        bool same = true, with_mask = true;
+        for (int i = 0; i < SIDE * SIDE; i++) {
+            int value = (int)(q.tensor[i] * 255 + 0.5f);
+            same = same && q.labels[i] == p.labels[i];
+            with_mask = with_mask && q.labels[i] == (value ? value : -1);
+        }
+        wrong += !same && !with_mask;
+        moved += !same;
+        coloured += !with_mask;
+    }
+    CU_ASSERT(wrong == 0 && moved > DRAWS && coloured > DRAWS);
+    pair_free(&p);
+    pair_free(&q);
+}
+
+static void test_changes(void) {
+    check_changes("[{\"call\": \"trivial_augment\"}]");
+    check_changes("[{\"call\": \"rand_augment\", \"n\": 1, \"m\": 20, \"fill\": \"black\"}]");
+}
+
 /* What is erased from the picture keeps its classes. */
 static void test_erased(void) {
     Pair p = one_step("[{\"call\": \"random_erase\", \"p\": 1, \"area\": [0.3, 0.4]}]", paint_numbers);
@@ -340,6 +373,7 @@ int main(void) {
     CU_add_test(suite, "files without numbers", test_no_numbers);
     CU_add_test(suite, "labels move with their pixels", test_moves);
     CU_add_test(suite, "no class where nothing is turned to", test_rotated);
+    CU_add_test(suite, "moves or colours", test_changes);
     CU_add_test(suite, "erased pixels keep their classes", test_erased);
     CU_add_test(suite, "no class between two classes", test_nearest);
     CU_add_test(suite, "a smaller map is the middle", test_middle);
