@@ -24,6 +24,7 @@ typedef struct Bench {
     Exec *exec;            /* for the largest batch */
     float *images;
     int32_t *labels;
+    float *shares; /* of the labels of mixed pictures */
     double *step; /* [n_step] seconds of the present run, for --layers */
     double
         peak; /* GFLOP/s, for --layers; Winograd's convolutions exceed it, since they have fewer products than count */
@@ -198,11 +199,14 @@ static bool make_pictures(Bench *b, int64_t n, RtError *err) {
     const ModelOutput *logits = program_output(&m->train, "logits");
     int64_t labels = n * (logits ? logits->plane : 1), classes = logits ? logits->channels : 1;
     b->labels = rt_alloc_aligned((size_t)labels, sizeof *b->labels, err);
-    if (!b->images || !b->labels) return false;
+    b->shares = rt_alloc_aligned((size_t)n, sizeof *b->shares, err);
+    if (!b->images || !b->labels || !b->shares) return false;
     Rng r = rng_stream(RNG_AUGMENT, 1, 0, 0, 0);
     int64_t floats = n * model_image_bytes(m) / 4;
     for (int64_t i = 0; i < floats; i++) b->images[i] = (float)rng_normal(&r);
     for (int64_t i = 0; i < labels; i++) b->labels[i] = (int32_t)(i % classes);
+    for (int64_t i = 0; i < n; i++) b->shares[i] = 1;
+    if (b->options->train) exec_set_mix(b->exec, b->labels, b->shares); /* mixed with themselves */
     return true;
 }
 
@@ -238,6 +242,7 @@ static void bench_close(Bench *b) {
     pool_free(b->pool);
     free(b->images);
     free(b->labels);
+    free(b->shares);
     free(b->step);
     json_decref(b->results);
 }

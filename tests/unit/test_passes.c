@@ -296,6 +296,27 @@ static void test_order(void) {
     arena_free(a);
 }
 
+/* Gradients that are kept: first all of them, then all updates, which read them and nothing else that a call computes. */
+static void test_gathered_order(void) {
+    Arena *a = arena_new();
+    Unit *u = new_unit(a);
+    make_net(u);
+    u->train.gathers = true;
+    CU_ASSERT(run_passes(u, 3, (const Pass[]){canon, specialise, autodiff}));
+    Graph *g = u->graph[ENTRY_TRAIN];
+    pass_order(u, ENTRY_TRAIN);
+    CU_ASSERT_PTR_NULL(graph_verify(a, g));
+    CU_ASSERT_EQUAL(count_op(g, OP_accumulate), count_op(g, OP_sgd));
+    Ref first = 1;
+    while (!graph_updates(g, first)) first++;
+    for (Ref r = first; r < (Ref)g->n_node; r++) {
+        const Node *n = graph_node(g, r);
+        CU_ASSERT(n->op == OP_sgd || n->op == OP_param || n->op == OP_input);
+        if (n->op == OP_sgd) CU_ASSERT_EQUAL(graph_node(g, n->in[1])->op, OP_accumulate);
+    }
+    arena_free(a);
+}
+
 /* The float half of the interpreter, operator by operator, on a whole training step. */
 static void test_float(void) {
     Arena *a = arena_new();
@@ -396,6 +417,7 @@ int main(void) {
     CU_add_test(suite, "halves changes inference, and little", test_halves);
     CU_add_test(suite, "specialise for training takes batch statistics", test_train);
     CU_add_test(suite, "order keeps results and lowers the peak", test_order);
+    CU_add_test(suite, "updates come after all gradients that are kept", test_gathered_order);
     CU_add_test(suite, "the float interpreter agrees with the double one", test_float);
     CU_add_test(suite, "the pipeline enforces needs and invariants", test_pipeline_rules);
     CU_add_test(suite, "dumps and stop-after", test_dump_and_stop);
