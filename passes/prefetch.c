@@ -7,7 +7,9 @@
  * at 17 GB/s without and 19 GB/s with, of 19 that a plain loop reads, and with halves at 17 and 28 GB/s.
  *
  * Weights that a few tiles of pixels share are fetched panel by panel: the products of a Winograd convolution of 256
- * channels at 14x14 go from 425 to 494 GFLOP/s, of 512 channels at 7x7 from 225 to 288 (effective, one thread).
+ * channels at 14x14 go from 425 to 494 GFLOP/s, of 512 channels at 7x7 from 225 to 288 (effective, one thread). Where the
+ * panel is short a stream would not reach the next one in time: 5x5 convolutions of 24 to 64 channels at 14x14 go from
+ * 0.096 to 0.056 ms.
  *
  * Large pictures are fetched tile by tile of points: at batch 16, 1x1 convolutions of 512 to 128 channels at 28x28 go from
  * 139 to 173 GFLOP/s, of 1024 to 256 at 14x14 from 158 to 171. Of smaller ones the cache has kept too much to gain.
@@ -20,8 +22,7 @@
 
 enum {
     STREAM_AHEAD = 2560, /* bytes between a stream's prefetch and its use */
-    STREAM_SHARE = 8,    /* a stream is larger than this part of the second cache */
-    PANEL_SHARE = 2,     /* what is fetched by panels, than this */
+    STREAM_SHARE = 8,    /* a stream, or what is fetched by panels, is larger than this part of the second cache */
     POINTS_SHARE = 4,    /* and a picture that is fetched by tiles of points, than this */
     PANEL_TILES = 16,    /* more than so many tiles hide the first one's wait anyway */
     CACHE_LINE = 64,
@@ -31,7 +32,7 @@ enum {
 
 typedef struct Nesting {
     Kernel *k;
-    int64_t least_bytes, panel_bytes; /* of an argument that is a stream, or is fetched by panels */
+    int64_t least_bytes;              /* of an argument that is a stream, or is fetched by panels */
     int64_t point_bytes;              /* of one picture that is fetched by tiles of points */
     Stmt *loop[DEPTH_MAX];            /* open ones, outermost first */
     int32_t n;
@@ -151,7 +152,7 @@ static bool find_panel(const Nesting *t, const Expr *load, const Affine *at, int
 static bool is_panel(const Nesting *t, const Expr *load, int32_t sum) {
     Affine at;
     Panel p;
-    return is_large(t, load, false, t->panel_bytes) && affine_of(load->a[0], &at) && affine_coef(&at, t->loop[t->n - 1]->u.loop.var) == 1 &&
+    return is_large(t, load, false, t->least_bytes) && affine_of(load->a[0], &at) && affine_coef(&at, t->loop[t->n - 1]->u.loop.var) == 1 &&
            find_panel(t, load, &at, sum, &p);
 }
 
@@ -331,8 +332,8 @@ static Stmt *fetch_points(const Nesting *t, const Expr *load, int32_t sum, int32
 static void find_fetches(Nesting *t, const Expr *e, int32_t sum) {
     if (e->kind == EX_load && t->n_found < STREAMS_MAX) {
         t->found[t->n_found].load = e;
-        t->found[t->n_found].fetch = is_stream(t, e, sum)   ? fetch_stream
-                                     : is_panel(t, e, sum)  ? fetch_panel
+        t->found[t->n_found].fetch = is_panel(t, e, sum)    ? fetch_panel
+                                     : is_stream(t, e, sum) ? fetch_stream
                                      : is_points(t, e, sum) ? fetch_points
                                                             : NULL;
         if (t->found[t->n_found].fetch) t->n_found++;
@@ -429,7 +430,6 @@ void pass_prefetch(Unit *u, Entry entry) {
     for (int32_t i = 0; i < u->program[entry]->n_kernel; i++) {
         Nesting t = {.k = u->program[entry]->kernel[i],
                      .least_bytes = u->machine->cache_bytes[1] / STREAM_SHARE,
-                     .panel_bytes = u->machine->cache_bytes[1] / PANEL_SHARE,
                      .point_bytes = u->machine->cache_bytes[1] / POINTS_SHARE};
         walk(&t, t.k->body);
     }
