@@ -265,6 +265,7 @@ NET
             check "e2e/$name: $threads threads" "./$name" train --data data --out "$name$threads" --threads $threads
         done
         same "e2e/$name: same weights for 1 and 3 threads" "${name}1/$name.safetensors" "${name}3/$name.safetensors"
+        check "e2e/$name: bench --train" "./$name" bench --train --batch 4 --seconds 0
         check "e2e/$name: stopped" "./$name" train --data data --out "${name}2" --steps 2
         check "e2e/$name: resumed" "./$name" train --data data --out "${name}2" --resume
         same "e2e/$name: same weights when resumed" "${name}1/$name.safetensors" "${name}2/$name.safetensors"
