@@ -113,6 +113,7 @@ static Ref add(Graph *g, Op op, int n_in, const Ref *in, const Attr *attr, const
 
 static const char *const timed_layer = "conv";
 
+/* Made for as many pictures as the convolution has at a time in the net, and called with so many. */
 static Unit *one_conv(Arena *a, const Unit *u, const Subject *s, const ConvChoice *c) {
     const ConvProblem *p = &s->problem;
     TunedConvs *forced = NEW(a, TunedConvs);
@@ -120,6 +121,8 @@ static Unit *one_conv(Arena *a, const Unit *u, const Subject *s, const ConvChoic
     Options *o = NEW(a, Options);
     *o = *u->opt;
     o->tuned = forced;
+    o->batch = p->pictures;
+    o->undivided = true;
     Unit *one = NEW(a, Unit);
     *one = (Unit){.arena = a, .diags = diag_new(a), .opt = o, .machine = u->machine, .name = name_of("tune")};
     Graph *g = one->net = graph_new(a, one->name);
@@ -243,6 +246,15 @@ static double time_program(Stage s, double end) {
     return us;
 }
 
+static bool is_computed_so(const Graph *g, const ConvChoice *c) {
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *n = graph_node(g, (Ref)i);
+        if (n->op == OP_conv) return c->tile == 0;
+        if (n->op == OP_winograd_product) return n->attr.winograd.tile == c->tile && n->attr.winograd.band == c->band;
+    }
+    return false;
+}
+
 /* Microseconds of a call by that choice; 1e30 if it cannot be measured. */
 static double time_choice(const Tuner *t, const Subject *s, const ConvChoice *c) {
     Arena *a = arena_new();
@@ -252,6 +264,7 @@ static double time_choice(const Tuner *t, const Subject *s, const ConvChoice *c)
     double us = 1e30;
     if (pipeline_run(one, &o)) {
         const Program *p = one->program[ENTRY_INFER];
+        ICE_UNLESS(is_computed_so(one->graph[ENTRY_INFER], c), "the tuner times another algorithm for %s", s->shape);
         Jit *jit = jit_new(one->machine, one->opt->opt_level, p->kernel, p->n_kernel, &error);
         double end = seconds_of(CLOCK_MONOTONIC) + choice_seconds;
         if (jit)

@@ -60,6 +60,7 @@ typedef struct Options {       /* of the command line, as far as passes and back
     WinogradUse winograd;
     BlasUse blas;
     const TunedConvs *tuned;   /* comes before any model; NULL: nothing was measured */
+    bool undivided;            /* every call runs each step for all its pictures, as what the tuner times */
 } Options;
 
 /* What a net costs, in require { }. */

@@ -115,6 +115,7 @@ static SliceStep of_node(const Unit *u, const Graph *g, const Node *n) {
 }
 
 Slices slice_of_graph(const Unit *u, const Graph *g) {
+    if (u->opt->undivided) return (Slices){0};
     SliceStep *step = NEW_ARRAY(u->arena, SliceStep, g->n_node);
     int32_t *last = NEW_ARRAY(u->arena, int32_t, g->n_node);
     for (int32_t i = 1; i < g->n_node; i++) {
@@ -179,7 +180,7 @@ static Groups groups_of(Arena *a, const Program *p, int32_t lanes) {
 
 void pass_slice(Unit *u, Entry entry) {
     Program *p = u->program[entry];
-    if (entry != ENTRY_INFER) return;
+    if (entry != ENTRY_INFER || u->opt->undivided) return;
     Groups g = groups_of(u->arena, p, u->machine->vector_lanes);
     Slices s = slice_choose(u->arena, u->machine, g.step, 0, g.n);
     for (int32_t i = 0; i < s.n; i++) s.slice[i].end = g.end[s.slice[i].end - 1];
