@@ -121,9 +121,8 @@ static void find_whole(Fit *f) {
     for (int32_t i = 1; i < g->n_node; i++) {
         const Node *n = graph_node(g, (Ref)i);
         if (n->op != OP_bn || n->frozen) continue;
-        int64_t ghost = n->attr.norm.ghost, common = 1;
-        for (int64_t a = f->multiple, b = ghost; b; common = b, b = a % b, a = common) {}
-        if (ghost) f->multiple = min_i64(f->multiple / common * ghost, (int64_t)1 << 32);
+        int64_t ghost = n->attr.norm.ghost;
+        if (ghost) f->multiple = min_i64(f->multiple / common_divisor(f->multiple, ghost) * ghost, (int64_t)1 << 32);
         if (ghost || f->what) continue;
         f->what = "`bn` takes the statistics of a whole batch, and those of a part are others";
         f->whole = n->span;
