@@ -34,20 +34,13 @@ static bool is_param(const Node *n) { return n->op == OP_param; }
 
 /* ---- head ---- */
 
-static const Output *scores(const Graph *g) {
-    Ref named = graph_find_output(g, "scores");
-    for (int32_t i = 0; i < g->n_output; i++)
-        if (g->output[i].ref == named) return &g->output[i];
-    ICE_UNLESS(g->n_output > 0, "the net has no output");
-    return &g->output[0];
-}
-
 static void head(Writer *w) {
     const Unit *u = w->u;
     const SourceFile *file = u->diags->n_file ? &u->diags->file[0] : NULL;
     const Type *in = &graph_node(u->net, u->image)->type;
     const Graph *infer = u->program[ENTRY_INFER]->graph;
     int64_t params, macs;
+    ICE_UNLESS(infer->n_output > 0, "the net has no output");
     graph_costs(u->net, u->arena, &params, &macs);
     str_addf(w->s, "{\"abi\": %d, \"version\": \"%s\", ", CNNC_ABI, CNNC_VERSION);
     key_text(w, "name", u->name);
@@ -58,7 +51,7 @@ static void head(Writer *w) {
     str_addf(w->s, ",\n\"options\": %s,\n\"max_batch\": %d,\n", u->options_json ? u->options_json : "{}",
              u->opt->max_batch);
     str_addf(w->s, "\"input\": {\"channels\": %d, \"height\": %d, \"width\": %d},\n", in->dim[1], in->dim[2], in->dim[3]);
-    str_addf(w->s, "\"classes\": %d,\n", type_channels(&graph_node(infer, scores(infer)->ref)->type));
+    str_addf(w->s, "\"classes\": %d,\n", type_channels(&graph_node(infer, graph_scores(infer))->type));
     str_addf(w->s, "\"params_total\": %lld, \"macs_total\": %lld,\n", (long long)params, (long long)macs);
 }
 

@@ -41,6 +41,19 @@ static int64_t largest_picture(const Unit *u) {
     return most;
 }
 
+/* Labels of a picture: of it, or of each pixel that the net has scores for. */
+static int64_t labels_for(const Graph *g, Ref scores) {
+    const Type *t = &graph_node(g, scores)->type;
+    return t->rank == 4 ? (int64_t)t->dim[2] * t->dim[3] : 1;
+}
+
+static int64_t most_labels(const Unit *u) {
+    const Program *p = u->program[ENTRY_TRAIN];
+    int64_t most = p ? labels_for(p->graph, graph_find_output(p->graph, "logits")) : 1;
+    for (int32_t i = 0; i < u->n_sized; i++) most = max_i64(most, most_labels(u->sized[i]));
+    return most;
+}
+
 static int64_t prefetch(const Unit *u) { return u->prefetch ? u->prefetch : CNNC_PREFETCH; }
 
 /* Evaluation has parameters of its own, and is at the input's size if no section says another. */
@@ -51,7 +64,7 @@ static int64_t evaluation_bytes(const Unit *u) {
     const Program *p = at->program[ENTRY_INFER];
     int64_t each = p->region_bytes[REGION_BATCH], pictures = u->eval_batch ? u->eval_batch : cnnc_eval_pictures(each);
     pictures = min_i64(pictures, u->opt->max_batch);
-    int64_t loader = cnnc_loader_bytes(picture_bytes(at), pictures, prefetch(u));
+    int64_t loader = cnnc_loader_bytes(picture_bytes(at), labels_for(p->graph, graph_scores(p->graph)), pictures, prefetch(u));
     return block(most_of(u, ENTRY_INFER, REGION_PARAM)) + block(p->region_bytes[REGION_FIXED]) +
            block(pictures * each) + block(scratch_of(p)) + loader;
 }
@@ -63,7 +76,7 @@ static int64_t kept_bytes(const Unit *u) {
 }
 
 static int64_t loading_bytes(const Unit *u) {
-    return cnnc_loader_bytes(largest_picture(u), u->train.batch, prefetch(u));
+    return cnnc_loader_bytes(largest_picture(u), most_labels(u), u->train.batch, prefetch(u));
 }
 
 static int64_t activation_bytes(const Unit *u, int64_t at_once) {

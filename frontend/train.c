@@ -163,8 +163,7 @@ static bool report_classes(Elab *e, const LossTerm *first, Ref r, const AstExpr 
 }
 
 static const Type *type_of_scores(const Graph *g) {
-    Ref scores = graph_find_output(g, "scores");
-    if (!scores && g->n_output) scores = g->output[0].ref;
+    Ref scores = graph_scores(g);
     return scores ? &graph_node(g, scores)->type : NULL;
 }
 

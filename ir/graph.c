@@ -90,6 +90,11 @@ Ref graph_find_output(const Graph *g, const char *name) {
     return 0;
 }
 
+Ref graph_scores(const Graph *g) {
+    Ref named = graph_find_output(g, "scores");
+    return named || !g->n_output ? named : g->output[0].ref;
+}
+
 Ref graph_find_param(const Graph *g, Name name) {
     for (int32_t i = 1; i < g->n_node; i++)
         if (g->node[i].op == OP_param && g->node[i].name == name) return (Ref)i;

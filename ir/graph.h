@@ -72,6 +72,8 @@ Ref graph_op2(Graph *g, Op op, Ref a, Ref b, const Attr *attr, Ref from);
 Ref graph_op3(Graph *g, Op op, Ref a, Ref b, Ref c, const Attr *attr, Ref from);
 void graph_output(Graph *g, Name name, Ref ref, OutputOnly only);
 Ref graph_find_output(const Graph *g, const char *name);   /* 0 if there is none */
+/* What classes are told by: the output "scores", else the first one; 0 if there is none. */
+Ref graph_scores(const Graph *g);
 Ref graph_find_param(const Graph *g, Name name);
 /* Every operand and output that is `old` becomes `new_ref`, but for new_ref's own operands: it may wrap old. */
 void graph_replace(Graph *g, Ref old, Ref new_ref);

@@ -149,9 +149,11 @@ static inline int64_t cnnc_block_bytes(int64_t bytes) {
     return (bytes + unit - 1) / unit * unit + page;
 }
 
-/* Pictures, labels and sample numbers of the batches that a loader holds, each with room for a multiple of 16 pictures. */
-static inline int64_t cnnc_loader_bytes(int64_t picture, int64_t batch, int64_t prefetch) {
-    return (prefetch + 1) * ((batch + 15) / 16 * 16) * (picture + 8);
+/* Pictures, of so many bytes and labels each, sample numbers and errors of the batches that a loader holds, each with room for
+ * a multiple of 16 pictures. */
+enum { CNNC_ERROR_BYTES = 516 };
+static inline int64_t cnnc_loader_bytes(int64_t picture, int64_t labels, int64_t batch, int64_t prefetch) {
+    return (prefetch + 1) * ((batch + 15) / 16 * 16) * (picture + 4 * labels + 4 + CNNC_ERROR_BYTES);
 }
 
 /* Pictures of a call in evaluation if section eval does not say: enough to read each weight once for many; more only cost

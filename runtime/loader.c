@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi.h"
+
 enum { THREAD_LIMIT = 256 };
+_Static_assert(sizeof(RtError) == CNNC_ERROR_BYTES, "as the compiler foresees it");
 
 /* A batch being made or waiting. Until `done` reaches `size` it belongs to the threads, slot by slot; then to the
  * consumer, until that asks for the next one. */

@@ -31,15 +31,19 @@ int64_t memory_train(const Model *m, int64_t batch, int threads, RtError *err) {
     DataSettings data;
     EvalSettings eval;
     TrainSizes sizes;
-    int64_t image = 0, at_once = train_at_once(m, batch);
+    int64_t image = 0, labels = 1, at_once = train_at_once(m, batch);
     if (!threads) threads = usual_threads();
     if (!data_settings(m, &data, err) || !eval_settings(m, &eval, err) || !train_sizes(m, &sizes, err)) return 0;
-    for (int i = 0; i < sizes.n; i++)
-        if (program_image_bytes(m, sizes.program[i]) > image) image = program_image_bytes(m, sizes.program[i]);
+    for (int i = 0; i < sizes.n; i++) {
+        const ModelProgram *p = sizes.program[i];
+        if (program_image_bytes(m, p) > image) image = program_image_bytes(m, p);
+        if (program_output(p, "logits")->plane > labels) labels = program_output(p, "logits")->plane;
+    }
     return own_bytes() + block_bytes(m->param_bytes) + block_bytes(m->state_bytes) +
            exec_bytes_several(sizes.program, sizes.n, at_once, threads) +
-           cnnc_loader_bytes(image, batch, data.prefetch) + exec_bytes(m, eval.program, eval.batch, true, threads) +
-           cnnc_loader_bytes(program_image_bytes(m, eval.program), eval.batch, data.prefetch);
+           cnnc_loader_bytes(image, labels, batch, data.prefetch) + exec_bytes(m, eval.program, eval.batch, true, threads) +
+           cnnc_loader_bytes(program_image_bytes(m, eval.program), program_scores(eval.program)->plane, eval.batch,
+                             data.prefetch);
 }
 
 void memory_text(int64_t bytes, char text[24]) {
