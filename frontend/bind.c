@@ -78,6 +78,15 @@ static bool is_bare_path(Elab *e, const AstExpr *x) {
     return x->kind == X_NAME && !name_value(e, x->name, &v) && !foreign_find(FOREIGN_NAME, "", x->name);
 }
 
+/* A call that the language has in place of a plain value, and this version does not. */
+static bool is_later_call(Elab *e, const ParamSpec *p, const AstExpr *x) {
+    Value v;
+    const AstExpr *callee = x->kind == X_CALL ? x->call.callee : x;
+    if (callee->kind != X_NAME || !settings_is_later(p->name, callee->name) || name_value(e, callee->name, &v)) return false;
+    diag_error(e->diags, callee->span, "E0401", "`%s` is not part of this version", callee->name);
+    return true;
+}
+
 bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v) {
     if (x->kind == X_ERROR) return false;
     if (!strcmp(p->type->name, "text") && is_bare_path(e, x)) {
@@ -87,6 +96,7 @@ bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v) {
         return false;
     }
     if (p->type->from_expr) return p->type->from_expr(e, x, v, p->name, p->choice);
+    if (is_later_call(e, p, x)) return false;
     *v = eval(e, x);
     const Value before = *v;
     if (v->kind == V_ERROR) return false;

@@ -168,7 +168,7 @@ static void check_crops(Elab *e, const Record *r, const Value *input) {
 /* What asks for a class of each picture does not go with masks. */
 static void check_masks(Elab *e, const Record *r) {
     const Field *labels = record_field(r, "labels"), *sampling = record_field(r, "sampling");
-    bool balanced = sampling->value.kind == V_TEXT && !strcmp(sampling->value.text, "balanced"), masks = false;
+    bool balanced = sampling->value.kind == V_TEXT && !strcmp(sampling->value.text, "class_balanced"), masks = false;
     for (int32_t i = 0; i < r->n; i++) {
         const Value *v = &r->field[i].value;
         masks |= v->kind == V_RECORD && !strcmp(v->record->call, "masks");

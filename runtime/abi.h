@@ -74,7 +74,7 @@
  *             or {"call": "synthetic", "count": n, "classes": c, "seed": s}
  *             or {"call": "cifar10"|"cifar100", "path": "p"} or {"call": "idx", "images": "p", "labels": "q"}
  *             or {"call": "tar", "path": ["p", ..]},
- *             "val": .., "test": .., "labels": {"call": "synsets", "path": "p"} or absent, "sampling": "shuffled"|"balanced", "subset": share or absent, "workers": 0 (= auto), "prefetch": 3,
+ *             "val": .., "test": .., "labels": {"call": "synsets"|"file", "path": "p"} or absent, "sampling": "shuffled"|"class_balanced", "subset": share or absent, "workers": 0 (= auto), "prefetch": 3,
  *             "on_error": {"call": "fail"} or {"call": "skip", "at_most": 0.001}}
  *   augment: [{"call": "random_resized_crop", "size": [h,w] or "sizes": [[h,w], ...], "area": [lo,hi], "ratio": [lo,hi], "filter": .., "antialias": ..},
  *             {"call": "random_crop", "size": [h,w], "pad": 4}, {"call": "hflip", "p": 0.5}, {"call": "vflip", "p": 0.5},

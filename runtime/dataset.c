@@ -148,6 +148,8 @@ static bool walk(Dataset *d, int at, const char *name, const char *path, const c
 
 static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
+static int by_pointed(const void *a, const void *b) { return strcmp(**(char **const *)a, **(char **const *)b); }
+
 static int by_name(const void *a, const void *b, void *names) {
     return strcmp((const char *)names + ((const Sample *)a)->name, (const char *)names + ((const Sample *)b)->name);
 }
@@ -435,8 +437,60 @@ bool dataset_subset(Dataset *d, double share, RtError *err) {
     return true;
 }
 
-bool dataset_name_classes(Dataset *d, const char *path, RtError *err) {
+/* Are the classes numbers in the data, not names? */
+static bool has_numbers(const Dataset *d) {
+    return d->stored || ((d->list || (d->shards && shards_numbered(d->shards))) && are_numbers(d));
+}
+
+/* Pictures in files may be without the last classes; a list of them knows no better. */
+static bool enough_labels(const Dataset *d, const char *path, size_t n, RtError *err) {
+    if (d->stored ? d->n_classes == n : d->n_classes <= n) return true;
+    return !rt_fail(err, RT_DATA, "%s: %zu names, and the data have %zu classes, 0 to %zu", path, n, d->n_classes, d->n_classes - 1);
+}
+
+/* name[n]: which class each line is, by what the data call it. */
+static bool order_classes(Dataset *d, const char *path, char **name, size_t n, RtError *err) {
+    bool good = true;
+    char ***sorted = rt_alloc(n, sizeof *sorted, err);
+    int32_t *becomes = rt_alloc(d->n_classes, sizeof *becomes, err);
+    for (size_t i = 0; sorted && i < n; i++) sorted[i] = &name[i];
+    if (sorted) qsort(sorted, n, sizeof *sorted, by_pointed);
+    for (size_t i = 0; good && sorted && becomes && i < d->n_classes; i++) {
+        char **class = &d->class_name[i], ***found = bsearch(&class, sorted, n, sizeof *sorted, by_pointed);
+        good = found || !rt_fail(err, RT_DATA, "%s: no line for the class `%s` of the data", path, *class);
+        if (good) becomes[i] = (int32_t)(*found - name);
+    }
+    good = good && sorted && becomes;
+    for (size_t i = 0; good && i < d->n_samples; i++) d->sample[i].label = becomes[d->sample[i].label];
+    free(sorted);
+    free(becomes);
+    return good;
+}
+
+static void free_names(char **name, size_t n) {
+    for (size_t i = 0; name && i < n; i++) free(name[i]);
+    free(name);
+}
+
+static bool take_labels(Dataset *d, const char *path, RtError *err) {
+    size_t n;
+    char **name = labels_read(path, &n, err);
+    if (!name) return false;
+    if (has_numbers(d) ? !enough_labels(d, path, n, err) : !order_classes(d, path, name, n, err)) {
+        free_names(name, n);
+        return false;
+    }
+    free_names(d->class_name, d->n_classes);
+    d->class_name = name;
+    d->n_classes = n;
+    return true;
+}
+
+bool dataset_name_classes(Dataset *d, const json_t *labels, RtError *err) {
+    const char *call = field_text(labels, "call", "data.labels", err), *path = field_text(labels, "path", "data.labels", err);
+    if (err->code) return false;
     if (d->masks) return !rt_fail(err, RT_DATA, "%s: masks have numbers of classes, and no folders that could be named", d->root);
+    if (!strcmp(call, "file")) return take_labels(d, path, err);
     d->shown = synsets_read(path, d->class_name, d->n_classes, err);
     return d->shown != NULL;
 }
@@ -465,10 +519,8 @@ Dataset *dataset_new(const json_t *source, const char *base, bool training, RtEr
 
 void dataset_free(Dataset *d) {
     if (!d) return;
-    for (size_t i = 0; i < d->n_classes; i++) free(d->class_name[i]);
-    for (size_t i = 0; d->shown && i < d->n_classes; i++) free(d->shown[i]);
-    free(d->class_name);
-    free(d->shown);
+    free_names(d->class_name, d->n_classes);
+    free_names(d->shown, d->n_classes);
     stored_free(d->stored);
     shards_free(d->shards);
     free(d->masks);
@@ -615,7 +667,7 @@ static uint32_t draw(ByClass *b, uint32_t class, Rng *r) {
 }
 
 bool dataset_balance(const Dataset *d, uint64_t seed, uint32_t epoch, uint32_t *order, RtError *err) {
-    if (d->masks) return !rt_fail(err, RT_DATA, "%s: sampling = balanced needs a class for each picture, not masks", d->root);
+    if (d->masks) return !rt_fail(err, RT_DATA, "%s: sampling = class_balanced needs a class for each picture, not masks", d->root);
     Rng r = rng_stream(RNG_SHUFFLE, seed, epoch, 0, SITE_BALANCED);
     ByClass b = {0};
     bool good = by_class_make(&b, d, err);

@@ -47,8 +47,12 @@ size_t dataset_passed_over(const Dataset *d);
  * 0 < share <= 1. */
 bool dataset_subset(Dataset *d, double share, RtError *err);
 
-/* From now on classes are called what the text says of them (synsets.h). Once for a data set, not with masks. */
-bool dataset_name_classes(Dataset *d, const char *path, RtError *err);
+/* From now on classes are called what a text says of them (synsets.h). labels: settings.data's. Once for a data set, not with masks.
+ * {"call": "synsets", "path": p}: the classes stay, and have these names.
+ * {"call": "file", "path": p}: line k names class k - 1. Of a source that gives numbers for the classes they get these names; the
+ * numbers of a list may be fewer. Of one that gives names these are the names, so the text says in which order: a class without a
+ * line is RT_DATA; a line without pictures is a class that has none here. */
+bool dataset_name_classes(Dataset *d, const json_t *labels, RtError *err);
 
 size_t dataset_count(const Dataset *d);
 int32_t dataset_classes(const Dataset *d); /* 0 with masks */

@@ -91,7 +91,7 @@ bool data_settings(const Model *m, DataSettings *s, RtError *err) {
     s->test = json_object_get(j, "test");
     s->on_error = json_object_get(j, "on_error");
     const char *sampling = json_string_value(json_object_get(j, "sampling"));
-    s->balanced = sampling && strcmp(sampling, "balanced") == 0;
+    s->balanced = sampling && strcmp(sampling, "class_balanced") == 0;
     s->workers = (int)field_int_or(j, "workers", 0, 0, MOST, "data", err);
     s->prefetch = (int)field_int_or(j, "prefetch", CNNC_PREFETCH, 1, MOST, "data", err);
     return !err->code;

@@ -57,9 +57,8 @@ static Dataset *open_source(const Model *m, SourceUse use, const char *folder, R
 /* Settings that hold for whatever source it is. */
 static bool prepare(const Model *m, Dataset *d, RtError *err) {
     const json_t *data = model_section(m, "data"), *labels = json_object_get(data, "labels");
-    const char *path = json_string_value(json_object_get(labels, "path"));
     double share = field_number_or(data, "subset", 1, "data", err);
-    return !err->code && dataset_subset(d, share, err) && (!path || dataset_name_classes(d, path, err));
+    return !err->code && dataset_subset(d, share, err) && (!json_is_object(labels) || dataset_name_classes(d, labels, err));
 }
 
 /* What was left of a source is not silently missing. */

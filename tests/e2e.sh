@@ -155,6 +155,11 @@ data shapes {
     train = folder("data/train")
     test  = folder("data/test")
 }
+data turned {
+    train  = folder("data/train")
+    test   = folder("data/test")
+    labels = file("turned.txt")
+}
 data named {
     train  = folder("data/train")
     test   = folder("data/test")
@@ -182,6 +187,12 @@ NET
     check 'e2e/labels: eval' ./variants eval --data named --weights named/variants.safetensors
     refuses 'e2e/labels: data and weights disagree' 65 'data/test: class 0 is .* here and .a .*, that is a shape. in the net' \
         ./variants eval --data shapes --weights named/variants.safetensors
+    for class in data/train/*; do echo "${class##*/}"; done | sort -r >turned.txt
+    check 'e2e/labels: in the order of a file' ./variants train --data turned --out turned
+    check 'e2e/labels: eval of these' ./variants eval --data turned --weights turned/variants.safetensors
+    refuses 'e2e/labels: another order' 65 'data/test: class 0 is .* in the net' ./variants eval --data shapes --weights turned/variants.safetensors
+    sed -i 2d turned.txt
+    refuses 'e2e/labels: a class that the file lacks' 65 'turned.txt: no line for the class' ./variants eval --data turned
     sed -i 2d words.txt
     refuses 'e2e/labels: a class without a name' 65 'words.txt: no line for the class' ./variants eval --data named
     refuses 'e2e/sections: no such section' 64 'no section .augment stil.; did you mean still' ./variants train --augment stil
@@ -646,7 +657,7 @@ data {
 data cifar {
     train    = cifar10("cifar")
     test     = cifar10("cifar")
-    sampling = balanced
+    sampling = class_balanced
 }
 data idx {
     train = idx("images", "labels")

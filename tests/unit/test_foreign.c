@@ -36,6 +36,7 @@ static const struct { ForeignKind kind; const char *where, *net; } wrong_net[] =
     {FOREIGN_WORD, "pad", BODY("x = image -> conv(4, 3, pad=\"%s\")")},
     {FOREIGN_WORD, "colour", START "input image {\n    size = 8x8\n    colour = %s\n}\n" NET},
     {FOREIGN_WORD, "source", START INPUT NET "data {\n    train = %s(\"a\")\n}\n"},
+    {FOREIGN_WORD, "sampling", START INPUT NET "data {\n    sampling = %s\n}\n"},
     {FOREIGN_WORD, "augment", START INPUT NET "augment {\n    %s()\n}\n"},
     {FOREIGN_WORD, "optimizer", TRAIN("optimizer = %s()")},
     {FOREIGN_WORD, "lr", START INPUT NET "train {\n    loss = cross_entropy(y)\n    lr = %s(0.1)\n    stop = 3 epochs\n}\n"},

@@ -97,50 +97,6 @@ static void test_order_is_by_bytes(void) {
     dataset_free(d);
 }
 
-/* ---- what classes are called ---- */
-
-static Dataset *order_with_names(const char *text, RtError *err) {
-    const char *path = pic_path("order/words.txt");
-    pic_write(path, text, strlen(text));
-    Dataset *d = open_set(pic_path("order"));
-    if (dataset_name_classes(d, path, err)) return d;
-    dataset_free(d);
-    return NULL;
-}
-
-static void test_names(void) {
-    RtError err = {.code = RT_OK};
-    static const char *const names[] = {"the capital one", "tench, Tinca tinca", "acute"};
-    static const char *const others[] = {"the capital one", "crane", "acute"};
-    Dataset *d = order_with_names("a\ttench, Tinca tinca  \r\n\nzebra a striped one\n  \xC3\xA9 acute\nB  the capital one", &err);
-    if (!d) printf("\n%s\n", err.text);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(d);
-    for (int i = 0; i < 3; i++) CU_ASSERT_STRING_EQUAL(dataset_class_name(d, i), names[i]);
-    char *file = dataset_path(d, 0, &err);
-    CU_ASSERT(file && strstr(file, "order/B/z.png"));
-    CU_ASSERT(dataset_same_classes(d, names, 3, &err));
-    CU_ASSERT(!dataset_same_classes(d, others, 3, &err) && strstr(err.text, "class 1 is `tench, Tinca tinca` here and `crane`"));
-    free(file);
-    dataset_free(d);
-}
-
-static void test_bad_names(void) {
-    static const struct {
-        const char *text, *says;
-    } bad[] = {{"a tench\nB x\n", "words.txt: no line for the class `\xC3\xA9`"},
-               {"a tench\nB\n", "words.txt:2: a line is the name of a folder"},
-               {"a tench\n\na crane\n", "words.txt:3: `a` has a name already"},
-               {"", "words.txt: no line for the class `B`"}};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        RtError err = {.code = RT_OK};
-        CU_ASSERT(!order_with_names(bad[i].text, &err) && err.code == RT_DATA && strstr(err.text, bad[i].says));
-    }
-    RtError err = {.code = RT_OK};
-    Dataset *d = open_set(pic_path("order"));
-    CU_ASSERT(!dataset_name_classes(d, pic_path("none/words.txt"), &err) && err.code == RT_NO_INPUT);
-    dataset_free(d);
-}
-
 /* Lists: paths from the list on and whole ones, blanks in them, any line ends; classes by name or by number. */
 static Dataset *list_of(const char *text, RtError *err) {
     const char *path = pic_path("lists/list.txt");
@@ -466,7 +422,7 @@ static void test_threads_change_nothing(void) {
     free(path);
 }
 
-/* ---- sampling = balanced ---- */
+/* ---- sampling = class_balanced ---- */
 
 enum { RARE = 4, SOME = 7, OFTEN = 28, MIDDLE = 18, UNEQUAL = RARE + SOME + OFTEN };
 
@@ -719,8 +675,6 @@ int main(void) {
     CU_pSuite suite = CU_add_suite("loader", NULL, NULL);
     CU_add_test(suite, "folders that are no data set", test_bad_folders);
     CU_add_test(suite, "the order is by bytes", test_order_is_by_bytes);
-    CU_add_test(suite, "what classes are called", test_names);
-    CU_add_test(suite, "names with mistakes", test_bad_names);
     CU_add_test(suite, "links and loops", test_links);
     CU_add_test(suite, "sources", test_sources);
     CU_add_test(suite, "lists", test_lists);
