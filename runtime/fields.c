@@ -1,5 +1,7 @@
 #include "fields.h"
 
+#include <math.h>
+
 static const json_t *need(const json_t *object, const char *key, const char *where, RtError *err) {
     const json_t *value = json_object_get(object, key);
     if (!value) rt_fail(err, RT_INTERNAL, "%s has no \"%s\"", where, key);
@@ -89,3 +91,5 @@ char *field_path(const json_t *object, const char *key, const char *base, RtErro
     const char *path = json_string_value(json_object_get(object, key));
     return !path ? NULL : !base || path[0] == '/' ? rt_copy_text(path, err) : rt_join_path(base, path, err);
 }
+
+json_t *field_real(double x) { return isfinite(x) ? json_real(x) : json_null(); }

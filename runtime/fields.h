@@ -29,4 +29,7 @@ char *field_path(const json_t *object, const char *key, const char *base, RtErro
 int field_ints(const json_t *object, const char *key, int64_t lo, int64_t hi, int64_t *out, int most, const char *where,
                RtError *err);
 
+/* For writing: a number, or null if it is not finite, for which JSON has none. */
+json_t *field_real(double x);
+
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "augment.h"
+#include "fields.h"
 #include "session.h"
 #include "synthetic.h"
 #include "weights.h"
@@ -188,11 +189,11 @@ typedef struct Gap {
 
 static bool kept(const Gap *g) { return g->worst <= g->allowed; }
 
-/* What is no number differs by more than anything. */
+/* What is no number differs by more than anything; what is infinite from all but itself, and allows nothing. */
 static void compare(Gap *g, const float *is, const float *was, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        double d = fabs((double)is[i] - (double)was[i]), size = fabs((double)was[i]);
-        if (size > g->largest) g->largest = size;
+        double d = is[i] == was[i] ? 0 : fabs((double)is[i] - (double)was[i]), size = fabs((double)was[i]);
+        if (size > g->largest && isfinite(size)) g->largest = size;
         if (d <= g->worst) continue;
         g->worst = isnan(d) ? INFINITY : d;
         g->at = i;
@@ -216,7 +217,7 @@ static void say(Check *c, const Gap *g) {
     if (c->json)
         json_array_append_new(json_object_get(c->json, "compared"),
                               json_pack("{s:s, s:o, s:f, s:b}", "what", g->what, "difference",
-                                        isfinite(g->worst) ? json_real(g->worst) : json_null(), "allowed", g->allowed,
+                                        field_real(g->worst), "allowed", g->allowed,
                                         "kept", kept(g)));
     else
         printf("  %-16s largest difference %.3g, allowed %.3g: %s\n", g->what, g->worst, g->allowed,

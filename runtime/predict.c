@@ -9,6 +9,7 @@
 
 #include "augment.h"
 #include "classmap.h"
+#include "fields.h"
 #include "metrics.h"
 #include "replay.h"
 #include "session.h"
@@ -161,8 +162,8 @@ static void add_json(const Predict *p, const char *path, const char *map, int k)
     json_t *top = json_array(), *entry = json_object();
     for (int i = 0; i < k; i++) {
         int class = p->order[i];
-        json_array_append_new(top, json_pack("{s:s, s:i, s:f}", "label", infer_label(&p->session, class, room), "class",
-                                             class, p->map ? "share" : "probability", p->probability[class]));
+        json_array_append_new(top, json_pack("{s:s, s:i, s:o}", "label", infer_label(&p->session, class, room), "class",
+                                             class, p->map ? "share" : "probability", field_real(p->probability[class])));
     }
     json_object_set_new(entry, "file", text_json(path));
     if (map) json_object_set_new(entry, "map", text_json(map));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "exec.h"
+#include "fields.h"
 #include "init.h"
 #include "params.h"
 #include "rng.h"
@@ -193,8 +194,8 @@ static void say(const Probe *p, json_t *into) {
     bool kept = p->worst <= allowed;
     if (into)
         json_object_set_new(into, "gradients",
-                            json_pack("{s:i, s:i, s:i, s:f, s:f, s:s, s:b}", "tensors", p->model->n_gradient,
-                                      "compared", p->compared, "too_small", p->small, "error", p->worst, "allowed",
+                            json_pack("{s:i, s:i, s:i, s:o, s:f, s:s, s:b}", "tensors", p->model->n_gradient,
+                                      "compared", p->compared, "too_small", p->small, "error", field_real(p->worst), "allowed",
                                       allowed, "at", p->where, "kept", kept));
     else
         printf("gradients of %d of %d tensors, %d too small to measure: largest error %.2f %%, at %s, allowed %.0f %%: "
