@@ -226,6 +226,18 @@ refused 'test/a file without golden values' 65 'has no tensor "images"' ./metric
 refused 'test/a picture that is none' 65 'list.txt' ./metrics test --update shapes/list.txt
 head -c 5000 answers.safetensors >part.safetensors
 refused 'test/a file that was cut' 65 'part.safetensors' ./metrics test --golden part.safetensors
+python3 - <<'EDIT'
+import json, struct
+
+data = open("answers.safetensors", "rb").read()
+n = 8 + struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:n])
+header["__metadata__"].pop("xxh3")  # of other bytes
+at = n + header["scores"]["data_offsets"][0]
+text = json.dumps(header).encode().ljust(n - 8)
+open("infinite.safetensors", "wb").write(data[:8] + text + data[n:at] + struct.pack("<f", float("inf")) + data[at + 4:])
+EDIT
+refused 'test/an infinite golden value' 1 'scores of picture 0: number 0 is .* here and inf in' ./metrics test --golden infinite.safetensors
 mkdir beside && mv metrics metrics.safetensors answers.safetensors beside
 check 'test/beside the program' beside/metrics test
 mv beside/* .
