@@ -58,9 +58,10 @@ static int64_t met(const Expr *index, const Ranges *r) {
     return run * times;
 }
 
-/* The product of the sum, and the loops around it within the sum: the last of several. */
+/* The product of the sum, and the loops around it within the sum: of several the first that has most of them. */
 static const Expr *find_product(const Stmt *s, Ranges *red) {
     const Expr *found = NULL, *e;
+    const Ranges around = *red;
     Ranges inside;
     if (s->kind == ST_STORE) return s->u.store.value->kind == EX_fma ? s->u.store.value : NULL;
     if (s->kind == ST_GUARD) return find_product(s->u.guard.body, red);
@@ -69,13 +70,26 @@ static const Expr *find_product(const Stmt *s, Ranges *red) {
         return find_product(s->u.loop.body, red);
     }
     for (int32_t i = 0; i < s->u.seq.n; i++) {
-        inside = *red;
+        inside = around;
         e = find_product(s->u.seq.item[i], &inside);
         if (!e || (found && inside.n <= red->n)) continue;
         found = e;
         *red = inside;
     }
     return found;
+}
+
+/* Products in a sum, of all its parts. */
+static int64_t products(const Stmt *s, bool inside) {
+    int64_t n = 0;
+    if (s->kind == ST_STORE) return inside && s->u.store.value->kind == EX_fma;
+    if (s->kind == ST_GUARD) return products(s->u.guard.body, inside);
+    if (s->kind == ST_FOR) {
+        bool reduces = inside || s->u.loop.role == ROLE_REDUCE;
+        return min_i64(products(s->u.loop.body, reduces), TILE_UNKNOWN) * extent_of(s);
+    }
+    for (int32_t i = 0; i < s->u.seq.n; i++) n += products(s->u.seq.item[i], inside);
+    return n;
 }
 
 static bool moves(const Expr *load, const Stmt *loop) {
@@ -115,8 +129,7 @@ TileProblem tile_problem(const Stmt *const *path, int32_t n, const Stmt *sum, co
     Ranges red = {0};
     const Expr *product = find_product(sum, &red);
     if (!product || n == 0) return p;
-    for (int32_t i = 0; i < red.n; i++)
-        if (p.steps < TILE_UNKNOWN) p.steps *= red.at[i].extent;
+    p.steps = max_i64(products(sum, false), 1);
     for (int i = 0; i < 2; i++) operand_bytes(&p, path, n, loops, product->a[i], red);
     return p;
 }

@@ -4,7 +4,7 @@
 #include "kernel_chains.h"
 #include "kernel_nets.h"
 #include "passes/pass.h"
-#include "passes/tile_model.h"
+#include "passes/tile_problem.h"
 
 /* ---- the tile model --------------------------------------------------------------------------------------------- */
 
@@ -85,15 +85,15 @@ static void test_best(void) {
 /* A convolution of C to O channels with a KxK window on a plane, as tile_problem makes it. */
 static TileProblem layer(int32_t c, int32_t o, int32_t k, int32_t plane, const Machine *m) {
     int64_t steps = (int64_t)c * k * k, row = 4 * (int64_t)c * plane;
-    return (TileProblem){o / m->vector_lanes, {plane, plane}, steps, steps * m->vector_lanes * 4,
-                         {k * row, (plane + k - 1) * row}, m};
+    return (TileProblem){
+        o / m->vector_lanes, {plane, plane}, steps, steps * m->vector_lanes * 4, {k * row, (plane + k - 1) * row}, m};
 }
 
 /* Layers of ResNet-50 and what was fastest when all tiles were timed on a processor like `wide`. */
 static void test_measured(void) {
     static const struct Known {
         int32_t c, o, k, plane, blocks, points[2];
-    } known[] = {{64, 64, 1, 56, 4, {6, 1}},    {256, 64, 1, 56, 4, {6, 1}},   {512, 128, 1, 28, 4, {6, 1}},
+    } known[] = {{64, 64, 1, 56, 4, {6, 1}},    {256, 64, 1, 56, 4, {6, 1}},    {512, 128, 1, 28, 4, {6, 1}},
                  {256, 256, 3, 14, 2, {14, 1}}, {256, 1024, 1, 14, 2, {14, 1}}, {512, 512, 3, 7, 2, {7, 2}},
                  {2048, 512, 1, 7, 2, {7, 2}}};
     for (int i = 0; i < ARRAY_LEN(known); i++) {
@@ -104,6 +104,35 @@ static void test_measured(void) {
         if (!right) printf("\n  layer %d: %d x %d x %d ", i, t.blocks, t.points[0], t.points[1]);
         CU_ASSERT(right);
     }
+}
+
+/* 24 input channels are a whole block of 16 and one of 8: one sum in two parts. */
+static void test_parts(void) {
+    Arena *a = arena_new();
+    static const char text[] =
+        "kernel k {\n  arg w f32 9216\n  arg x f32 4224 batched\n  arg y f32 2880 batched written\n"
+        "  reg acc f32 16 written\n  for ob in 0..2 serial block {\n    for ow in 0..9 serial point {\n"
+        "      for o in 0..16 serial lane {\n        acc[o] = 0.0\n"
+        "        for kw in 0..3 serial reduce {\n          for i in 0..16 serial reduce {\n"
+        "            acc[o] = fma(w[1152*ob + 256*kw + 16*i + o], x[16*ow + 16*kw + i], acc[o])\n"
+        "          }\n        }\n"
+        "        for kw_1 in 0..3 serial reduce {\n          for i_1 in 0..8 serial reduce {\n"
+        "            acc[o] = fma(w[1152*ob + 256*kw_1 + 16*i_1 + o + 768], x[16*ow + 16*kw_1 + i_1 + 2112], acc[o])\n"
+        "          }\n        }\n        y[144*ob + 16*ow + o] = acc[o]\n      }\n    }\n  }\n}\n";
+    const char *error = NULL;
+    const Kernel *k = loop_read(a, text, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+    const Stmt *path[3], *s = k->body;
+    for (int i = 0; i < ARRAY_LEN(path); i++, s = s->u.loop.body) {
+        while (s->kind == ST_SEQ) s = s->u.seq.item[0];
+        path[i] = s;
+    }
+    TileLoops loops;
+    TileProblem p = tile_problem(path, ARRAY_LEN(path), s, &wide, &loops);
+    CU_ASSERT(loops.block == 0 && loops.point[0] == 1 && p.blocks == 2 && p.points[0] == 9);
+    CU_ASSERT_EQUAL(p.steps, 3 * 16 + 3 * 8);
+    CU_ASSERT_EQUAL(p.vector_bytes, 4 * 3 * 16 * 16); /* of the part with most of them */
+    arena_free(a);
 }
 
 /* Where the picture exceeds the second-level cache and several tiles of blocks read it, rows come in bands. */
@@ -214,8 +243,10 @@ static int32_t share(Arena *a, const char *text, int64_t tasks[8]) {
 static void test_releases(void) {
     enum { MIB = 1 << 20 };
     Arena *a = arena_new();
-    Storage storage[5] = {{.region = REGION_PARAM, .offset = 0}, {.region = REGION_PARAM, .offset = 5 * MIB},
-                          {.region = REGION_PARAM, .offset = 9 * MIB}, {.region = REGION_FIXED, .offset = 0},
+    Storage storage[5] = {{.region = REGION_PARAM, .offset = 0},
+                          {.region = REGION_PARAM, .offset = 5 * MIB},
+                          {.region = REGION_PARAM, .offset = 9 * MIB},
+                          {.region = REGION_FIXED, .offset = 0},
                           {.region = REGION_FIXED, .offset = 4 * MIB}};
     int32_t arg[3][3] = {{0, 3, 3}, {1, 4, 4}, {2, 3, 4}};
     Step step[3] = {{.arg = arg[0], .n_arg = 2}, {.arg = arg[1], .n_arg = 2}, {.arg = arg[2], .n_arg = 3}};
@@ -236,7 +267,8 @@ static void test_releases(void) {
     arg[1][1] = 0; /* the second step reads it too: then the first one gives nothing back */
     CU_ASSERT_EQUAL(program_releases(&p, 0, 0, &from), 0);
     CU_ASSERT_EQUAL(program_releases(&p, 1, 1, &from), 4 * MIB);
-    storage[3] = (Storage){.region = REGION_PARAM, .bytes = 4 * MIB, .alias = 0}; /* or what the first one put in its place */
+    storage[3] =
+        (Storage){.region = REGION_PARAM, .bytes = 4 * MIB, .alias = 0}; /* or what the first one put in its place */
     arg[1][1] = 3;
     CU_ASSERT_EQUAL(program_releases(&p, 0, 0, &from), 0);
     CU_ASSERT_EQUAL(program_releases(&p, 0, 1, &from), 0);
@@ -292,7 +324,8 @@ static void test_distribution(void) {
     CU_ASSERT(t[0] == -(12 + 4 + 2));
     CU_ASSERT_EQUAL(share(a, arena_printf(a, two, "", "0.0"), t), 1); /* the tail is not for threads: b stays whole */
     CU_ASSERT(t[0] == -(4 + 2));
-    CU_ASSERT_EQUAL(share(a, arena_printf(a, two, "task ", "y[64*n + 3 + c]"), t), 3); /* one reads what another writes */
+    CU_ASSERT_EQUAL(share(a, arena_printf(a, two, "task ", "y[64*n + 3 + c]"), t),
+                    3); /* one reads what another writes */
     CU_ASSERT(t[0] == -12 && t[1] == -4 && t[2] == -2);
     arena_free(a);
 }
@@ -439,6 +472,7 @@ int main(void) {
     CU_add_test(suite, "tiles fit the registers", test_registers);
     CU_add_test(suite, "tiles are the best", test_best);
     CU_add_test(suite, "tiles that were measured", test_measured);
+    CU_add_test(suite, "sums in several parts", test_parts);
     CU_add_test(suite, "bands of what exceeds a cache", test_bands);
     CU_add_test(suite, "tiles keep the units busy", test_busy);
     CU_add_test(suite, "sliding windows", test_windows);
