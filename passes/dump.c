@@ -16,8 +16,8 @@ static void print_program(Str *s, const Program *p) {
         const Step *step = &p->step[i];
         str_addf(s, "# step %d: %s(", i, p->kernel[step->kernel]->name);
         for (int32_t k = 0; k < step->n_arg; k++) str_addf(s, "%s%s", k ? ", " : "", p->storage[step->arg[k]].name);
-        str_addf(s, ") tasks=%lld%s # %s: %s\n", (long long)step->tasks, step->tasks_batched ? "*N" : "",
-                 step->layer ? step->layer : "", step->what ? step->what : "");
+        str_addf(s, ") tasks=%lld%s%s # %s: %s\n", (long long)step->tasks, step->tasks_batched ? "*N" : "",
+                 step->along ? " along" : "", step->layer ? step->layer : "", step->what ? step->what : "");
     }
     for (int32_t i = 0; i < p->n_kernel; i++) loop_print(s, p->kernel[i]);
 }
