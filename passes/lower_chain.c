@@ -1,9 +1,9 @@
-/* Chains of convolutions (chain.h): for every band of rows the first convolution's rows that the window reads, those of
- * the window, those of the last one, each as the nest that it would be in a kernel of its own.
+/* Chains (chain.h): for every band of rows the first convolution's rows that the window reads, those of the window, those
+ * of the last convolution, each as the nest that it would be in a kernel of its own.
  *
  * Bands overlap where the window is higher than its stride: those rows are computed twice. Rows beyond the picture are the
- * window's padding and are set to zero. A window needs its own channels only: without a last convolution, channel blocks
- * are tasks, too, and a band may be the whole picture. */
+ * window's padding: zero for a convolution, minus infinity for a maximum. A window needs its own channels only: without a
+ * last convolution, channel blocks are tasks, too, and a band may be the whole picture. */
 #include "lower_conv.h"
 
 #include <math.h>
@@ -56,9 +56,9 @@ static Stmt *zero_sides(Lower *l, Ref node) {
     return nest_wrap(l, &rows, seq);
 }
 
-/* The members from conv on, up to the next convolution, are finished together; gives the last of them. */
-static Ref enter_stage(Lower *l, Ref conv) {
-    for (l->head = 0; l->member[l->head] != conv;) l->head++;
+/* The members from a stage on, up to the next one, are finished together; gives the last of them. */
+static Ref enter_stage(Lower *l, Ref stage) {
+    for (l->head = 0; l->member[l->head] != stage;) l->head++;
     for (l->tail = l->head + 1; l->tail < l->n_member; l->tail++)
         if (chain_is_stage(l->g, l->member[l->tail])) break;
     return l->member[l->tail - 1];
@@ -125,7 +125,7 @@ static void compute_picture(Lower *l, Stmt *seq, const Chain *c, ConvRows r) {
     st_append(l->k, seq, conv_dense_nest(l, graph_node(l->g, c->before), &r));
 }
 
-/* The first two convolutions, for the rows r of the window's result. Gives what is in scratch memory between them, or 0. */
+/* The first convolution and the window, for the rows r of the window's result. Gives what is in scratch memory between them, or 0. */
 static Ref compute_window(Lower *l, Stmt *seq, const Chain *c, const ConvRows *r) {
     const Node *window = graph_node(l->g, c->window);
     ConvAttr a = chain_attr(window);

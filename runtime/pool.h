@@ -1,13 +1,14 @@
 /* Persistent threads that share out the tasks of one step.
  *
  * A step's tasks 0 <= t < tasks are cut into contiguous shares, one a thread, so that a thread meets the same memory in
- * the next step. Steps that need nothing of each other may share one barrier. The caller is thread 0 and works too. Whoever is done with its share takes over pieces of the others',
- * and nobody waits for a thread that has not begun: with static shares alone, on 2 cores that also decoded pictures or
- * compiled something, a step of 1 us took 50 us because a worker had lost its processor.
+ * the next step. Steps that need nothing of each other may share one barrier. The caller is thread 0 and works too.
+ * Whoever is done with its share takes over pieces of the others', and nobody waits for a thread that has not begun:
+ * with static shares alone, on 2 cores that also decoded pictures or compiled something, a step of 1 us took 50 us
+ * because a worker had lost its processor.
  *
  * Between steps a worker spins for a bounded time (steps of one net follow each other within microseconds) and then
  * sleeps on a futex, so an idle program uses no processor. Nothing is allocated after pool_new. One thread at a time
- * may call pool_run. */
+ * may call pool_run or pool_run_all. */
 #ifndef CNNC_RUNTIME_POOL_H
 #define CNNC_RUNTIME_POOL_H
 
