@@ -99,10 +99,13 @@ static bool check_metric(Elab *e, const char *metric, Span at) {
     return false;
 }
 
+/* A word, whether or not it has arguments. */
+static const char *word_of(const Value *v) { return v->kind == V_RECORD ? v->record->call : v->text; }
+
 static void check_metrics(Elab *e, const Record *r) {
     const Field *f = record_field(r, "metrics");
     for (int32_t i = 0; !e->lost && f->value.kind == V_LIST && i < f->value.n; i++)   /* lost: the scores are not known */
-        if (!check_metric(e, f->value.item[i].text, f->span)) return;
+        if (!check_metric(e, word_of(&f->value.item[i]), f->span)) return;
 }
 
 /* What a schedule watches. */

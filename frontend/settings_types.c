@@ -86,19 +86,6 @@ static bool from_word(Elab *e, const AstExpr *x, Value *v, const char *label, co
     return report_choice(e, x->span, "E0404", label, label, got, word, n);
 }
 
-static bool from_words(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
-    if (!(x = chosen(e, x))) return false;
-    if (x->kind != X_LIST) {
-        diag_error(e->diags, x->span, "E0109", "`%s` wants a list of words", label);
-        return false;
-    }
-    Value *item = NEW_ARRAY(e->arena, Value, x->list.n);
-    bool good = true;
-    for (int32_t i = 0; i < x->list.n; i++) good = from_word(e, x->list.item[i], &item[i], label, choice) && good;
-    *v = value_list(item, x->list.n);
-    return good;
-}
-
 /* The record of a call: its arguments checked against the row. */
 static bool call_record(Elab *e, const Function *fn, const AstExpr *source, const ArgList *args, Span at, Value *v) {
     Call c = {.fn = fn, .source = source, .span = at};
@@ -121,6 +108,40 @@ static bool call_record(Elab *e, const Function *fn, const AstExpr *source, cons
     }
     *v = (Value){.kind = V_RECORD, .record = r};
     return true;
+}
+
+/* A word, or the call of one that has parameters, which are at their defaults where it stands alone. */
+static bool from_word_or_call(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
+    if (!(x = chosen(e, x))) return false;
+    Name name = callee_name(x);
+    const Function *fn = name ? settings_call_find(label, name) : NULL;
+    if (!fn) return from_word(e, x, v, label, choice);
+    const AstExpr *call = x->kind == X_CALL ? x : NULL;
+    return call_record(e, fn, call, call ? &x->call.arg : NULL, x->span, v);
+}
+
+/* Of two calls with different arguments one would be dropped in silence. */
+static bool is_second_call(Elab *e, const AstExpr *x, const Value *item, int32_t i) {
+    for (int32_t k = 0; k < i && item[i].kind == V_RECORD; k++) {
+        if (item[k].kind != V_RECORD || item[k].record->call != item[i].record->call) continue;
+        diag_error(e->diags, x->span, "E0106", "`%s` is given twice", item[i].record->call);
+        return true;
+    }
+    return false;
+}
+
+static bool from_words(Elab *e, const AstExpr *x, Value *v, const char *label, const char *choice) {
+    if (!(x = chosen(e, x))) return false;
+    if (x->kind != X_LIST) {
+        diag_error(e->diags, x->span, "E0109", "`%s` wants a list of words", label);
+        return false;
+    }
+    Value *item = NEW_ARRAY(e->arena, Value, x->list.n);
+    bool good = true;
+    for (int32_t i = 0; i < x->list.n; i++)
+        good = from_word_or_call(e, x->list.item[i], &item[i], label, choice) && !is_second_call(e, x->list.item[i], item, i) && good;
+    *v = value_list(item, x->list.n);
+    return good;
 }
 
 /* A string alone where a call takes one: "cats" becomes folder("cats"). */
@@ -329,6 +350,10 @@ static bool to_changes(Elab *e, Value *v, Span at, const char *label) {
     return to_whole_within(e, v, at, label, "changes", 1, 14);
 }
 
+static bool to_bins(Elab *e, Value *v, Span at, const char *label) {
+    return to_whole_within(e, v, at, label, "bins", 1, 1000);
+}
+
 static bool to_magnitude(Elab *e, Value *v, Span at, const char *label) {
     return to_whole_within(e, v, at, label, "magnitude", 0, 30);
 }
@@ -479,6 +504,7 @@ static const ParamType settings_type_table[] = {
     {.name = "depth", .wants = "8 or 16, the bits of each colour", .convert = to_depth},
     {.name = "degrees", .wants = "[low, high] with -360 <= low <= high <= 360", .convert = to_degrees},
     {.name = "changes", .wants = "a whole number from 1 to 14", .convert = to_changes},
+    {.name = "bins", .wants = "a whole number from 1 to 1000", .convert = to_bins}, /* CALIBRATION_MOST in runtime/metrics.h */
     {.name = "magnitude", .wants = "a whole number from 0 to 30", .convert = to_magnitude},
     {.name = "sigma", .wants = "a number from 0 to 100", .convert = to_sigma},
     {.name = "sigmas", .wants = "[low, high] with 0 < low <= high <= 100", .convert = to_sigmas},

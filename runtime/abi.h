@@ -92,7 +92,7 @@
  *            lr pieces: constant(base) step(base, gamma, every) multistep(base, gamma, at [..]) poly(base, power, to)
  *            cosine(base, to) exp(base, gamma, every) linear(base, to) warmup(for, from): warmup runs for `for`, rising from
  *            `from` to the first value of the next piece; another piece may carry "for"; the last one runs until `stop`.
- *   eval:    {"metrics": ["top1","top5","per_class",...] or absent, "crops": 1 or 10, "batch": n or absent, "save_predictions": path or absent,
+ *   eval:    {"metrics": ["top1","top5","per_class",{"call": "calibration", "bins": 15},...] or absent, "crops": 1 or 10, "batch": n or absent, "save_predictions": path or absent,
  *             "size": [h,w] or absent; with it "resize" and "crop", if input has them, in place of those}
  *   deploy:  {"weights": "fp32"|"fp16", "outputs": ["scores"], "batches": [1, 8], "march": "x86-64-v3,x86-64-v4", "max_memory": B}
  *            weights: fully connected weights as `infer` keeps them; parameters are f32 all the same; the others: absent

@@ -167,7 +167,7 @@ static void add_confusion_json(json_t *j, const Confusion *c) {
 /* The error, and of each bin what it is made of. */
 static void add_calibration_json(json_t *j, const Calibration *c) {
     json_t *bins = json_array();
-    for (int b = 0; b < CALIBRATION_BINS; b++) {
+    for (int b = 0; b < c->bins; b++) {
         double n = (double)c->pictures[b];
         json_array_append_new(bins, json_pack("{s:I, s:o, s:o}", "pictures", (json_int_t)c->pictures[b], "right",
                                               part_json(n > 0 ? (double)c->right[b] / n : -1), "probability",

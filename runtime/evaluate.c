@@ -14,8 +14,7 @@ struct Evaluator {
     int32_t *map;  /* [plane], if that is more than 1 */
     Overlap overlap;
     Confusion confusion; /* without counts where nobody asks for them */
-    bool calibrates;
-    Calibration calibration; /* where somebody asks for it */
+    Calibration calibration; /* without bins where nobody asks for it */
     bool probabilities; /* the net gives them */
     int crops;
     double *probability; /* [classes], of a picture or of a crop */
@@ -60,7 +59,7 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, bool cro
         if (!e->map || !overlap_new(&e->overlap, (int)e->output->channels, err)) return false;
     }
     bool confusion = eval_wants(&settings, "confusion") || eval_wants(&settings, "per_class");
-    e->calibrates = eval_wants(&settings, "calibration") && !e->map;
+    e->calibration.bins = e->map ? 0 : eval_bins(&settings, err);
     if (confusion && !e->map && !confusion_new(&e->confusion, (int)e->output->channels, err)) return false;
     if (!configure(e, settings.batch, pool_size(pool), err)) return false;
     e->exec = exec_new(m, settings.program, kernel, pool, NULL, NULL, settings.batch, err);
@@ -114,7 +113,7 @@ static void count_picture(Evaluator *e, uint32_t sample, int32_t label, Metrics 
     metrics_add(metrics, e->scores, e->model->classes, label, loss);
     if (e->seen) e->seen(e->seen_context, sample, e->scores);
     if (e->confusion.count) confusion_add(&e->confusion, e->scores, label);
-    if (!e->calibrates) return;
+    if (!e->calibration.bins) return;
     metrics_probabilities(e->scores, e->model->classes, evaluator_gives_probabilities(e), e->probability);
     calibration_add(&e->calibration, e->probability, e->model->classes, label);
 }
@@ -158,8 +157,8 @@ bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop,
     double start = rt_now();
     *result = (Evaluation){.overlap = e->map ? &e->overlap : NULL,
                            .confusion = e->confusion.count ? &e->confusion : NULL,
-                           .calibration = e->calibrates ? &e->calibration : NULL};
-    e->calibration = (Calibration){0};
+                           .calibration = e->calibration.bins ? &e->calibration : NULL};
+    e->calibration = (Calibration){.bins = e->calibration.bins};
     e->n_summed = 0;
     if (e->map) overlap_clear(&e->overlap);
     if (e->confusion.count) confusion_clear(&e->confusion);

@@ -173,7 +173,7 @@ void calibration_add(Calibration *c, const double *probability, int classes, int
     for (int i = 1; i < classes; i++)
         if (probability[i] > probability[best]) best = i;
     double p = probability[best];
-    int bin = p > 0 ? (int)ceil(fmin(p, 1) * CALIBRATION_BINS) - 1 : 0; /* also of what is no number */
+    int bin = p > 0 ? (int)ceil(fmin(p, 1) * c->bins) - 1 : 0; /* also of what is no number */
     c->pictures[bin]++;
     c->right[bin] += best == label;
     c->sure[bin] += p;
@@ -182,7 +182,7 @@ void calibration_add(Calibration *c, const double *probability, int classes, int
 double calibration_error(const Calibration *c) {
     double sum = 0;
     int64_t pictures = 0;
-    for (int b = 0; b < CALIBRATION_BINS; b++) {
+    for (int b = 0; b < c->bins; b++) {
         sum += fabs((double)c->right[b] - c->sure[b]);
         pictures += c->pictures[b];
     }

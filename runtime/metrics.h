@@ -50,12 +50,13 @@ double confusion_recall(const Confusion *c, int class);
 double confusion_precision(const Confusion *c, int class);
 
 /* How sure a net is of the classes that it takes pictures for, and how often it is right: Guo, Pleiss, Sun, Weinberger, "On
- * calibration of modern neural networks", 2017. Bin b has the pictures whose largest probability is above b / 15 and at
- * most (b + 1) / 15; sure: the sum of these. The class is that of the largest, the first of equals. */
-enum { CALIBRATION_BINS = 15 };
+ * calibration of modern neural networks", 2017. Bin b has the pictures whose largest probability is above b / bins and at
+ * most (b + 1) / bins; sure: the sum of these. The class is that of the largest, the first of equals. */
+enum { CALIBRATION_USUAL = 15, CALIBRATION_MOST = 1000 };
 typedef struct Calibration {
-    int64_t pictures[CALIBRATION_BINS], right[CALIBRATION_BINS];
-    double sure[CALIBRATION_BINS];
+    int bins; /* 1 .. CALIBRATION_MOST; the rest is 0 at the start */
+    int64_t pictures[CALIBRATION_MOST], right[CALIBRATION_MOST];
+    double sure[CALIBRATION_MOST];
 } Calibration;
 
 void calibration_add(Calibration *c, const double *probability, int classes, int label);

@@ -5,6 +5,7 @@
 
 #include "augment.h"
 #include "fields.h"
+#include "metrics.h"
 #include "step.h"
 
 static bool parse_globs(Globs *g, const json_t *list, RtError *err) {
@@ -120,10 +121,20 @@ json_t *eval_input(const Model *m) {
     return input;
 }
 
-bool eval_wants(const EvalSettings *s, const char *word) {
+/* A word stands there itself, or as a call if it has parameters. */
+static const json_t *find_metric(const EvalSettings *s, const char *word) {
     for (size_t i = 0; i < json_array_size(s->metrics); i++) {
-        const char *text = json_string_value(json_array_get(s->metrics, i));
-        if (text && strcmp(text, word) == 0) return true;
+        const json_t *item = json_array_get(s->metrics, i);
+        const char *text = json_string_value(json_is_object(item) ? json_object_get(item, "call") : item);
+        if (text && strcmp(text, word) == 0) return item;
     }
-    return false;
+    return NULL;
+}
+
+bool eval_wants(const EvalSettings *s, const char *word) { return find_metric(s, word) != NULL; }
+
+int eval_bins(const EvalSettings *s, RtError *err) {
+    const json_t *calibration = find_metric(s, "calibration");
+    if (!json_is_object(calibration)) return calibration ? CALIBRATION_USUAL : 0;
+    return (int)field_int(calibration, "bins", 1, CALIBRATION_MOST, "eval.metrics", err);
 }

@@ -40,7 +40,7 @@ typedef struct EvalSettings {
     const ModelProgram *program; /* for the size of the pictures */
     int batch; /* never more than Model.max_batch */
     int crops;
-    const json_t *metrics; /* words; NULL: all that there are */
+    const json_t *metrics; /* words and calls; NULL: all that there are */
     const char *save_predictions; /* a path, or NULL */
 } EvalSettings;
 
@@ -56,5 +56,7 @@ bool eval_settings(const Model *m, EvalSettings *s, RtError *err);
 json_t *eval_input(const Model *m);
 /* Does eval.metrics list the word? */
 bool eval_wants(const EvalSettings *s, const char *word);
+/* Calibration's bins; 0: nobody asks for it. */
+int eval_bins(const EvalSettings *s, RtError *err);
 
 #endif

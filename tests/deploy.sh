@@ -170,7 +170,7 @@ if grep -q 'one central crop, 4 pictures' "$log"; then ok 'data/half of a folder
 
 {
     net '' ''
-    printf 'eval {\n    metrics = [top1, per_class, confusion, calibration]\n    save_predictions = "table.csv"\n}\n'
+    printf 'eval {\n    metrics = [top1, per_class, confusion, calibration(bins=20)]\n    save_predictions = "table.csv"\n}\n'
     printf 'test {\n    golden = "answers.safetensors"\n}\ntest loose {\n    gradients = all\n    tolerance = 2\n}\n'
 } >metrics.net
 check eval/metrics "$cnnc" -march=x86-64-v3 metrics.net -o metrics && ./metrics export --init --output=metrics.safetensors >"$log" 2>&1
@@ -193,7 +193,7 @@ bins = [b for b in result["calibration_bins"] if b["pictures"]]
 print(sum(b["pictures"] for b in bins), len(result["calibration_bins"]),
       abs(sum(b["pictures"] * abs(b["right"] - b["probability"]) for b in bins) / 8 - result["calibration"]) < 1e-6)
 CHECK
-is 'eval/calibration as JSON' "$(cat "$log")" '8 15 True'
+is 'eval/calibration as JSON' "$(cat "$log")" '8 20 True'
 
 # ---- eval: a table of the pictures ----
 

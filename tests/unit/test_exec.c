@@ -411,7 +411,7 @@ static void test_confusion(void) {
 /* Two pictures in the bin above 14/15, of which one is right, two in the bin up to 10/15, both right. */
 static void test_calibration(void) {
     static const double sure[3] = {0.95, 0.03, 0.02}, surer[3] = {0, 0, 1}, unsure[3] = {0.25, 0.65, 0.1}, edge[3] = {2.0 / 3, 1.0 / 3, 0};
-    Calibration c = {0};
+    Calibration c = {.bins = CALIBRATION_USUAL};
     CU_ASSERT_EQUAL(calibration_error(&c), 0);
     calibration_add(&c, sure, 3, 0);
     calibration_add(&c, surer, 3, 0);
@@ -422,6 +422,13 @@ static void test_calibration(void) {
     CU_ASSERT_EQUAL(c.pictures[9], 2);
     double high = fabs(0.5 - (0.95 + 1) / 2), low = fabs(1 - (0.65 + 2.0 / 3) / 2);
     CU_ASSERT_DOUBLE_EQUAL(calibration_error(&c), high / 2 + low / 2, 1e-12);
+    Calibration one = {.bins = 1}, most = {.bins = CALIBRATION_MOST};
+    calibration_add(&one, sure, 3, 0);
+    calibration_add(&one, unsure, 3, 0);
+    CU_ASSERT_DOUBLE_EQUAL(calibration_error(&one), fabs(0.5 - (0.95 + 0.65) / 2), 1e-12);
+    calibration_add(&most, surer, 3, 2);
+    calibration_add(&most, unsure, 3, 1);
+    CU_ASSERT(most.right[CALIBRATION_MOST - 1] == 1 && most.right[649] == 1);
 }
 
 static void test_cross_entropy(void) {
