@@ -93,7 +93,8 @@ int64_t fit_bytes(const Unit *u, int64_t at_once) {
 
 typedef struct Fit {
     Unit *u;
-    Unit *planned[TARGETS_MAX];
+    Unit *uncut[TARGETS_MAX]; /* planned for whole batches, on each processor */
+    Unit *parts[TARGETS_MAX]; /* for less, which needs gradients that are kept */
     int n;
     int64_t multiple; /* of pictures, that bn takes together */
     Span whole;       /* of what takes all pictures of a batch together... */
@@ -102,19 +103,22 @@ typedef struct Fit {
 } Fit;
 
 /* The unit as it would be compiled, for each processor. */
-static bool plan(Fit *f, const Machine *const *machine, int n) {
+static bool plan(const Fit *f, const Machine *const *machine, Unit **planned) {
     static const PassOptions quiet;
-    f->n = n;
-    for (int i = 0; i < n; i++) {
-        f->planned[i] = driver_unit_for(f->u, machine[i]);
-        if (!driver_passes(f->planned[i], &quiet)) return false;
+    for (int i = 0; i < f->n; i++) {
+        planned[i] = driver_unit_for(f->u, machine[i]);
+        if (!driver_passes(planned[i], &quiet)) return false;
     }
     return true;
 }
 
+static Unit *const *planned_for(const Fit *f, int64_t at_once) {
+    return at_once == f->u->train.batch ? f->uncut : f->parts;
+}
+
 static int64_t bytes_of(const Fit *f, int64_t at_once) {
     int64_t most = 0;
-    for (int i = 0; i < f->n; i++) most = max_i64(most, fit_bytes(f->planned[i], at_once));
+    for (int i = 0; i < f->n; i++) most = max_i64(most, fit_bytes(planned_for(f, at_once)[i], at_once));
     return most;
 }
 
@@ -182,10 +186,10 @@ static bool report_whole(const Fit *f) {
 }
 
 static bool report_least(const Fit *f) {
-    const Unit *u = f->u, *p = f->planned[0];
-    const TrainConfig *t = &u->train;
-    int64_t least = t->batch % f->multiple ? t->batch : f->multiple, all = bytes_of(f, least);
-    int64_t pictures = activation_bytes(p, least);
+    const TrainConfig *t = &f->u->train;
+    int64_t least = t->batch % f->multiple || bytes_of(f, t->batch) < bytes_of(f, f->multiple) ? t->batch : f->multiple;
+    const Unit *u = f->u, *p = planned_for(f, least)[0];
+    int64_t all = bytes_of(f, least), pictures = activation_bytes(p, least);
     diag_error(u->diags, t->memory_at, "E0462",
                "training needs at least %s, %lld picture%s at a time; `max_memory` is %s", bytes_text(f, all),
                (long long)least, least == 1 ? "" : "s", bytes_text(f, t->max_memory));
@@ -208,15 +212,13 @@ static void take(Unit *u, int64_t at_once) {
 }
 
 bool fit_training(Unit *u, const Machine *const *machine, int n) {
-    Fit f = {.u = u};
+    Fit f = {.u = u, .n = n};
     if (!u->train.present || !u->train.max_memory) return true;
-    if (!plan(&f, machine, n)) return false;
+    if (!plan(&f, machine, f.uncut)) return false;
     if (fits(&f, u->train.batch)) return true;
     find_whole(&f);
-    if (!u->train.gathers) {
-        take(u, 1); /* gradients are kept: more memory */
-        if (!plan(&f, machine, n)) return false;
-    }
+    if (!u->train.gathers) take(u, 1);
+    if (!plan(&f, machine, f.parts)) return false;
     if (f.what) return report_whole(&f);
     int64_t at_once = largest(&f);
     if (!at_once) return report_least(&f);
