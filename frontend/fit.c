@@ -168,8 +168,9 @@ static void add_table(const Fit *f) {
     }
     diag_note(f->u->diags, (Span){0}, "in parts of so many pictures: %s", str_text(&s));
     if (!fit) return;
+    const TrainConfig *t = &f->u->train;
     diag_help(f->u->diags, (Span){0}, "batch = %lld and accumulate = %lld: steps of as many pictures, %s of %lld",
-              (long long)fit, (long long)(f->u->train.batch / fit), f->norm ? "statistics" : "means", (long long)fit);
+              (long long)fit, (long long)(t->batch / fit * t->accumulate), f->norm ? "statistics" : "means", (long long)fit);
     if (!f->norm) return;
     diag_help(f->u->diags, (Span){0},
               "bn(ghost=%lld): statistics of %lld pictures, too, and batches may be taken in parts", (long long)fit,

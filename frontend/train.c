@@ -405,7 +405,9 @@ void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record
     const Field *optimizer = record_field(r, "optimizer");
     double decay = number_of(optimizer->value.record, "weight_decay");
     TrainConfig *t = &u->train;
-    *t = (TrainConfig){.batch = (int32_t)value_whole(&record_field(r, "batch")->value), .span = section->span};
+    *t = (TrainConfig){.batch = (int32_t)value_whole(&record_field(r, "batch")->value),
+                       .accumulate = (int32_t)value_whole(&record_field(r, "accumulate")->value),
+                       .span = section->span};
     check_step(e, section->settings, r);
     const Field *memory = record_field(r, "max_memory");
     const AstExpr *batch = settings_value(section->settings, "batch");
@@ -413,7 +415,7 @@ void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record
     t->memory_at = memory->span;
     t->max_memory = memory->value.kind == V_NONE ? 0 : (int64_t)value_double(&memory->value);
     t->averages = record_field(r, "ema")->value.kind != V_NONE;
-    t->gathers = record_field(r, "clip")->value.kind != V_NONE || value_whole(&record_field(r, "accumulate")->value) > 1;
+    t->gathers = record_field(r, "clip")->value.kind != V_NONE || t->accumulate > 1;
     take_optimizer(e, t, optimizer);
     for (int32_t i = 1; i < e->graph->n_node; i++) {
         Node *n = &e->graph->node[i];

@@ -25,7 +25,7 @@ typedef struct TrainConfig {
     Op optimizer;              /* an effect that changes a weight, and its attributes but for what each weight has of its own */
     Attr update;
     bool mixes;                /* pictures may be mixed: the loss is of two labels a picture, see INPUT_PARTNER */
-    int32_t batch;
+    int32_t batch, accumulate; /* pictures, and so many times of them in a step */
     bool gathers;              /* gradients are kept until the updates of a step, which several calls may make together */
     int32_t at_once;           /* pictures of a batch in one call; 0: all of them */
     int64_t max_memory;        /* bytes of training, evaluation included; 0: not said */
