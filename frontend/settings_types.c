@@ -283,9 +283,13 @@ static bool to_prefetch(Elab *e, Value *v, Span at, const char *label) {
     return true;
 }
 
+/* Whole ones: 0.1 GiB has a part of one more. */
 static bool to_bytes(Elab *e, Value *v, Span at, const char *label) {
-    return (value_is_number(v) && v->unit == UNIT_BYTES && value_double(v) >= 1 && value_double(v) < 1e18) ||
-           report_wants(e, at, label, wants_of("bytes"), v);
+    if (!value_is_number(v) || v->unit != UNIT_BYTES || value_double(v) < 1 || value_double(v) >= 1e18)
+        return report_wants(e, at, label, wants_of("bytes"), v);
+    *v = value_int((int64_t)value_double(v));
+    v->unit = UNIT_BYTES;
+    return true;
 }
 
 static bool to_pictures(Elab *e, Value *v, Span at, const char *label) {

@@ -439,7 +439,7 @@ check_max_memory() {
         -e 's/train = folder.*/&\n    test  = folder("shapes\/test")\n    prefetch = 1 batches/' parts.net >fit.net
     printf 'augment {\n    mixup(0.3)\n}\n' >>fit.net
     for memory in 34 400; do
-        check "e2e/max_memory: compile for $memory MiB" "$cnnc" --report=memory -Dbatch=96 -Daccumulate=1 "-Dmemory=$memory MiB" fit.net -o "fit$memory" || return
+        check "e2e/max_memory: compile for $memory MiB" "$cnnc" --report=memory -Dbatch=96 -Daccumulate=1 "-Dmemory=$memory.0001 MiB" fit.net -o "fit$memory" || return
         cp "$log" "foreseen$memory"
         says 'e2e/max_memory: the report says how many' '^training on .*: [0-9]+ of a batch of 96 pictures at a time, [0-9.]+ MiB in all; max_memory'
         check "e2e/max_memory: train in $memory MiB" python3 - "./fit$memory" train --data data --out "fit-$memory" <<'PEAK'
