@@ -54,6 +54,7 @@ static void keep_for_along(Planner *pl) {
         for (int32_t j = i; first < last && j < end; j++)
             for (int32_t k = 0; k < p->step[j].n_arg; k++) {
                 Storage *s = &p->storage[p->step[j].arg[k]];
+                if (!planned(s)) continue;
                 s->born = (int32_t)min_i64(s->born, first);
                 s->dies = (int32_t)max_i64(s->dies, last);
             }
