@@ -159,13 +159,22 @@ static void net_norms(Unit *u) {
     net_loss(u, 0, logits, 1, 0);
 }
 
+/* A convolution as `gather` likes them, but of the picture, which training reads plain, too. */
+static void net_pixels(Unit *u) {
+    Attr global = {.pool = {.kernel = {3, 4}, .stride = {1, 1}}};
+    Ref x = net_relu(u, net_bias(u, "conv", net_conv(u, "conv", u->image, 513, 1, 2, 1)));
+    Ref logits = net_fc(u, "fc", net_op(u, OP_avgpool, x, &global), NET_CLASSES);
+    graph_output(u->net, name_of("scores"), net_op(u, OP_softmax, logits, NULL), ONLY_DEPLOY);
+    net_loss(u, 0, logits, 1, 0);
+}
+
 static const struct Net {
     const char *name;
     void (*build)(Unit *u);
     int32_t height, width;
     bool gathers; /* gradients are kept until all updates */
 } nets[] = {{"net residual", net_residual, 15, 11, false}, {"net branches", net_branches, 12, 17, true}, {"net up", net_up, 7, 7, true},
-            {"net norms", net_norms, 7, 9, false}};
+            {"net norms", net_norms, 7, 9, false}, {"net pixels", net_pixels, 5, 7, false}};
 
 static void net_make(Unit *u, const struct Net *net) {
     u->net = graph_new(u->arena, u->name);
