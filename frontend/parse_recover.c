@@ -497,7 +497,7 @@ int parse_outside(Parse *p, Name *out, bool *skip) {
     } else if (!again) {
         diag_error(p->diags, at, "E0017", "nothing starts with `%s`", word);
         diag_help(p->diags, (Span){0},
-                  "a file has use, const, option, input, block, net, data, augment, train, eval, deploy and require");
+                  "a file has use, const, option, input, block, net, data, augment, train, eval, deploy, require and test");
     }
     if (!assigns) {
         *skip = true;
