@@ -121,9 +121,10 @@ static Ref find_scores(Elab *e, const char *loss, const AstExpr *x) {
 
 /* What a loss does itself, so that it must not have been done before. */
 static bool done_before(Op loss, Op last) {
-    static const Op softmax[] = {OP_softmax, OP_log_softmax}, sigmoid[] = {OP_sigmoid, OP_hsigmoid}, none[] = {OP_none, OP_none};
-    const Op *done = loss == OP_cross_entropy ? softmax : loss == OP_mse ? none : sigmoid;
-    return last == done[0] || last == done[1];
+    bool softmax = last == OP_softmax || last == OP_log_softmax, sigmoid = last == OP_sigmoid || last == OP_hsigmoid;
+    if (loss == OP_mse) return false;
+    if (loss == OP_hinge) return softmax || sigmoid; /* which never give less than 0, where its other margin lies */
+    return loss == OP_cross_entropy ? softmax : sigmoid;
 }
 
 /* The variable of the net that has this value, NULL if there is none. */

@@ -27,7 +27,7 @@ if needs torch; then
     compare compare unet tests/torch/unet.net -Dpadding=same -Dsize=64x64 -Ddrop=0 --train=pairs
     compare compare unet_valid tests/torch/unet.net -Dsize=380x380 -Dwidth=8 -Ddrop=0 --train=pairs
     compare compare unet_norm tests/torch/unet.net -Dpadding=same -Dsize=64x80 -Ddrop=0 -Dnorm=true -Dwidth=16 -Dchannels=3 -Dclasses=5 --train=weighted
-    for section in weighted bce mse focal sum adam adamw rmsprop rmsprop_inside lars clipped clamped; do
+    for section in weighted bce mse hinge focal sum adam adamw rmsprop rmsprop_inside lars clipped clamped; do
         compare compare "curves_$section" tests/torch/curves.net --train=$section
     done
 fi

@@ -232,6 +232,11 @@ def mse(x, labels):
     return F.mse_loss(x, one_hot(x, labels))
 
 
+def hinge(x, labels):
+    """Keras's, of one against the others."""
+    return F.relu(1 - x * (2 * one_hot(x, labels) - 1)).mean()
+
+
 def focal(x, labels, gamma, alpha):
     """torchvision.ops.sigmoid_focal_loss, mean; alpha None: no weights."""
     t = one_hot(x, labels)
@@ -244,7 +249,7 @@ LOSSES = {
     "smooth": lambda x, labels: F.cross_entropy(x, labels, label_smoothing=0.1),
     "weighted": lambda x, labels: F.cross_entropy(
         x, labels, torch.tensor([1, 0, 2.5, 0.5, 1, 1 / 3, 4]).to(x.dtype), label_smoothing=0.2),
-    "bce": bce, "mse": mse,
+    "bce": bce, "mse": mse, "hinge": hinge,
     "focal": lambda x, labels: focal(x, labels, 1.5, 0.3),
     "sum": lambda x, labels: mse(x.softmax(1), labels) / 2 + 0.3 * bce(x, labels) + 2 * focal(x, labels, 2, None)}
 

@@ -21,6 +21,12 @@ static Ref case_logits(Case *c, int i) {
     return case_features(c, classes[i]);
 }
 
+/* Some lie beyond the margins of hinge. */
+static Ref case_scores(Case *c, Op loss, int i) {
+    Ref x = case_logits(c, i);
+    return loss == OP_hinge ? case_op2(c, OP_add, x, x, NULL) : x;
+}
+
 /* In every other case cross entropy has weights of classes; of maps, mostly a factor. */
 static int case_class_operands(Case *c, Op op, int i, Ref *in, int n) {
     if (op != OP_cross_entropy && op != OP_cross_entropy_grad) return n;
@@ -29,7 +35,7 @@ static int case_class_operands(Case *c, Op op, int i, Ref *in, int n) {
 
 static Ref build_loss(Case *c, Op op, int i) {
     Attr attr = lab_loss_attr(op, i);
-    Ref in[4] = {case_logits(c, i)};
+    Ref in[4] = {case_scores(c, op, i)};
     in[1] = lab_labels(c->g, in[0]);
     int n = case_class_operands(c, op, i, in, 2);
     return graph_add(c->g, op, n, in, lab_attr_or_null(op, &attr), NULL, (Span){0}, NULL);
@@ -38,7 +44,7 @@ static Ref build_loss(Case *c, Op op, int i) {
 static Ref build_loss_grad(Case *c, Op op, Op loss, int i) {
     Attr attr = lab_loss_attr(op, i), twice = {.scale = {2, 0.5, true}};
     const Attr *given = lab_attr_or_null(op, &attr);
-    Ref x = case_logits(c, i), labels = lab_labels(c->g, x);
+    Ref x = case_scores(c, loss, i), labels = lab_labels(c->g, x);
     const Type t = type_make(DT_F32, 1, (const int32_t[]){BATCH});
     Ref dloss = case_fill(c, 0.5, i % 2, &t);
     if (i % 3 == 0) dloss = case_op1(c, OP_scale, case_op2(c, loss, x, labels, given), &twice);

@@ -352,6 +352,7 @@ static Ref build_loss(Lab *l, Op op, int i) {
     bool entropy = op == OP_cross_entropy, map = i >= N_SHAPES;
     l->n = shapes[i % N_SHAPES].n;
     Ref x = map ? any_pictures(l, i % N_SHAPES, FILL_SIGNED) : vectors(l, classes[i], FILL_SIGNED);
+    if (op == OP_hinge) x = graph_op2(l->g, OP_add, x, x, NULL, x);   /* so that some lie beyond the margins */
     Ref in[4] = {x, lab_labels(l->g, x)};
     int n = entropy ? lab_class_operands(l->g, in, 2, map && i % 3 != 2, i % 3 == 1) : 2;
     return graph_add(l->g, op, n, in, lab_attr_or_null(op, &attr), NULL, (Span){0}, NULL);
