@@ -183,8 +183,9 @@ static void check_masks(Elab *e, const Record *r) {
 }
 
 /* What sections data and eval without a name say of memory. */
-static void take_batches(Unit *u, const Record *r) {
-    const Field *prefetch = record_field(r, "prefetch"), *batch = record_field(r, "metrics") ? record_field(r, "batch") : NULL;
+static void take_batches(Unit *u, const char *section, const Record *r) {
+    const Field *prefetch = !strcmp(section, "data") ? record_field(r, "prefetch") : NULL;
+    const Field *batch = !strcmp(section, "eval") ? record_field(r, "batch") : NULL;
     if (prefetch) u->prefetch = (int32_t)value_whole(&prefetch->value);
     if (batch && batch->value.kind != V_NONE) u->eval_batch = (int32_t)value_whole(&batch->value);
 }
@@ -210,7 +211,7 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
     if (v.kind == V_RECORD && !strcmp(kind->name, "data")) check_masks(e, v.record);
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "train")) check_plateaus(e, v.record);
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "data")) check_sources(e, item->settings, v.record);
-    if (v.kind == V_RECORD && !item->name) take_batches(u, v.record);
+    if (v.kind == V_RECORD && !item->name) take_batches(u, kind->name, v.record);
     if (v.kind != V_RECORD || !kind->compiled) return v;
     if (is_chosen(p, kind, item)) {
         apply(p, u, kind, item, v.record, net);
