@@ -118,6 +118,13 @@ static void check_plateaus(Elab *e, const Record *r) {
     }
 }
 
+/* What decides which weights are the best. */
+static void check_best(Elab *e, const Record *r) {
+    const Field *f = record_field(r, "checkpoint");
+    const Field *best = !e->lost && f->value.kind == V_RECORD ? record_field(f->value.record, "best") : NULL;
+    if (best && best->value.kind == V_TEXT) check_metric(e, best->value.text, best->span);
+}
+
 /* How many classes a source has, and where that is said; 0: it is known when its pictures are seen. */
 static int64_t classes_of(const Record *source, const AstExpr *said, Span *at) {
     static const struct {
@@ -209,7 +216,10 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
         if (input->kind == V_RECORD) input_at_size(e, input->record, (Record *)(uintptr_t)v.record);
     }
     if (v.kind == V_RECORD && !strcmp(kind->name, "data")) check_masks(e, v.record);
-    if (v.kind == V_RECORD && net && !strcmp(kind->name, "train")) check_plateaus(e, v.record);
+    if (v.kind == V_RECORD && net && !strcmp(kind->name, "train")) {
+        check_plateaus(e, v.record);
+        check_best(e, v.record);
+    }
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "data")) check_sources(e, item->settings, v.record);
     if (v.kind == V_RECORD && !item->name) take_batches(u, kind->name, v.record);
     if (v.kind != V_RECORD || !kind->compiled) return v;

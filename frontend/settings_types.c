@@ -358,6 +358,10 @@ static bool to_bins(Elab *e, Value *v, Span at, const char *label) {
     return to_whole_within(e, v, at, label, "bins", 1, 1000);
 }
 
+static bool to_keep(Elab *e, Value *v, Span at, const char *label) {
+    return to_whole_within(e, v, at, label, "keep", 1, 100);
+}
+
 static bool to_magnitude(Elab *e, Value *v, Span at, const char *label) {
     return to_whole_within(e, v, at, label, "magnitude", 0, 30);
 }
@@ -509,6 +513,7 @@ static const ParamType settings_type_table[] = {
     {.name = "degrees", .wants = "[low, high] with -360 <= low <= high <= 360", .convert = to_degrees},
     {.name = "changes", .wants = "a whole number from 1 to 14", .convert = to_changes},
     {.name = "bins", .wants = "a whole number from 1 to 1000", .convert = to_bins}, /* CALIBRATION_MOST in runtime/metrics.h */
+    {.name = "keep", .wants = "a whole number from 1 to 100", .convert = to_keep}, /* CHECKPOINTS_MOST in runtime/rundir.h */
     {.name = "magnitude", .wants = "a whole number from 0 to 30", .convert = to_magnitude},
     {.name = "sigma", .wants = "a number from 0 to 100", .convert = to_sigma},
     {.name = "sigmas", .wants = "[low, high] with 0 < low <= high <= 100", .convert = to_sigmas},

@@ -86,7 +86,7 @@
  *             {"call": "trivial_augment", "fill": "black"|"mean"}, {"call": "rand_augment", "n": 2, "m": 9, "fill": ..}]
  *   train:   {"batch": 256, "optimizer": {"call": "sgd", "momentum": m, "nesterov": b, "weight_decay": d} or another,
  *             "lr": [{"call": "warmup", "for": {5 epochs}, "from": 0}, {"call": "cosine", "base": 0.1, "to": 0}], "stop": {90 epochs},
- *             "evaluate": {1 epochs}, "checkpoint": {..quantity.., or absent}, "seed": 1, "init": {"call": "weights", "path": "f",
+ *             "evaluate": {1 epochs}, "checkpoint": {"call": "every", "time": {..quantity..}, "keep": 1, "best": "top1"|"top5"|"loss"|"mean_iou" or absent} or absent, "seed": 1, "init": {"call": "weights", "path": "f",
  *             "except": ["fc.*"]} or absent, "freeze": [globs], "drop_last": true, "ema": decay or absent,
  *             "clip": {"call": "norm"|"value", "limit": x} or absent, "accumulate": 1, "max_memory": B or absent}
  *            lr pieces: constant(base) step(base, gamma, every) multistep(base, gamma, at [..]) poly(base, power, to)

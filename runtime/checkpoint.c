@@ -1,6 +1,7 @@
 #include "checkpoint.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fields.h"
 
@@ -8,10 +9,10 @@ static const char training_key[] = "training";
 
 static json_t *state_json(const TrainState *at) {
     const Metrics *r = &at->running;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:f}", "step", (json_int_t)at->step,
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:f, s:b, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:f}", "step", (json_int_t)at->step,
                      "epoch", (json_int_t)at->epoch, "batch", (json_int_t)at->batch, "seed", (json_int_t)at->seed,
                      "batch_size", (json_int_t)at->batch_size, "accumulate", (json_int_t)at->accumulate,
-                     "samples", (json_int_t)at->samples, "best", at->best,
+                     "samples", (json_int_t)at->samples, "measure", measure_name(at->measure), "best", at->best,
                      "evaluate", (int)at->evaluate, "pictures", (json_int_t)r->pictures, "top1", (json_int_t)r->top1,
                      "top5", (json_int_t)r->top5, "pixels", (json_int_t)r->pixels, "loss", r->loss,
                      "falls", (json_int_t)at->plateau.falls, "since", (json_int_t)at->plateau.since, "plateau",
@@ -40,6 +41,13 @@ static TrainState parse_state(const json_t *j, RtError *err) {
     at.plateau.since = field_int_or(j, "since", 0, 0, most, where, err);
     at.plateau.best = field_number_or(j, "plateau", PLATEAU_NONE, where, err);
     return at;
+}
+
+/* Of another measure, or of none that is known, nothing can be compared. */
+static void keep_best(const json_t *j, Measure wanted, TrainState *at) {
+    const char *name = json_string_value(json_object_get(j, "measure"));
+    at->measure = wanted;
+    if (name && strcmp(name, measure_name(wanted)) != 0) at->best = -1;
 }
 
 static void add_text(json_t *to, const char *key, const json_t *value) {
@@ -79,6 +87,7 @@ static bool read_state(const SafeFile *f, TrainState *at, RtError *err) {
     const char *text = safe_metadata(f, training_key);
     json_t *j = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     TrainState found = parse_state(j, &why);
+    keep_best(j, at->measure, &found);
     json_decref(j);
     if (why.code) {
         rt_fail(err, RT_DATA, "%s is not a checkpoint: %.200s", f->path, why.text);

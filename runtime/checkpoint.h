@@ -15,7 +15,8 @@ typedef struct TrainState {
     uint64_t seed;
     int64_t batch_size, accumulate;
     int64_t samples; /* in the data set; 0 for a replay */
-    double best;     /* evaluation_score, the largest of all evaluations; -1 before the first */
+    Measure measure; /* of evaluations, what says which is the best */
+    double best;     /* the best of all of them; -1 before the first */
     bool evaluate;   /* an evaluation was due but was not finished */
     Metrics running; /* of the epoch so far */
     Plateau plateau;
@@ -25,11 +26,11 @@ typedef struct TrainState {
 bool checkpoint_write(const Model *m, const float *params, const float *state, const TrainState *at, json_t *labels,
                       const char *path, RtError *err);
 /* Fills everything. RT_DATA if the file belongs to another net or to a training with another seed, batch or data set
- * than *at holds on entry. */
+ * than *at holds on entry. The best so far is forgotten where that was by another measure. */
 bool checkpoint_read(const Model *m, float *params, float *state, TrainState *at, const char *path, RtError *err);
 
-/* Metadata for weight files: "labels" and, if not negative, the score of the last evaluation by its name, "top1" or
- * "mean_iou". To be released. */
+/* Metadata for weight files: "labels" and, if not negative, the measure of the last evaluation by its
+ * name. To be released. */
 json_t *checkpoint_metadata(json_t *labels, const TrainState *at, const char *name, double score);
 
 #endif

@@ -151,6 +151,11 @@ double evaluation_score(const Evaluation *e) {
     return e->overlap ? 100 * overlap_mean(e->overlap) : metrics_percent(&e->metrics, e->metrics.top1);
 }
 
+double evaluation_measure(const Evaluation *e, Measure m) {
+    if (m == MEASURE_LOSS) return metrics_loss(&e->metrics);
+    return m == MEASURE_TOP5 ? metrics_percent(&e->metrics, e->metrics.top5) : evaluation_score(e);
+}
+
 bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop,
                    void (*progress)(void *context, int64_t done, int64_t all), void *context, Evaluation *result,
                    RtError *err) {

@@ -37,6 +37,8 @@ typedef struct Evaluation {
 /* What of two evaluations says which is the better: the mean of the classes' overlaps for maps, else top-1; in
  * percent. */
 double evaluation_score(const Evaluation *e);
+/* Another; MEASURE_MEAN_IOU is of maps, top-1 and top-5 are not. */
+double evaluation_measure(const Evaluation *e, Measure m);
 
 /* stop may be NULL. progress (may be NULL) is called after each batch with the number of pictures done and of all. */
 bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop,

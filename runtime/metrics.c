@@ -188,3 +188,23 @@ double calibration_error(const Calibration *c) {
     }
     return pictures ? sum / (double)pictures : 0;
 }
+
+/* ---- which is the best ---- */
+
+static const char *const measure_table[N_MEASURES] = {
+    [MEASURE_TOP1] = "top1", [MEASURE_TOP5] = "top5", [MEASURE_LOSS] = "loss", [MEASURE_MEAN_IOU] = "mean_iou"};
+
+const char *measure_name(Measure m) { return measure_table[m]; }
+
+bool measure_find(const char *name, Measure *m) {
+    for (Measure i = 0; i < N_MEASURES; i++) {
+        if (strcmp(measure_table[i], name) != 0) continue;
+        *m = i;
+        return true;
+    }
+    return false;
+}
+
+bool measure_better(Measure m, double value, double best) {
+    return isfinite(value) && (best < 0 || (m == MEASURE_LOSS ? value < best : value > best));
+}

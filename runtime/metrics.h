@@ -77,6 +77,14 @@ int metrics_rank(const float *scores, int classes, int label);
 double metrics_cross_entropy(const float *scores, int classes, int label, bool probabilities);
 void metrics_add(Metrics *m, const float *scores, int classes, int label, double loss);
 
+/* What says which of two evaluations is the better: the smaller loss, the larger of the others, in percent. */
+typedef enum Measure { MEASURE_TOP1, MEASURE_TOP5, MEASURE_LOSS, MEASURE_MEAN_IOU, N_MEASURES } Measure;
+
+const char *measure_name(Measure m);
+bool measure_find(const char *name, Measure *m);
+/* best: the one so far, below 0 before the first. What is not finite is never better. */
+bool measure_better(Measure m, double value, double best);
+
 double metrics_loss(const Metrics *m); /* mean; 0 for no pictures */
 /* Of all pictures; of maps, of all pixels. */
 double metrics_percent(const Metrics *m, int64_t correct);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -37,7 +38,53 @@ static bool take_lock(RunDir *d, RtError *err) {
     return false;
 }
 
-bool rundir_open(RunDir *d, const Context *c, const char *folder, RtError *err) {
+/* PROGRAM.checkpoint.2.safetensors is the checkpoint before the last one. */
+static char *kept_path(const Context *c, const char *where, int age, RtError *err) {
+    char suffix[40];
+    snprintf(suffix, sizeof suffix, ".checkpoint.%d" PARAMS_SUFFIX, age);
+    return params_path(c, where, suffix, err);
+}
+
+/* Paths of those that are kept; those that a training which kept more has left go. */
+static bool name_kept(RunDir *d, const Context *c, const char *where, int keep, RtError *err) {
+    d->kept = rt_alloc((size_t)keep, sizeof *d->kept, err);
+    for (d->keep = keep; d->kept && !err->code && keep > 1; keep--) d->kept[keep - 2] = kept_path(c, where, keep, err);
+    return d->kept && !err->code;
+}
+
+static bool remove_older(const Context *c, const char *where, int keep, RtError *err) {
+    for (int age = keep + 1; age <= CHECKPOINTS_MOST && !err->code; age++) {
+        char *path = kept_path(c, where, age, err);
+        if (path && access(path, F_OK) == 0 && unlink(path) != 0) rt_fail(err, RT_NO_OUTPUT, "cannot remove %s: %m", path);
+        free(path);
+    }
+    return !err->code;
+}
+
+static bool move(const char *from, const char *to, RtError *err) {
+    return rename(from, to) == 0 || !rt_fail(err, RT_IO, "cannot rename %s to %s: %m", from, to);
+}
+
+bool rundir_has_checkpoint(RunDir *d, RtError *err) {
+    for (int i = -1; i < d->keep - 1; i++) {
+        const char *path = i < 0 ? d->checkpoint : d->kept[i];
+        if (access(path, F_OK) == 0) return i < 0 || move(path, d->checkpoint, err);
+    }
+    return false;
+}
+
+/* Only up to the first gap, so that none is lost where the last one was never written. */
+bool rundir_rotate(RunDir *d, RtError *err) {
+    int n = 0;
+    if (d->keep == 1 || access(d->checkpoint, F_OK) != 0) return true;
+    while (n < d->keep - 1 && access(d->kept[n], F_OK) == 0) n++;
+    if (n == d->keep - 1) n--;
+    for (; n > 0; n--)
+        if (!move(d->kept[n - 1], d->kept[n], err)) return false;
+    return move(d->checkpoint, d->kept[0], err);
+}
+
+bool rundir_open(RunDir *d, const Context *c, const char *folder, int keep, RtError *err) {
     const char *where = folder ? folder : ".";
     OutFile probe;
     *d = (RunDir){.lock_fd = -1};
@@ -49,12 +96,12 @@ bool rundir_open(RunDir *d, const Context *c, const char *folder, RtError *err) 
     d->best = params_path(c, where, ".best" PARAMS_SUFFIX, err);
     d->checkpoint = params_path(c, where, ".checkpoint" PARAMS_SUFFIX, err);
     d->lock = params_path(c, where, ".lock", err);
-    if (err->code || !outfile_open(&probe, d->weights, err)) return false;
+    if (err->code || !name_kept(d, c, where, keep, err) || !outfile_open(&probe, d->weights, err)) return false;
     outfile_abort(&probe);
     if (!take_lock(d, err)) return false;
     outfile_remove_stale(d->best);
     outfile_remove_stale(d->checkpoint);
-    return true;
+    return remove_older(c, where, keep, err);
 }
 
 void rundir_close(RunDir *d) {
@@ -65,6 +112,8 @@ void rundir_close(RunDir *d) {
     free(d->weights);
     free(d->best);
     free(d->checkpoint);
+    for (int i = 0; d->kept && i < d->keep - 1; i++) free(d->kept[i]);
+    free(d->kept);
     free(d->lock);
     *d = (RunDir){0};
 }

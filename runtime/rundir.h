@@ -7,12 +7,21 @@
 
 typedef struct RunDir {
     char *weights, *best, *checkpoint; /* paths of the files: last weights, best weights, checkpoint */
+    char **kept; /* [keep - 1]: the checkpoint before, the one before that, ... */
+    int keep;
     char *lock;
     int lock_fd;
 } RunDir;
 
-/* folder NULL: the current one. RT_NO_OUTPUT if it cannot be written or is in use. */
-bool rundir_open(RunDir *d, const Context *c, const char *folder, RtError *err);
+enum { CHECKPOINTS_MOST = 100 };
+
+/* folder NULL: the current one. keep: checkpoints, 1 .. CHECKPOINTS_MOST; older ones of earlier trainings are removed.
+ * RT_NO_OUTPUT if the folder cannot be written or is in use. */
+bool rundir_open(RunDir *d, const Context *c, const char *folder, int keep, RtError *err);
+/* Is there a checkpoint? Where a kill has left only older ones, the newest of them becomes it. */
+bool rundir_has_checkpoint(RunDir *d, RtError *err);
+/* Before a new checkpoint is written: makes the last one an older one, and the oldest goes. RT_IO if a file cannot be renamed. */
+bool rundir_rotate(RunDir *d, RtError *err);
 /* Also takes a zeroed one. */
 void rundir_close(RunDir *d);
 

@@ -6,6 +6,7 @@
 #include "augment.h"
 #include "fields.h"
 #include "metrics.h"
+#include "rundir.h"
 #include "step.h"
 
 static bool parse_globs(Globs *g, const json_t *list, RtError *err) {
@@ -37,6 +38,15 @@ static void parse_clip(TrainSettings *s, const json_t *train, RtError *err) {
     if (!(s->clip_limit > 0)) rt_fail(err, RT_INTERNAL, "train.clip: the limit is not above 0");
 }
 
+static void parse_checkpoint(const Model *m, TrainSettings *s, const json_t *train, RtError *err) {
+    const json_t *checkpoint = json_object_get(train, "checkpoint");
+    const char *best = json_string_value(json_object_get(checkpoint, "best"));
+    s->checkpoint = quantity_parse(json_object_get(checkpoint, "time"), "train.checkpoint", err);
+    s->keep = (int)field_int_or(checkpoint, "keep", 1, 1, CHECKPOINTS_MOST, "train.checkpoint", err);
+    s->best = program_scores(&m->infer)->plane > 1 ? MEASURE_MEAN_IOU : MEASURE_TOP1;
+    if (best && !measure_find(best, &s->best)) rt_fail(err, RT_INTERNAL, "train.checkpoint: `%s` is no measure", best);
+}
+
 bool train_settings(const Model *m, TrainSettings *s, RtError *err) {
     const json_t *j = model_section(m, "train");
     *s = (TrainSettings){.batch = 1};
@@ -50,7 +60,7 @@ bool train_settings(const Model *m, TrainSettings *s, RtError *err) {
     s->lr = field_array(j, "lr", "train", err);
     s->stop = quantity_parse(json_object_get(j, "stop"), "train.stop", err);
     s->evaluate = quantity_parse(json_object_get(j, "evaluate"), "train.evaluate", err);
-    s->checkpoint = quantity_parse(json_object_get(j, "checkpoint"), "train.checkpoint", err);
+    parse_checkpoint(m, s, j, err);
     s->seed = (uint64_t)field_int_or(j, "seed", 1, 0, INT64_MAX, "train", err);
     s->max_memory = field_int_or(j, "max_memory", 0, 1, INT64_MAX, "train", err);
     s->drop_last = field_bool_or(j, "drop_last", true, "train", err);

@@ -2,6 +2,7 @@
 #ifndef CNNC_RUNTIME_SETTINGS_H
 #define CNNC_RUNTIME_SETTINGS_H
 
+#include "metrics.h"
 #include "model.h"
 #include "schedule.h"
 #include "weights.h"
@@ -16,6 +17,8 @@ typedef struct TrainSettings {
     double clip_limit;
     const json_t *lr;
     Quantity stop, evaluate, checkpoint;
+    int keep;      /* checkpoints */
+    Measure best;  /* of evaluations: what says which weights are the best */
     uint64_t seed;
     bool drop_last;
     const char *init_path; /* start from these weights; NULL: from initial values */

@@ -36,6 +36,7 @@ typedef struct Session {
     json_t *labels;
     RunDir dir;
     Timer evaluate, checkpoint;
+    int64_t saved; /* the step of the checkpoint; -1: there is none of this training */
     Progress progress;
     int64_t steps_per_epoch;
     double deadline; /* by rt_now; infinite unless `stop` is a time */
@@ -125,12 +126,14 @@ static bool plan_time(Session *s, RtError *err) {
 
 static bool start_values(Session *s, RtError *err) {
     Trainer *t = &s->t;
-    if (s->options->resume && access(s->dir.checkpoint, F_OK) == 0) {
+    if (s->options->resume && rundir_has_checkpoint(&s->dir, err)) {
         if (!checkpoint_read(t->model, t->params, t->state, &t->at, s->dir.checkpoint, err)) return false;
+        s->saved = t->at.step;
         schedule_resume(t->schedule, &t->at.plateau);
         printf("resuming %s at step %lld\n", s->dir.checkpoint, (long long)t->at.step);
         return true;
     }
+    if (err->code) return false;
     if (s->options->resume) printf("no checkpoint %s: starting from the beginning\n", s->dir.checkpoint);
     return trainer_initialise(t, s->options, err);
 }
@@ -167,7 +170,7 @@ static void announce(const Session *s) {
 static bool session_open(Session *s, RtError *err) {
     if (!trainer_open(&s->t, s->context, s->options, true, err) || !open_data(s, err) || !plan_time(s, err)) return false;
     if (!check_memory(s, err)) return false;
-    if (!rundir_open(&s->dir, s->context, s->options->out, err)) return false;
+    if (!rundir_open(&s->dir, s->context, s->options->out, s->t.settings.keep, err)) return false;
     if (s->held_out) {
         s->evaluator = evaluator_new(s->t.model, s->context->kernel, s->t.pool, s->held_out, false, err);
         if (!s->evaluator) return false;
@@ -194,13 +197,15 @@ static void session_close(Session *s) {
 
 /* ---- evaluating and saving ---- */
 
+/* The same step once more, as where a signal comes right behind it, takes no other's place. */
 static bool save_checkpoint(Session *s, RtError *err) {
+    if (s->saved != s->t.at.step && !rundir_rotate(&s->dir, err)) return false;
+    s->saved = s->t.at.step;
     return checkpoint_write(s->t.model, s->t.params, s->t.state, &s->t.at, s->labels, s->dir.checkpoint, err);
 }
 
 static bool save_weights(Session *s, const char *path, double score, RtError *err) {
-    const char *name = program_scores(&s->t.model->infer)->plane > 1 ? "mean_iou" : "top1";
-    json_t *extra = checkpoint_metadata(s->labels, &s->t.at, name, score);
+    json_t *extra = checkpoint_metadata(s->labels, &s->t.at, measure_name(s->t.at.measure), score);
     bool ok = weights_write(s->t.model, trainer_result(&s->t), NULL, path, extra, err);
     json_decref(extra);
     return ok;
@@ -216,7 +221,8 @@ static void print_evaluation(const Session *s, const Evaluation *e) {
         printf("pixels %.2f %%  mean IoU %.2f %%", metrics_percent(m, m->top1), score);
     else
         printf("top1 %.2f %%  top5 %.2f %%", score, metrics_percent(m, m->top5));
-    printf("  (%lld pictures, %.1f s)%s\n", (long long)m->pictures, e->seconds, score > s->t.at.best ? "  best so far" : "");
+    bool better = measure_better(s->t.at.measure, evaluation_measure(e, s->t.at.measure), s->t.at.best);
+    printf("  (%lld pictures, %.1f s)%s\n", (long long)m->pictures, e->seconds, better ? "  best so far" : "");
     fflush(stdout);
 }
 
@@ -235,9 +241,9 @@ static bool evaluate(Session *s, double *score, RtError *err) {
     s->t.at.evaluate = e.stopped;
     if (e.stopped) return true;
     progress_clear(&s->progress);
-    *score = evaluation_score(&e);
+    *score = evaluation_measure(&e, s->t.at.measure);
     print_evaluation(s, &e);
-    judge(s, *score, metrics_loss(&e.metrics));
+    judge(s, evaluation_score(&e), metrics_loss(&e.metrics));
     return true;
 }
 
@@ -246,7 +252,7 @@ static bool evaluate_and_save(Session *s, RtError *err) {
     s->t.at.evaluate = false;
     if (s->evaluator && !evaluate(s, &score, err)) return false;
     if (s->t.at.evaluate) return true;
-    bool better = score > s->t.at.best;
+    bool better = score >= 0 && measure_better(s->t.at.measure, score, s->t.at.best);
     if (better) s->t.at.best = score;
     if (!save_weights(s, s->dir.weights, score, err)) return false;
     if (better && !save_weights(s, s->dir.best, score, err)) return false;
@@ -361,7 +367,7 @@ static int run(Session *s, RtError *err) {
 }
 
 int train_command(const Context *c, const Options *o, RtError *err) {
-    Session s = {.context = c, .options = o};
+    Session s = {.context = c, .options = o, .saved = -1};
     if (o->replay) return replay_train(c, o, err);
     signals_catch();
     int code = session_open(&s, err) ? run(&s, err) : err->code;

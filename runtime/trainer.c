@@ -67,7 +67,7 @@ bool trainer_open(Trainer *t, const Context *c, const Options *o, bool by_sizes,
     t->pool = threads ? pool_new(threads, err) : NULL;
     trainer_use(t, 0);
     t->at = (TrainState){.seed = t->settings.seed, .batch_size = t->batch, .accumulate = t->settings.accumulate,
-                          .best = -1, .plateau = {.best = PLATEAU_NONE}};
+                          .measure = t->settings.best, .best = -1, .plateau = {.best = PLATEAU_NONE}};
     return t->pool && take_memory(t, err);
 }
 

@@ -174,11 +174,16 @@ train short {
     batch  = 16
     lr     = 0.01
     stop   = 3 steps
+
+    evaluate   = every(1 steps)
+    checkpoint = every(1 steps, keep=2, best="loss")
 }
 NET
     check 'e2e/sections: compile' "$cnnc" -march=native -I "$root/examples" --train=short variants.net -o variants || return
     check 'e2e/sections: train' ./variants train --data shapes --augment still --out short
     says 'e2e/sections: the batch and the data of the named ones' '144 pictures, 12 classes, batch 16, '
+    check 'e2e/checkpoint: two are kept' test -e short/variants.checkpoint.2.safetensors -a ! -e short/variants.checkpoint.3.safetensors
+    check 'e2e/checkpoint: the best is by loss' grep -aq '"loss":"' short/variants.best.safetensors
     check 'e2e/sections: eval' ./variants eval --data shapes --weights short/variants.safetensors
     for class in data/train/*; do echo "${class##*/} a ${class##*/}, that is a shape"; done >words.txt
     check 'e2e/labels: train' ./variants train --data named --out named

@@ -28,7 +28,7 @@ train {
     lr         = 0.1
     stop       = 6 steps
     evaluate   = every(3 steps)
-    checkpoint = every(3 steps)
+    checkpoint = every(3 steps, keep=2)
 }
 NET
 "$make_shapes" data --train 4 --test 1 >"$log" 2>&1 || { fail faults/data "$log"; finish; exit; }
@@ -75,15 +75,15 @@ goes_on() {
     for file in out/*.safetensors; do
         [ -e "$file" ] || continue
         case $file in
-        *.checkpoint.safetensors) ;;
+        *.checkpoint*.safetensors) ;;
         *) ./tiny eval --weights "$file" >"$log" 2>&1 || { echo "$file is broken" >>"$log"; return 1; } ;;
         esac
     done
     again=--resume
-    [ -e out/tiny.checkpoint.safetensors ] || again=
+    [ -e out/tiny.checkpoint.safetensors ] || [ -e out/tiny.checkpoint.2.safetensors ] || again=
     ./tiny train --threads 1 --out out $again >"$log" 2>&1 || return 1
     cmp out/tiny.safetensors whole/tiny.safetensors >>"$log" 2>&1 || return 1
-    [ "$(find out -type f | wc -l)" = 3 ] || { find out >>"$log"; return 1; }
+    [ "$(find out -type f | wc -l)" = 4 ] || { find out >>"$log"; return 1; }
 }
 
 # at_every NAME WHAT CALL STATUS: one training for each such call; it may also end well, where the call did not matter.
@@ -144,6 +144,14 @@ done
 rm -rf alone && mkdir alone && cp whole/tiny.checkpoint.safetensors alone/tiny.checkpoint.safetensors.tmp.999999999
 status 'faults/K05 only a part that was left' 0 'starting from the beginning' ./tiny train --out alone --resume
 if [ -e alone/tiny.checkpoint.safetensors.tmp.999999999 ]; then fail 'faults/K05 it is removed'; else ok 'faults/K05 it is removed'; fi
+rm -rf older && mkdir older && cp whole/tiny.checkpoint.2.safetensors older
+status 'faults/K08 only the checkpoint before is left' 0 'resuming older/tiny.checkpoint.safetensors at step 3' \
+    ./tiny train --threads 1 --out older --resume
+same 'faults/K08 the same weights' older/tiny.safetensors whole/tiny.safetensors
+same 'faults/K08 it is the one before' older/tiny.checkpoint.2.safetensors whole/tiny.checkpoint.2.safetensors
+cp whole/tiny.checkpoint.2.safetensors older/tiny.checkpoint.3.safetensors
+status 'faults/K08 more than are kept' 0 '' ./tiny train --threads 1 --out older --resume
+if [ -e older/tiny.checkpoint.3.safetensors ]; then fail 'faults/K08 these are removed'; else ok 'faults/K08 these are removed'; fi
 mkdir -p linked && ln -sf ../whole/tiny.checkpoint.safetensors linked/tiny.safetensors
 mkfifo linked/tiny.checkpoint.safetensors 2>/dev/null
 status 'faults/K06 a pipe for a checkpoint' 66 'tiny.checkpoint.safetensors' ./tiny train --out linked --resume

@@ -431,6 +431,18 @@ static void test_calibration(void) {
     CU_ASSERT(most.right[CALIBRATION_MOST - 1] == 1 && most.right[649] == 1);
 }
 
+static void test_measures(void) {
+    Measure m = MEASURE_TOP1;
+    CU_ASSERT(measure_find("loss", &m) && m == MEASURE_LOSS && !measure_find("accuracy", &m));
+    for (Measure i = 0; i < N_MEASURES; i++) {
+        bool smaller = i == MEASURE_LOSS;
+        CU_ASSERT(measure_find(measure_name(i), &m) && m == i);
+        CU_ASSERT(measure_better(i, 0, -1) && measure_better(i, 50, -1) && !measure_better(i, 50, 50));
+        CU_ASSERT(measure_better(i, 49, 50) == smaller && measure_better(i, 51, 50) == !smaller);
+        CU_ASSERT(!measure_better(i, NAN, -1) && !measure_better(i, INFINITY, -1));
+    }
+}
+
 static void test_cross_entropy(void) {
     static const float logits[3] = {1000, 999, 998}, p[3] = {0.5f, 0.25f, 0.25f};
     double out[3];
@@ -460,6 +472,7 @@ int main(void) {
     CU_add_test(suite, "cross entropy", test_cross_entropy);
     CU_add_test(suite, "confusion", test_confusion);
     CU_add_test(suite, "calibration", test_calibration);
+    CU_add_test(suite, "measures", test_measures);
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures();
     CU_cleanup_registry();
