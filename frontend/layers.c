@@ -89,21 +89,26 @@ Value build_identity(Elab *e, const Bound *b) {
     return *bound(b, "x");
 }
 
-/* The result's size is given. Where that divides the plane, windows are as large as their stride. */
-static bool pool_shares(Elab *e, const Bound *b, PoolAttr *p) {
-    const Type *x = tensor_type(e, bound(b, "x"));
-    const int32_t in[2] = {type_height(x), type_width(x)}, *pad = bound(b, "pad")->pad;
-    if (pad[0] || pad[1] || pad[2] || pad[3] || bound(b, "round")->flag) {
-        diag_error(e->diags, b->at, "E0360", "`to` says where all windows are: there is nothing to pad or to round");
-        return false;
-    }
-    layer_pair(p->to, bound(b, "to"));
+/* The windows of a result of the size p->to. Where that divides the plane, they are as large as their stride. */
+static void pool_divide(const Type *x, PoolAttr *p) {
+    const int32_t in[2] = {type_height(x), type_width(x)};
     bool even = in[0] % p->to[0] == 0 && in[1] % p->to[1] == 0;
     for (int d = 0; d < 2; d++) {
         p->kernel[d] = pool_largest(in[d], p->to[d]);
         p->stride[d] = even ? p->kernel[d] : 1;
     }
     if (even) p->to[0] = p->to[1] = 0;
+}
+
+/* The result's size is given. */
+static bool pool_shares(Elab *e, const Bound *b, PoolAttr *p) {
+    const int32_t *pad = bound(b, "pad")->pad;
+    if (pad[0] || pad[1] || pad[2] || pad[3] || bound(b, "round")->flag) {
+        diag_error(e->diags, b->at, "E0360", "`to` says where all windows are: there is nothing to pad or to round");
+        return false;
+    }
+    layer_pair(p->to, bound(b, "to"));
+    pool_divide(tensor_type(e, bound(b, "x")), p);
     return true;
 }
 
@@ -134,6 +139,25 @@ Value build_maxpool(Elab *e, const Bound *b) {
 Value build_avgpool(Elab *e, const Bound *b) {
     Attr attr = {.pool = {.count_pad = bound(b, "count_include_pad")->flag && !bound_given(b, "to")}};
     return pool_window(e, b, &attr.pool) ? layer_unary(e, b, OP_avgpool, &attr) : v_error;
+}
+
+/* Spatial pyramid pooling (He et al. 2014): the greatest of each of n x n windows, for each n of the levels. */
+Value build_spp(Elab *e, const Bound *b) {
+    const Value *levels = bound(b, "levels");
+    if (levels->n > op_info[OP_concat].max_in) {
+        exceed(e, b->at, "E0908", "this list is too long to join", op_info[OP_concat].max_in);
+        return v_error;
+    }
+    Ref *in = NEW_ARRAY(e->arena, Ref, levels->n);
+    for (int32_t i = 0; i < levels->n; i++) {
+        int32_t n = (int32_t)value_whole(&levels->item[i]);
+        Attr attr = {.pool = {.to = {n, n}}};
+        pool_divide(tensor_type(e, bound(b, "x")), &attr.pool);
+        Ref y = layer_node(e, b, OP_maxpool, 1, &bound(b, "x")->tensor, &attr);
+        in[i] = y ? layer_node(e, b, OP_flatten, 1, &y, NULL) : 0;
+        if (!in[i]) return v_error;
+    }
+    return layer_value(layer_node(e, b, OP_concat, levels->n, in, NULL));
 }
 
 Value build_dropout(Elab *e, const Bound *b) {
