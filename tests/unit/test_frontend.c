@@ -110,12 +110,23 @@ static void test_blocks(void) {
     arena_free(a);
 }
 
-/* spp is the pools and joins that it stands for, where windows divide the plane and where they do not. */
-static void test_pyramid(void) {
-    static const char *const text[] = {
-        INPUT "net n(image) { output y = image -> conv(4, 2) -> spp([7, 2, 1]) -> fc(3) }\n",
-        INPUT "net n(image) { output y = image -> conv(4, 2) -> fork(maxpool(to=7) -> flatten, maxpool(to=2) -> flatten,\n"
-              "maxpool(global=true) -> flatten) -> concat -> fc(3) }\n"};
+/* Layers that stand for several, and what they stand for; windows of spp that divide the plane, and others. */
+static const char *const composed[][2] = {
+    {INPUT "net n(image) { output y = image -> conv(4, 2) -> spp([7, 2, 1]) -> fc(3) }\n",
+     INPUT "net n(image) { output y = image -> conv(4, 2) -> fork(maxpool(to=7) -> flatten, maxpool(to=2) -> flatten,\n"
+           "maxpool(global=true) -> flatten) -> concat -> fc(3) }\n"},
+    {INPUT "net n(image) { output y = image -> conv(4, [2, 3]) -> se(2) -> flatten -> fc(3) }\n",
+     INPUT "net n(image) {\n    x = image -> conv(4, [2, 3])\n"
+           "    s = x -> avgpool(global=true) -> conv(2, 1)@name(\"se1.fc1\") -> relu -> conv(4, 1)@name(\"se1.fc2\") -> sigmoid\n"
+           "    output y = mul(x, s) -> flatten -> fc(3)\n}\n"},
+    {INPUT "net n(image) { output y = image -> conv(8, 1) -> se(3, init=he) -> flatten -> fc(3) }\n",
+     INPUT "net n(image) {\n    x = image -> conv(8, 1)\n"
+           "    s = x -> avgpool(global=true) -> conv(3, 1, init=he)@name(\"se1.fc1\") -> relu\n"
+           "          -> conv(8, 1, init=he)@name(\"se1.fc2\") -> sigmoid\n"
+           "    output y = mul(x, s) -> flatten -> fc(3)\n}\n"},
+};
+
+static void same_graph(const char *const *text) {
     Arena *a = arena_new();
     const Unit *u[] = {build(a, text[0], NULL, 0), build(a, text[1], NULL, 0)};
     CU_ASSERT_FATAL(u[0] && u[1] && u[0]->net->n_node == u[1]->net->n_node);
@@ -123,9 +134,14 @@ static void test_pyramid(void) {
         const Node *one = graph_node(u[0]->net, r), *other = graph_node(u[1]->net, r);
         CU_ASSERT(one->op == other->op && type_equal(&one->type, &other->type));
         CU_ASSERT(one->n_in == other->n_in && !memcmp(one->in, other->in, (size_t)one->n_in * sizeof *one->in));
-        if (one->op == OP_maxpool) CU_ASSERT(!memcmp(&one->attr.pool, &other->attr.pool, sizeof one->attr.pool));
+        CU_ASSERT(!memcmp(&one->attr, &other->attr, sizeof one->attr));
+        CU_ASSERT(one->op != OP_param || one->name == other->name);
     }
     arena_free(a);
+}
+
+static void test_composed(void) {
+    for (int i = 0; i < ARRAY_LEN(composed); i++) same_graph(composed[i]);
 }
 
 static const char train[] = INPUT
@@ -261,7 +277,7 @@ int main(void) {
     CU_add_test(suite, "values of expressions", test_values);
     CU_add_test(suite, "definitions on the command line", test_definitions);
     CU_add_test(suite, "blocks, names, pipelines", test_blocks);
-    CU_add_test(suite, "spatial pyramid", test_pyramid);
+    CU_add_test(suite, "layers that stand for several", test_composed);
     CU_add_test(suite, "train section", test_train);
     CU_add_test(suite, "all parameters frozen but some", test_freeze_all);
     CU_add_test(suite, "names of later versions", test_later);
