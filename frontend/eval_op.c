@@ -111,9 +111,15 @@ static Value arithmetic(Elab *e, const AstExpr *x, const Value *a, const Value *
 }
 
 static Value shift(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
-    if (!value_is_whole(a) || !value_is_whole(b)) return mismatch(e, x, a, b);
+    bool numbers = value_is_number(a) && !a->unit && value_is_number(b) && !b->unit, left = value_is_whole(a);
+    if (!numbers) return mismatch(e, x, a, b);
+    if (!left || !value_is_whole(b) || value_whole(b) < 0) {
+        diag_error(e->diags, left ? x->op.b->span : x->op.a->span, "E0117",
+                   "`<<` takes whole numbers, the second at least 0; this is %s", value_text_of(e->arena, left ? b : a));
+        return v_error;
+    }
     int64_t by = value_whole(b), n;
-    if (by < 0 || by > 62 || !mul_ok(value_whole(a), (int64_t)1 << by, &n)) return checked(e, x, v_error);
+    if (by > 62 || !mul_ok(value_whole(a), (int64_t)1 << by, &n)) return checked(e, x, v_error);
     return value_int(n);
 }
 
