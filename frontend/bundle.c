@@ -66,9 +66,9 @@ static Value definition_value(Bundle *p, const Definition *d, const Value *usual
 }
 
 static Value option_value(Bundle *p, const Item *item) {
+    const Definition *d = definition_of(p, item->name);   /* first, so that it is known to be one whatever is wrong here */
     Value v = eval(p->elab, item->value);
     if (v.kind == V_ERROR || !check_set(p->elab, item, &v, item->value->span)) return v_error;
-    const Definition *d = definition_of(p, item->name);
     Span at;
     if (!d) return v;
     v = definition_value(p, d, &v, &at);
