@@ -162,7 +162,7 @@ static void net_norms(Unit *u) {
 /* A convolution as `gather` likes them, but of the picture, which training reads plain, too. */
 static void net_pixels(Unit *u) {
     Attr global = {.pool = {.kernel = {3, 4}, .stride = {1, 1}}};
-    Ref x = net_relu(u, net_bias(u, "conv", net_conv(u, "conv", u->image, 513, 1, 2, 1)));
+    Ref x = net_relu(u, net_conv_bn(u, "conv", u->image, 513, 1, 2, 1));
     Ref logits = net_fc(u, "fc", net_op(u, OP_avgpool, x, &global), NET_CLASSES);
     graph_output(u->net, name_of("scores"), net_op(u, OP_softmax, logits, NULL), ONLY_DEPLOY);
     net_loss(u, 0, logits, 1, 0);
