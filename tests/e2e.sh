@@ -464,7 +464,8 @@ for memory in (34, 400):
     said, = re.findall(r"threads, ([0-9.]+) MiB$", text, re.M)
     peak, = re.findall(r"^peak ([0-9.]+)", text, re.M)
     print(f"at once {at_once}, foreseen {foreseen}, said {said}, peak {peak}")
-    assert float(peak) <= foreseen <= memory and float(peak) > 0.75 * foreseen and float(said) > 0.75 * foreseen
+    own = 8 # FIT_OWN: what is allowed for the program itself and for the scratch of threads that are not there
+    assert foreseen - own < float(peak) <= foreseen <= memory and foreseen - own < float(said) <= foreseen
     assert (at_once < 96) == (memory == 34)
 print("as foreseen")
 CHECK
