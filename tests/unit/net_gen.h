@@ -431,6 +431,24 @@ static inline bool gen_has_room(const Gen *g, const GenShape *s) {
     return (int64_t)s->c * s->h * s->w <= g->scale * GEN_ELEMENTS;
 }
 
+static inline bool gen_se(Gen *g, GenValue *v) {
+    int32_t squeeze = gen_size(g, 17);
+    gen_arg(v, "%d", squeeze);
+    g->macs += (int64_t)2 * squeeze * gen_shape(g, v)->c;
+    return g->macs <= g->scale * GEN_MACS && gen_plain(g, v);
+}
+
+static inline bool gen_spp(Gen *g, GenValue *v) {
+    int32_t level[3], n = gen_from(g, 1, ARRAY_LEN(level)), windows = 0;
+    for (int32_t i = 0; i < ARRAY_LEN(level); i++) {
+        level[i] = gen_from(g, 1, 5);
+        if (i < n) windows += level[i] * level[i];
+    }
+    gen_arg(v, n == 1 ? "[%d]" : n == 2 ? "[%d, %d]" : "[%d, %d, %d]", level[0], level[1], level[2]);
+    v->shape = (GenShape){2, gen_shape(g, v)->c * windows, 1, 1};
+    return gen_has_room(g, &v->shape);
+}
+
 static inline bool gen_pad_layer(Gen *g, GenValue *v) {
     GenShape x = *gen_shape(g, v);
     int32_t pad[4], one = gen_below(g, 4), same = gen_chance(g, 50);
@@ -489,6 +507,7 @@ static const GenRule gen_rules[] = {
     {"log_softmax", 2, 0, false, gen_plain},
     {"layer_norm", 4, 0, false, gen_layer_norm}, {"scale", 2, 0, true, gen_plain},
     {"group_norm", 4, 0, false, gen_group_norm},
+    {"se", 2, 4, false, gen_se},            {"spp", 2, 4, true, gen_spp},
 };
 enum { N_GEN_RULES = ARRAY_LEN(gen_rules) };
 
