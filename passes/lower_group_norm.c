@@ -13,7 +13,7 @@ typedef struct Slab {
     int64_t lanes, blocks, size, groups; /* lanes a block; of the slab: blocks; channels a group; groups */
     Coord first;                         /* its picture and first block */
     Ref x, dy, gain;                     /* operands, 0 if there is none; gain: a factor of dy by channel */
-    int32_t mean, r, offset, slope;      /* scratch memory, one number a channel; r: 1 / deviation */
+    int32_t mean, r, offset, slope;      /* scratch memory, one number a channel; r: what the mean is off by, then 1 / deviation */
 } Slab;
 
 /* An element of the slab. */
@@ -47,6 +47,14 @@ static Nest slabs(Lower *l, Slab *s, int32_t groups) {
 static const Expr *of_channel(Lower *l, const Place *p, int32_t buf) { return ex_load(l->k, buf, p->channel); }
 
 static const Expr *term_x(Lower *l, const Slab *s, const Place *p) { return load_at(l, s->x, &p->c); }
+
+static const Expr *guess(Lower *l, const Slab *s, const Place *p) {
+    return mul_e(l, term_x(l, s, p), num(l, (double)type_height(s->t) * type_width(s->t)));
+}
+
+static const Expr *corrected(Lower *l, const Slab *s, const Place *p) {
+    return add_e(l, of_channel(l, p, s->mean), of_channel(l, p, s->r));
+}
 
 static const Expr *centred(Lower *l, const Slab *s, const Place *p) {
     return ex2(l->k, EX_sub, term_x(l, s, p), of_channel(l, p, s->mean));
@@ -211,9 +219,25 @@ static void by_group(Lower *l, const Slab *s, Stmt *body, int32_t buf, bool inve
     st_append(k, body, nest_wrap(l, &pads, st_store(k, buf, pad, num(l, 0))));
 }
 
+/* buf[channel] = term at the first pixel of the channel. */
+static void for_channels(Lower *l, const Slab *s, Stmt *body, int32_t buf, Term *term) {
+    Nest nest = {0};
+    Place p = {.c = s->first, .block = nest_loop(l, &nest, "cb", s->blocks, ROLE_NONE)};
+    p.c.outer[1] = add_e(l, s->first.outer[1], p.block);
+    p.c.outer[2] = p.c.outer[3] = ex_int(l->k, 0);
+    set_lane(l, s, &p, &nest);
+    st_append(l->k, body, nest_wrap(l, &nest, st_store(l->k, buf, p.channel, term(l, s, &p))));
+}
+
+/* By group the mean of what differs from a guess, and the guess: so what the roundings of a sum leave is a small part of the
+ * deviation, not of the mean, and nothing of planes of one number, where it would be divided by sqrt(eps). The guess is the
+ * mean of the first pixel. */
 static void group_means(Lower *l, const Slab *s, Stmt *body) {
-    plane_sums(l, s, body, (Sums){.n = 1, .term = {term_x}, .sum = {s->mean}});
+    for_channels(l, s, body, s->mean, guess);
     by_group(l, s, body, s->mean, false, 0);
+    plane_sums(l, s, body, (Sums){.n = 1, .term = {centred}, .sum = {s->r}});
+    by_group(l, s, body, s->r, false, 0);
+    for_channels(l, s, body, s->mean, corrected);
 }
 
 /* ---- rules ------------------------------------------------------------------------------------------------------ */

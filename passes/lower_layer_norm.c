@@ -61,8 +61,6 @@ static const Expr *steep(Lower *l, const Tile *t, const Walk *w) {
 
 typedef const Expr *Term(Lower *l, const Tile *t, const Walk *w);
 
-static const Expr *term_x(Lower *l, const Tile *t, const Walk *w) { return load_at(l, t->x, &w->c); }
-
 static const Expr *term_square(Lower *l, const Tile *t, const Walk *w) {
     const Expr *d = centred(l, t, w);
     return mul_e(l, d, d);
@@ -115,8 +113,19 @@ static void invert_deviation(Lower *l, const Tile *t, Stmt *body, double eps) {
     set_pixels(l, t, body, &w, t->r, ex2(l->k, EX_div, num(l, 1), deviation));
 }
 
+/* t->mean: the pixel's first channel, and the mean of what differs from it: so what the roundings of a sum leave is a small
+ * part of the deviation, not of the mean, and nothing of a pixel of one number, where it would be divided by sqrt(eps). */
+static void find_mean(Lower *l, const Tile *t, Stmt *body) {
+    Walk w = walk_begin(l, t, false);
+    w.c.outer[1] = w.c.lane[1] = ex_int(l->k, 0);
+    set_pixels(l, t, body, &w, t->mean, load_at(l, t->x, &w.c));
+    means(l, t, body, 1, (Term *const[]){centred}, &t->r);
+    w = walk_begin(l, t, false);
+    set_pixels(l, t, body, &w, t->mean, add_e(l, of_pixel(l, &w, t->mean), of_pixel(l, &w, t->r)));
+}
+
 static void statistics(Lower *l, const Tile *t, Stmt *body, double eps) {
-    means(l, t, body, 1, (Term *const[]){term_x}, &t->mean);
+    find_mean(l, t, body);
     means(l, t, body, 1, (Term *const[]){term_square}, &t->r);
     invert_deviation(l, t, body, eps);
 }
@@ -190,7 +199,7 @@ const Expr *lower_layer_norm(Lower *l, Ref node, const Expr *const *operand) {
 static void gradient(Lower *l, Ref node, const Tile *t, Stmt *body) {
     Kernel *k = l->k;
     int32_t offset = lower_reg(l, "offset", DT_F32, t->pixels), slope = lower_reg(l, "slope", DT_F32, t->pixels);
-    means(l, t, body, 1, (Term *const[]){term_x}, &t->mean);
+    find_mean(l, t, body);
     means(l, t, body, 3, (Term *const[]){term_square, steep, term_product}, (const int32_t[]){t->r, offset, slope});
     invert_deviation(l, t, body, eps_of(l, node));
     Walk w = walk_begin(l, t, false);
