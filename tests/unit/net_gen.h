@@ -11,7 +11,7 @@
 
 #include "ir/base.h"
 
-enum { GEN_VALUES = 20, GEN_ARGS = 160, GEN_IN = 4, GEN_PAIRS = 5, GEN_TRIES = 30 };
+enum { GEN_VALUES = 24, GEN_ARGS = 160, GEN_IN = 4, GEN_PAIRS = 7, GEN_TRIES = 30 };
 /* Per picture, so that an interpreter is done in a moment. */
 enum { GEN_PLANE = 1100, GEN_ELEMENTS = 24000, GEN_LAYER_MACS = 1000000, GEN_MACS = 2000000 };
 
@@ -481,33 +481,53 @@ static inline bool gen_upsample(Gen *g, GenValue *v) {
     return gen_has_room(g, &v->shape);
 }
 
-/* ONE ROW PER LAYER of frontend/layers.def. rank: of the operands, 0 for any. exact: whole numbers stay exact. */
+enum { GEN_EXACT = 1, /* whole numbers stay exact */ GEN_VECTOR = 2 /* gives one of rank 2, whatever it reads */ };
+
+/* ONE ROW PER LAYER of frontend/layers.def. rank: of the operands, 0 for any. */
 typedef struct GenRule {
     const char *layer;
-    int32_t weight, rank;
-    bool exact;
+    int32_t weight, rank, flags;
     bool (*draw)(Gen *g, GenValue *v);
 } GenRule;
 
 static const GenRule gen_rules[] = {
-    {"conv", 30, 4, true, gen_conv},     {"fc", 7, 2, true, gen_fc},           {"bn", 8, 0, false, gen_bn},
-    {"relu", 12, 0, true, gen_plain},    {"maxpool", 7, 4, true, gen_maxpool}, {"avgpool", 6, 4, true, gen_avgpool},
-    {"lrn", 5, 4, false, gen_lrn},       {"dropout", 3, 0, true, gen_dropout}, {"flatten", 4, 0, true, gen_flatten},
-    {"concat", 8, 0, true, gen_concat},  {"add", 9, 0, true, gen_join},        {"mul", 3, 0, true, gen_mul},
-    {"softmax", 3, 0, false, gen_plain}, {"identity", 1, 0, true, gen_plain},  {"relu6", 4, 0, true, gen_plain},
-    {"split", 4, 0, true, gen_split},    {"channel_shuffle", 4, 0, true, gen_channel_shuffle},
-    {"stochastic_depth", 2, 0, true, gen_stochastic_depth},
-    {"deconv", 6, 4, true, gen_deconv},
-    {"pad", 4, 4, true, gen_pad_layer},  {"crop", 4, 4, true, gen_crop},       {"upsample", 4, 4, true, gen_upsample},
-    {"leaky_relu", 2, 0, false, gen_slope}, {"elu", 2, 0, false, gen_slope},
-    {"gelu", 2, 0, false, gen_gelu},        {"sigmoid", 2, 0, false, gen_plain},
-    {"tanh", 2, 0, false, gen_plain},       {"swish", 3, 0, false, gen_plain},
-    {"hswish", 3, 0, false, gen_plain},     {"hsigmoid", 2, 0, false, gen_plain},
-    {"prelu", 3, 0, false, gen_prelu},
-    {"log_softmax", 2, 0, false, gen_plain},
-    {"layer_norm", 4, 0, false, gen_layer_norm}, {"scale", 2, 0, true, gen_plain},
-    {"group_norm", 4, 0, false, gen_group_norm},
-    {"se", 2, 4, false, gen_se},            {"spp", 2, 4, true, gen_spp},
+    {"conv",             30, 4, GEN_EXACT,              gen_conv},
+    {"fc",                7, 2, GEN_EXACT,              gen_fc},
+    {"bn",                8, 0, 0,                      gen_bn},
+    {"relu",             12, 0, GEN_EXACT,              gen_plain},
+    {"maxpool",           7, 4, GEN_EXACT,              gen_maxpool},
+    {"avgpool",           6, 4, GEN_EXACT,              gen_avgpool},
+    {"lrn",               5, 4, 0,                      gen_lrn},
+    {"dropout",           3, 0, GEN_EXACT,              gen_dropout},
+    {"flatten",           4, 0, GEN_EXACT | GEN_VECTOR, gen_flatten},
+    {"concat",            8, 0, GEN_EXACT,              gen_concat},
+    {"add",               9, 0, GEN_EXACT,              gen_join},
+    {"mul",               3, 0, GEN_EXACT,              gen_mul},
+    {"softmax",           3, 0, 0,                      gen_plain},
+    {"identity",          1, 0, GEN_EXACT,              gen_plain},
+    {"relu6",             4, 0, GEN_EXACT,              gen_plain},
+    {"split",             4, 0, GEN_EXACT,              gen_split},
+    {"channel_shuffle",   4, 0, GEN_EXACT,              gen_channel_shuffle},
+    {"stochastic_depth",  2, 0, GEN_EXACT,              gen_stochastic_depth},
+    {"deconv",            6, 4, GEN_EXACT,              gen_deconv},
+    {"pad",               4, 4, GEN_EXACT,              gen_pad_layer},
+    {"crop",              4, 4, GEN_EXACT,              gen_crop},
+    {"upsample",          4, 4, GEN_EXACT,              gen_upsample},
+    {"leaky_relu",        2, 0, 0,                      gen_slope},
+    {"elu",               2, 0, 0,                      gen_slope},
+    {"gelu",              2, 0, 0,                      gen_gelu},
+    {"sigmoid",           2, 0, 0,                      gen_plain},
+    {"tanh",              2, 0, 0,                      gen_plain},
+    {"swish",             3, 0, 0,                      gen_plain},
+    {"hswish",            3, 0, 0,                      gen_plain},
+    {"hsigmoid",          2, 0, 0,                      gen_plain},
+    {"prelu",             3, 0, 0,                      gen_prelu},
+    {"log_softmax",       2, 0, 0,                      gen_plain},
+    {"layer_norm",        4, 0, 0,                      gen_layer_norm},
+    {"scale",             2, 0, GEN_EXACT,              gen_plain},
+    {"group_norm",        4, 0, 0,                      gen_group_norm},
+    {"se",                3, 4, 0,                      gen_se},
+    {"spp",               3, 4, GEN_EXACT | GEN_VECTOR, gen_spp},
 };
 enum { N_GEN_RULES = ARRAY_LEN(gen_rules) };
 
@@ -549,7 +569,7 @@ static inline const GenRule *gen_pick(Gen *g) {
         int32_t at = gen_below(g, total);
         const GenRule *rule = gen_rules;
         while (at >= rule->weight) at -= rule++->weight;
-        if (rule->exact || !g->whole || gen_chance(g, 5)) return rule;
+        if ((rule->flags & GEN_EXACT) || !g->whole || gen_chance(g, 5)) return rule;
     }
 }
 
@@ -571,7 +591,7 @@ static inline void gen_net(GenNet *net, uint64_t seed, bool whole) {
     *p = (GenShape){4, gen_chance(&g, 25) ? 1 : 3, gen_size(&g, 65), 0};
     p->w = gen_chance(&g, 30) ? p->h : gen_size(&g, 65);
     while (p->h * p->w > g.scale * GEN_PLANE) p->h = gen_size(&g, 65), p->w = gen_size(&g, 65);
-    int32_t layers = gen_chance(&g, 40) ? gen_from(&g, 1, 4) : gen_from(&g, 3, 11), forced = gen_below(&g, layers);
+    int32_t layers = gen_chance(&g, 40) ? gen_from(&g, 1, 4) : gen_from(&g, 3, 8), forced = gen_below(&g, layers);
     for (int32_t i = 0; i < layers; i++) {
         const GenRule *rule = gen_pick(&g);
         int32_t x = gen_operand(&g, rule);
@@ -579,7 +599,7 @@ static inline void gen_net(GenNet *net, uint64_t seed, bool whole) {
         for (uint64_t k = 0; i == forced && k < GEN_PAIRS; k++) {
             uint64_t pair = seed * GEN_PAIRS + k;
             const GenRule *a = &gen_rules[pair % N_GEN_RULES], *b = &gen_rules[pair / N_GEN_RULES % N_GEN_RULES];
-            if ((a->exact && b->exact) || !whole) gen_feed(&g, a, b);
+            if ((a->flags & b->flags & GEN_EXACT) || !whole) gen_feed(&g, a, b);
         }
     }
     if (gen_chance(&g, 40)) gen_feed(&g, gen_rule("conv"), gen_rule("conv"));

@@ -393,11 +393,12 @@ static void note_worst(double x) {
     while (x > old && !atomic_compare_exchange_weak(&shared->worst, &old, x)) continue;
 }
 
-/* The largest number of a result and of those that it was made of element by element: relu6 hides how large they were. */
+/* The largest number of a result and of those that it was made of element by element, or by a softmax: relu6 and softmax hide
+ * how large they were, and what they are off by they pass on. */
 static double largest_at(const Bound *b, Ref ref) {
     const Node *n = graph_node(b->run->graph, ref);
     double largest = bound_largest(b->run->value[ref], ref_count(b->run, ref));
-    return op_info[n->op].elementwise ? fmax(largest, largest_at(b, n->in[0])) : largest;
+    return op_info[n->op].elementwise || n->op == OP_softmax ? fmax(largest, largest_at(b, n->in[0])) : largest;
 }
 
 /* Nets come within 1e-5 + 1e-4 of their largest number, whatever roundings could do, unless weights are rounded. */
@@ -645,7 +646,7 @@ static void run_workers(int n, int end) {
 
 /* Can b read what a (NULL: the picture) gives? */
 static bool legal(const GenRule *a, const GenRule *b) {
-    bool vector = a && (!strcmp(a->layer, "flatten") || a->rank == 2), plane = !a || a->rank == 4;
+    bool vector = a && ((a->flags & GEN_VECTOR) || a->rank == 2), plane = !a || a->rank == 4;
     return !(vector && b->rank == 4) && !(plane && b->rank == 2);
 }
 
