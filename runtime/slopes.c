@@ -152,7 +152,7 @@ static double slope_error(Probe *p, const ModelParam *w, double slope) {
         double change = loss_at(p, w, length) - loss_at(p, w, -length), said = 2 * length * slope;
         double larger = fmax(fabs(change), fabs(said)), error = fabs(change - said) / larger;
         if (larger >= signal * loss && (least < 0 || error < least)) least = error;
-        if (isnan(change)) return INFINITY;
+        if (isnan(change) || isnan(said)) return INFINITY;
     }
     return least;
 }
