@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "abi.h"
+#include "pool.h"
 
-enum { THREAD_LIMIT = 256 };
 _Static_assert(sizeof(RtError) == CNNC_ERROR_BYTES, "as the compiler foresees it");
 
 /* A batch being made or waiting. Until `done` reaches `size` it belongs to the threads, slot by slot; then to the
@@ -212,7 +212,7 @@ static int32_t usable_processors(void) {
 
 static bool check_config(const LoaderConfig *c, RtError *err) {
     size_t n = dataset_count(c->data), step = c->together > 1 ? (size_t)c->batch * (size_t)c->together : (size_t)c->batch;
-    if (c->batch < 1 || c->prefetch < 1 || c->threads < 0 || c->threads > THREAD_LIMIT)
+    if (c->batch < 1 || c->prefetch < 1 || c->threads < 0 || c->threads > POOL_MAX_THREADS)
         return !rt_fail(err, RT_DATA, "data: batch %d, prefetch %d, workers %d: out of range", c->batch, c->prefetch,
                         c->threads);
     if (c->drop_last && n < step)

@@ -30,7 +30,7 @@ typedef struct LoaderConfig {
     const LoaderSize *sizes; /* [n_sizes], instead of pipeline and form: each batch has one of these sizes, drawn from the */
     int32_t n_sizes;         /* stream of (seed, epoch, its number). 0: by pipeline */
     int32_t batch;    /* pictures, >= 1 */
-    int32_t threads;  /* 0: as many as the processors that this process may use */
+    int32_t threads;  /* at most POOL_MAX_THREADS; 0: as many as the processors that this process may use */
     int32_t prefetch; /* batches, >= 1 */
     bool shuffle, drop_last;
     int32_t together; /* with drop_last: batches are left out unless so many are there to make a step; 0: one */

@@ -6,6 +6,7 @@
 #include "augment.h"
 #include "fields.h"
 #include "metrics.h"
+#include "pool.h"
 #include "rundir.h"
 #include "step.h"
 
@@ -95,7 +96,7 @@ bool train_sizes(const Model *m, TrainSizes *s, RtError *err) {
 }
 
 bool data_settings(const Model *m, DataSettings *s, RtError *err) {
-    enum { MOST = 1024 };
+    enum { PREFETCH_MOST = 1024 };
     const json_t *j = model_section(m, "data");
     s->train = json_object_get(j, "train");
     s->val = json_object_get(j, "val");
@@ -103,8 +104,8 @@ bool data_settings(const Model *m, DataSettings *s, RtError *err) {
     s->on_error = json_object_get(j, "on_error");
     const char *sampling = json_string_value(json_object_get(j, "sampling"));
     s->balanced = sampling && strcmp(sampling, "class_balanced") == 0;
-    s->workers = (int)field_int_or(j, "workers", 0, 0, MOST, "data", err);
-    s->prefetch = (int)field_int_or(j, "prefetch", CNNC_PREFETCH, 1, MOST, "data", err);
+    s->workers = (int)field_int_or(j, "workers", 0, 0, POOL_MAX_THREADS, "data", err);
+    s->prefetch = (int)field_int_or(j, "prefetch", CNNC_PREFETCH, 1, PREFETCH_MOST, "data", err);
     return !err->code;
 }
 
