@@ -45,39 +45,39 @@ static char *kept_path(const Context *c, const char *where, int age, RtError *er
     return params_path(c, where, suffix, err);
 }
 
-/* Paths of those that are kept; those that a training which kept more has left go. */
 static bool name_kept(RunDir *d, const Context *c, const char *where, int keep, RtError *err) {
     d->kept = rt_alloc((size_t)keep, sizeof *d->kept, err);
     for (d->keep = keep; d->kept && !err->code && keep > 1; keep--) d->kept[keep - 2] = kept_path(c, where, keep, err);
     return d->kept && !err->code;
 }
 
-static bool remove_older(const Context *c, const char *where, int keep, RtError *err) {
-    for (int age = keep + 1; age <= CHECKPOINTS_MOST && !err->code; age++) {
+static bool move(const char *from, const char *to, RtError *err) {
+    return rename(from, to) == 0 || !rt_fail(err, RT_IO, "cannot rename %s to %s: %m", from, to);
+}
+
+static bool exists(const char *path) { return access(path, F_OK) == 0; }
+
+/* Where a kill came between the rename of the last checkpoint and the writing of a new one, the newest of the others is
+ * the last; only then those that a training which kept more has left may go. */
+static bool tidy_kept(const RunDir *d, const Context *c, const char *where, RtError *err) {
+    for (int age = 2; age <= CHECKPOINTS_MOST && !err->code; age++) {
         char *path = kept_path(c, where, age, err);
-        if (path && access(path, F_OK) == 0 && unlink(path) != 0) rt_fail(err, RT_NO_OUTPUT, "cannot remove %s: %m", path);
+        if (path && exists(path) && !exists(d->checkpoint))
+            move(path, d->checkpoint, err);
+        else if (path && exists(path) && age > d->keep && unlink(path) != 0)
+            rt_fail(err, RT_NO_OUTPUT, "cannot remove %s: %m", path);
         free(path);
     }
     return !err->code;
 }
 
-static bool move(const char *from, const char *to, RtError *err) {
-    return rename(from, to) == 0 || !rt_fail(err, RT_IO, "cannot rename %s to %s: %m", from, to);
-}
-
-bool rundir_has_checkpoint(RunDir *d, RtError *err) {
-    for (int i = -1; i < d->keep - 1; i++) {
-        const char *path = i < 0 ? d->checkpoint : d->kept[i];
-        if (access(path, F_OK) == 0) return i < 0 || move(path, d->checkpoint, err);
-    }
-    return false;
-}
+bool rundir_has_checkpoint(const RunDir *d) { return exists(d->checkpoint); }
 
 /* Only up to the first gap, so that none is lost where the last one was never written. */
-bool rundir_rotate(RunDir *d, RtError *err) {
+bool rundir_rotate(const RunDir *d, RtError *err) {
     int n = 0;
-    if (d->keep == 1 || access(d->checkpoint, F_OK) != 0) return true;
-    while (n < d->keep - 1 && access(d->kept[n], F_OK) == 0) n++;
+    if (d->keep == 1 || !exists(d->checkpoint)) return true;
+    while (n < d->keep - 1 && exists(d->kept[n])) n++;
     if (n == d->keep - 1) n--;
     for (; n > 0; n--)
         if (!move(d->kept[n - 1], d->kept[n], err)) return false;
@@ -101,7 +101,7 @@ bool rundir_open(RunDir *d, const Context *c, const char *folder, int keep, RtEr
     if (!take_lock(d, err)) return false;
     outfile_remove_stale(d->best);
     outfile_remove_stale(d->checkpoint);
-    return remove_older(c, where, keep, err);
+    return tidy_kept(d, c, where, err);
 }
 
 void rundir_close(RunDir *d) {

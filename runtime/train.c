@@ -126,14 +126,13 @@ static bool plan_time(Session *s, RtError *err) {
 
 static bool start_values(Session *s, RtError *err) {
     Trainer *t = &s->t;
-    if (s->options->resume && rundir_has_checkpoint(&s->dir, err)) {
+    if (s->options->resume && rundir_has_checkpoint(&s->dir)) {
         if (!checkpoint_read(t->model, t->params, t->state, &t->at, s->dir.checkpoint, err)) return false;
         s->saved = t->at.step;
         schedule_resume(t->schedule, &t->at.plateau);
         printf("resuming %s at step %lld\n", s->dir.checkpoint, (long long)t->at.step);
         return true;
     }
-    if (err->code) return false;
     if (s->options->resume) printf("no checkpoint %s: starting from the beginning\n", s->dir.checkpoint);
     return trainer_initialise(t, s->options, err);
 }

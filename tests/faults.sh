@@ -152,6 +152,9 @@ same 'faults/K08 it is the one before' older/tiny.checkpoint.2.safetensors whole
 cp whole/tiny.checkpoint.2.safetensors older/tiny.checkpoint.3.safetensors
 status 'faults/K08 more than are kept' 0 '' ./tiny train --threads 1 --out older --resume
 if [ -e older/tiny.checkpoint.3.safetensors ]; then fail 'faults/K08 these are removed'; else ok 'faults/K08 these are removed'; fi
+rm -rf older && mkdir older && cp whole/tiny.checkpoint.2.safetensors older/tiny.checkpoint.3.safetensors
+status 'faults/K08 all that is left is older than what is kept' 0 'resuming older/tiny.checkpoint.safetensors at step 3' \
+    ./tiny train --threads 1 --out older --resume
 mkdir -p linked && ln -sf ../whole/tiny.checkpoint.safetensors linked/tiny.safetensors
 mkfifo linked/tiny.checkpoint.safetensors 2>/dev/null
 status 'faults/K06 a pipe for a checkpoint' 66 'tiny.checkpoint.safetensors' ./tiny train --out linked --resume
