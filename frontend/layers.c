@@ -141,14 +141,18 @@ Value build_avgpool(Elab *e, const Bound *b) {
     return pool_window(e, b, &attr.pool) ? layer_unary(e, b, OP_avgpool, &attr) : v_error;
 }
 
+/* Room for n tensors to join; NULL and a message if concat takes fewer. */
+static Ref *joined(Elab *e, const Bound *b, int32_t n) {
+    if (n <= op_info[OP_concat].max_in) return NEW_ARRAY(e->arena, Ref, n);
+    exceed(e, b->at, "E0908", "this list is too long to join", op_info[OP_concat].max_in);
+    return NULL;
+}
+
 /* Spatial pyramid pooling (He et al. 2014): the greatest of each of n x n windows, for each n of the levels. */
 Value build_spp(Elab *e, const Bound *b) {
     const Value *levels = bound(b, "levels");
-    if (levels->n > op_info[OP_concat].max_in) {
-        exceed(e, b->at, "E0908", "this list is too long to join", op_info[OP_concat].max_in);
-        return v_error;
-    }
-    Ref *in = NEW_ARRAY(e->arena, Ref, levels->n);
+    Ref *in = joined(e, b, levels->n);
+    if (!in) return v_error;
     for (int32_t i = 0; i < levels->n; i++) {
         int32_t n = (int32_t)value_whole(&levels->item[i]);
         Attr attr = {.pool = {.to = {n, n}}};
@@ -173,11 +177,8 @@ Value build_stochastic_depth(Elab *e, const Bound *b) {
 
 Value build_concat(Elab *e, const Bound *b) {
     const Value *xs = bound(b, "xs");
-    if (xs->n > op_info[OP_concat].max_in) {
-        exceed(e, b->at, "E0908", "this list is too long to join", op_info[OP_concat].max_in);
-        return v_error;
-    }
-    Ref *in = NEW_ARRAY(e->arena, Ref, xs->n);
+    Ref *in = joined(e, b, xs->n);
+    if (!in) return v_error;
     for (int32_t i = 0; i < xs->n; i++) in[i] = xs->item[i].tensor;
     return layer_value(layer_node(e, b, OP_concat, xs->n, in, NULL));
 }

@@ -219,13 +219,19 @@ static void by_group(Lower *l, const Slab *s, Stmt *body, int32_t buf, bool inve
     st_append(k, body, nest_wrap(l, &pads, st_store(k, buf, pad, num(l, 0))));
 }
 
+/* Loops over the channels of the slab. */
+static Place each_channel(Lower *l, const Slab *s, Nest *nest) {
+    Place p = {.c = s->first, .block = nest_loop(l, nest, "cb", s->blocks, ROLE_NONE)};
+    p.c.outer[1] = add_e(l, s->first.outer[1], p.block);
+    set_lane(l, s, &p, nest);
+    return p;
+}
+
 /* buf[channel] = term at the first pixel of the channel. */
 static void for_channels(Lower *l, const Slab *s, Stmt *body, int32_t buf, Term *term) {
     Nest nest = {0};
-    Place p = {.c = s->first, .block = nest_loop(l, &nest, "cb", s->blocks, ROLE_NONE)};
-    p.c.outer[1] = add_e(l, s->first.outer[1], p.block);
+    Place p = each_channel(l, s, &nest);
     p.c.outer[2] = p.c.outer[3] = ex_int(l->k, 0);
-    set_lane(l, s, &p, &nest);
     st_append(l->k, body, nest_wrap(l, &nest, st_store(l->k, buf, p.channel, term(l, s, &p))));
 }
 
@@ -306,9 +312,7 @@ const Expr *lower_group_norm_dot(Lower *l, Ref node, const Expr *const *operand)
     group_means(l, &s, body);
     plane_sums(l, &s, body, (Sums){.n = 2, .term = {term_square, term_product}, .sum = {s.r, s.slope}});
     by_group(l, &s, body, s.r, true, attr_of(l, node)->eps);
-    Place p = {.c = s.first, .block = nest_loop(l, &nest, "cb", s.blocks, ROLE_NONE)};
-    p.c.outer[1] = add_e(l, s.first.outer[1], p.block);
-    set_lane(l, &s, &p, &nest);
+    Place p = each_channel(l, &s, &nest);
     const Expr *sum = mul_e(l, of_channel(l, &p, s.slope), of_channel(l, &p, s.r));
     st_append(l->k, body, nest_wrap(l, &nest, lower_finish(l, &p.c, sum)));
     lower_end(l, nest_wrap(l, &tasks, body));
