@@ -112,6 +112,10 @@ bool report_wants(Elab *e, Span at, const char *label, const char *wants, const 
     const char *text = named || value_is_number(got) ? value_text_of(e->arena, got) : value_kind_name(got);
     diag_error(e->diags, at, "E0109", "`%s` wants %s; this is %s%s%s%s", label, wants, named ? kind[got->kind] : "", quote,
                text, quote);
+    const Function *f = got->kind == V_PIPE ? got->pipe->call.fn : NULL;
+    if (f && f->kind == FN_BLOCK)
+        diag_help(e->diags, (Span){0}, "`%s` waits for its tensor; if its first parameter is a number, name it: %s(%s=...)",
+                  f->name, f->name, f->block->param.item[0].name);
     return false;
 }
 

@@ -1,7 +1,7 @@
 /* Calls, arrows, pipelines and annotations.
  *
- * A call whose first tensor is missing is a pipeline: a value that waits for it. `a -> f(args)` is f(a, args); with a
- * pipeline on the left it is the longer pipeline. */
+ * A call whose first tensor is missing is a pipeline: a value that waits for it. A block that has all its arguments waits
+ * for nothing: it is one of numbers. `a -> f(args)` is f(a, args); with a pipeline on the left it is the longer pipeline. */
 #include <string.h>
 
 #include "blame.h"
@@ -27,10 +27,13 @@ static Name first_param(Elab *e, const Function *f) {
     return signature_of(e, f->signature)->param[0].name;
 }
 
+/* Are there as many arguments as the block has parameters, so that nothing can come in front? */
+static bool is_full(const Call *c) { return c->fn->kind == FN_BLOCK && c->n >= c->fn->block->param.n; }
+
 /* Is the first tensor there, in front or by name? Blocks without parameters want none. */
 static bool has_tensor(Elab *e, const Call *c) {
     Name first = first_param(e, c->fn);
-    if (!first) return true;
+    if (!first || is_full(c)) return true;
     if (c->n > 0 && !c->actual[0].name) return value_is_tensorish(&c->actual[0].value);
     for (int32_t i = 0; i < c->n; i++)
         if (c->actual[i].name == first) return true;

@@ -87,6 +87,30 @@ static const char blocks[] = INPUT
     "    output y = softmax(x)\n"
     "}\n";
 
+/* A block of numbers is called with all its arguments, or with the first by name; with fewer it waits for a tensor. */
+static void test_blocks_of_numbers(void) {
+    static const char text[] = INPUT
+        "block whole(v) { return floor((v + 4) / 8) * 8 }\n"
+        "block multiple(v, of=8) { return max(of, whole(v * 8 / of) / 8 * of) }\n"
+        "block unit(x, n) { return x -> conv(n, 1) }\n"
+        "net n(image) {\n"
+        "    x = image -> conv(whole(37), 3) -> conv(multiple(2, 4), 3) -> unit(multiple(v=21.0))\n"
+        "    x = x -> fork(unit(whole(9)), unit(whole(17))) -> concat\n"
+        "    output y = x -> flatten -> fc(x.channels)\n"
+        "}\n";
+    static const struct { const char *name; int64_t out; } layer[] = {
+        {"conv1", 40}, {"conv2", 4}, {"unit1.conv1", 24}, {"unit2.conv1", 8}, {"unit3.conv1", 16}, {"fc1", 24}};
+    Arena *a = arena_new();
+    const Unit *u = build(a, text, NULL, 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(u);
+    for (int i = 0; i < ARRAY_LEN(layer); i++) {
+        Ref r = graph_find_param(u->net, name_of(arena_printf(a, "%s.bias", layer[i].name)));
+        CU_ASSERT_FATAL(r != 0);
+        CU_ASSERT(graph_node(u->net, r)->type.dim[0] == layer[i].out);
+    }
+    arena_free(a);
+}
+
 static const char *const block_params[] = {
     "conv1.weight", "conv1.bias", "unit1.conv1.weight", "unit1.bn1.running_var", "u.conv1.weight", "u.wide.weight",
     "u.wide.bias", "unit2.conv1.weight", "unit3.conv1.weight", "unit4.bn1.bias", "unit6.conv1.weight", "head.weight",
@@ -277,6 +301,7 @@ int main(void) {
     CU_add_test(suite, "values of expressions", test_values);
     CU_add_test(suite, "definitions on the command line", test_definitions);
     CU_add_test(suite, "blocks, names, pipelines", test_blocks);
+    CU_add_test(suite, "blocks of numbers", test_blocks_of_numbers);
     CU_add_test(suite, "layers that stand for several", test_composed);
     CU_add_test(suite, "train section", test_train);
     CU_add_test(suite, "all parameters frozen but some", test_freeze_all);
