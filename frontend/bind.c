@@ -155,6 +155,12 @@ static int target(Elab *e, const Call *c, const Signature *s, const Actual *a, i
         return i;
     }
     i = *next < s->n ? *next : -1;
+    bool channels = i >= 0 && !strcmp(s->param[i].name, "eps") && value_is_whole(&a->value) && value_whole(&a->value) >= 1;
+    if (channels) {
+        diag_error(e->diags, a->span, "E0108", "one argument too many: `%s` knows the channels of its input", c->fn->name);
+        foreign_leave_out(e, c, a);
+        return -1;
+    }
     if (i >= 0 && s->param[i].type->by_name && !has_failed(a)) {
         diag_error(e->diags, a->span, "E0108", "one argument too many, or `%s` of `%s` without its name: %s=%s",
                    s->param[i].name, c->fn->name, s->param[i].name, value_text_of(e->arena, &a->value));

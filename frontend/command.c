@@ -31,7 +31,10 @@ static bool set_no_winograd(CommandLine *c, const char *value) {
 }
 static bool set_check(CommandLine *c, const char *value) { (void)value; return c->check = true; }
 static bool set_in_place(CommandLine *c, const char *value) { (void)value; return c->in_place = true; }
-static bool set_warning(CommandLine *c, const char *value) { return diag_choose_warning(c->arena, &c->diag, value); }
+static bool set_warning(CommandLine *c, const char *value) {
+    c->told = !diag_choose_warning(c->arena, &c->diag, value);
+    return !c->told;
+}
 
 static bool set_format(CommandLine *c, const char *value) {
     static const struct { const char *name; void (*print)(const Diags *d); } format[] = {
@@ -238,7 +241,7 @@ static bool read_option(CommandLine *c, const char *word, const char *next, bool
     *used_next = o->joining == NEXT && !*value;
     if (*used_next) value = next ? next : "";
     if (o->set(c, value)) return true;
-    fprintf(stderr, "cnnc: error: %s wants %s: %s\n", o->text, o->argument, o->help);
+    if (!c->told) fprintf(stderr, "cnnc: error: %s wants %s: %s\n", o->text, o->argument, o->help);
     return false;
 }
 

@@ -50,6 +50,7 @@ struct CommandLine {
     int32_t depth;                   /* of the summary; 0: every layer */
     bool check_roundtrip, time_report, list_passes, version, help;
     DiagOptions diag;                /* of every message about a file */
+    bool told;                       /* the message about an option was printed */
     bool check, in_place;            /* of fmt */
     const char *kind;                /* of new; NULL: the usual one */
     bool json;                       /* of sweep */

@@ -47,12 +47,25 @@ static bool is_limit(const struct FigureRow *row, const Value *v) {
     return row->measure != FM_SHARE || (value_double(v) >= 0 && value_double(v) <= 1);
 }
 
+/* params = 61M: a share is at least that, everything else at most, but what passes in a second. */
+static void propose_order(Elab *e, const Setting *s) {
+    Span gap = s->span;
+    if (!s->key || s->value->kind != X_NUMBER || s->value->span.line != gap.line) return;
+    for (int i = 0; i < FIGURE_COUNT; i++) {
+        if (strcmp(s->key, figure_row[i].name) != 0) continue;
+        gap.len = s->value->span.col - gap.col;
+        bool least = figure_row[i].measure == FM_SHARE || i == FIGURE_THROUGHPUT;
+        diag_fix(e->diags, gap, arena_printf(e->arena, "%s %s ", s->key, least ? ">=" : "<="), "%s", "");
+    }
+}
+
 static void read_clause(Elab *e, Unit *u, const Setting *s) {
     const AstExpr *x = s->value;
     if (x->kind == X_ERROR) return;
     bool clause = !s->key && !s->group && x->kind == X_BINARY && is_order(x->op.op) && x->op.a->kind == X_NAME;
     if (!clause) {
         diag_error(e->diags, s->span, "E0402", "`require` holds comparisons of a figure with a number, like params <= 61M");
+        propose_order(e, s);
         return;
     }
     Figure figure = find_figure(e, x->op.a);

@@ -112,6 +112,8 @@ static void run_for(Elab *e, const AstStmt *s) {
     if (list.kind != V_LIST) {
         if (list.kind != V_ERROR)
             diag_error(e->diags, s->value->span, "E0109", "`for` runs over a list; this is %s", value_kind_name(&list));
+        if (value_is_whole(&list))
+            diag_fix(e->diags, (Span){s->value->span.file, s->value->span.line, s->value->span.col, 0}, "0..", "a range is a list");
         lose(e, s);
         return;
     }

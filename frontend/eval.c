@@ -112,6 +112,8 @@ static Value eval_index(Elab *e, const AstExpr *x) {
     if (i >= 0 && i < base.n) return base.item[i];
     diag_error(e->diags, x->access.index->span, "E0118", "index %lld is outside the list of %d", (long long)i, base.n);
     explain_value(e, x->access.index, &index);
+    if (i < 0 && base.n > 0 && i >= -base.n)
+        diag_help(e->diags, (Span){0}, "an index counts from 0, and from the end with the length: [len(list) - %lld]", (long long)-i);
     note_uses(e);
     return v_error;
 }

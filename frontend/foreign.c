@@ -232,6 +232,12 @@ void foreign_fix_param(Elab *e, const Call *c, const Actual *a, const Suggestion
     if (n > 0) diag_help(d, (Span){0}, "`%s` has %s", c->fn->name, str_text(&all));
 }
 
+void foreign_leave_out(Elab *e, const Call *c, const Actual *a) {
+    int32_t help = start_help(e->diags, "leave it out"), k = argument_index(c->source, a->span);
+    if (k >= 0) remove_argument(e->diags, c->source, k);
+    end_help(e->diags, help);
+}
+
 /* ---- calls ---- */
 
 /* pad="same" of a foreign call whose kernel is a number behind `from` + 1 others or has its name. */

@@ -52,6 +52,8 @@ void foreign_fix_param(Elab *e, const Call *c, const Actual *a, const Suggestion
 bool foreign_fix_value(Elab *e, const Call *c, const char *param, const Actual *a);
 /* The value of the argument was just reported; if it is None, the argument goes. */
 void foreign_drop_argument(Elab *e, const AstExpr *call, int32_t k);
+/* The actual was just reported as one too many: proposes the call without it. */
+void foreign_leave_out(Elab *e, const Call *c, const Actual *a);
 /* The text of the place, which is on one line. */
 const char *foreign_source(const Diags *d, Span at);
 

@@ -37,6 +37,7 @@ static const Item *find_input(Bundle *p) {
         if (n < ARRAY_LEN(known)) known[n++] = p->inputs.item[i]->name;
     }
     const char *name = list->item[0].name;
+    if (p->inputs.n == 0 && d->n_error) return NULL;   /* the item or file that has it may be what is wrong */
     Suggestion near = {.name = did_you_mean(name, known, n)};
     diag_error(d, list->item[0].span, "E0203", "there is no `input %s`%s", name, foreign_question(p->elab->arena, &near));
     if (near.name) foreign_fix_word(d, list->item[0].span, &near);

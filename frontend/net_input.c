@@ -19,8 +19,8 @@ static bool complete_levels(Elab *e, Record *r, const char *key, int32_t channel
         f->value = value_list(item, channels);
     }
     if (f->value.n == channels) return true;
-    diag_error(e->diags, f->span, "E0406", "`%s` needs %d numbers, one per channel; this has %d", key, channels,
-               f->value.n);
+    diag_error(e->diags, f->span, "E0406", "`%s` needs %d number%s, one per channel; this has %d", key, channels,
+               channels == 1 ? "" : "s", f->value.n);
     if (f->value.n == 1) {
         const char *one = value_text_of(e->arena, &f->value.item[0]);
         diag_fix(e->diags, f->span, arena_printf(e->arena, "[%s, %s, %s]", one, one, one), "one for each channel");

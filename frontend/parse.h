@@ -93,8 +93,8 @@ void parse_for_brackets(Parse *p, Place open, Place close);
 AstExpr *parse_question(Parse *p, AstExpr *test, Place a, AstExpr *yes, Place b, AstExpr *no, Place c);
 AstExpr *parse_bracket_call(Parse *p, AstExpr *callee, Place open, AstExpr *first, const ExprList *rest, Place close);
 AstExpr *parse_tuple(Parse *p, Place open, AstExpr *first, const ExprList *rest, Place close);
-/* What stands there is a value, and so is what stands before it. False if that is not so. */
-bool parse_missing_operator(Parse *p, int token, Place at);
+/* parse_slips.c: the token does not fit there: reports what was probably meant. False if nobody knows. */
+bool parse_slip(Parse *p, int token, Place at);
 
 /* parse_recover.c: tokens that nobody wrote, and words and signs of other languages. Tokens are those of parser.h; 0:
  * there is none, read on. `v` is what the parser takes with the token. */
@@ -114,6 +114,8 @@ bool parse_no_version(Parse *p, const char *word);
 bool parse_unclosed(Parse *p);
 /* Is this the start of a statement, so that brackets before it are not closed? `text` is the word there. */
 bool parse_starts_statement(const Parse *p, const char *text, int top);
+/* Is this the start of a second statement on the line? Reports it. `text` is the word there. */
+bool parse_second_statement(Parse *p, const char *text);
 /* A line ends: gives NL, or 0 if that does not count; the ends of indented bodies and forgotten } are due then. */
 int parse_line_end(Parse *p);
 /* Finds the gaps of the text. */

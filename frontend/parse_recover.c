@@ -144,6 +144,12 @@ int parse_colon(Parse *p) {
         p->questions--;
         return ':';
     }
+    if (*rest(p) == '=') {
+        at.len++;
+        diag_error(p->diags, at, "E0013", "`:=` is not part of the language; did you mean `=`?");
+        diag_fix(p->diags, at, "=", "%s", "");
+        return 0;
+    }
     if (newline_counts(p))
         for (int i = 0; i < ARRAY_LEN(with_body); i++)
             if (p->statement == with_body[i]) return open_body(p);
@@ -354,6 +360,17 @@ bool parse_starts_statement(const Parse *p, const char *text, int top) {
     return ends_value(p->last) && !token && after[0] == '=' && after[1] != '=';
 }
 
+bool parse_second_statement(Parse *p, const char *text) {
+    const char *after = blanks(rest(p));
+    bool assigns = after[0] == '=' && after[1] != '=' && !token_of(text, strlen(text));
+    bool first = p->last_at.line == p->statement_at.line && p->last_at.col == p->statement_at.col;
+    if (!assigns || first || !ends_value(p->last) || p->depth == 0 || !newline_counts(p) || p->here.line != p->last_at.end_line)
+        return false;
+    diag_error(p->diags, parse_span(p, p->here), "E0015", "a line end is missing before `%s`", text);
+    diag_help(p->diags, (Span){0}, "each stands on a line of its own");
+    return true;
+}
+
 /* The place where the bracket probably ends: before the first arrow in it, or behind all that was read. */
 static Span end_of_bracket(const Parse *p, const Bracket *b) {
     return b->kind == '(' && b->arrow.line ? end_of(p, b->arrow) : end_of(p, p->last_at);
@@ -390,6 +407,8 @@ static void forget_block(Parse *p, Span at) {
     PUSH(p->arena, p->ast->item, p->ast->n_item, p->ast->cap_item, i);
 }
 
+#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
+
 static int lead(Parse *p, const Foreign *f, Name *out, bool *skip) {
     const char *word = *out;
     Span at = parse_span(p, p->here);
@@ -398,6 +417,16 @@ static int lead(Parse *p, const Foreign *f, Name *out, bool *skip) {
         diag_error(p->diags, at, "E0013", "`%s` is not part of the language", word);
         diag_help(p->diags, (Span){0}, "%s", f->note);
         if (!strcmp(word, "def") && is_word(*blanks(rest(p)))) forget_block(p, at);
+        *skip = true;
+        return 0;
+    }
+    size_t name = strspn(blanks(rest(p)), NAME_BYTES);
+    const char *after = blanks(blanks(rest(p)) + name);
+    if (!*here && name > 0 && (*after == ';' || ends_line(after))) {
+        diag_error(p->diags, at, "E0013", "a name is there when something is assigned to it: `%s %.*s` is not needed", word,
+                   (int)name, blanks(rest(p)));
+        at.len += (uint32_t)(after - rest(p)) + (*after == ';');
+        diag_fix(p->diags, at, "", "%s", "");
         *skip = true;
         return 0;
     }

@@ -399,7 +399,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parse *p, void *sc
     if (p->stopped) return 0;
     enum { MOST = 5 };   /* more possibilities than this help nobody */
     yysymbol_kind_t expected[MOST];
-    if (parse_missing_operator(p, p->now, *yypcontext_location(context))) return 0;
+    if (parse_slip(p, p->now, *yypcontext_location(context))) return 0;
     int n = yypcontext_expected_tokens(context, expected, MOST);
     Place at = *yypcontext_location(context);
     Str s = STR(p->arena);

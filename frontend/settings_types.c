@@ -144,13 +144,30 @@ static bool from_words(Elab *e, const AstExpr *x, Value *v, const char *label, c
     return good;
 }
 
-/* A string alone where a call takes one: "cats" becomes folder("cats"). */
-static void wrap_text(Elab *e, const AstExpr *x, const char *group, const char *const *known, int n) {
-    for (int i = 0; i < n; i++) {
+/* Does the first parameter of a call take what stands alone there? */
+static bool takes(const ParamType *type, const Value *v) {
+    static const struct {
+        const char *type;
+        ValueKind kind;
+    } row[] = {{"text", V_TEXT}, {"dim", V_DIM}};
+    if (!strcmp(type->name, "time")) return value_is_number(v) && v->unit && v->unit != UNIT_BYTES && v->unit != UNIT_IMAGES;
+    if (!strcmp(type->name, "positive")) return value_is_number(v) && !v->unit && value_double(v) > 0;
+    if (!strcmp(type->name, "count")) return value_is_whole(v) && value_whole(v) > 0;
+    for (int i = 0; i < ARRAY_LEN(row); i++)
+        if (!strcmp(type->name, row[i].type)) return v->kind == row[i].kind;
+    return false;
+}
+
+/* A value alone where a call takes one: "cats" becomes folder("cats"), 1.0 becomes norm(1.0). */
+static void wrap_value(Elab *e, const AstExpr *x, const char *group, const char *const *known, int n) {
+    bool literal = x->kind == X_STRING || x->kind == X_NUMBER || x->kind == X_DIM;
+    Value v = x->kind == X_STRING ? value_text(x->string.text) : literal ? x->literal.value : v_error;
+    for (int i = 0; i < n && literal; i++) {
         const Signature *s = signature_of(e, settings_call_find(group, known[i])->signature);
-        if (s->n == 0 || strcmp(s->param[0].type->name, "text") != 0) continue;
+        if (s->n == 0 || !takes(s->param[0].type, &v)) continue;
+        const char *what = x->kind == X_STRING ? "a string" : x->kind == X_DIM ? "a size" : "a number";
         diag_fix(e->diags, x->span, arena_printf(e->arena, "%s(%s)", known[i], foreign_source(e->diags, x->span)),
-                 "a string is the argument of a call");
+                 "%s is the argument of a call", what);
         return;
     }
 }
@@ -169,7 +186,7 @@ static bool from_call(Elab *e, const AstExpr *x, Value *v, const char *label, co
     if (quoted) got = x->string.text;
     if (call && x->call.callee->kind == X_FIELD) got = x->call.callee->access.field;
     bool bad = report_choice(e, call ? x->call.callee->span : x->span, "E0405", group, label, got, known, n);
-    if (!got && x->kind == X_STRING) wrap_text(e, x, group, known, n);
+    if (!got) wrap_value(e, x, group, known, n);
     return bad;
 }
 
@@ -277,8 +294,13 @@ static bool to_positives(Elab *e, Value *v, Span at, const char *label) {
 
 static bool to_prefetch(Elab *e, Value *v, Span at, const char *label) {
     bool whole = v->kind == V_RATIO && v->ratio.den == 1 && v->ratio.num >= 1 && v->ratio.num <= 1024;
-    if (!whole || (v->unit != UNIT_BATCHES && v->unit != UNIT_NONE))
-        return report_wants(e, at, label, wants_of("prefetch"), v);
+    if (whole && v->unit == UNIT_NONE) {
+        const char *n = value_text_of(e->arena, v);
+        diag_error(e->diags, at, "E0121", "`%s` needs a unit: %s batches", label, n);
+        diag_fix(e->diags, at, arena_printf(e->arena, "%s batches", n), "%s", "");
+        return false;
+    }
+    if (!whole || v->unit != UNIT_BATCHES) return report_wants(e, at, label, wants_of("prefetch"), v);
     v->unit = UNIT_NONE;
     return true;
 }

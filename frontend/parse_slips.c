@@ -1,0 +1,272 @@
+/* What the parser did not expect: the slips that such a place usually is. Each row of the table at the end looks at the
+ * token that does not fit and at what stands around it, and says what was meant. See parse.h. */
+#include <ctype.h>
+#include <string.h>
+
+#include "parse.h"
+#include "parser.h"
+
+static Span at_place(const Parse *p, Place at) { return parse_span(p, at); }
+
+/* An empty place at the end, or at the start. */
+static Span end_of(const Parse *p, Place at) { return (Span){.file = p->file, .line = at.end_line, .col = at.end_col}; }
+static Span start_of(const Parse *p, Place at) { return (Span){.file = p->file, .line = at.line, .col = at.col}; }
+
+/* The line of the place without comment and blanks at its end, and how long that is. The comment ends it also where the
+ * sign stands in a string: what is proposed for a line like that is left out by its caller. */
+static const char *code_of(const Parse *p, Place at, size_t *n) {
+    const char *line = diag_line(p->diags, at_place(p, at), n);
+    if (!line) return NULL;
+    const char *comment = memchr(line, '#', *n);
+    if (comment) *n = (size_t)(comment - line);
+    while (*n > 0 && strchr(" \t\r", line[*n - 1])) --*n;
+    return line;
+}
+
+/* The text of the place; "" if it is on several lines. */
+static const char *source(const Parse *p, Place at) {
+    size_t n;
+    const char *line = at.line == at.end_line ? diag_line(p->diags, at_place(p, at), &n) : NULL;
+    return line && at.end_col - 1 <= n ? arena_strndup(p->arena, line + at.col - 1, at.end_col - at.col) : "";
+}
+
+static bool ends_value(int token) {
+    return token == IDENT || token == QTY || token == STR || token == DIM || token == ')' || token == ']';
+}
+
+static bool starts_value(int token) { return token == IDENT || token == QTY || token == STR || token == DIM; }
+static char bracket(const Parse *p) { return p->depth > 0 ? p->open[p->depth - 1].kind : 0; }
+static bool in_list(const Parse *p) { return bracket(p) == '(' || bracket(p) == '['; }
+static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
+
+/* What follows the token on its line, behind blanks. */
+static const char *rest(const Parse *p) {
+    const char *s = p->text + p->offset;
+    return s + strspn(s, " \t");
+}
+
+/* The place where the value of the statement starts: behind its `=` or its word; false if that is on another line. */
+static bool value_start(const Parse *p, Place at, Span *start) {
+    size_t n;
+    const char *line = code_of(p, at, &n);
+    if (!line || p->statement_at.line != at.line) return false;
+    size_t col = p->statement_at.end_col - 1;
+    if (p->statement != RETURN) {
+        const char *sign = memchr(line + col, '=', at.col - 1 - col);
+        if (!sign) return false;
+        col = (size_t)(sign - line) + 1;
+    }
+    col += strspn(line + col, " ");
+    *start = (Span){.file = p->file, .line = at.line, .col = (uint32_t)col + 1};
+    return true;
+}
+
+/* ---- the slips ---- */
+
+/* The first word of a file is not one. */
+static bool no_version(Parse *p, int token, Place at) {
+    if (p->started || !p->ast || token == CNNC) return false;
+    p->started = true;
+    diag_error(p->diags, at_place(p, at), "E0012", "a file starts with the version of the language: `cnnc 1`");
+    return true;
+}
+
+/* for (i = 0; i < 3; i++) */
+static bool for_of_c(Parse *p, int token, Place at) {
+    size_t left = strcspn(p->text + p->offset, "\n");
+    if (p->statement != FOR || !memchr(p->text + p->offset, ';', left)) return false;
+    (void)token;
+    diag_error(p->diags, at_place(p, at), "E0013", "`for` runs over a list");
+    diag_help(p->diags, (Span){0}, "for i in 0..3 { ... } runs with 0, 1 and 2");
+    p->wrong = true;
+    return true;
+}
+
+/* [16 * i for i in range(3)] */
+static bool comprehension(Parse *p, int token, Place at) {
+    if (token != FOR || bracket(p) != '[') return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "a list is not built by `for`");
+    diag_help(p->diags, (Span){0}, "compute the values in the loop that uses them: for i in 1..4 { ... 16 * i ... }");
+    return true;
+}
+
+/* conv(8, 3)@name = stem */
+static bool annotation_assigned(Parse *p, int token, Place at) {
+    size_t n;
+    const char *line = code_of(p, at, &n), *name = source(p, p->last_at);
+    bool noted = token == '=' && p->last == IDENT && line && p->last_at.line == at.line && p->last_at.col > 1;
+    if (!noted || line[p->last_at.col - 2] != '@') return false;
+    const char *value = rest(p);
+    size_t length = 0;
+    while (is_word(value[length]) || value[length] == '.') length++;
+    Span all = at_place(p, at);
+    all.len = (uint32_t)(value + length - (p->text + p->offset)) + 1;
+    bool quoted = *value == '"';
+    diag_error(p->diags, at_place(p, at), "E0013", "an annotation is a call: @%s(...)", name);
+    if (length > 0 && !quoted)
+        diag_fix(p->diags, all, arena_printf(p->arena, "(\"%.*s\")", (int)length, value), "this is written");
+    return true;
+}
+
+/* 1...3 and 1..=3 */
+static bool longer_range(Parse *p, int token, Place at) {
+    if (p->last != DOTDOT || (token != '.' && token != '=')) return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "a range is a..b");
+    diag_fix(p->diags, at_place(p, at), "", "b is not part of it: 1..4 is 1, 2 and 3");
+    return true;
+}
+
+static bool assigned_value(Parse *p, int token, Place at) {
+    if (token != '=' || (p->last != ')' && p->last != ']' && p->last != IDENT)) return false;
+    diag_error(p->diags, at_place(p, at), "E0010", "unexpected `=`: only a name alone is assigned");
+    return true;
+}
+
+static bool ends_early(Parse *p, int token, Place at) {
+    const char *before = source(p, p->last_at);
+    if (token != NL || !*before || p->last == NL) return false;
+    diag_error(p->diags, at_place(p, at), "E0010", "the line ends after `%s`, where something has to follow", before);
+    return true;
+}
+
+/* mean = 0.5, 0.5, 0.5 and return a, b */
+static bool bare_list(Parse *p, int token, Place at) {
+    Span start;
+    size_t n;
+    if (token != ',' || in_list(p) || !ends_value(p->last) || p->statement == FOR || !value_start(p, at, &start))
+        return false;
+    const char *line = code_of(p, at, &n);
+    if (strpbrk(arena_strndup(p->arena, line, n), "{}\"")) return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "a list stands in [ ]");
+    diag_fix(p->diags, start, "[", "this is written");
+    diag_edit(p->diags, (Span){.file = p->file, .line = at.line, .col = (uint32_t)n + 1}, "]");
+    return true;
+}
+
+/* use resnet, and names of groups without quotes. */
+static bool bare_text(Parse *p, int token, Place at) {
+    bool use = p->statement == USE && p->last == USE, group = p->last == GROUP;
+    size_t n;
+    const char *line = code_of(p, at, &n);
+    if ((!use && !group) || token == STR || token == NL || token == '{' || !line || at.col > n) return false;
+    const char *from = line + at.col - 1, *end = group ? memchr(from, '{', n - at.col + 1) : line + n;
+    if (!end) end = line + n;
+    while (end > from && strchr(" \t", end[-1])) end--;
+    Span all = {.file = p->file, .line = at.line, .col = at.col, .len = (uint32_t)(end - from)};
+    bool brackets = *from == '(' && end - from > 1 && end[-1] == ')';
+    const char *text = arena_strndup(p->arena, from + brackets, (size_t)(end - from) - 2 * brackets);
+    bool quoted = *text == '"';
+    if (*from == '(' && !brackets) return false;
+    diag_error(p->diags, all, "E0013", brackets ? "`group` is not a call" : "a string stands in double quotes, \"");
+    const char *blank = at.col > 1 && is_word(from[-1]) ? " " : "", *quote = quoted ? "" : "\"";
+    diag_fix(p->diags, all, arena_printf(p->arena, "%s%s%s%s", blank, quote, text, quote), "this is written");
+    return true;
+}
+
+/* val = /home/me/val */
+static bool bare_path(Parse *p, int token, Place at) {
+    const char *path = p->text + p->offset;
+    if (token != '/' || ends_value(p->last) || !is_word(*path)) return false;
+    Span all = at_place(p, at);
+    all.len += (uint32_t)strcspn(path, " \t\n,)]}#");
+    diag_error(p->diags, all, "E0013", "a string stands in double quotes, \"");
+    diag_fix(p->diags, all, arena_printf(p->arena, "\"/%.*s\"", (int)all.len - 1, path), "a path is a string");
+    return true;
+}
+
+/* input { size = 32x32 } */
+static bool nameless_input(Parse *p, int token, Place at) {
+    if (token != '{' || p->last != INPUT) return false;
+    diag_error(p->diags, at_place(p, p->last_at), "E0018", "an input has a name");
+    diag_fix(p->diags, end_of(p, p->last_at), " image", "the net has it as its parameter: net small(image) { ... }");
+    (void)at;
+    return true;
+}
+
+/* x = a -> relu + b: what flows in stands before the operator. */
+static bool after_arrow(Parse *p, int token, Place at) {
+    static const int operators[] = {'+', '-', '*', '/', '%', CMP, SHL, AND, OR, DOTDOT};
+    size_t n;
+    const char *line = code_of(p, at, &n);
+    bool found = token == IF, arrow = false;
+    Span start;
+    for (int i = 0; i < ARRAY_LEN(operators); i++) found = found || token == operators[i];
+    if (!found || !ends_value(p->last) || in_list(p) || !value_start(p, at, &start)) return false;
+    for (const char *c = line + start.col - 1; c + 1 < line + at.col - 1; c++) arrow = arrow || !strncmp(c, "->", 2);
+    if (!arrow) return false;
+    if (token == IF) {
+        diag_error(p->diags, at_place(p, at), "E0010", "unexpected `if` behind `->`, which binds more loosely");
+        diag_help(p->diags, (Span){0}, "with ( ) around the chain, and with both sides: (x -> relu) if c else x");
+        return true;
+    }
+    const char *sign = source(p, at);
+    diag_error(p->diags, at_place(p, at), "E0010", "unexpected `%s` behind `->`, which binds more loosely", sign);
+    if (token == '*' && isdigit((unsigned char)*rest(p))) {
+        diag_help(p->diags, (Span){0}, "layers are repeated by a loop: for i in 0..3 { x = x -> ... }");
+        return true;
+    }
+    diag_fix(p->diags, start, "(", "with ( ) around the chain");
+    diag_edit(p->diags, end_of(p, p->last_at), ")");
+    return true;
+}
+
+/* option int n = 3 */
+static bool typed_definition(Parse *p, int token, Place at) {
+    const char *next = rest(p);
+    bool defines = p->statement == OPTION || p->statement == CONST;
+    if (!defines || token != IDENT || p->last != IDENT || *next != '=' || next[1] == '=') return false;
+    Span type = at_place(p, p->last_at);
+    const char *word = source(p, p->last_at);
+    diag_error(p->diags, type, "E0013", "`%s` is not needed", word);
+    type.len = at.line == p->last_at.line ? at.col - p->last_at.col : type.len;
+    diag_fix(p->diags, type, "", "values have the type of what they are");
+    return true;
+}
+
+/* 4 threads, 10 epocs */
+static bool unknown_unit(Parse *p, int token, Place at) {
+    static const char *const unit[] = {
+#define UNIT(text, num, den, measure) text,
+#include "words.def"
+    };
+    if (token != IDENT || p->last != QTY || p->last_at.end_line != at.line) return false;
+    if (in_list(p) && *rest(p) && strchr("=(", *rest(p))) return false; /* an argument, and its comma is missing */
+    const char *word = source(p, at), *near = did_you_mean(word, unit, ARRAY_LEN(unit));
+    Str all = STR(p->arena);
+    for (int i = 0; i < ARRAY_LEN(unit); i++)
+        str_addf(&all, "%s%s", i == 0 ? "" : i == ARRAY_LEN(unit) - 1 ? " and " : ", ", unit[i]);
+    diag_error(p->diags, at_place(p, at), "E0004",
+               near ? "`%s` is not a unit; did you mean `%s`?" : "`%s` is not a unit", word, near);
+    if (near)
+        diag_fix(p->diags, at_place(p, at), near, "%s", "");
+    else
+        diag_help(p->diags, (Span){0}, "units are %s", str_text(&all));
+    return true;
+}
+
+/* Two values beside each other. */
+static bool no_operator(Parse *p, int token, Place at) {
+    bool list = in_list(p), name = token == IDENT;
+    if (!ends_value(p->last) || !starts_value(token) || p->last_at.end_line != at.line) return false;
+    const char *before = source(p, p->last_at), *here = source(p, at);
+    const char *what = list ? "a comma" : name ? "`->`" : "an operator";
+    diag_error(p->diags, at_place(p, at), "E0015", "%s is missing between `%s` and `%s`", what, before, here);
+    if (list)
+        diag_fix(p->diags, end_of(p, p->last_at), ",", "%s", "");
+    else if (name)
+        diag_fix(p->diags, start_of(p, at), "-> ", "%s", "");
+    return true;
+}
+
+/* In this order: the first that fits reports. */
+static bool (*const slip[])(Parse *p, int token, Place at) = {
+    no_version,     for_of_c,    comprehension,    annotation_assigned, longer_range,
+    assigned_value, ends_early,  bare_list,        bare_text,           bare_path,
+    nameless_input, after_arrow, typed_definition, unknown_unit,        no_operator,
+};
+
+bool parse_slip(Parse *p, int token, Place at) {
+    for (int i = 0; i < ARRAY_LEN(slip); i++)
+        if (slip[i](p, token, at)) return true;
+    return false;
+}
