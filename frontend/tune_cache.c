@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../ir/files.h"
+
 enum { FILE_MOST = 1 << 20, LINE_MOST = 300, ENTRIES_MOST = 4096 };
 
 typedef struct CacheLine {
@@ -124,9 +126,12 @@ bool tune_cache_write(const TuneCache *c) {
     for (int i = 0; i < 2; i++)
         if (mkdir(c->folder[i], 0700) && errno != EEXIST) return false;
     const char *temporary = arena_printf(c->arena, "%s.tmp%ld", c->path, (long)getpid());
-    if (write_lines(c, temporary) && !rename(temporary, c->path)) return true;
+    sigset_t before;
+    files_hold(&before);
+    bool good = write_lines(c, temporary) && !rename(temporary, c->path);
     int why = errno;
-    unlink(temporary);
+    if (!good) unlink(temporary);
+    files_release(&before);
     errno = why;
-    return false;
+    return good;
 }
