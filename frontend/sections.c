@@ -103,8 +103,10 @@ static bool check_metric(Elab *e, const char *metric, Span at) {
 static const char *word_of(const Value *v) { return v->kind == V_RECORD ? v->record->call : v->text; }
 
 static void check_metrics(Elab *e, const Record *r) {
-    const Field *f = record_field(r, "metrics");
-    for (int32_t i = 0; !e->lost && f->value.kind == V_LIST && i < f->value.n; i++)   /* lost: the scores are not known */
+    const Field *f = record_field(r, "metrics"), *table = record_field(r, "save_predictions");
+    if (e->lost) return; /* the scores are not known */
+    if (table->value.kind == V_TEXT) check_metric(e, table->key, table->span);
+    for (int32_t i = 0; f->value.kind == V_LIST && i < f->value.n; i++)
         if (!check_metric(e, word_of(&f->value.item[i]), f->span)) return;
 }
 

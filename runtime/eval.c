@@ -229,8 +229,6 @@ static bool open_predictions(const Context *c, const Dataset *data, Evaluator *e
     EvalSettings settings;
     if (!eval_settings(c->model, &settings, err)) return false;
     if (!settings.save_predictions) return true;
-    if (program_scores(&c->model->infer)->plane > 1)
-        return !rt_fail(err, RT_DATA, "eval.save_predictions is for nets with scores for a picture; this one has them for pixels");
     evaluator_watch(evaluator, predictions_add, p);
     return predictions_open(p, settings.save_predictions, data, evaluator_gives_probabilities(evaluator), err);
 }
