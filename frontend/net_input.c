@@ -28,6 +28,20 @@ static bool complete_levels(Elab *e, Record *r, const char *key, int32_t channel
     return false;
 }
 
+/* Levels are from 0 to 1: numbers above 1 were meant for those from 0 to 255. */
+static void check_levels(Elab *e, const Field *f) {
+    bool large = false;
+    Str text = STR(e->arena);
+    for (int32_t i = 0; i < f->value.n; i++) {
+        const Value *v = &f->value.item[i];
+        large = large || value_double(v) > 1;
+        str_addf(&text, "%s%s / 255", i ? ", " : "[", value_text_of(e->arena, v));
+    }
+    if (!large) return;
+    diag_warning(e->diags, f->span, "W0139", "levels of colours are from 0 to 1, and `%s` is above that", f->key);
+    diag_fix(e->diags, f->span, arena_printf(e->arena, "%s]", str_text(&text)), "of levels from 0 to 255 it is");
+}
+
 static void label_sizes(Elab *e, Span size_at, const Value *size, Span other_at, const Value *other) {
     diag_label(e->diags, size_at, "%dx%d", size->dim.h, size->dim.w);
     diag_label(e->diags, other_at, "%dx%d", other->dim.h, other->dim.w);
@@ -82,6 +96,8 @@ Ref net_input(Elab *e, Record *r, Name name, Span at) {
     int32_t channels = channels_of(r);
     bool good = complete_levels(e, r, "mean", channels, 0);
     good = complete_levels(e, r, "std", channels, 1) && good;
+    if (good) check_levels(e, field(r, "mean"));
+    if (good) check_levels(e, field(r, "std"));
     good = check_size(e, r) && good;
     lift_filter(e, r);
     Value size = field(r, "size")->value;

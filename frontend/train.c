@@ -77,6 +77,20 @@ static void apply_freeze(Elab *e, const Field *f) {
     }
 }
 
+/* A training that changes nothing. */
+static void check_trains(Elab *e, Span at) {
+    int params = 0;
+    for (int32_t i = 1; i < e->graph->n_node; i++) {
+        const Node *n = &e->graph->node[i];
+        if (n->op != OP_param || n->attr.param.role != PARAM_WEIGHT) continue;
+        if (!n->attr.param.frozen) return;
+        params++;
+    }
+    if (params == 0 || e->lost || e->diags->n_error) return;
+    diag_warning(e->diags, at, "W0137", "every parameter is frozen, so nothing is trained");
+    diag_help(e->diags, (Span){0}, "all(except=\"fc*\") freezes all but those that match");
+}
+
 static void apply_group(ParamAttr *param, const Record *group) {
     if (param->role != PARAM_WEIGHT) return;
     const Value *scale = &group->field[0].value, *decay = &group->field[1].value;
@@ -424,6 +438,8 @@ void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record
     }
     apply_groups(e, section->settings);
     apply_freeze(e, record_field(r, "freeze"));
+    const AstExpr *frozen = settings_value(section->settings, "freeze");
+    check_trains(e, frozen ? frozen->span : section->span);
     int32_t cap = 0;
     e->scope = net;
     const AstExpr *loss = settings_value(section->settings, "loss");

@@ -62,6 +62,20 @@ static void report_unused(Diags *d, const Item *item, const char *code, const ch
     if (whole) diag_fix(d, all, "", "%s", "");
 }
 
+/* Parameters that neither the body reads nor a default: what calls give for them changes nothing. */
+static void check_params(Bundle *p, const Item *item) {
+    Arena *a = p->elab->arena;
+    Table read = {0};
+    ast_body_names(a, &read, item->body);
+    for (int32_t i = 0; i < item->param.n; i++) ast_expr_names(a, &read, item->param.item[i].value);
+    for (int32_t i = 0; i < item->param.n; i++) {
+        const Param *q = &item->param.item[i];
+        if (table_get(&read, q->name)) continue;
+        diag_warning(p->elab->diags, q->span, "W0138", "parameter `%s` of `%s` is never used", q->name, item->name);
+        diag_help(p->elab->diags, (Span){0}, "what calls give for it changes nothing");
+    }
+}
+
 /* What a file that others use offers need not be used by all of them; but an option says that it may be set. */
 static void check_global(Bundle *p, const Table *read, const Item *item) {
     static const struct {
@@ -72,6 +86,7 @@ static void check_global(Bundle *p, const Table *read, const Item *item) {
     for (int i = 0; i < ARRAY_LEN(row); i++)
         if (row[i].kind == item->kind && (ours || item->kind == I_OPTION) && !table_get(read, item->name))
             report_unused(p->elab->diags, item, row[i].code, row[i].what);
+    if (item->kind == I_BLOCK && ours && table_get(read, item->name)) check_params(p, item);
     if (item->kind == I_BLOCK) check_block(p, item);
 }
 
