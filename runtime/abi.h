@@ -77,10 +77,10 @@
  * Settings are what the .net file says, checked and with every default filled in by the compiler; a call f(x, k=v) is
  * {"call": "f", "x's name": x, "k": v}; a quantity with a unit is {"value": 5, "unit": "epochs"} (units epochs, steps,
  * batches, s; bytes and percent become plain numbers); a size is [height, width]; colour triples have 3 numbers.
- *   input:   {"colour": "rgb"|"bgr"|"grey", "size": [h,w], "resize": {"call": "shorter", "size": 256} or
- *             {"call": "exact", "size": [h,w]} or absent, "crop": {"call": "centre", "size": [h,w]} or absent,
- *             "filter": "bilinear"|"bicubic"|"nearest", "antialias": true, "mean": [..], "std": [..],
- *             "orientation": "exif"|"ignore", "depth": 8|16}
+ *   input:   {"colour": "rgb"|"bgr"|"grey", "size": [h,w], "resize": {"call": "shorter", "size": 256,
+ *             "filter": "bilinear"|"bicubic"|"nearest", "antialias": true} or {"call": "exact", "size": [h,w],
+ *             "filter": .., "antialias": ..} or absent, "crop": {"call": "centre", "size": [h,w]} or absent,
+ *             "mean": [..] or absent, "std": [..] or absent, "orientation": "exif"|"ignore", "depth": 8|16}
  *            A number of the tensor is (x/255 - mean) / std, per colour; of 16 bits with x/65535.
  *   data:    {"train": {"call": "folder"|"list", "path": "p"}
  *             or {"call": "masks", "path": "p", "masks": "q", "ignore": 255}

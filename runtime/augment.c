@@ -79,33 +79,32 @@ static void mean_colour(const Pipeline *p, double rgb[MAX_CHANNELS]) {
 }
 
 /* Adds a step if there is one: call may be NULL. */
-static bool add_step(Pipeline *p, const json_t *call, const json_t *input, RtError *err) {
+static bool add_step(Pipeline *p, const json_t *call, RtError *err) {
     if (!call) return true;
     if (p->n_steps == MAX_STEPS) return !rt_fail(err, RT_LIMIT, "more than %d steps for one picture", MAX_STEPS);
     double mean[MAX_CHANNELS];
     mean_colour(p, mean);
-    return step_parse(&p->step[p->n_steps++], call, input, mean, err);
+    return step_parse(&p->step[p->n_steps++], call, mean, err);
 }
 
 static bool add_input_steps(Pipeline *p, const json_t *input, RtError *err) {
-    return add_step(p, json_object_get(input, "resize"), input, err) &&
-           add_step(p, json_object_get(input, "crop"), input, err);
+    return add_step(p, json_object_get(input, "resize"), err) && add_step(p, json_object_get(input, "crop"), err);
 }
 
-static bool add_augment_steps(Pipeline *p, const json_t *augment, const json_t *input, RtError *err) {
+static bool add_augment_steps(Pipeline *p, const json_t *augment, RtError *err) {
     for (size_t i = 0; i < json_array_size(augment); i++)
-        if (!mix_is_step(json_array_get(augment, i)) && !add_step(p, json_array_get(augment, i), input, err)) return false;
+        if (!mix_is_step(json_array_get(augment, i)) && !add_step(p, json_array_get(augment, i), err)) return false;
     return true;
 }
 
 /* Augment's steps, behind input's own if none of augment's fixes the size. */
 static bool add_steps(Pipeline *p, const json_t *augment, const json_t *input, RtError *err) {
     bool fixed = false;
-    if (!add_augment_steps(p, augment, input, err)) return false;
+    if (!add_augment_steps(p, augment, err)) return false;
     for (int i = 0; i < p->n_steps; i++) fixed |= step_fixes_size(&p->step[i]);
     if (fixed) return true;
     p->n_steps = 0;
-    return add_input_steps(p, input, err) && add_augment_steps(p, augment, input, err);
+    return add_input_steps(p, input, err) && add_augment_steps(p, augment, err);
 }
 
 Pipeline *pipeline_new(const json_t *input, const json_t *augment, RtError *err) {

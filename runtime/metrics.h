@@ -52,7 +52,7 @@ double confusion_precision(const Confusion *c, int class);
 /* How sure a net is of the classes that it takes pictures for, and how often it is right: Guo, Pleiss, Sun, Weinberger, "On
  * calibration of modern neural networks", 2017. Bin b has the pictures whose largest probability is above b / bins and at
  * most (b + 1) / bins; sure: the sum of these. The class is that of the largest, the first of equals. */
-enum { CALIBRATION_USUAL = 15, CALIBRATION_MOST = 1000 };
+enum { CALIBRATION_MOST = 1000 };
 typedef struct Calibration {
     int bins; /* 1 .. CALIBRATION_MOST; the rest is 0 at the start */
     int64_t pictures[CALIBRATION_MOST], right[CALIBRATION_MOST];

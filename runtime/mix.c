@@ -8,7 +8,6 @@
 enum { CHUNK = 1024 }; /* floats that a task keeps of the last picture */
 
 static const char *const name[MIX_KINDS] = {[MIX_MIXUP] = "mixup", [MIX_CUTMIX] = "cutmix"};
-static const double usual_alpha[MIX_KINDS] = {[MIX_MIXUP] = 0.2, [MIX_CUTMIX] = 1};
 
 static int kind_of(const json_t *step) {
     const char *call = json_string_value(json_object_get(step, "call"));
@@ -21,8 +20,8 @@ bool mix_is_step(const json_t *step) { return kind_of(step) < MIX_KINDS; }
 
 static bool parse_step(Mixer *m, const json_t *step, bool own[MIX_KINDS], RtError *err) {
     int kind = kind_of(step);
-    const json_t *alpha = json_object_get(step, "alpha"), *p = json_object_get(step, "p");
-    m->alpha[kind] = alpha ? json_number_value(alpha) : usual_alpha[kind];
+    const json_t *p = json_object_get(step, "p");
+    m->alpha[kind] = json_number_value(json_object_get(step, "alpha"));
     m->p[kind] = p ? json_number_value(p) : 0;
     own[kind] = !p;
     if (m->alpha[kind] > 0 && m->p[kind] >= 0 && m->p[kind] <= 1) return true;

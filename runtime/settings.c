@@ -146,6 +146,5 @@ bool eval_wants(const EvalSettings *s, const char *word) { return find_metric(s,
 
 int eval_bins(const EvalSettings *s, RtError *err) {
     const json_t *calibration = find_metric(s, "calibration");
-    if (!json_is_object(calibration)) return calibration ? CALIBRATION_USUAL : 0;
-    return (int)field_int(calibration, "bins", 1, CALIBRATION_MOST, "eval.metrics", err);
+    return calibration ? (int)field_int(calibration, "bins", 1, CALIBRATION_MOST, "eval.metrics", err) : 0;
 }

@@ -18,8 +18,8 @@ struct StepKind {
 
 static bool parse_number(const json_t *call, const char *key, double low, double high, double *result, RtError *err) {
     const json_t *value = json_object_get(call, key);
-    if (value) *result = json_number_value(value);
-    if ((value && !json_is_number(value)) || !(*result >= low && *result <= high))
+    *result = json_number_value(value);
+    if (!json_is_number(value) || !(*result >= low && *result <= high))
         return !rt_fail(err, RT_DATA, "%s: `%s` must be a number from %g to %g",
                         json_string_value(json_object_get(call, "call")), key, low, high);
     return true;
@@ -27,11 +27,9 @@ static bool parse_number(const json_t *call, const char *key, double low, double
 
 static bool parse_range(const json_t *call, const char *key, double low, double high, double result[2], RtError *err) {
     const json_t *value = json_object_get(call, key);
-    if (value) {
-        result[0] = json_number_value(json_array_get(value, 0));
-        result[1] = json_number_value(json_array_get(value, 1));
-    }
-    if ((value && json_array_size(value) != 2) || !(result[0] >= low && result[0] <= result[1] && result[1] <= high))
+    result[0] = json_number_value(json_array_get(value, 0));
+    result[1] = json_number_value(json_array_get(value, 1));
+    if (json_array_size(value) != 2 || !(result[0] >= low && result[0] <= result[1] && result[1] <= high))
         return !rt_fail(err, RT_DATA, "%s: `%s` must be two rising numbers from %g to %g",
                         json_string_value(json_object_get(call, "call")), key, low, high);
     return true;
@@ -47,15 +45,19 @@ bool step_parse_size(const json_t *size, const char *what, int32_t *width, int32
 }
 
 static bool parse_crop(Step *s, const json_t *call, RtError *err) {
-    double pad = 0;
+    return step_parse_size(json_object_get(call, "size"), s->kind->name, &s->width, &s->height, err);
+}
+
+static bool parse_random_crop(Step *s, const json_t *call, RtError *err) {
+    double pad;
     if (!parse_number(call, "pad", 0, SIDE_LIMIT, &pad, err)) return false;
     s->pad = (int32_t)pad;
-    return step_parse_size(json_object_get(call, "size"), s->kind->name, &s->width, &s->height, err);
+    return parse_crop(s, call, err);
 }
 
 static bool parse_resize(Step *s, const json_t *call, RtError *err) {
     const json_t *size = json_object_get(call, "size");
-    double shorter = 0;
+    double shorter;
     if (json_is_array(size)) return step_parse_size(size, s->kind->name, &s->width, &s->height, err);
     if (!parse_number(call, "size", 1, SIDE_LIMIT, &shorter, err)) return false;
     s->shorter = s->longest_shorter = (int32_t)shorter;
@@ -63,37 +65,34 @@ static bool parse_resize(Step *s, const json_t *call, RtError *err) {
 }
 
 static bool parse_scale(Step *s, const json_t *call, RtError *err) {
-    double range[2] = {0, 0};
+    double range[2];
     if (!parse_range(call, "shorter", 1, SIDE_LIMIT, range, err)) return false;
     s->shorter = (int32_t)range[0];
     s->longest_shorter = (int32_t)range[1];
     return true;
 }
 
+/* A box, of a part of the picture's area. */
+static bool parse_box(Step *s, const json_t *call, RtError *err) {
+    return parse_range(call, "area", 1e-6, 1, s->area, err) && parse_range(call, "ratio", 1e-6, 1e6, s->ratio, err);
+}
+
 static bool parse_resized_crop(Step *s, const json_t *call, RtError *err) {
-    s->area[0] = 0.08, s->area[1] = 1;
-    s->ratio[0] = 3.0 / 4, s->ratio[1] = 4.0 / 3;
-    return parse_range(call, "area", 1e-6, 1, s->area, err) && parse_range(call, "ratio", 1e-6, 1e6, s->ratio, err) &&
-           step_parse_size(json_object_get(call, "size"), s->kind->name, &s->width, &s->height, err);
+    return parse_box(s, call, err) && parse_crop(s, call, err);
 }
 
 static bool parse_chance(Step *s, const json_t *call, RtError *err) {
-    s->probability = 0.5;
     return parse_number(call, "p", 0, 1, &s->probability, err);
 }
 
 static bool parse_erase(Step *s, const json_t *call, RtError *err) {
-    s->probability = 0.25;
-    s->area[0] = 0.02, s->area[1] = 0.33;
-    s->ratio[0] = 0.3, s->ratio[1] = 3.3;
-    return parse_number(call, "p", 0, 1, &s->probability, err) && parse_range(call, "area", 1e-6, 1, s->area, err) &&
-           parse_range(call, "ratio", 1e-6, 1e6, s->ratio, err);
+    return parse_chance(s, call, err) && parse_box(s, call, err);
 }
 
 static bool parse_fill(Step *s, const json_t *call, RtError *err) {
     const char *fill = json_string_value(json_object_get(call, "fill"));
     s->fill_mean = fill && !strcmp(fill, "mean");
-    return !fill || s->fill_mean || !strcmp(fill, "black") ||
+    return s->fill_mean || (fill && !strcmp(fill, "black")) ||
            !rt_fail(err, RT_DATA, "%s: `fill` must be black or mean", s->kind->name);
 }
 
@@ -109,7 +108,7 @@ static bool parse_trivial(Step *s, const json_t *call, RtError *err) {
 }
 
 static bool parse_rand(Step *s, const json_t *call, RtError *err) {
-    double n = 2, m = 9;
+    double n, m;
     if (!parse_number(call, "n", 1, POLICY_MOST, &n, err) || !parse_number(call, "m", 0, POLICY_STEPS - 1, &m, err))
         return false;
     s->times = (int32_t)n;
@@ -119,12 +118,10 @@ static bool parse_rand(Step *s, const json_t *call, RtError *err) {
 }
 
 static bool parse_blur(Step *s, const json_t *call, RtError *err) {
-    s->sigma[0] = 0.1, s->sigma[1] = 2;
     return parse_chance(s, call, err) && parse_range(call, "sigma", 1e-6, MOST_SIGMA, s->sigma, err);
 }
 
 static bool parse_pca(Step *s, const json_t *call, RtError *err) {
-    s->sigma[0] = 0.1;
     return parse_number(call, "sigma", 0, MOST_SIGMA, &s->sigma[0], err);
 }
 
@@ -317,7 +314,7 @@ static bool apply_erase(const Step *s, Frame *f, Rng *r, RtError *err) {
 
 static const StepKind kinds[] = {
     {"random_resized_crop", parse_resized_crop, apply_resized_crop, false},
-    {"random_crop", parse_crop, apply_random_crop, false},
+    {"random_crop", parse_random_crop, apply_random_crop, false},
     {"random_scale", parse_scale, apply_scale, false},
     {"crop", parse_crop, apply_crop, false},
     {"centre", parse_crop, apply_crop, false}, /* settings.input.crop */
@@ -336,10 +333,9 @@ static const StepKind kinds[] = {
     {"random_erase", parse_erase, apply_erase, true},
 };
 
-static bool parse_filter(Step *s, const json_t *call, const json_t *defaults, RtError *err) {
+/* Steps that cannot name them resize as most things do. */
+static bool parse_filter(Step *s, const json_t *call, RtError *err) {
     const json_t *filter = json_object_get(call, "filter"), *antialias = json_object_get(call, "antialias");
-    if (!filter) filter = json_object_get(defaults, "filter");
-    if (!antialias) antialias = json_object_get(defaults, "antialias");
     s->filter = filter ? filter_by_name(json_is_string(filter) ? json_string_value(filter) : "") : FILTER_BILINEAR;
     s->antialias = antialias ? json_is_true(antialias) : true;
     if (s->filter == FILTER_COUNT)
@@ -347,13 +343,13 @@ static bool parse_filter(Step *s, const json_t *call, const json_t *defaults, Rt
     return true;
 }
 
-bool step_parse(Step *s, const json_t *call, const json_t *defaults, const double mean[3], RtError *err) {
+bool step_parse(Step *s, const json_t *call, const double mean[3], RtError *err) {
     const char *name = json_string_value(json_object_get(call, "call"));
     *s = (Step){.mean = {mean[0], mean[1], mean[2]}};
     for (size_t i = 0; name && i < sizeof kinds / sizeof kinds[0]; i++)
         if (!strcmp(kinds[i].name, name)) s->kind = &kinds[i];
     if (!s->kind) return !rt_fail(err, RT_DATA, "`%s` is not a step that pictures can take", name ? name : "(no name)");
-    return parse_filter(s, call, defaults, err) && s->kind->parse(s, call, err);
+    return parse_filter(s, call, err) && s->kind->parse(s, call, err);
 }
 
 void step_place(Step *s, int k) {

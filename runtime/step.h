@@ -30,9 +30,8 @@ typedef struct Step {
     bool antialias;
 } Step;
 
-/* A step from {"call": name, ...}. filter and antialias of `defaults` (settings.input) hold where the step names none.
- * mean: of Step. */
-bool step_parse(Step *step, const json_t *call, const json_t *defaults, const double mean[3], RtError *err);
+/* A step from {"call": name, ...}, with every parameter that it has (abi.h). mean: of Step. */
+bool step_parse(Step *step, const json_t *call, const double mean[3], RtError *err);
 
 /* True if the picture has the same size after the step whatever it was before. */
 bool step_fixes_size(const Step *step);

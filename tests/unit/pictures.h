@@ -17,6 +17,11 @@
 #include <png.h>
 #include <zlib.h>
 
+/* What random_resized_crop has where the .net file says nothing. */
+#define PIC_USUAL_BOX "\"area\": [0.08, 1], \"ratio\": [0.75, 1.3333333333333333]"
+/* A resize takes single pixels of the picture, so that a pixel says where it came from. */
+#define PIC_NEAREST "\"filter\": \"nearest\", \"antialias\": false"
+
 static char pic_root[256];
 
 /* Makes the temporary folder; call once. */

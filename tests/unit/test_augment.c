@@ -11,8 +11,7 @@ enum { W = 200, H = 150 }; /* of the pictures whose red is the column and green 
 static Frame *frame;
 static char *place; /* a picture of paint_place */
 
-static const char input_64[] =
-    "{\"colour\": \"rgb\", \"size\": [64, 64], \"filter\": \"nearest\", \"antialias\": true}";
+static const char input_64[] = "{\"colour\": \"rgb\", \"size\": [64, 64]}";
 
 static Pipeline *make(const char *input, const char *augment, RtError *err) {
     json_t *in = json_loads(input, 0, NULL), *steps = augment ? json_loads(augment, 0, NULL) : NULL;
@@ -80,8 +79,8 @@ static void test_random_crop_offsets(void) {
 
 /* An area of 64 * 64 / (200 * 150) and ratio 1 draw boxes of 64 x 64 only. */
 static void test_resized_crop_offsets(void) {
-    check_offsets(
-        "[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [0.13653, 0.13654], \"ratio\": [1, 1]}]");
+    check_offsets("[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [0.13653, 0.13654], \"ratio\": "
+                  "[1, 1], " PIC_NEAREST "}]");
 }
 
 /* The box of a resized crop, from the places that its corner pixels came from: nearest takes the pixel under the
@@ -95,7 +94,7 @@ static void test_resized_crop_bounds(void) {
     enum { DRAWS = 3000 };
     double areas = 0, low = 1, high = 0, wide = 0;
     Pipeline *p = make_good(input_64, "[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [0.1, 0.5],"
-                                      " \"ratio\": [0.75, 1.3333333333]}]");
+                                      " \"ratio\": [0.75, 1.3333333333], " PIC_NEAREST "}]");
     for (int i = 0; i < DRAWS; i++) {
         double w, h;
         box_of(pixels(p, place, (Draw){5, 0, (uint32_t)i}), &w, &h);
@@ -114,7 +113,9 @@ static void test_resized_crop_bounds(void) {
 /* Boxes that never fit: the central one of the nearest shape. */
 static void test_resized_crop_falls_back(void) {
     Pipeline *p = make_good(
-        input_64, "[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [1, 1], \"ratio\": [1, 1]}]");
+        input_64,
+        "[{\"call\": \"random_resized_crop\", \"size\": [64, 64], \"area\": [1, 1], \"ratio\": [1, 1], " PIC_NEAREST
+        "}]");
     const Image *image = pixels(p, place, (Draw){1, 1, 1});
     CU_ASSERT(abs(red(image, 0, 0) - (W - H) / 2) <= 2 && abs(red(image, 63, 0) - (W + H) / 2) <= 3);
     CU_ASSERT(green(image, 0, 0) <= 1 && green(image, 0, 63) >= H - 3);
@@ -175,9 +176,8 @@ static void test_flip_is_a_fair_coin(void) {
 /* The scales differ and stay within their range: the crop's width in the picture says which. */
 static void test_random_scale(void) {
     double low = 1e9, high = 0;
-    Pipeline *p = make_good(
-        input_64,
-        "[{\"call\": \"random_scale\", \"shorter\": [75, 300]}, {\"call\": \"random_crop\", \"size\": [64, 64]}]");
+    Pipeline *p = make_good(input_64, "[{\"call\": \"random_scale\", \"shorter\": [75, 300], " PIC_NEAREST
+                                      "}, {\"call\": \"random_crop\", \"size\": [64, 64], \"pad\": 0}]");
     for (uint32_t i = 0; i < 500; i++) {
         double w, h;
         box_of(pixels(p, place, (Draw){1, 0, i}), &w, &h);
@@ -208,18 +208,20 @@ static void check_angle(const char *steps, double degrees, int outside) {
 }
 
 static void test_rotate(void) {
-#define TURN(range) "[{\"call\": \"crop\", \"size\": [64, 90]}, {\"call\": \"rotate\", \"degrees\": [" range "]"
-    check_angle(TURN("0, 0") "}]", 0, 0);
-    check_angle(TURN("90, 90") "}]", 90, 0);
-    check_angle(TURN("-30, -30") ", \"fill\": \"black\"}]", -30, 0);
-    check_angle(TURN("200, 200") ", \"fill\": \"mean\"}]", 200, 204);
+#define TURN(range, fill)                                                                                              \
+    "[{\"call\": \"crop\", \"size\": [64, 90]}, {\"call\": \"rotate\", \"degrees\": [" range "], \"fill\": \"" fill    \
+    "\"}]"
+    check_angle(TURN("0, 0", "black"), 0, 0);
+    check_angle(TURN("90, 90", "black"), 90, 0);
+    check_angle(TURN("-30, -30", "black"), -30, 0);
+    check_angle(TURN("200, 200", "mean"), 200, 204);
 }
 
 /* Rows along the line through the middle rise with the sine of the angle: all angles, none outside of the interval. */
 static void test_angles(void) {
     enum { DRAWS = 600, BINS = 10 };
     int bin[BINS] = {0};
-    Pipeline *p = make_good("{\"size\": [64, 90]}", TURN("-15, 25") "}]");
+    Pipeline *p = make_good("{\"size\": [64, 90]}", TURN("-15, 25", "black"));
     for (uint32_t i = 0; i < DRAWS; i++) {
         const Image *image = pixels(p, place, (Draw){1, i / 100, i % 100});
         double degrees = asin((green(image, 79, 32) - green(image, 10, 32)) / 69.0) * 180 / acos(-1);
@@ -234,9 +236,10 @@ static void test_angles(void) {
 /* Every operation on pictures of one and of two pixels a side, where there is nothing around a pixel. */
 static void test_changes_of_little(void) {
     static const char *const input[] = {"{\"size\": [1, 1]}", "{\"size\": [2, 90]}"};
-    static const char *const augment[] = {
-        "[{\"call\": \"crop\", \"size\": [1, 1]}, {\"call\": \"rand_augment\", \"n\": 14, \"m\": 30}]",
-        "[{\"call\": \"crop\", \"size\": [2, 90]}, {\"call\": \"rand_augment\", \"n\": 14, \"m\": 30, \"fill\": \"mean\"}]"};
+    static const char *const augment[] = {"[{\"call\": \"crop\", \"size\": [1, 1]}, {\"call\": \"rand_augment\", "
+                                          "\"n\": 14, \"m\": 30, \"fill\": \"black\"}]",
+                                          "[{\"call\": \"crop\", \"size\": [2, 90]}, {\"call\": \"rand_augment\", "
+                                          "\"n\": 14, \"m\": 30, \"fill\": \"mean\"}]"};
     for (int i = 0; i < 2; i++) {
         Pipeline *p = make_good(input[i], augment[i]);
         for (uint32_t k = 0; k < 50; k++) CU_ASSERT_PTR_NOT_NULL(pixels(p, place, (Draw){1, 0, k}));
@@ -476,7 +479,7 @@ static void check_eval(const char *colour, const int *source, int channels) {
     int wrong = 0;
     snprintf(input, sizeof input,
              "{\"colour\": \"%s\", \"size\": [64, 64], \"resize\": {\"call\": \"shorter\", \"size\": 80}, \"crop\": "
-             "{\"call\": \"centre\", \"size\": [64, 64]}, \"filter\": \"bilinear\", \"antialias\": true, \"mean\": "
+             "{\"call\": \"centre\", \"size\": [64, 64]}, \"mean\": "
              "[0.485, 0.456, 0.406],"
              " \"std\": [0.229, 0.224, 0.225]}",
              colour);
@@ -531,9 +534,10 @@ static void test_small_pictures(void) {
         "[{\"call\": \"random_crop\", \"size\": [224, 224], \"pad\": 0}]",
         "[{\"call\": \"random_crop\", \"size\": [224, 224], \"pad\": 4}]",
         "[{\"call\": \"crop\", \"size\": [224, 224]}]",
-        "[{\"call\": \"random_resized_crop\", \"size\": [224, 224]}]",
-        "[{\"call\": \"random_scale\", \"shorter\": [5, 9]}, {\"call\": \"vflip\"}, {\"call\": \"random_crop\", "
-        "\"size\": [224, 224]}]",
+        "[{\"call\": \"random_resized_crop\", \"size\": [224, 224], " PIC_USUAL_BOX "}]",
+        "[{\"call\": \"random_scale\", \"shorter\": [5, 9]}, {\"call\": \"vflip\", \"p\": 0.5}, {\"call\": "
+        "\"random_crop\", "
+        "\"size\": [224, 224], \"pad\": 0}]",
         NULL,
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
@@ -541,10 +545,10 @@ static void test_small_pictures(void) {
             const char *path = pic_path("small");
             pic_png(path, (PicPng){.width = sizes[i][0], .height = sizes[i][1], .type = PNG_COLOR_TYPE_RGB},
                     paint_flat);
-            Pipeline *p =
-                make_good("{\"size\": [224, 224], \"resize\": {\"call\": \"shorter\", \"size\": 100}, \"crop\": "
-                          "{\"call\": \"centre\", \"size\": [224, 224]}, \"filter\": \"bicubic\"}",
-                          steps[s]);
+            Pipeline *p = make_good("{\"size\": [224, 224], \"resize\": {\"call\": \"shorter\", \"size\": 100, "
+                                    "\"filter\": \"bicubic\"}, \"crop\": "
+                                    "{\"call\": \"centre\", \"size\": [224, 224]}}",
+                                    steps[s]);
             const Image *image = pixels(p, path, (Draw){1, 1, 1});
             CU_ASSERT(image->width == 224 && image->height == 224);
             CU_ASSERT(red(image, 112, 112) == 100 && green(image, 100, 110) == 120);
@@ -569,12 +573,16 @@ static void test_mistakes(void) {
     check_refused("{\"size\": [5, 5], \"std\": [0, 0, 0]}", NULL, "`std` must be");
     check_refused("{\"size\": [5, 5]}", "[{\"call\": \"spin\"}]", "`spin` is not a step");
     check_refused("{\"size\": [5, 5]}", "[{\"call\": \"hflip\", \"p\": 2}]", "`p` must be a number from 0 to 1");
-    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"random_crop\", \"size\": 5}]", "[height, width]");
-    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"random_resized_crop\", \"size\": [5, 5], \"area\": [1, 0.5]}]",
+    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"random_crop\", \"size\": 5, \"pad\": 0}]", "[height, width]");
+    check_refused("{\"size\": [5, 5]}",
+                  "[{\"call\": \"random_resized_crop\", \"size\": [5, 5], \"area\": [1, 0.5], \"ratio\": [0.75, "
+                  "1.3333333333333333]}]",
                   "two rising numbers");
-    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"rand_augment\", \"m\": 31}]", "`m` must be a number from 0 to 30");
+    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"rand_augment\", \"m\": 31, \"n\": 2, \"fill\": \"black\"}]",
+                  "`m` must be a number from 0 to 30");
     check_refused("{\"size\": [5, 5]}", "[{\"call\": \"trivial_augment\", \"fill\": \"red\"}]", "`fill` must be");
-    check_refused("{\"size\": [5, 5], \"filter\": \"sinc\"}", "[{\"call\": \"hflip\"}]", "`filter` must be");
+    check_refused("{\"size\": [5, 5]}", "[{\"call\": \"resize\", \"size\": [5, 5], \"filter\": \"sinc\"}]",
+                  "`filter` must be");
 }
 
 static void test_wrong_size_is_said(void) {

@@ -113,9 +113,9 @@ static void check_same(const char *path, const char *settings, const char *augme
 
 /* What moves pixels and does not mix them gives the same bits, whatever the file. */
 static void test_same(void) {
-    static const char moves[] =
-        "[{\"call\": \"random_crop\", \"size\": [34, 34], \"pad\": 12}, {\"call\": \"hflip\"}, {\"call\": \"vflip\"},"
-        " {\"call\": \"random_crop\", \"size\": [20, 24]}]";
+    static const char moves[] = "[{\"call\": \"random_crop\", \"size\": [34, 34], \"pad\": 12}, {\"call\": \"hflip\", "
+                                "\"p\": 0.5}, {\"call\": \"vflip\", \"p\": 0.5},"
+                                " {\"call\": \"random_crop\", \"size\": [20, 24], \"pad\": 0}]";
     char *jpeg = strdup(pic_path("eight.jpg")), *png = strdup(pic_path("eight.png")),
          *turned = strdup(pic_path("turned.jpg"));
     pic_jpeg(jpeg, (PicJpeg){.width = W, .height = H, .components = 3}, paint_smooth);
@@ -168,29 +168,29 @@ static void test_steps(void) {
     check_near("\"size\": [20, 20], \"resize\": {\"call\": \"shorter\", \"size\": 23}, \"crop\": {\"call\": "
                "\"centre\", \"size\": [20, 20]}",
                NULL, 1.1);
-    check_near(part, "[{\"call\": \"random_resized_crop\", \"size\": [24, 24]}]", 1.1);
-    check_near(
-        part,
-        "[{\"call\": \"random_resized_crop\", \"size\": [24, 24], \"filter\": \"bicubic\"}, {\"call\": \"hflip\"}]",
-        1.5);
+    check_near(part, "[{\"call\": \"random_resized_crop\", \"size\": [24, 24], " PIC_USUAL_BOX "}]", 1.1);
+    check_near(part,
+               "[{\"call\": \"random_resized_crop\", \"size\": [24, 24], \"filter\": \"bicubic\", " PIC_USUAL_BOX
+               "}, {\"call\": \"hflip\", \"p\": 0.5}]",
+               1.5);
     check_near(part,
                "[{\"call\": \"random_scale\", \"shorter\": [20, 40]}, {\"call\": \"random_crop\", \"size\": [24, 24], "
                "\"pad\": 9}]",
                1.6);
     check_near(part, "[{\"call\": \"resize\", \"size\": 27}, {\"call\": \"crop\", \"size\": [24, 24]}]", 1.1);
-    check_near(whole, "[{\"call\": \"rotate\", \"degrees\": [-90, 90]}]", 0.51);
+    check_near(whole, "[{\"call\": \"rotate\", \"degrees\": [-90, 90], \"fill\": \"black\"}]", 0.51);
     check_near(whole, "[{\"call\": \"rotate\", \"degrees\": [-90, 90], \"fill\": \"mean\"}]", 1.01);
-    check_near(whole, "[{\"call\": \"blur\", \"p\": 1}]", 1.1);
+    check_near(whole, "[{\"call\": \"blur\", \"p\": 1, \"sigma\": [0.1, 2]}]", 1.1);
     check_near(whole, "[{\"call\": \"grey\", \"p\": 1}]", 1.01);
-    check_near(whole, "[{\"call\": \"colour_jitter\", \"brightness\": 0.5}]", 0.51);
-    check_near(whole, "[{\"call\": \"colour_jitter\", \"contrast\": 0.5}]", 0.8);
-    check_near(whole, "[{\"call\": \"colour_jitter\", \"saturation\": 0.5}]", 1.01);
+    check_near(whole, "[{\"call\": \"colour_jitter\", \"brightness\": 0.5, \"contrast\": 0, \"saturation\": 0}]", 0.51);
+    check_near(whole, "[{\"call\": \"colour_jitter\", \"contrast\": 0.5, \"brightness\": 0, \"saturation\": 0}]", 0.8);
+    check_near(whole, "[{\"call\": \"colour_jitter\", \"saturation\": 0.5, \"brightness\": 0, \"contrast\": 0}]", 1.01);
     check_near(whole, "[{\"call\": \"colour_jitter\", \"brightness\": 0.4, \"contrast\": 0.4, \"saturation\": 0.4}]",
                3);
     check_near(whole, "[{\"call\": \"colour_pca\", \"sigma\": 1}]", 0.51);
-    check_near(whole, "[{\"call\": \"random_erase\", \"p\": 1}]", 0.51);
-    check_near("\"size\": [24, 24], \"colour\": \"grey\"", "[{\"call\": \"random_resized_crop\", \"size\": [24, 24]}]",
-               1.7);
+    check_near(whole, "[{\"call\": \"random_erase\", \"p\": 1, \"area\": [0.02, 0.33], \"ratio\": [0.3, 3.3]}]", 0.51);
+    check_near("\"size\": [24, 24], \"colour\": \"grey\"",
+               "[{\"call\": \"random_resized_crop\", \"size\": [24, 24], " PIC_USUAL_BOX "}]", 1.7);
 }
 
 /* A box that is erased is 0 in the tensor, to the last bits of a float. */

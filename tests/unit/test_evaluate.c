@@ -10,8 +10,8 @@
 enum { WIDTH = 9, HEIGHT = 7, SIDE = 4, PER_CLASS = 5, ALL = TOY_OUT * PER_CLASS };
 
 #define SETTINGS(crops)                                                                                                \
-    "{\"input\": {\"colour\": \"rgb\", \"size\": [4,4], \"crop\": {\"call\": \"centre\", \"size\": [4,4]}, \"filter\":" \
-    " \"bilinear\", \"antialias\": true, \"mean\": [0.5,0.5,0.5], \"std\": [0.25,0.25,0.25]},"                         \
+    "{\"input\": {\"colour\": \"rgb\", \"size\": [4,4], \"crop\": {\"call\": \"centre\", \"size\": [4,4]}," \
+    " \"mean\": [0.5,0.5,0.5], \"std\": [0.25,0.25,0.25]},"                                                          \
     " \"data\": {\"\": {\"on_error\": {\"call\": \"skip\", \"at_most\": 0.1}}},"                                       \
     " \"eval\": {\"\": {\"batch\": 7, \"crops\": " crops "}}}"
 

@@ -411,7 +411,7 @@ static void test_confusion(void) {
 /* Two pictures in the bin above 14/15, of which one is right, two in the bin up to 10/15, both right. */
 static void test_calibration(void) {
     static const double sure[3] = {0.95, 0.03, 0.02}, surer[3] = {0, 0, 1}, unsure[3] = {0.25, 0.65, 0.1}, edge[3] = {2.0 / 3, 1.0 / 3, 0};
-    Calibration c = {.bins = CALIBRATION_USUAL};
+    Calibration c = {.bins = 15};
     CU_ASSERT_EQUAL(calibration_error(&c), 0);
     calibration_add(&c, sure, 3, 0);
     calibration_add(&c, surer, 3, 0);

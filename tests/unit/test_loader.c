@@ -339,7 +339,8 @@ static void open_sizes(LoaderSize sizes[SIZES]) {
     static const int32_t side[SIZES][2] = {{24, 24}, {8, 16}, {24, 12}};
     RtError err = {.code = RT_OK};
     json_t *input = json_loads("{\"size\": [9, 9]}", 0, NULL);
-    json_t *steps = json_loads("[{\"call\": \"random_resized_crop\", \"sizes\": [[24, 24], [8, 16], [24, 12]]}]", 0, NULL);
+    json_t *steps = json_loads(
+        "[{\"call\": \"random_resized_crop\", \"sizes\": [[24, 24], [8, 16], [24, 12]], " PIC_USUAL_BOX "}]", 0, NULL);
     CU_ASSERT_EQUAL(json_array_size(pipeline_sizes(steps)), SIZES);
     for (int k = 0; k < SIZES; k++) {
         Pipeline *p = pipeline_new_sized(input, steps, side[k][0], side[k][1], &err);
@@ -663,8 +664,8 @@ static void test_on_error_setting(void) {
 }
 
 static void run_all(void) {
-    train =
-        make_pipeline("[{\"call\": \"random_resized_crop\", \"size\": [24, 24]}, {\"call\": \"hflip\", \"p\": 0.5}]");
+    train = make_pipeline("[{\"call\": \"random_resized_crop\", \"size\": [24, 24], " PIC_USUAL_BOX
+                          "}, {\"call\": \"hflip\", \"p\": 0.5}]");
     eval = make_pipeline(NULL);
     CU_basic_run_tests();
     pipeline_free(train);

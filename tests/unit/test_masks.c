@@ -83,8 +83,8 @@ typedef struct Pair {
 } Pair;
 
 static Pair pair_new(const char *augment) {
-    static const char input[] = "{\"colour\": \"grey\", \"size\": [32, 32], \"filter\": \"nearest\", \"antialias\": false,"
-                                " \"resize\": {\"call\": \"exact\", \"size\": [32, 32]}}";
+    static const char input[] = "{\"colour\": \"grey\", \"size\": [32, 32],"
+                                " \"resize\": {\"call\": \"exact\", \"size\": [32, 32], " PIC_NEAREST "}}";
     RtError err = {.code = RT_OK};
     json_t *in = json_loads(input, 0, NULL), *steps = augment ? json_loads(augment, 0, NULL) : NULL;
     Pair p = {.pipeline = pipeline_new(in, steps, &err), .frame = frame_new(&err), .mask_frame = frame_new(&err)};
@@ -126,13 +126,18 @@ static void check_moves(const char *augment, bool outside) {
 static void test_moves(void) {
     check_moves(NULL, false);
     check_moves("[{\"call\": \"random_crop\", \"size\": [32, 32], \"pad\": 9}]", true);
-    check_moves("[{\"call\": \"random_resized_crop\", \"size\": [32, 32]}, {\"call\": \"hflip\"}, {\"call\": \"vflip\"}]", false);
-    check_moves("[{\"call\": \"random_scale\", \"shorter\": [33, 90]}, {\"call\": \"hflip\"},"
-                " {\"call\": \"random_crop\", \"size\": [40, 48], \"pad\": 3}, {\"call\": \"grey\", \"p\": 0.5},"
-                " {\"call\": \"resize\", \"size\": [32, 32]}, {\"call\": \"vflip\"}]",
-                true);
-    check_moves("[{\"call\": \"random_crop\", \"size\": [32, 32]}, {\"call\": \"rotate\", \"degrees\": [90, 90]}, {\"call\": \"hflip\"}]",
+    check_moves("[{\"call\": \"random_resized_crop\", \"size\": [32, 32], " PIC_USUAL_BOX ", " PIC_NEAREST "},"
+                " {\"call\": \"hflip\", \"p\": 0.5}, {\"call\": \"vflip\", \"p\": 0.5}]",
                 false);
+    check_moves("[{\"call\": \"random_scale\", \"shorter\": [33, 90], " PIC_NEAREST
+                "}, {\"call\": \"hflip\", \"p\": 0.5},"
+                " {\"call\": \"random_crop\", \"size\": [40, 48], \"pad\": 3, " PIC_NEAREST "}, {\"call\": \"grey\", \"p\": 0.5},"
+                " {\"call\": \"resize\", \"size\": [32, 32], " PIC_NEAREST "}, {\"call\": \"vflip\", \"p\": 0.5}]",
+                true);
+    check_moves(
+        "[{\"call\": \"random_crop\", \"size\": [32, 32], \"pad\": 0}, {\"call\": \"rotate\", \"degrees\": [90, 90],"
+        " \"fill\": \"black\"}, {\"call\": \"hflip\", \"p\": 0.5}]",
+        false);
 }
 
 static uint8_t paint_stripes(int x, int y, int c, int w, int h) {
@@ -145,7 +150,8 @@ static void test_nearest(void) {
     const char *path = pic_path("stripes.png");
     pic_png(path, (PicPng){.width = W, .height = H}, paint_stripes);
     const LabelForm form = {SIDE, SIDE, 251, 255};
-    Pair p = pair_new("[{\"call\": \"random_resized_crop\", \"size\": [32, 32], \"filter\": \"bicubic\", \"antialias\": true}]");
+    Pair p = pair_new("[{\"call\": \"random_resized_crop\", \"size\": [32, 32], \"filter\": \"bicubic\","
+                      " \"antialias\": true, " PIC_USUAL_BOX "}]");
     bool good = true, between = false;
     for (uint32_t k = 0; k < DRAWS; k++) {
         RtError err = {.code = RT_OK};
@@ -175,7 +181,7 @@ static Pair one_step(const char *step, Paint *paint) {
 /* A mask that is turned has its classes and no others; the corners, which show nothing of it, have none, and the picture is
  * black there. */
 static void test_rotated(void) {
-    Pair p = one_step("[{\"call\": \"rotate\", \"degrees\": [45, 45]}]", paint_stripes);
+    Pair p = one_step("[{\"call\": \"rotate\", \"degrees\": [45, 45], \"fill\": \"black\"}]", paint_stripes);
     bool good = true;
     int none = 0, between = 0;
     for (int i = 0; i < SIDE * SIDE; i++) {
@@ -219,13 +225,14 @@ static void check_changes(const char *augment) {
 }
 
 static void test_changes(void) {
-    check_changes("[{\"call\": \"trivial_augment\"}]");
+    check_changes("[{\"call\": \"trivial_augment\", \"fill\": \"black\"}]");
     check_changes("[{\"call\": \"rand_augment\", \"n\": 1, \"m\": 20, \"fill\": \"black\"}]");
 }
 
 /* What is erased from the picture keeps its classes. */
 static void test_erased(void) {
-    Pair p = one_step("[{\"call\": \"random_erase\", \"p\": 1, \"area\": [0.3, 0.4]}]", paint_numbers);
+    Pair p = one_step("[{\"call\": \"random_erase\", \"p\": 1, \"area\": [0.3, 0.4], \"ratio\": [0.3, 3.3]}]",
+                      paint_numbers);
     bool good = true;
     int erased = 0;
     for (int i = 0; i < SIDE * SIDE; i++) {

@@ -113,8 +113,8 @@ static void test_images(void) {
 
 static void test_mistakes(void) {
     static const char *const steps[] = {
-        "[{\"call\": \"mixup\", \"alpha\": 0}]", "[{\"call\": \"cutmix\", \"p\": 2}]",
-        "[{\"call\": \"mixup\", \"p\": 0.75}, {\"call\": \"cutmix\", \"p\": 0.5}]"};
+        "[{\"call\": \"mixup\", \"alpha\": 0}]", "[{\"call\": \"cutmix\", \"p\": 2, \"alpha\": 1}]",
+        "[{\"call\": \"mixup\", \"p\": 0.75, \"alpha\": 0.2}, {\"call\": \"cutmix\", \"p\": 0.5, \"alpha\": 1}]"};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         RtError err = {.code = RT_OK};
             json_t *augment = json_loads(steps[i], 0, NULL);
