@@ -18,7 +18,7 @@
 #include "llvm_target.h"
 #include "target.h"
 
-const char *const emit_kind_name[EMIT_COUNT] = {
+static const char *const emit_kind_name[EMIT_COUNT] = {
     [EMIT_LLVM_IR] = "llvm-ir", [EMIT_ASM] = "asm", [EMIT_OBJECT] = "obj", [EMIT_EXE] = "exe"};
 
 /* ---- modules: kernels and the symbols of runtime/abi.h ---- */

@@ -6,7 +6,6 @@
 #include "kernel_table.h"
 
 typedef enum EmitKind { EMIT_LLVM_IR, EMIT_ASM, EMIT_OBJECT, EMIT_EXE, EMIT_COUNT } EmitKind;
-extern const char *const emit_kind_name[EMIT_COUNT];   /* "llvm-ir", "asm", "obj", "exe" */
 
 /* The two JSON texts of runtime/abi.h for this unit, from its arena: what is so on every processor, and what is so on
  * its own. `kernels` numbers the kernels of the plan's steps. */

@@ -41,6 +41,19 @@ static void draw_bar(const Progress *p, int64_t done, int64_t all) {
     fprintf(stderr, "[%s%s%s]", p->colour ? "\033[36m" : "", bar, p->colour ? "\033[0m" : "");
 }
 
+/* "31d 09h", "2h 05m", "3m 20s", "12s". */
+static void time_text(double seconds, char text[16]) {
+    unsigned s = seconds > 0 ? seconds < 4e9 ? (unsigned)(seconds + 0.5) : 4000000000u : 0;
+    if (s >= 86400)
+        snprintf(text, 16, "%ud %02uh", s / 86400, s / 3600 % 24);
+    else if (s >= 3600)
+        snprintf(text, 16, "%uh %02um", s / 3600, s / 60 % 60);
+    else if (s >= 60)
+        snprintf(text, 16, "%um %02us", s / 60, s % 60);
+    else
+        snprintf(text, 16, "%us", s);
+}
+
 static int percent(int64_t done, int64_t all) { return all > 0 ? (int)(100 * done / all) : 0; }
 
 static void epoch_text(const ProgressTrain *t, char text[48]) {
@@ -61,7 +74,7 @@ void progress_train(Progress *p, const ProgressTrain *t) {
     char epoch[48], left[16] = "?";
     if (!due(p)) return;
     epoch_text(t, epoch);
-    if (t->left >= 0) progress_time(t->left, left);
+    if (t->left >= 0) time_text(t->left, left);
     if (!p->terminal) {
         printf("%s  %d %%", epoch, percent(t->done, t->all));
         print_figures(stdout, t);
@@ -80,7 +93,7 @@ void progress_epoch(Progress *p, const ProgressTrain *t, double seconds) {
     char epoch[48], took[16];
     progress_clear(p);
     epoch_text(t, epoch);
-    progress_time(seconds, took);
+    time_text(seconds, took);
     printf("%s", epoch);
     print_figures(stdout, t);
     printf("  %s\n", took);
@@ -94,16 +107,4 @@ void progress_evaluate(Progress *p, int64_t done, int64_t all) {
     draw_bar(p, done, all);
     fputs("\033[K", stderr);
     p->drawn = true;
-}
-
-void progress_time(double seconds, char text[16]) {
-    unsigned s = seconds > 0 ? seconds < 4e9 ? (unsigned)(seconds + 0.5) : 4000000000u : 0;
-    if (s >= 86400)
-        snprintf(text, 16, "%ud %02uh", s / 86400, s / 3600 % 24);
-    else if (s >= 3600)
-        snprintf(text, 16, "%uh %02um", s / 3600, s / 60 % 60);
-    else if (s >= 60)
-        snprintf(text, 16, "%um %02us", s / 60, s % 60);
-    else
-        snprintf(text, 16, "%us", s);
 }

@@ -35,7 +35,4 @@ void progress_evaluate(Progress *p, int64_t done, int64_t all);
 /* Takes the moving line away, before something else is printed. */
 void progress_clear(Progress *p);
 
-/* "31d 09h", "2h 05m", "3m 20s", "12s" into text[16]. */
-void progress_time(double seconds, char text[16]);
-
 #endif

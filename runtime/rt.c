@@ -25,13 +25,6 @@ bool rt_mul(size_t a, size_t b, size_t *result) {
     return true;
 }
 
-bool rt_add(size_t a, size_t b, size_t *result) {
-    size_t sum;
-    if (__builtin_add_overflow(a, b, &sum)) return false;
-    *result = sum;
-    return true;
-}
-
 void *rt_alloc(size_t count, size_t size, RtError *err) {
     void *memory = calloc(count ? count : 1, size ? size : 1);
     if (!memory) rt_fail(err, RT_OS, "out of memory: %zu x %zu bytes", count, size);
@@ -42,7 +35,8 @@ void *rt_alloc_aligned(size_t count, size_t size, RtError *err) {
     enum { LINE = 64 };
     size_t bytes, padded;
     void *memory = NULL;
-    if (rt_mul(count, size, &bytes) && rt_add(bytes, LINE, &padded)) memory = aligned_alloc(LINE, padded / LINE * LINE);
+    if (rt_mul(count, size, &bytes) && !__builtin_add_overflow(bytes, LINE, &padded))
+        memory = aligned_alloc(LINE, padded / LINE * LINE);
     if (!memory) rt_fail(err, RT_OS, "out of memory: %zu x %zu bytes", count, size);
     return memory;
 }

@@ -35,9 +35,8 @@ typedef struct RtError {
 /* Sets err to a formatted message and a code unless it already holds one; a NULL err is allowed. Returns code. */
 int rt_fail(RtError *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* a * b and a + b, false (and *result untouched) if it does not fit. */
+/* a * b, false (and *result untouched) if it does not fit. */
 bool rt_mul(size_t a, size_t b, size_t *result);
-bool rt_add(size_t a, size_t b, size_t *result);
 
 /* count * size bytes, zeroed; NULL and RT_OS if the product overflows or memory is short. Released with free. A count
  * of 0 gives a valid pointer. */

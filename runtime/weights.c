@@ -8,7 +8,7 @@
 
 enum { SLICE = 1 << 18 }; /* logical elements read or written at a time: 1 MiB */
 
-bool globs_match(const Globs *g, const char *name) {
+static bool globs_match(const Globs *g, const char *name) {
     for (int i = 0; g && i < g->n; i++)
         if (fnmatch(g->glob[i], name, 0) == 0) return true;
     return false;

@@ -14,7 +14,6 @@ typedef struct Globs {
     const char **glob;
     int n;
 } Globs;
-bool globs_match(const Globs *g, const char *name);
 
 /* Fills params (storage form) from the file. Every parameter must be in it with its shape (or one with equal first
  * extent and equal size), and every tensor of the file must be one of the net's parameters or its momentum: otherwise
