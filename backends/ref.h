@@ -21,7 +21,7 @@ RefRun *ref_new(Arena *a, const Graph *g, int64_t n, bool in_double);
 int64_t ref_count(const RefRun *r, Ref ref);             /* elements of the node's array: n times for batched ones */
 double ref_get(const RefRun *r, Ref ref, int64_t i);
 void ref_set(RefRun *r, Ref ref, int64_t i, double x);   /* allocates on first use */
-/* Computes every node in order. Effects (sgd, ema) change the arrays of their params. */
+/* Computes every node in order. Effects (sgd, ema and their like) change the arrays of their params. */
 void ref_run(RefRun *r);
 
 #endif

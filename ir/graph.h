@@ -4,8 +4,8 @@
  *   - nodes are numbered from 1 in topological order: every operand has a smaller number; 0 is "none";
  *   - a node has one result, whose type is what its operator's shape rule gives (plus a layout);
  *   - params are unique by name; graph outputs name live nodes;
- *   - an effect (sgd, ema) changes its first operand, a param, and comes after every other reader of it: the nodes of a
- *     graph see params as they were at the start of the step;
+ *   - an effect (sgd, ema and their like) changes its first operand, a param, and comes after every other reader of it:
+ *     the nodes of a graph see params as they were at the start of the step;
  *   - `group` is the fusion decision: nodes with equal non-zero group become one kernel, and these can run one after the
  *     other. The graph means the same without.
  * Within a pass nodes may be appended and operands redirected in any order; the pass driver calls graph_compact after

@@ -4,9 +4,10 @@
 
 #include "../ir/unit.h"
 
-/* Appends the loss of each picture, sum of weight_i * cross_entropy(logits_i, labels), of type f32 [N]. The graph's
- * outputs, which are the logits of u->train.loss[] in order, become "loss" and "logits" (the first term's). Returns 0
- * after reporting if the logits are not scores of classes. */
+/* Appends the loss of each picture, the sum of the terms of u->train.loss[], each times its weight, of type f32 [N]; of
+ * pictures that are mixed, shares of the losses of both labels. The graph's outputs, which are the logits of these
+ * terms in order, become "loss" and "logits" (the first term's). Returns 0 after reporting if the logits are not scores
+ * of classes. */
 Ref objective_loss(Unit *u, Graph *g);
 /* The gradient of the batch's mean loss with respect to each picture's: 1/N. Where gradients are kept (u->train.gathers), of
  * the sum: 1. */

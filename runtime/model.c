@@ -62,7 +62,7 @@ static void check_param_size(ModelParam *p, int64_t region_bytes, RtError *err) 
 
 static void parse_init(ModelParam *p, const json_t *j, RtError *err) {
     const json_t *init = json_object_get(j, "init");
-    if (!init) return; /* momentum: constant 0 */
+    if (!init) return; /* state: constant 0 */
     int kind = word_index(field_text(init, "kind", p->name, err), init_key, N_INIT, p->name, err);
     p->init = kind < 0 ? INIT_CONSTANT : (InitKind)kind;
     p->a = field_number_or(init, "a", 0, p->name, err);

@@ -22,7 +22,7 @@ enum { MODEL_MAX_RANK = 4 };
 typedef enum InitKind { INIT_CONSTANT, INIT_NORMAL, INIT_UNIFORM, INIT_HE, INIT_XAVIER, INIT_TORCH } InitKind;
 
 typedef struct ModelParam {
-    const char *name, *role; /* "weight", "buffer", "momentum" */
+    const char *name, *role; /* "weight", "buffer", "momentum", "gradient" */
     int rank;
     int64_t shape[MODEL_MAX_RANK];
     int file_rank; /* the shape written to weight files: the same unless the model says otherwise */

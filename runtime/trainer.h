@@ -1,5 +1,5 @@
-/* One training: parameters, momentum, the train program, and steps on batches. Where batches come from and when to
- * evaluate or save is for the callers (train.c, replay.c). */
+/* One training: parameters, the optimiser's state, the train program, and steps on batches. Where batches come from and
+ * when to evaluate or save is for the callers (train.c, replay.c). */
 #ifndef CNNC_RUNTIME_TRAINER_H
 #define CNNC_RUNTIME_TRAINER_H
 

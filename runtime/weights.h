@@ -2,7 +2,7 @@
  *
  * A file holds one F32 tensor a parameter, in logical form, and in its metadata what a reader should know: "net",
  * "labels" (a JSON list of class names), "input" (the input section as JSON), "options", "cnnc" (version) and what
- * training adds. A checkpoint is the same file with the momentum tensors and the place in the training besides. */
+ * training adds. A checkpoint is the same file with the optimiser's state and the place in the training besides. */
 #ifndef CNNC_RUNTIME_WEIGHTS_H
 #define CNNC_RUNTIME_WEIGHTS_H
 
@@ -16,16 +16,16 @@ typedef struct Globs {
 } Globs;
 
 /* Fills params (storage form) from the file. Every parameter must be in it with its shape (or one with equal first
- * extent and equal size), and every tensor of the file must be one of the net's parameters or its momentum: otherwise
+ * extent and equal size), and every tensor of the file must be one of the net's parameters or its state: otherwise
  * RT_DATA and a list of the differences. Names that `except` (may be NULL) matches are left alone on both sides, and
  * PyTorch's "num_batches_tracked" in the file. NaN or
  * infinity: RT_NOT_FINITE. A wrong checksum: RT_DATA. On failure params may be partly filled. */
 bool weights_read(const Model *m, const SafeFile *f, const Globs *except, float *params, RtError *err);
-/* The momentum tensors of a checkpoint, all needed. */
+/* The optimiser's state of a checkpoint, with averages if the training keeps some: all of it is needed. */
 bool weights_read_state(const Model *m, const SafeFile *f, float *state, RtError *err);
 
-/* Writes the file atomically. state: the momentum goes in too; NULL: not. extra: metadata besides the fixed entries, or
- * NULL. A NaN or an infinity among the values: RT_NOT_FINITE, and the file stays as it was. */
+/* Writes the file atomically. state: the optimiser's goes in too; NULL: not. extra: metadata besides the fixed entries,
+ * or NULL. A NaN or an infinity among the values: RT_NOT_FINITE, and the file stays as it was. */
 bool weights_write(const Model *m, const float *params, const float *state, const char *path, json_t *extra,
                    RtError *err);
 
