@@ -60,8 +60,9 @@ static Value definition_value(Bundle *p, const Definition *d, const Value *usual
     Value v = x ? eval(e, x) : v_error;
     bool same = v.kind == usual->kind || (value_is_number(&v) && value_is_number(usual));
     if (v.kind == V_ERROR || (same && v.unit == usual->unit)) return v;
-    diag_error(e->diags, *at, "E0122", "option `%s` is %s; this is %s", d->name, value_kind_name(usual),
-               value_kind_name(&v));
+    diag_error(e->diags, *at, "E0122", "option `%s` is %s; this is %s", d->name,
+               same ? value_text_of(e->arena, usual) : value_kind_name(usual),
+               same ? value_text_of(e->arena, &v) : value_kind_name(&v));
     return v_error;
 }
 

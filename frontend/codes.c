@@ -83,7 +83,10 @@ static void add_page(Str *out, const CodeRow *c) {
 }
 
 static void add_list(Str *out) {
-    for (int i = 0; i < n_codes; i++) str_addf(out, "%s  %s\n", code_table[i].code, code_table[i].title);
+    for (int i = 0; i < n_codes; i++) {
+        const CodeRow *c = &code_table[i];
+        str_addf(out, c->name ? "%s  %s (-W%s)\n" : "%s  %s\n", c->code, c->title, c->name);
+    }
 }
 
 static int unknown(Arena *a, const char *topic) {
@@ -99,6 +102,8 @@ static int unknown(Arena *a, const char *topic) {
 int explain(Arena *a, const char *topic, Str *out) {
     size_t n = strcspn(topic, ":");
     const CodeRow *c = code_find(arena_strndup(a, topic, n));
+    for (int i = 0; i < n_codes && !c; i++)
+        if (code_table[i].name && !strcmp(code_table[i].name, topic)) c = &code_table[i];
     bool wrong = !strcmp(topic + n, ":wrong"), right = !strcmp(topic + n, ":right");
     if (!strcmp(topic, "list"))
         add_list(out);

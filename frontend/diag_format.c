@@ -36,11 +36,12 @@ bool diag_choose_warning(Arena *a, DiagOptions *o, const char *value) {
     WarningAction *action = (WarningAction *)(uintptr_t)o->chosen;
     bool no = skip_word(&value, "no-"), found = false;
     bool error = !strcmp(value, "error") || skip_word(&value, "error=");
-    bool all = !strcmp(value, "error") || !strcmp(value, "all");
+    bool every = !strcmp(value, "error"), all = every || !strcmp(value, "all");
     WarningAction want = error ? no ? WARN_SHOW : WARN_ERROR : no ? WARN_HIDE : WARN_SHOW;
     for (int i = 0; i < n_codes; i++) {
         if (!code_table[i].name || (!all && strcmp(value, code_table[i].name) != 0)) continue;
         found = true;
+        if (every && action[i] == WARN_HIDE) continue;   /* -Wno-NAME holds on either side of -Werror */
         if (!all || error || action[i] != WARN_ERROR || no) action[i] = want;
     }
     return found || all || unknown_warning(a, value);

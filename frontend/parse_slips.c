@@ -174,6 +174,14 @@ static bool bare_path(Parse *p, int token, Place at) {
     return true;
 }
 
+/* [*widths, 512] */
+static bool spread_in_list(Parse *p, int token, Place at) {
+    if (token != '*' || bracket(p) != '[' || (p->last != '[' && p->last != ',')) return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "`*` spreads a list in calls only");
+    diag_help(p->diags, (Span){0}, "lists are joined by +: widths + [512]");
+    return true;
+}
+
 /* input { size = 32x32 } */
 static bool nameless_input(Parse *p, int token, Place at) {
     if (token != '{' || p->last != INPUT) return false;
@@ -194,7 +202,7 @@ static bool after_arrow(Parse *p, int token, Place at) {
     if (!found || !ends_value(p->last) || in_list(p) || !value_start(p, at, &start)) return false;
     for (const char *c = line + start.col - 1; c + 1 < line + at.col - 1; c++) arrow = arrow || !strncmp(c, "->", 2);
     if (!arrow) return false;
-    if (token == IF) {
+    if (token == IF && !strstr(arena_strndup(p->arena, line, n) + at.col, " else ")) {
         diag_error(p->diags, at_place(p, at), "E0010", "unexpected `if` behind `->`, which binds more loosely");
         diag_help(p->diags, (Span){0}, "with ( ) around the chain, and with both sides: (x -> relu) if c else x");
         return true;
@@ -260,9 +268,9 @@ static bool no_operator(Parse *p, int token, Place at) {
 
 /* In this order: the first that fits reports. */
 static bool (*const slip[])(Parse *p, int token, Place at) = {
-    no_version,     for_of_c,    comprehension,    annotation_assigned, longer_range,
-    assigned_value, ends_early,  bare_list,        bare_text,           bare_path,
-    nameless_input, after_arrow, typed_definition, unknown_unit,        no_operator,
+    no_version,  for_of_c,         comprehension, annotation_assigned, longer_range,   assigned_value,
+    ends_early,  bare_list,        bare_text,     bare_path,           spread_in_list, nameless_input,
+    after_arrow, typed_definition, unknown_unit,  no_operator,
 };
 
 bool parse_slip(Parse *p, int token, Place at) {

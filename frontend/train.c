@@ -65,12 +65,13 @@ static bool names_one(const Value *patterns, Name name) {
     return false;
 }
 
-/* Patterns, or all(except=patterns). */
-static void apply_freeze(Elab *e, const Field *f) {
+/* Patterns, or all(except=patterns); `source` is what is written there, NULL if nothing is. */
+static void apply_freeze(Elab *e, const Field *f, const AstExpr *source) {
     bool all = f->value.kind == V_RECORD;
     const Value *patterns = all ? &f->value.record->field[0].value : &f->value;
+    const ExprList *items = source && source->kind == X_LIST && source->list.n == patterns->n ? &source->list : NULL;
     for (int32_t i = 0; i < patterns->n; i++)
-        each_param(e, patterns->item[i].text, f->span, all ? nothing : freeze, NULL);
+        each_param(e, patterns->item[i].text, items ? items->item[i]->span : f->span, all ? nothing : freeze, NULL);
     for (int32_t i = 1; all && i < e->graph->n_node; i++) {
         Node *n = &e->graph->node[i];
         if (n->op == OP_param && !names_one(patterns, n->name)) n->attr.param.frozen = true;
@@ -437,8 +438,8 @@ void train_build(Elab *e, Unit *u, Scope *net, const Item *section, const Record
         if (n->op == OP_param && n->attr.param.role == PARAM_WEIGHT) n->attr.param.weight_decay = decay;
     }
     apply_groups(e, section->settings);
-    apply_freeze(e, record_field(r, "freeze"));
     const AstExpr *frozen = settings_value(section->settings, "freeze");
+    apply_freeze(e, record_field(r, "freeze"), frozen);
     check_trains(e, frozen ? frozen->span : section->span);
     int32_t cap = 0;
     e->scope = net;

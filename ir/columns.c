@@ -17,13 +17,20 @@ void columns_add(Columns *c, ...) {
 
 void columns_line(Columns *c) { PUSH(c->arena, c->row, c->n_row, c->cap_row, NULL); }
 
+/* How many characters the text shows: names are UTF-8. */
+static int shown(const char *text) {
+    int n = 0;
+    for (; *text; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
 /* Of each column; returns that of the whole table. */
 static int find_widths(const Columns *c, int *width) {
     int n = (int)strlen(c->align), all = 0;
     for (int k = 0; k < n; k++) {
         width[k] = 0;
         for (int32_t i = 0; i < c->n_row; i++)
-            if (c->row[i]) width[k] = (int)max_i64(width[k], (int64_t)strlen(c->row[i][k]));
+            if (c->row[i]) width[k] = (int)max_i64(width[k], shown(c->row[i][k]));
         all += width[k] + (k > 0 ? 2 : 0);
     }
     return all;
@@ -32,7 +39,7 @@ static int find_widths(const Columns *c, int *width) {
 static void print_row(Str *s, const Columns *c, const char **cell, const int *width) {
     int blanks = 0; /* they are only printed if something follows */
     for (int k = 0; c->align[k]; k++) {
-        int n = (int)strlen(cell[k]), more = width[k] - n;
+        int n = shown(cell[k]), more = width[k] - n;
         bool right = c->align[k] == 'r';
         blanks += (k > 0 ? 2 : 0) + (right ? more : 0);
         if (n) {

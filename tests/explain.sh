@@ -43,4 +43,7 @@ while read -r code; do check_code "$code"; done <rows
 if [ $? = 64 ] && grep -q 'did you mean E0107?' "$log" && [ ! -s out ]; then ok explain/unknown; else fail explain/unknown "$log"; fi
 "$cnnc" --explain e0107 >lower && "$cnnc" --explain=E0107 >upper
 same 'explain/letters of either case' lower upper
+"$cnnc" --explain W0131 >code && "$cnnc" --explain unused-option >name
+same 'explain/name of a warning' code name
+if grep -q -e '-Wunused-option' all_codes; then ok explain/names; else fail explain/names; fi
 finish
