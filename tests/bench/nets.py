@@ -14,7 +14,7 @@ HALF = "cnnc16"    # cnnc with the weights of fully connected layers in half pre
 
 def arguments():
     p = argparse.ArgumentParser(prog="bench.sh nets", description=__doc__)
-    p.add_argument("nets", nargs="*", metavar="NET", help=f"of {' '.join(NETS)} (all; with --train vgg16 resnet18)")
+    p.add_argument("nets", nargs="*", metavar="NET", help=f"of {' '.join(NETS)} (all)")
     p.add_argument("--batch", default="", help="list of batches (1,16; with --train 16)")
     p.add_argument("--threads", default="1,2", help="list of numbers of threads (1,2)")
     p.add_argument("--peers", default="", help=f"list of {','.join(programs.ALL)} (all; with --train torch)")
@@ -26,7 +26,7 @@ def arguments():
     p.add_argument("--flags", default="", help="more options of cnnc, as --flags='-O3 -march=native'")
     add_output_options(p)
     a = p.parse_args()
-    a.nets = a.nets or (["vgg16", "resnet18"] if a.train else list(NETS))
+    a.nets = a.nets or list(NETS)
     a.peers = [x for x in (a.peers or ("torch" if a.train else ",".join(programs.ALL))).split(",") if x != "none"]
     a.batch = [int(x) for x in (a.batch or ("16" if a.train else "1,16")).split(",")]
     a.threads = [int(x) for x in a.threads.split(",")]
