@@ -27,11 +27,12 @@ static void REF(winograd_weight)(const RefRun *r, const Node *n, REAL *u) {
     const Type *w = type_in(r, n, 0);
     const WinogradMatrices m = REF(matrices)(n);
     int64_t rows = round_up(w->dim[0], 16), inputs = w->dim[1], taps = w->dim[2];
+    bool flip = n->attr.winograd.flip;
     for (int64_t o = 0; o < w->dim[0]; o++)
         for (int64_t i = 0; i < inputs; i++) {
             REAL x[WINOGRAD_MAX][WINOGRAD_MAX] = {{0}}, y[WINOGRAD_MAX][WINOGRAD_MAX];
             for (int64_t k = 0; k < taps * taps; k++)
-                x[k / taps][k % taps] = from[(o * inputs + i) * taps * taps + k];
+                x[k / taps][k % taps] = from[(o * inputs + i) * taps * taps + (flip ? taps * taps - 1 - k : k)];
             REF(sandwich)(&m.g, x, y);
             for (int64_t k = 0; k < m.g.rows * m.g.rows; k++)
                 u[(k * rows + o) * inputs + i] = y[k / m.g.rows][k % m.g.rows];

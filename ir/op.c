@@ -93,7 +93,7 @@ static const Field ema_field[] = {
 
 static const Field winograd_field[] = {
     F(winograd, tile, I32, 1), F(winograd, kernel, I32, 1), F(winograd, pad, I32, 2), F(winograd, out, I32, 3),
-    F(winograd, band, I32, 1)};
+    F(winograd, band, I32, 1), F(winograd, flip, BOOL, 1)};
 
 #define FIELDS(table) {(table), ARRAY_LEN(table)}
 static const struct {

@@ -111,8 +111,8 @@ typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels, ghost; } 
 
 /* A convolution of stride 1 by F(tile x tile, kernel x kernel), see winograd.h. pad: rows above, columns to the left.
  * out: channels, height, width of the convolution's result. band: rows of tiles that one task takes through all phases
- * in memory of its own; 0: each phase is a kernel. */
-typedef struct WinogradAttr { int32_t tile, kernel, pad[2], out[3], band; } WinogradAttr;
+ * in memory of its own; 0: each phase is a kernel. flip: taps in reverse order, as a transposed convolution has them. */
+typedef struct WinogradAttr { int32_t tile, kernel, pad[2], out[3], band; bool flip; } WinogradAttr;
 
 typedef union Attr {
     InputAttr input; ParamAttr param; FillAttr fill; ConvAttr conv; ScaleAttr scale; ClipAttr clip; SlopeAttr slope;

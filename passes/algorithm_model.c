@@ -49,6 +49,13 @@ static double transform_cycles(double side, double results) {
     return (side * (side + results) * side * 0.5 + side * side + results * results) * 1.25;
 }
 
+/* Transforms the weights, and writes them to memory that is fetched for it. */
+static double weight_cycles(const ConvProblem *p, double side) {
+    double blocks = blocks_of(p, p->x) * blocks_of(p, p->y) * p->machine->vector_lanes;
+    double bytes = blocks * side * side * p->machine->vector_lanes * 4;
+    return blocks * transform_cycles(side, p->conv->kernel[0]) + 2 * bytes * memory_cycles(p) + step_cycles;
+}
+
 static double winograd_cycles(const ConvProblem *p, int32_t tile, int32_t band) {
     double lanes = p->machine->vector_lanes, side = tile + p->conv->kernel[0] - 1, taps = side * side;
     double rows = (double)div_up(p->y->dim[2], tile), across = (double)div_up(p->y->dim[3], tile);
@@ -59,6 +66,7 @@ static double winograd_cycles(const ConvProblem *p, int32_t tile, int32_t band) 
     double in = tiles * in_blocks, out = tiles * out_blocks,
            product = weights * tiles * fma_cycles(p, !band && is_lone(p, points) ? lone_tile_share : tile_share);
     double transforms = in * transform_cycles(side, side) + out * transform_cycles(side, tile);
+    if (p->fresh) transforms += weight_cycles(p, side);
     double fetch = bytes * memory_cycles(p), l2 = (double)p->machine->cache_bytes[1];
     if (!band) {
         double taps_bytes = (in + out) * tile_bytes;

@@ -9,6 +9,7 @@ typedef struct ConvProblem {
     const ConvAttr *conv;
     const Type *x, *y;       /* operand and result */
     bool plain;              /* x is the picture itself, which is read as it is: only directly */
+    bool fresh;              /* weights are new in every call, which transforms them */
     int32_t pictures;        /* in a call */
     const Machine *machine;
 } ConvProblem;
@@ -21,6 +22,7 @@ typedef struct ConvChoice {
     double cycles;           /* of one core, for one call */
 } ConvChoice;
 
+/* Of a convolution or a transposed one, with weights that stay. */
 ConvProblem conv_problem(const Unit *u, const Graph *g, Ref conv, int32_t pictures);
 
 /* All that can compute it under that rule, the fastest first, at most CONV_CHOICES; how many. At least one. */

@@ -418,7 +418,8 @@ const Expr *lower_winograd_weight(Lower *l, Ref node, const Expr *const *operand
     line.lane = nest_loop(l, &nest, "o", line.lanes, ROLE_LANE);
     Block x = {.rows = r, .cols = r};
     for (int32_t j = 0; j < r * r; j++) {
-        Coord c = {{ob, ib, ex_int(k, j / r), ex_int(k, j % r)}, {line.lane, i}};
+        int32_t tap = w.attr->flip ? r * r - 1 - j : j;
+        Coord c = {{ob, ib, ex_int(k, tap / r), ex_int(k, tap % r)}, {line.lane, i}};
         x.at[j / r][j % r] = load_at(l, n->in[0], &c);
     }
     Block y = sandwich(&w, &line, &w.m.g, &x);

@@ -47,14 +47,21 @@ typedef struct Order {
     Ref *before;
     int32_t *left; /* uses of r that have not run; outputs count */
     bool *done;
+    bool train;
     bool gathers; /* gradients are kept, and updates wait for the rest */
     Ref *seq;     /* the nodes that have run; the first n_checked have started their followers */
     int32_t n_seq, n_checked;
 } Order;
 
-/* Operands, and for an effect also every reader of what it changes (of several effects, the older ones). Operands that
- * do not grow with the batch come first: so the per-channel numbers of a chain of element-wise nodes over big tensors
- * are ready before it starts, and the chain is in one piece for fuse. */
+/* Whether it is wanted before the other operands. What does not grow with the batch: so the per-channel numbers of a chain
+ * of element-wise nodes over big tensors are ready before it starts, and the chain is in one piece for fuse. But training
+ * makes weights for Winograd's method and for gradients in every step, and all would be there at once. */
+static bool comes_first(const Order *o, Ref x) {
+    const Type *t = &graph_node(o->g, x)->type;
+    return !type_batched(t) && !(o->train && t->rank > 1);
+}
+
+/* Operands, and for an effect also every reader of what it changes (of several effects, the older ones). */
 static void collect_before(Order *o) {
     const Graph *g = o->g;
     int32_t n = 0, cap = 0;
@@ -64,7 +71,7 @@ static void collect_before(Order *o) {
         o->first[r] = n;
         for (int i = 0; i < 2 * node->n_in; i++) {
             Ref x = node->in[i % node->n_in];
-            if (type_batched(&graph_node(g, x)->type) == (i >= node->n_in)) PUSH(o->arena, o->before, n, cap, x);
+            if (comes_first(o, x) == (i < node->n_in)) PUSH(o->arena, o->before, n, cap, x);
         }
         if (!op_info[node->op].effect) continue;
         for (int32_t i = o->readers.start[node->in[0]]; i < o->readers.start[node->in[0] + 1]; i++) {
@@ -228,6 +235,7 @@ void pass_order(Unit *u, Entry entry) {
                .arena = u->arena,
                .n = max_i64(n, 1),
                .readers = graph_readers(g, u->arena),
+               .train = entry == ENTRY_TRAIN,
                .gathers = graph_gathers(g)};
     collect_before(&o);
     o.left = graph_uses(g, u->arena);

@@ -17,7 +17,7 @@ enum { N_WINOGRADS = ARRAY_LEN(winograds) };
 
 static Attr winograd_attr(const WinogradShape *s, int32_t band) {
     int32_t height = s->h + s->pad[0] + s->pad[1] - s->kernel + 1, width = s->w + s->pad[2] + s->pad[3] - s->kernel + 1;
-    return (Attr){.winograd = {s->tile, s->kernel, {s->pad[0], s->pad[2]}, {s->o, height, width}, band}};
+    return (Attr){.winograd = {s->tile, s->kernel, {s->pad[0], s->pad[2]}, {s->o, height, width}, band, false}};
 }
 
 static Ref winograd_picture(Case *c, const WinogradShape *s) {
@@ -28,6 +28,7 @@ static Ref winograd_picture(Case *c, const WinogradShape *s) {
 static Ref build_winograd_weight(Case *c, int i) {
     const WinogradShape *s = &winograds[i % N_WINOGRADS];
     Attr attr = winograd_attr(s, 0);
+    attr.winograd.flip = i % 2;
     Ref w = case_param(c, "", PARAM_WEIGHT, 4, (const int32_t[]){s->o, s->c, s->kernel, s->kernel});
     c->n = s->n;
     return case_op1(c, OP_winograd_weight, w, &attr);
@@ -74,6 +75,7 @@ static Ref build_winograd(Case *c, int i) {
         do band++;
         while (rows % band);
     attr.winograd.band = i / N_WINOGRADS == 3 ? 0 : band;
+    attr.winograd.flip = i % 2;
     Ref x = winograd_picture(c, s), w = case_param(c, "", PARAM_WEIGHT, 4,
                                                    (const int32_t[]){s->o, s->c, s->kernel, s->kernel});
     Ref u = case_op1(c, OP_winograd_weight, w, &attr), v = case_op1(c, OP_winograd_input, x, &attr);

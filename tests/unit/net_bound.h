@@ -91,6 +91,14 @@ static inline double bound_largest(const double *p, int64_t n) {
     return largest;
 }
 
+/* What Winograd's algorithm adds where it is taken. */
+static inline void bound_winograd(Bound *b, const BoundNode *x) {
+    if (!b->winograd || !b->winograd[x->ref]) return;
+    double more = BOUND_WINOGRAD * bound_largest(x->y, x->count);
+    for (int64_t i = 0; i < x->count; i++) x->err[i] += more;
+    b->unit[x->ref] = 0;
+}
+
 static inline void bound_conv(Bound *b, const BoundNode *x) {
     const Type *y = &x->n->type;
     int64_t inner[] = {type_channels(y), type_height(y), type_width(y)};
@@ -99,10 +107,7 @@ static inline void bound_conv(Bound *b, const BoundNode *x) {
                         to / inner[2] % inner[1], to % inner[2]};
         bound_sum(b, x, to, bound_taps(b, x, to, at));
     }
-    if (!b->winograd || !b->winograd[x->ref]) return;
-    double more = BOUND_WINOGRAD * bound_largest(x->y, x->count);
-    for (int64_t i = 0; i < x->count; i++) x->err[i] += more;
-    b->unit[x->ref] = 0;
+    bound_winograd(b, x);
 }
 
 /* All products of one number of the operand of a transposed convolution, at[] being its place. */
@@ -129,6 +134,7 @@ static inline void bound_conv_dgrad(Bound *b, const BoundNode *x) {
         bound_scatter(b, x, i, at, terms);
     }
     for (int64_t to = 0; to < x->count; to++) bound_sum(b, x, to, terms[to]);
+    bound_winograd(b, x);
 }
 
 /* A weight in another order is as exact as it was. */

@@ -35,7 +35,7 @@ static ConvProblem problem(const Shape *s) {
     x_type = type_make(DT_F32, 4, (const int32_t[]){BATCH, s->in, s->size, s->size});
     y_type = type_make(DT_F32, 4, (const int32_t[]){BATCH, s->out, side, side});
     attr = (ConvAttr){{s->kernel, s->kernel}, {s->stride, s->stride}, {1, 1}, {pad, pad, pad, pad}, s->groups, 0, 0, 0};
-    return (ConvProblem){&attr, &x_type, &y_type, s->plain, s->pictures, &machine};
+    return (ConvProblem){&attr, &x_type, &y_type, s->plain, false, s->pictures, &machine};
 }
 
 static ConvChoice best(const Shape *s) {
@@ -64,6 +64,18 @@ static void test_best(void) {
     CU_ASSERT(c.tile >= 3);
     c = best(&(Shape){64, 28, 96, 5, 1, 1, 1, false});
     CU_ASSERT_EQUAL(c.tile, 2);
+}
+
+/* Weights that are new in every call are worth their transforms where many pictures share them. */
+static void test_fresh(void) {
+    ConvProblem p = problem(&(Shape){512, 14, 512, 3, 1, 1, 1, false});
+    ConvChoice kept[CONV_CHOICES], choice[CONV_CHOICES];
+    CU_ASSERT(conv_choices(&p, WINOGRAD_AUTO, kept) > 0 && kept[0].tile > 0);
+    p.fresh = true;
+    CU_ASSERT(conv_choices(&p, WINOGRAD_AUTO, choice) > 0 && choice[0].tile == 0);
+    CU_ASSERT(conv_cycles(&p, kept[0].tile, kept[0].band) > kept[0].cycles);
+    p.pictures = 32;
+    CU_ASSERT(conv_choices(&p, WINOGRAD_AUTO, choice) > 0 && choice[0].tile > 0);
 }
 
 static void test_direct(void) {
@@ -135,6 +147,21 @@ static Unit *resnet(Arena *a, const Options *options) {
     return u;
 }
 
+/* Layers by Winograd's method and their gradients, whose taps come in reverse order. */
+static void test_training(void) {
+    Arena *a = arena_new();
+    static const Options options = {.opt_level = 2, .max_batch = 256}, direct = {.winograd = WINOGRAD_NEVER, .max_batch = 256};
+    const Graph *g = resnet(a, &options)->graph[ENTRY_TRAIN];
+    int32_t n[2] = {0};
+    for (int32_t i = 1; i < g->n_node; i++)
+        if (graph_node(g, (Ref)i)->op == OP_winograd_weight) n[graph_node(g, (Ref)i)->attr.winograd.flip]++;
+    CU_ASSERT_EQUAL(n[false], 13);
+    CU_ASSERT_EQUAL(n[true], 13);
+    g = resnet(a, &direct)->graph[ENTRY_TRAIN];
+    for (int32_t i = 1; i < g->n_node; i++) CU_ASSERT(op_info[graph_node(g, (Ref)i)->op].attr != ATTR_WINOGRAD);
+    arena_free(a);
+}
+
 static int32_t count_winograd(const Unit *u, int32_t tile, int32_t band) {
     const Graph *g = u->graph[ENTRY_INFER];
     int32_t n = 0;
@@ -194,6 +221,8 @@ int main(void) {
     CU_add_test(suite, "choices for known shapes", test_best);
     CU_add_test(suite, "what is computed directly", test_direct);
     CU_add_test(suite, "choices in order", test_order);
+    CU_add_test(suite, "choices where weights are new", test_fresh);
+    CU_add_test(suite, "training", test_training);
     CU_add_test(suite, "what was measured", test_measured);
     CU_add_test(suite, "pixels are gathered for wide 1x1 convolutions", test_gather);
     CU_add_test(suite, "time for a whole net", test_time);

@@ -228,10 +228,12 @@ static bool check_net(const struct Net *net) {
     for (int k = 0; k < N_TARGETS; k++) {
         const Machine *m = targets[k].machine;
         if (!m) continue;
+        options.winograd = k ? WINOGRAD_ALWAYS : WINOGRAD_AUTO;
         good = net_stage(net, m, 0, want, -1) && good;
         if (k == 0) good = net_stage(net, m, 1, want, -1) && good;
         good = net_stage(net, m, 3, want, opt_levels[(net - nets + k) % N_LEVELS]) && good;
     }
+    options.winograd = WINOGRAD_AUTO;
     arena_free(a);
     return good;
 }

@@ -145,6 +145,8 @@ static RefRun *reference(Arena *a, const Config *c, const Graph *g, int64_t n) {
     return r;
 }
 
+static bool is_conv(const Node *n) { return n->op == OP_conv || n->op == OP_conv_dgrad; }
+
 /* Which convolutions of g the compiler does by Winograd's algorithm: its nodes keep the layer's name. */
 static const bool *winograd_layers(Arena *a, const Graph *g, const Graph *compiled) {
     bool *found = NEW_ARRAY(a, bool, g->n_node);
@@ -152,7 +154,7 @@ static const bool *winograd_layers(Arena *a, const Graph *g, const Graph *compil
         const Node *n = graph_node(compiled, r);
         if (strncmp(op_info[n->op].name, "winograd", 8) != 0) continue;
         for (Ref x = 1; x < (Ref)g->n_node; x++)
-            if (graph_node(g, x)->op == OP_conv && graph_node(g, x)->name == n->name) found[x] = true;
+            if (is_conv(graph_node(g, x)) && graph_node(g, x)->name == n->name) found[x] = true;
         shared->winograd += n->op == OP_winograd_output;
     }
     return found;
@@ -300,7 +302,7 @@ static const TunedConvs *any_algorithms(const Check *c) {
     Gen g = {.state = c->config->seed};
     TunedConvs *t = NEW(c->arena, TunedConvs);
     for (Ref r = 1; r < (Ref)c->written->n_node; r++) {
-        if (graph_node(c->written, r)->op != OP_conv) continue;
+        if (!is_conv(graph_node(c->written, r))) continue;
         ConvChoice choice[CONV_CHOICES];
         ConvProblem p = conv_problem(c->unit, c->written, r, c->options.batch > 0 ? c->options.batch : 1);
         int n = conv_choices(&p, c->options.winograd, choice), i = gen_below(&g, n);

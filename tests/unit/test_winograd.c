@@ -26,20 +26,25 @@ static void test_matrices(void) {
     CU_ASSERT_FALSE(winograd_matrices(1, 3, &none) || winograd_matrices(3, 1, &none) || winograd_matrices(6, 3, &none));
 }
 
-/* y of the graph: the convolution by its phases, or directly. */
-static RefRun *run(Arena *a, struct Algorithm q, bool phases, bool in_double) {
+/* y of the graph: the convolution, or the transposed one, by its phases or directly. */
+static RefRun *run(Arena *a, struct Algorithm q, bool transposed, bool phases, bool in_double) {
     enum { IN = 64, OUT = 8, SIZE = 13 };
     Graph *g = graph_new(a, name_of("lab"));
     Ref x = lab_image(g, IN, SIZE, SIZE), y;
     Ref w = lab_param(g, name_of("w"), PARAM_WEIGHT, 4, (const int32_t[]){OUT, IN, q.r, q.r});
-    int32_t pad = q.r / 2;
-    Attr direct = {.conv = {{q.r, q.r}, {1, 1}, {1, 1}, {pad, pad, pad, pad}, 1, 0, 0, 0}};
-    Attr wino = {.winograd = {q.m, q.r, {pad, pad}, {OUT, SIZE, SIZE}, 0}};
+    int32_t above = q.r / 2, right = 1, cut = transposed ? 1 - q.r : q.r - 1;
+    int32_t height = SIZE - cut + (transposed ? -above : above), width = SIZE - cut + (transposed ? -right : right);
+    Attr direct = {.conv = {{q.r, q.r}, {1, 1}, {1, 1}, {above, 0, 0, right}, 1, 0, 0, 0}};
+    Attr wino = {.winograd = {q.m, q.r, {above, 0}, {OUT, height, width}, 0, transposed}};
+    if (transposed) {
+        direct.conv.in_c = OUT, direct.conv.in_h = height, direct.conv.in_w = width;
+        wino.winograd.pad[0] = q.r - 1 - above, wino.winograd.pad[1] = q.r - 1;
+    }
     if (phases) {
         Ref u = graph_op1(g, OP_winograd_weight, w, &wino, w), v = graph_op1(g, OP_winograd_input, x, &wino, x);
         y = graph_op1(g, OP_winograd_output, graph_op2(g, OP_winograd_product, v, u, &wino, x), &wino, x);
     } else {
-        y = graph_op2(g, OP_conv, x, w, &direct, x);
+        y = graph_op2(g, transposed ? OP_conv_dgrad : OP_conv, x, w, &direct, x);
     }
     graph_output(g, name_of("y"), y, ONLY_BOTH);
     RefRun *r = ref_new(a, g, 2, in_double);
@@ -59,13 +64,13 @@ static double distance(const RefRun *a, const RefRun *b) {
     return worst / largest;
 }
 
-static void test_phases(void) {
+static void check_phases(bool transposed) {
     Arena *a = arena_new();
     for (int q = 0; q < N_ALGORITHMS; q++) {
-        RefRun *truth = run(a, algorithms[q], false, true);
-        double exact = distance(run(a, algorithms[q], true, true), truth);
-        double direct = distance(run(a, algorithms[q], false, false), truth);
-        double phases = distance(run(a, algorithms[q], true, false), truth);
+        RefRun *truth = run(a, algorithms[q], transposed, false, true);
+        double exact = distance(run(a, algorithms[q], transposed, true, true), truth);
+        double direct = distance(run(a, algorithms[q], transposed, false, false), truth);
+        double phases = distance(run(a, algorithms[q], transposed, true, false), truth);
         printf("\n  F(%d,%d): in double %.1e; in float %.1e, direct %.1e ", algorithms[q].m, algorithms[q].r, exact, phases,
                direct);
         CU_ASSERT(exact < 1e-14);
@@ -74,11 +79,15 @@ static void test_phases(void) {
     arena_free(a);
 }
 
+static void test_phases(void) { check_phases(false); }
+static void test_transposed(void) { check_phases(true); }
+
 int main(void) {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("winograd", NULL, NULL);
     CU_add_test(suite, "matrices", test_matrices);
     CU_add_test(suite, "phases compute the convolution", test_phases);
+    CU_add_test(suite, "phases compute a transposed convolution", test_transposed);
     CU_basic_run_tests();
     int failed = (int)CU_get_number_of_failures();
     CU_cleanup_registry();
