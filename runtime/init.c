@@ -44,7 +44,7 @@ static void uniform4(const uint32_t word[4], double x[4]) {
     for (int i = 0; i < 4; i++) x[i] = 2 * 0x1p-32 * (double)word[i] - 1;
 }
 
-/* out[n] = values first .. first + n - 1 of parameter `site`; first need not be a multiple of 4. */
+/* out[n] = values first .. first + n - 1 of the parameter with that number; first need not be a multiple of 4. */
 static void fill(const Law *law, const uint32_t key[2], uint32_t site, int64_t first, int64_t n, float *out) {
     double x[4] = {0};
     for (int64_t e = first; e < first + n; e++) {
@@ -84,12 +84,17 @@ static void fill_task(void *const *arg, const CnncRun *run, int64_t begin, int64
         }
 }
 
-/* Only parameter `index`. */
-static bool init_param(const Model *m, int index, uint64_t seed, Pool *pool, float *params, RtError *err) {
-    const ModelParam *p = &m->param[index];
+/* FNV-1a (Fowler, Noll, Vo). */
+static uint32_t hash(const char *name) {
+    uint32_t h = 0x811c9dc5u;
+    for (; *name; name++) h = (h ^ (unsigned char)*name) * 0x01000193u;
+    return h;
+}
+
+static bool init_param(const ModelParam *p, uint64_t seed, Pool *pool, float *params, RtError *err) {
     Job j = {.param = p,
              .key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
-             .site = (uint32_t)index,
+             .site = hash(p->name),
              .stored = params + p->offset / 4,
              .slice = form_slice_elements(&p->form, SLICE),
              .slices = form_slices(&p->form, SLICE),
@@ -106,6 +111,6 @@ static bool init_param(const Model *m, int index, uint64_t seed, Pool *pool, flo
 
 bool init_params(const Model *m, uint64_t seed, Pool *pool, float *params, RtError *err) {
     for (int i = 0; i < m->n_param; i++)
-        if (!init_param(m, i, seed, pool, params, err)) return false;
+        if (!init_param(&m->param[i], seed, pool, params, err)) return false;
     return true;
 }

@@ -605,6 +605,11 @@ eval {
 NET
     "$make_discs" discs 96 20 || { fail 'e2e/masks: data'; return; }
     check 'e2e/masks: compile' "$cnnc" -march=native discs.net -o discs-net || return
+    check 'e2e/initial weights: compile otherwise' "$cnnc" -march=x86-64-v3 -fno-winograd --batch=4 discs.net -o otherwise || return
+    for program in discs-net otherwise; do
+        check "e2e/initial weights: $program" "./$program" export --init -o "$program-init.safetensors"
+    done
+    same 'e2e/initial weights: the same however a net is compiled' discs-net-init.safetensors otherwise-init.safetensors
     check 'e2e/masks: train' ./discs-net train --data discs --out masked
     says 'e2e/masks: pixels and classes while training' 'pixels 9[0-9.]+ %  mean IoU [89][0-9.]+ %'
     check 'e2e/masks: eval' ./discs-net eval --data discs --weights masked/discs-net.safetensors

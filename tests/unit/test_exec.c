@@ -314,11 +314,11 @@ static void test_initial_values_do_not_depend_on_layout(void) {
     "{\"name\": \"" name "\", \"role\": \"weight\", \"shape\": [8], \"block\": [1,1], \"offset\": " offset             \
     ", \"bytes\": 64, \"init\": {\"kind\": \"normal\", \"a\": 0, \"b\": 1}}"
 
-/* Parameter 1 of a net, values 4 and 5, from the formula of init.h. */
+/* Values 4 and 5 of w, from the formula of init.h. */
 static void test_initial_values_are_the_formula(void) {
     static const char text[] =
         TOY_MODEL("[" VALUE("v", "0") "," VALUE("w", "64") "]", TOY_STATE, TOY_INFER, "null", "{}");
-    const uint32_t key[2] = {5, 1}, counter[4] = {1, 0, 1, RNG_INIT};
+    const uint32_t key[2] = {5, 1}, counter[4] = {1, 0, 0xf20c3f36, RNG_INIT};
     RtError err = {.code = RT_OK};
     uint32_t word[4];
     Model *m = parse(text);
