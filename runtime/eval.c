@@ -39,7 +39,7 @@ static void print_pixels(const Evaluation *e, const json_t *labels) {
 static void print_class(const json_t *labels, int class) {
     const char *label = json_string_value(json_array_get(labels, (size_t)class));
     if (label)
-        printf("%s", label);
+        rt_show(stdout, label);
     else
         printf("class %d", class);
 }

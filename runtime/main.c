@@ -11,16 +11,9 @@
 #include "cpu.h"
 #include "process.h"
 
-/* Control bytes of file names and file contents must not reach the terminal. */
 static void print_error(const char *program, const RtError *err) {
     fprintf(stderr, "%s: %s", program, err->code == RT_STOPPED ? "" : "error: ");
-    for (const char *p = err->text; *p; p++) {
-        unsigned char byte = (unsigned char)*p;
-        if (byte < 32 || byte == 127)
-            fprintf(stderr, "\\x%02x", byte);
-        else
-            fputc(byte, stderr);
-    }
+    rt_show(stderr, err->text);
     if (err->code == RT_INTERNAL) fputs("\nThis is a bug in cnnc; please report it.", stderr);
     fputc('\n', stderr);
 }

@@ -146,8 +146,11 @@ static void sort_top(Predict *p, int k) {
 static void show_text(const Predict *p, const char *path, int k) {
     char room[32];
     printf("%s\n", path);
-    for (int i = 0; i < k; i++)
-        printf("  %6.2f %%  %s\n", 100 * p->probability[p->order[i]], infer_label(&p->session, p->order[i], room));
+    for (int i = 0; i < k; i++) {
+        printf("  %6.2f %%  ", 100 * p->probability[p->order[i]]);
+        rt_show(stdout, infer_label(&p->session, p->order[i], room));
+        putchar('\n');
+    }
 }
 
 /* A text of any bytes: what is not UTF-8 becomes null. */
@@ -207,10 +210,13 @@ static void show_picture(Predict *p, const char *path, int64_t index, RtError *e
 static void show_bad(Predict *p, const char *program, const char *path, const RtError *why, RtError *err) {
     p->bad++;
     fflush(stdout);
-    if (p->options->n_operand == 1)
+    if (p->options->n_operand == 1) {
         rt_fail(err, why->code, "%s", why->text);
-    else
-        fprintf(stderr, "%s: error: %s\n", program, why->text);
+    } else {
+        fprintf(stderr, "%s: error: ", program);
+        rt_show(stderr, why->text);
+        fputc('\n', stderr);
+    }
     if (!p->json) return;
     json_t *entry = json_object();
     json_object_set_new(entry, "file", text_json(path));

@@ -97,6 +97,16 @@ FILE *rt_open_text(const char *path, RtError *err) {
     return NULL;
 }
 
+void rt_show(FILE *to, const char *text) {
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte < 32 || byte == 127)
+            fprintf(to, "\\x%02x", byte);
+        else
+            fputc(byte, to);
+    }
+}
+
 double rt_now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

@@ -62,6 +62,9 @@ int rt_open_plain(const char *path, RtError *err);
 /* The same for fgets, getline and fclose; NULL also with RT_OS. */
 FILE *rt_open_text(const char *path, RtError *err);
 
+/* Writes a text that may hold names or contents of files: control bytes, which must not reach a terminal, as \xNN. */
+void rt_show(FILE *to, const char *text);
+
 /* Seconds from a clock that never goes back. */
 double rt_now(void);
 

@@ -64,10 +64,12 @@ static bool prepare(const Model *m, Dataset *d, RtError *err) {
 /* What was left of a source is not silently missing. */
 static void warn_passed_over(const Dataset *d) {
     size_t n = dataset_passed_over(d);
-    char *path = n ? dataset_path(d, 0, NULL) : NULL;
-    if (n)
-        fprintf(stderr, "warning: data: %zu members of archives are links or devices and are passed over; the first picture is %s\n", n,
-                path ? path : "?");
+    if (!n) return;
+    char *path = dataset_path(d, 0, NULL);
+    fprintf(stderr, "warning: data: %zu members of archives are links or devices and are passed over; the first picture is ",
+            n);
+    rt_show(stderr, path ? path : "?");
+    fputc('\n', stderr);
     free(path);
 }
 
@@ -90,7 +92,9 @@ Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError 
 
 static void name_skipped(void *context, size_t sample, const char *why) {
     (void)context, (void)sample;
-    fprintf(stderr, "warning: left out: %s\n", why); /* `why` names the file */
+    fputs("warning: left out: ", stderr);
+    rt_show(stderr, why); /* which names the file */
+    fputc('\n', stderr);
 }
 
 /* Masks go with a number for each pixel, none of which lies outside of the picture. */

@@ -70,6 +70,9 @@ check_pictures() {
     bad 'predict: text' 65 'text.jpg' ./shapes predict --weights w.safetensors text.jpg
     head -c 900 good/unseen/star.jpg >cut.jpg
     bad 'predict: truncated' 65 'cut.jpg' ./shapes predict --weights w.safetensors cut.jpg
+    cp text.jpg "$(printf 'red\033[31m.jpg')"
+    ./shapes predict --weights w.safetensors good/unseen/star.jpg red*.jpg >"$log" 2>&1
+    if grep -q '^shapes: error: red.x1b.31m.jpg: ' "$log"; then ok 'badinput/control bytes of a name'; else fail 'badinput/control bytes of a name' "$log"; fi
     bad 'predict: missing' 66 'none.jpg' ./shapes predict --weights w.safetensors none.jpg
     bad 'predict: a folder' 66 'good/unseen' ./shapes predict --weights w.safetensors good/unseen
 }
