@@ -359,21 +359,16 @@ static void bind_tasks(Gen *g, LLVMValueRef task, const Stmt *const *loop, int32
     }
 }
 
-/* Tasks begin <= t < end of one nest. */
-static void gen_nest(Gen *g, const Stmt *nest, LLVMValueRef begin, LLVMValueRef end) {
+/* How many tasks s has: a number, or one times N. */
+static Lin count_tasks(Gen *g, const Stmt *s) {
     const Stmt *loop[TASK_LOOPS_MAX], *body;
-    int32_t n = peel_tasks(g->k, nest, loop, &body);
-    Running tasks = loop_begin(g, begin, end, false);
-    bind_tasks(g, tasks.v, loop, n);
-    gen_stmt(g, body);
-    loop_end(g, &tasks);
-}
-
-/* How many tasks a nest has: a number, or one times N. */
-static Lin count_tasks(Gen *g, const Stmt *nest) {
-    const Stmt *loop[TASK_LOOPS_MAX], *body;
-    int32_t n = peel_tasks(g->k, nest, loop, &body);
-    Lin count = lin_const(1);
+    int32_t n = peel_tasks(g->k, s, loop, &body);
+    bool several = stmt_has_tasks(body);
+    Lin count = lin_const(several ? 0 : 1);
+    for (int32_t i = 0; several && i < body->u.seq.n; i++) {
+        Lin one = count_tasks(g, body->u.seq.item[i]);
+        count = lin_add(g, &count, &one, 1);
+    }
     for (int32_t i = 0; i < n; i++) {
         Lin lo, hi;
         int64_t c;
@@ -389,14 +384,6 @@ static Lin count_tasks(Gen *g, const Stmt *nest) {
     return count;
 }
 
-static bool many_nests(const Stmt *s) {
-    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++) {
-        const Stmt *nest = unwrapped(s->u.seq.item[i]);
-        if (nest->kind == ST_FOR && nest->u.loop.mode == LOOP_PARALLEL) return true;
-    }
-    return false;
-}
-
 /* x - before, but not below 0 and not above count. */
 static LLVMValueRef within(Gen *g, LLVMValueRef x, LLVMValueRef before, LLVMValueRef count) {
     LLVMValueRef i = LLVMBuildSub(g->b, x, before, ""), zero = llvm_i64(g, 0);
@@ -404,18 +391,48 @@ static LLVMValueRef within(Gen *g, LLVMValueRef x, LLVMValueRef before, LLVMValu
     return LLVMBuildSelect(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, count, i, ""), count, i, "");
 }
 
-/* The tasks of several nests are numbered through. */
-static void gen_body(Gen *g) {
-    const Stmt *s = unwrapped(g->k->body);
-    LLVMValueRef begin = LLVMGetParam(g->fn, 2), end = LLVMGetParam(g->fn, 3);
-    if (!many_nests(s)) gen_nest(g, s, begin, end);
+static void gen_tasks(Gen *g, const Stmt *s, LLVMValueRef begin, LLVMValueRef end);
+
+/* The tasks of a sequence's statements are numbered through. */
+static void gen_task_seq(Gen *g, const Stmt *s, LLVMValueRef begin, LLVMValueRef end) {
     Lin before = lin_const(0);
-    for (int32_t i = 0; many_nests(s) && i < s->u.seq.n; i++) {
+    for (int32_t i = 0; i < s->u.seq.n; i++) {
         Lin count = count_tasks(g, s->u.seq.item[i]);
         LLVMValueRef first = lin_value(g, &before), tasks = lin_value(g, &count);
-        gen_nest(g, s->u.seq.item[i], within(g, begin, first, tasks), within(g, end, first, tasks));
+        gen_tasks(g, s->u.seq.item[i], within(g, begin, first, tasks), within(g, end, first, tasks));
         before = lin_add(g, &before, &count, 1);
     }
+}
+
+/* Tasks begin <= t < end of s. The loops around a sequence with tasks run for those iterations that have some of them. */
+static void gen_tasks(Gen *g, const Stmt *s, LLVMValueRef begin, LLVMValueRef end) {
+    const Stmt *loop[TASK_LOOPS_MAX], *body;
+    int32_t n = peel_tasks(g->k, s, loop, &body);
+    bool several = stmt_has_tasks(body);
+    if (several && n == 0) {
+        gen_task_seq(g, body, begin, end);
+        return;
+    }
+    LLVMValueRef each = NULL, from = begin, to = end;
+    if (several) {
+        Lin count = count_tasks(g, body);
+        each = lin_value(g, &count);
+        from = LLVMBuildSDiv(g->b, begin, each, "");
+        to = LLVMBuildSDiv(g->b, LLVMBuildAdd(g->b, end, LLVMBuildSub(g->b, each, llvm_i64(g, 1), ""), ""), each, "");
+    }
+    Running run = loop_begin(g, from, to, false);
+    bind_tasks(g, run.v, loop, n);
+    if (several) {
+        LLVMValueRef before = LLVMBuildMul(g->b, run.v, each, "");
+        gen_task_seq(g, body, within(g, begin, before, each), within(g, end, before, each));
+    } else {
+        gen_stmt(g, body);
+    }
+    loop_end(g, &run);
+}
+
+static void gen_body(Gen *g) {
+    gen_tasks(g, g->k->body, LLVMGetParam(g->fn, 2), LLVMGetParam(g->fn, 3));
     LLVMBuildRetVoid(g->b);
 }
 

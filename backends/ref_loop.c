@@ -246,7 +246,7 @@ typedef struct Code Code;
 struct Code {
     StmtKind kind;
     LoopMode mode;
-    bool chain; /* a PARALLEL loop whose body is nothing but another one */
+    bool chain; /* a PARALLEL loop whose body has tasks of its own */
     int32_t var;
     const Op *a, *b; /* lo, hi; index, value; condition */
     const Mem *mem;
@@ -268,9 +268,7 @@ static void code_for(Run *r, Code *c, const Stmt *s) {
     c->a = op_of(r, s->u.loop.lo);
     c->b = op_of(r, s->u.loop.hi);
     code_items(r, c, &s->u.loop.body, 1);
-    const Code *in = c->item[0];
-    if (in->kind == ST_SEQ && in->n_item == 1) in = in->item[0];
-    c->chain = c->mode == LOOP_PARALLEL && in->kind == ST_FOR && in->mode == LOOP_PARALLEL;
+    c->chain = c->mode == LOOP_PARALLEL && stmt_has_tasks(s->u.loop.body);
 }
 
 static void code_store(Run *r, Code *c, const Stmt *s) {

@@ -403,6 +403,13 @@ void stmt_uses(const Stmt *s, uint8_t *use) {
     }
 }
 
+bool stmt_has_tasks(const Stmt *s) {
+    if (s->kind == ST_FOR) return s->u.loop.mode == LOOP_PARALLEL;
+    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++)
+        if (stmt_has_tasks(s->u.seq.item[i])) return true;
+    return false;
+}
+
 /* Affine views. */
 
 static bool affine_insert(Affine *a, int32_t var, int64_t coef) {

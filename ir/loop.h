@@ -3,8 +3,9 @@
  * Semantics. A kernel runs its body; a FOR runs its body for lo <= v < hi in order; a STORE evaluates the value, then
  * writes it; a PREFETCH does nothing but hint that an element will be read soon, and that one may be beyond the end.
  * `mode` never changes what is computed, only how: PARALLEL iterations may run in any order on any thread
- * (so they must not write what another iteration reads or writes); if the body is a sequence with such loops at the top
- * of its statements, all their iterations are tasks alike, and a statement without one is one task; UNROLL is expanded by the code generator; VECTOR
+ * (so they must not write what another iteration reads or writes); where the kernel's body, or what such loops hold, is a
+ * sequence with such loops at the top of its statements, all their iterations are tasks alike, and a statement without one
+ * is one task (stmt_has_tasks); UNROLL is expanded by the code generator; VECTOR
  * runs its iterations as lanes of one vector. A VECTOR loop whose store index does not move with the lane, of the form
  * b[i] = b[i] + x, sums the lanes (in tree order in generated code, in sequence in the interpreter: the only place
  * where rounding may differ, but for BLAS). BLAS is a product of matrices (product.h), all three loops of it, that the
@@ -139,6 +140,9 @@ Stmt *st_subst(Kernel *k, const Stmt *s, const Expr *const *map);
 /* use[buf] |= what s does with each buffer; prefetches count as nothing. */
 enum { BUF_LOADED = 1, BUF_STORED = 2 };
 void stmt_uses(const Stmt *s, uint8_t *use);
+
+/* Is s a PARALLEL loop, or a sequence with one among its statements? Else it is one task, or part of one. */
+bool stmt_has_tasks(const Stmt *s);
 
 /* An affine view: sum of coef[i] * var[i] + constant, variables in increasing number. */
 enum { AFFINE_MAX = 24 };

@@ -12,7 +12,7 @@ typedef struct Walk {
     const Rule *rule;
     const Stmt **loop; /* open ones, outermost first */
     int32_t n_loop, cap_loop, guards;
-    bool top;       /* nothing but PARALLEL loops is open, and nothing stands beside them */
+    bool top;       /* nothing but PARALLEL loops is open */
     Access *access; /* all of them, in order, for rules of the whole kernel */
     int32_t n_access, cap_access;
     const char *broken; /* the first thing found */
@@ -87,10 +87,7 @@ static void visit_guard(Walk *w, const Stmt *s) {
 }
 
 static void visit_seq(Walk *w, const Stmt *s) {
-    bool top = w->top;
-    w->top = top && (s->u.seq.n == 1 || w->n_loop == 0);
     for (int32_t i = 0; i < s->u.seq.n; i++) visit_stmt(w, s->u.seq.item[i]);
-    w->top = top;
 }
 
 static void visit_stmt(Walk *w, const Stmt *s) {
@@ -230,8 +227,8 @@ static void rule_blas(Walk *w, const Stmt *s) {
         broken(w, "loop %s is no product of matrices", loop_name(w, s));
 }
 
-/* tasks: PARALLEL loops are the perfect nest at the top of the kernel, or of each statement of a sequence there, and how
- * many iterations they have depends on N only. So a step's tasks can be counted before it runs. */
+/* tasks: there are only sequences and other PARALLEL loops around a PARALLEL loop, and how many iterations it has depends
+ * on N only. So a step's tasks can be counted before it runs. */
 static bool mentions_var(const Expr *e) {
     if (e->kind == EX_var || e->kind == EX_load) return true;
     for (int32_t i = 0; i < expr_info[e->kind].n; i++)

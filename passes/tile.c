@@ -315,6 +315,18 @@ static void build_rest(Tiler *t, int32_t at, Stmt *seq, const Expr *hi, int64_t 
     }
 }
 
+static bool all_tasks(const Stmt *s) {
+    bool all = s->kind == ST_FOR ? s->u.loop.role == ROLE_TASK : s->kind == ST_SEQ && s->u.seq.n > 0;
+    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++) all = all && all_tasks(s->u.seq.item[i]);
+    return all;
+}
+
+/* What stands beside other tiles is a task, or several, as they are. */
+static Stmt *as_task(Tiler *t, Stmt *s) {
+    if (all_tasks(s)) return s;
+    return st_for(t->k, kernel_add_var(t->k, "rest"), ex_int(t->k, 0), ex_int(t->k, 1), LOOP_SERIAL, ROLE_TASK, s);
+}
+
 /* Splits loop `at` by its factor: whole tiles, then the rest, in one tile where the extent is known. */
 static Stmt *build_split(Tiler *t, int32_t at) {
     const Stmt *loop = t->path[at];
@@ -322,8 +334,10 @@ static Stmt *build_split(Tiler *t, int32_t at) {
     const Expr *size = ex_int(t->k, f);
     Stmt *seq = st_seq(t->k);
     if (extent_of(loop, &extent)) {
-        st_append(t->k, seq, build_tiles(t, at, ex_int(t->k, extent / f), f));
-        if (extent % f) st_append(t->k, seq, build_inner(t, at, ex_int(t->k, extent - extent % f), extent % f));
+        Stmt *tiles = build_tiles(t, at, ex_int(t->k, extent / f), f);
+        if (extent % f == 0) return tiles;
+        st_append(t->k, seq, as_task(t, tiles));
+        st_append(t->k, seq, as_task(t, build_inner(t, at, ex_int(t->k, extent - extent % f), extent % f)));
     } else {
         const Expr *tiles = ex2(t->k, EX_div, loop->u.loop.hi, size);
         st_append(t->k, seq, build_tiles(t, at, tiles, f));

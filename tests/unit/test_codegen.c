@@ -87,28 +87,14 @@ static void args_free(Args *a) {
     for (int i = 0; i < a->n; i++) free(a->p[i]);
 }
 
-/* Extents of the parallel loops at the top, multiplied; of several nests added. */
+/* Extents of nested parallel loops, multiplied; of statements beside each other added. */
 static int64_t tasks_at(const Stmt *s) {
-    int64_t tasks = 1, lo = 0, hi = 0;
-    for (;;) {
-        while (s->kind == ST_SEQ && s->u.seq.n == 1) s = s->u.seq.item[0];
-        if (s->kind != ST_FOR || s->u.loop.mode != LOOP_PARALLEL) return tasks;
-        ex_is_int(s->u.loop.lo, &lo);
-        tasks *= ex_is_int(s->u.loop.hi, &hi) ? hi - lo : run3.n;
-        s = s->u.loop.body;
-    }
-}
-
-static int64_t tasks_of(const Kernel *k) {
-    const Stmt *s = k->body;
-    int64_t tasks = 0;
-    bool parallel = false;
-    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++) {
-        const Stmt *nest = s->u.seq.item[i];
-        parallel = parallel || (nest->kind == ST_FOR && nest->u.loop.mode == LOOP_PARALLEL);
-        tasks += tasks_at(nest);
-    }
-    return parallel ? tasks : tasks_at(s);
+    int64_t tasks = 0, lo = 0, hi = 0;
+    if (!stmt_has_tasks(s)) return 1;
+    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++) tasks += tasks_at(s->u.seq.item[i]);
+    if (s->kind == ST_SEQ) return tasks;
+    ex_is_int(s->u.loop.lo, &lo);
+    return (ex_is_int(s->u.loop.hi, &hi) ? hi - lo : run3.n) * tasks_at(s->u.loop.body);
 }
 
 static bool near_enough(const Kernel *k, const Args *a, const Args *b, float tolerance) {
@@ -127,7 +113,7 @@ static void check_near(const char *text, float tolerance) {
     Kernel *k = kernel_of(text);
     Args start = args_new(k), want = args_copy(&start);
     ref_loop_run(k, want.p, run3.n, run3.key);
-    int64_t tasks = tasks_of(k), middle = tasks / 3;
+    int64_t tasks = tasks_at(k->body), middle = tasks / 3;
     for (int i = 0; i < ARRAY_LEN(levels); i++) {
         Jit *j = jit_of(k, levels[i]);
         CnncKernel *f = (CnncKernel *)jit_kernel(j, 0);
@@ -142,6 +128,21 @@ static void check_near(const char *text, float tolerance) {
     }
     args_free(&start);
     args_free(&want);
+}
+
+/* Each of so many tasks by itself, the last one first, does its own part and no other. */
+static void check_each(const char *text, int64_t tasks) {
+    Kernel *k = kernel_of(text);
+    Args want = args_new(k), got = args_copy(&want);
+    Jit *j = jit_of(k, levels[0]);
+    CnncKernel *f = (CnncKernel *)jit_kernel(j, 0);
+    ref_loop_run(k, want.p, run3.n, run3.key);
+    CU_ASSERT_EQUAL(tasks_at(k->body), tasks);
+    for (int64_t i = tasks - 1; i >= 0; i--) f(got.p, &run3, i, i + 1);
+    CU_ASSERT_TRUE(near_enough(k, &got, &want, 0));
+    jit_free(j);
+    args_free(&want);
+    args_free(&got);
 }
 
 /* To the bit, but where fma rounds twice: the interpreter's is that of the language. */
@@ -285,12 +286,20 @@ static void test_shifted_registers(void) {
                 3 * lanes[i], lanes[i], lanes[i], lanes[i], lanes[i], shift));
 }
 
-/* Their tasks are numbered through; one statement has no loop for threads, two nests count per picture. */
+/* Their tasks are numbered through; one statement has no loop for threads, two nests count per picture, several stand in
+ * parallel loops. */
 static void test_nests_side_by_side(void) {
     check("kernel three { arg x f32 8 arg y f32 24 written\n for a in 0..2 parallel { for b in 0..3 parallel {\n"
           " y[3*a + b] = x[a + b] } }\n for c in 6..7 serial { y[c] = 1.0 }\n for d in 7..24 parallel { y[d] = x[0] } }");
     check("kernel two { arg y f32 24 batched written\n for n in 0..N parallel { y[24*n] = 1.0 }\n"
           " for n_1 in 0..N parallel { for b in 1..24 parallel { y[24*n_1 + b] = tofloat(b) } } }");
+    check_each("kernel deep { arg x f32 8 arg y f32 46 batched written\n for n in 0..N parallel { for b in 0..5 parallel {\n"
+               " for t in 0..3 parallel { for i in 0..2 parallel {\n"
+               " y[46*n + 9*b + 2*t + i] = add(y[46*n + 9*b + 2*t + i], x[i]) } }\n"
+               " for r in 0..1 parallel { y[46*n + 9*b + 6] = add(y[46*n + 9*b + 6], 1.0) }\n"
+               " for s in 0..2 parallel { y[46*n + 9*b + 7 + s] = add(y[46*n + 9*b + 7 + s], 2.0) } }\n"
+               " y[46*n + 45] = add(y[46*n + 45], 3.0) } }",
+               run3.n * (5 * (3 * 2 + 1 + 2) + 1));
 }
 
 static void test_parallel_nests(void) {

@@ -156,12 +156,13 @@ static void blas(void) {
 static void tasks(void) {
     static const char *const body[] = {
         "for i in 0..4 serial { for j in 0..4 parallel { } }",
-        "for i in 0..4 parallel { y[i] = 0.0 for j in 0..4 parallel { y[4*i + j] = 0.0 } }",
+        "for i in 0..4 parallel { for k in 0..4 serial { for j in 0..4 parallel { y[4*i + j] = 0.0 } } }",
         "for i in 0..4 parallel { if lt(i, 2) { for j in 0..4 parallel { } } }",
         "for i in 0..4 parallel { for j in 0..i parallel { } }",
         "for i in 0..c[0] parallel { }",
     };
     static const char *const right[] = {"y[0] = 0.0 for j in 1..4 parallel { y[j] = 0.0 }",
+                                        "for i in 0..4 parallel { y[4*i] = 0.0 for j in 1..4 parallel { y[4*i + j] = 0.0 } }",
                                         "for i in 0..2 parallel { y[i] = 0.0 } for j in 2..4 parallel { y[j] = 0.0 }"};
     EXPECT_ALL("tasks", body);
     EXPECT_ALL(NULL, right);

@@ -200,6 +200,14 @@ static void scratch_is_spoilt(void) {
                  (void *[]){y}, 1, key);
     CU_ASSERT_EQUAL(y[0], 2);
     CU_ASSERT(isnan(y[1]) && isnan(y[2]));
+    float z[4] = {0, 0, 0, 0};
+    ref_loop_run(
+        kernel_of(
+            "kernel t { arg y f32 4 written local s f32 1 written for i in 0..2 parallel { "
+            "for j in 0..1 parallel { s[0] = 2.0 y[2*i] = s[0] } for k in 1..2 parallel { y[2*i + k] = s[0] } } }"),
+        (void *[]){z}, 1, key);
+    CU_ASSERT(z[0] == 2 && z[2] == 2);
+    CU_ASSERT(isnan(z[1]) && isnan(z[3]));
 }
 
 /* A child runs it: an internal error ends the process. */

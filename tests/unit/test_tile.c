@@ -327,6 +327,17 @@ static void test_distribution(void) {
     CU_ASSERT_EQUAL(share(a, arena_printf(a, two, "task ", "y[64*n + 3 + c]"), t),
                     3); /* one reads what another writes */
     CU_ASSERT(t[0] == -12 && t[1] == -4 && t[2] == -2);
+    static const char rest[] =
+        "kernel k {\n  arg x f32 64 batched\n  arg y f32 4096 batched written\n"
+        "  for n in 0..N serial task {\n    for b in 0..%d serial task {\n"
+        "      for i in 0..3 serial task {\n        y[4096*n + 16*b + i] = x[64*n]\n      }\n"
+        "      for r in 0..1 serial task {\n        y[4096*n + 16*b + 3] = %s\n      }\n    }\n  }\n}\n";
+    CU_ASSERT_EQUAL(share(a, arena_printf(a, rest, 5, "x[64*n + 1]"), t), 1); /* few panels: tiles and rest are tasks */
+    CU_ASSERT_EQUAL(t[0], -5 * (3 + 1));
+    CU_ASSERT_EQUAL(share(a, arena_printf(a, rest, 64, "x[64*n + 1]"), t), 1); /* enough of them */
+    CU_ASSERT_EQUAL(t[0], -64);
+    CU_ASSERT_EQUAL(share(a, arena_printf(a, rest, 5, "y[4096*n + 16*b + 3]"), t), 1); /* not independent: stays */
+    CU_ASSERT_EQUAL(t[0], -5);
     arena_free(a);
 }
 
