@@ -119,11 +119,69 @@ static LLVMValueRef permuted(Gen *g, const Expr *e, const Lin *first, int64_t si
     return widen(g, e->buf, LLVMBuildShuffleVector(g->b, block, LLVMGetPoison(type), order, ""));
 }
 
-/* Lanes from anywhere: one scalar load per lane, if they do not lie together. */
+/* What the lanes of an index differ by, if that is one quotient of neighbouring dividends: their groups of channels. */
+typedef struct Quotient {
+    Lin dividend;     /* of lane 0 */
+    int64_t divisor;  /* 0: none found yet */
+} Quotient;
+
+static Lin lin_of_lane(Gen *g, const Expr *e, int32_t lane) {
+    Lin at;
+    g->lane_at = lane;
+    lin_of(g, e, &at);
+    g->lane_at = -1;
+    return at;
+}
+
+static bool differs_by_quotient(Gen *g, const Expr *e, Quotient *q) {
+    if (!uses_lane(g, e)) return true;
+    if (e->kind == EX_var || e->kind == EX_load) return false;
+    Lin a;
+    int64_t divisor;
+    if (e->kind == EX_div && ex_is_int(e->a[1], &divisor) && lin_of(g, e->a[0], &a) && a.lane == 1) {
+        Lin dividend = lin_of_lane(g, e->a[0], 0);
+        if (q->divisor) return q->divisor == divisor && lin_equal(&q->dividend, &dividend);
+        *q = (Quotient){dividend, divisor};
+        return divisor > 0;
+    }
+    for (int32_t i = 0; i < expr_info[e->kind].n; i++)
+        if (!differs_by_quotient(g, e->a[i], q)) return false;
+    return true;
+}
+
+/* The lanes before the `end` of quotients counted from that of lane 0: o with (dividend mod divisor) + o < end * divisor. */
+static LLVMValueRef lanes_before(Gen *g, const Quotient *q, int32_t end) {
+    LLVMValueRef lane[LANES_MAX];
+    Lin divisor = lin_const(q->divisor), rest = lin_opaque(g, EX_mod, &q->dividend, &divisor, 0, q->divisor - 1);
+    Lin limit = lin_const(end * q->divisor);
+    limit = lin_add(g, &limit, &rest, -1);
+    for (int32_t i = 0; i < g->lanes; i++) lane[i] = llvm_i64(g, i);
+    LLVMValueRef all = LLVMConstVector(lane, (unsigned)g->lanes);
+    return LLVMBuildICmp(g->b, LLVMIntSLT, all, llvm_splat(g, lin_value(g, &limit), g->lanes), "");
+}
+
+/* A broadcast for each place that the lanes may read, each for the lanes that have its quotient: lane j * divisor has the
+ * j-th one, and the last lane may have another. */
+static LLVMValueRef select_places(Gen *g, const Expr *e, const Quotient *q) {
+    int32_t last = (int32_t)((g->lanes - 1) / q->divisor);
+    Lin at = lin_of_lane(g, e->a[0], g->lanes - 1);
+    LLVMValueRef all = llvm_splat(g, load_scalar(g, e->buf, &at), g->lanes);
+    for (int32_t j = last; j >= 0; j--) {
+        at = lin_of_lane(g, e->a[0], (int32_t)(j * q->divisor));
+        LLVMValueRef one = llvm_splat(g, load_scalar(g, e->buf, &at), g->lanes);
+        all = LLVMBuildSelect(g->b, lanes_before(g, q, j + 1), one, all, "");
+    }
+    return all;
+}
+
+/* Lanes from anywhere: one scalar load per lane, if they do not lie together and are not copies of a few. */
 static LLVMValueRef gather(Gen *g, const Expr *e) {
     Lin first;
+    Quotient q = {.divisor = 0};
     int64_t size, place[LANES_MAX];
     if (lanes_in_block(g, e, &first, &size, place)) return permuted(g, e, &first, size, place);
+    if (e->type == ET_FLOAT && differs_by_quotient(g, e->a[0], &q) && (g->lanes - 1) / q.divisor + 2 <= g->lanes / 2)
+        return select_places(g, e, &q);
     LLVMTypeRef element = e->type == ET_FLOAT ? g->m->f32 : g->m->i32;
     LLVMValueRef all = LLVMGetPoison(LLVMVectorType(element, (unsigned)g->lanes));
     for (int32_t lane = 0; lane < g->lanes; lane++) {
