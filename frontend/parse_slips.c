@@ -108,6 +108,50 @@ static bool annotation_assigned(Parse *p, int token, Place at) {
     return true;
 }
 
+/* relu@freeze -> fc(10) */
+static bool annotation_bare(Parse *p, int token, Place at) {
+    size_t n;
+    const char *line = code_of(p, p->last_at, &n);
+    if (token == '(' || p->last != IDENT || !line || p->last_at.col < 2 || line[p->last_at.col - 2] != '@')
+        return false;
+    diag_error(p->diags, at_place(p, p->last_at), "E0013", "an annotation is a call: @%s(...)", source(p, p->last_at));
+    diag_fix(p->diags, end_of(p, p->last_at), "()", "%s", "");
+    (void)at;
+    return true;
+}
+
+/* conv(in=3, out=16) */
+static bool in_channels(Parse *p, int token, Place at) {
+    if (token != IN || bracket(p) != '(' || *rest(p) != '=') return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "`in` is not a parameter");
+    diag_help(p->diags, (Span){0}, "the channels of the input are known: leave it out");
+    p->wrong = true;
+    return true;
+}
+
+/* {16, 32} */
+static bool braces_of_list(Parse *p, int token, Place at) {
+    const char *close = strpbrk(rest(p), "}:\"\n");
+    bool value = p->last == '=' || p->last == '(' || p->last == ',' || p->last == '[' || p->last == IN;
+    if (token != '{' || !value || !close || *close != '}') return false;
+    Span end = at_place(p, at);
+    end.col += (uint32_t)(close - (p->text + p->offset)) + 1;
+    diag_error(p->diags, at_place(p, at), "E0013", "a list stands in [ ]");
+    diag_fix(p->diags, at_place(p, at), "[", "this is written");
+    diag_edit(p->diags, end, "]");
+    return true;
+}
+
+/* for i in 0..3 do */
+static bool word_of_body(Parse *p, int token, Place at) {
+    const char *word = source(p, at), *end = rest(p);
+    bool head = p->statement == FOR || p->statement == IF, last = *end == '\n' || *end == '#' || !*end;
+    if (!head || token != IDENT || !last || (strcmp(word, "do") != 0 && strcmp(word, "then") != 0)) return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "`%s` starts no body; a body stands in { }", word);
+    diag_fix(p->diags, at_place(p, at), "{", "and } stands behind it");
+    return true;
+}
+
 /* 1...3 and 1..=3 */
 static bool longer_range(Parse *p, int token, Place at) {
     if (p->last != DOTDOT || (token != '.' && token != '=')) return false;
@@ -240,6 +284,14 @@ static bool unknown_unit(Parse *p, int token, Place at) {
     if (token != IDENT || p->last != QTY || p->last_at.end_line != at.line) return false;
     if (in_list(p) && *rest(p) && strchr("=(", *rest(p))) return false; /* an argument, and its comma is missing */
     const char *word = source(p, at), *near = did_you_mean(word, unit, ARRAY_LEN(unit));
+    if (strlen(word) == 1 && strchr("kMG", *word)) {
+        const char *joined = arena_printf(p->arena, "%s%s", source(p, p->last_at), word);
+        Span all = at_place(p, p->last_at);
+        all.len = at.end_col - p->last_at.col;
+        diag_error(p->diags, all, "E0004", "`%s` stands at its number, without a blank", word);
+        diag_fix(p->diags, all, joined, "%s", "");
+        return true;
+    }
     Str all = STR(p->arena);
     for (int i = 0; i < ARRAY_LEN(unit); i++)
         str_addf(&all, "%s%s", i == 0 ? "" : i == ARRAY_LEN(unit) - 1 ? " and " : ", ", unit[i]);
@@ -249,6 +301,16 @@ static bool unknown_unit(Parse *p, int token, Place at) {
         diag_fix(p->diags, at_place(p, at), near, "%s", "");
     else
         diag_help(p->diags, (Span){0}, "units are %s", str_text(&all));
+    return true;
+}
+
+/* conv 16 3 */
+static bool call_without_brackets(Parse *p, int token, Place at) {
+    bool value = token == QTY || token == DIM || token == STR;
+    if (p->last != IDENT || !value || in_list(p) || p->last_at.end_line != at.line) return false;
+    const char *name = source(p, p->last_at), *first = source(p, at);
+    diag_error(p->diags, at_place(p, at), "E0015", "`(` is missing between `%s` and `%s`", name, first);
+    diag_help(p->diags, (Span){0}, "arguments stand in brackets: %s(%s, ...)", name, first);
     return true;
 }
 
@@ -268,9 +330,11 @@ static bool no_operator(Parse *p, int token, Place at) {
 
 /* In this order: the first that fits reports. */
 static bool (*const slip[])(Parse *p, int token, Place at) = {
-    no_version,  for_of_c,         comprehension, annotation_assigned, longer_range,   assigned_value,
-    ends_early,  bare_list,        bare_text,     bare_path,           spread_in_list, nameless_input,
-    after_arrow, typed_definition, unknown_unit,  no_operator,
+    no_version,     for_of_c,       comprehension,    annotation_assigned, annotation_bare,
+    in_channels,    braces_of_list, word_of_body,     longer_range,        assigned_value,
+    ends_early,     bare_list,      bare_text,        bare_path,           spread_in_list,
+    nameless_input, after_arrow,    typed_definition, unknown_unit,        call_without_brackets,
+    no_operator,
 };
 
 bool parse_slip(Parse *p, int token, Place at) {

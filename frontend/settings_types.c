@@ -362,7 +362,11 @@ static bool to_depth(Elab *e, Value *v, Span at, const char *label) {
 }
 
 static bool to_degrees(Elab *e, Value *v, Span at, const char *label) {
-    return is_range(v, -360, 360) || report_wants(e, at, label, wants_of("degrees"), v);
+    if (is_range(v, -360, 360)) return true;
+    report_wants(e, at, label, wants_of("degrees"), v);
+    const char *most = value_is_number(v) && !v->unit && value_double(v) > 0 ? value_text_of(e->arena, v) : NULL;
+    if (most) diag_fix(e->diags, at, arena_printf(e->arena, "[-%s, %s]", most, most), "to either side");
+    return false;
 }
 
 static bool to_whole_within(Elab *e, Value *v, Span at, const char *label, const char *type, int64_t least, int64_t most) {

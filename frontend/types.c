@@ -216,7 +216,10 @@ static bool to_init(Elab *e, Value *v, Span at, const char *label) {
         Call c = {.fn = v->func, .span = at};
         *v = call_run(e, &c);
     }
-    return v->kind == V_INIT || wants(e, at, label, "init", v);
+    if (v->kind == V_INIT) return true;
+    wants(e, at, label, "init", v);
+    const Function *named = v->kind == V_TEXT ? builtin_find(name_of(v->text)) : NULL;
+    return named && !strcmp(named->signature, "") && propose(e, at, named->name, "");
 }
 
 static bool to_bias(Elab *e, Value *v, Span at, const char *label) {

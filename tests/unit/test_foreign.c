@@ -32,6 +32,7 @@ static const struct { ForeignKind kind; const char *where, *net; } wrong_net[] =
     {FOREIGN_PARAM, "rmsprop", TRAIN("optimizer = rmsprop(%s=0.5)")},
     {FOREIGN_PARAM, "lars", TRAIN("optimizer = lars(%s=0.5)")},
     {FOREIGN_PARAM, "group", TRAIN("group \"*.bias\" { %s = 1 }")},
+    {FOREIGN_PARAM, "random_crop", START INPUT NET "augment {\n    random_crop(8x8, %s=1)\n}\n"},
     {FOREIGN_PARAM, "cross_entropy", START INPUT NET "train {\n    loss = cross_entropy(y, %s=1)\n    lr = 1\n    stop = 1 epochs\n}\n"},
     {FOREIGN_PARAM, NULL, START INPUT NET "train {\n    loss = cross_entropy(y)\n    lr = %2$s(0.1, %1$s=1)\n    stop = 3 epochs\n}\n"},
     {FOREIGN_WORD, "pad", BODY("x = image -> conv(4, 3, pad=\"%s\")")},
