@@ -71,8 +71,9 @@
  *   nothing; "partner" is i32 [n] and "share" f32 [n]: with mixed pictures (augment has mixup or cutmix) the label of
  *   the other picture, and what the own label counts, 0 .. 1; "scalar" holds floats: [0] the learning rate, [1] above 0
  *   if gradients join those of the calls before.
- *   All region bases are aligned to 64 bytes. A step's tasks may be shared out among threads in any way; the next step
- *   starts when all have ended, unless it may run along. Results do not depend on the sharing.
+ *   All region bases are aligned to 64 bytes, but those of what comes with pictures only to their numbers where a batch
+ *   goes in parts. A step's tasks may be shared out among threads in any way; the next step starts when all have ended,
+ *   unless it may run along. Results do not depend on the sharing.
  *
  * Settings are what the .net file says, checked and with every default filled in by the compiler; a call f(x, k=v) is
  * {"call": "f", "x's name": x, "k": v}; a quantity with a unit is {"value": 5, "unit": "epochs"} (units epochs, steps,

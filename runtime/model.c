@@ -388,8 +388,8 @@ static void add_averages(Model *m, RtError *err) {
     m->ema = field_number_or(train, "ema", -1, "train", err);
     if (err->code || m->ema < 0 || !m->train.present) return;
     ModelParam *state = rt_alloc((size_t)m->n_state + (size_t)m->n_param, sizeof *state, err);
-    json_t *names = json_array();
     if (!state) return;
+    json_t *names = json_array();
     memcpy(state, m->state, (size_t)m->n_state * sizeof *state);
     m->average_offset = (m->state_bytes + 63) / 64 * 64;
     for (int i = 0; i < m->n_param; i++) {
