@@ -210,12 +210,12 @@ static bool make_pictures(Bench *b, int64_t n, RtError *err) {
     return true;
 }
 
-/* Training starts from initial values with learning rate 0, so that steps on noise cannot blow up. */
+/* Training starts from initial values, if none are given, with learning rate 0, so that steps on noise cannot blow up. */
 static bool fill_params(Bench *b, RtError *err) {
-    if (!b->options->train)
-        return params_load(b->context, b->options->weights, b->pool, exec_params(b->exec), NULL, err);
-    exec_set_lr(b->exec, 0);
-    return init_params(b->context->model, PARAMS_SEED, b->pool, b->params, err);
+    const Options *o = b->options;
+    if (o->train) exec_set_lr(b->exec, 0);
+    if (o->train && !o->weights) return init_params(b->context->model, PARAMS_SEED, b->pool, b->params, err);
+    return params_load(b->context, o->weights, b->pool, o->train ? b->params : exec_params(b->exec), NULL, err);
 }
 
 static bool bench_open(Bench *b, int64_t most, RtError *err) {

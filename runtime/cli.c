@@ -28,7 +28,7 @@ static const OptionRow rows[] = {
     {"augment", 0, KIND_TEXT, AT(augment), 0, 0, "NAME", "augment as the section `augment NAME` says", "train"},
     {"eval", 0, KIND_TEXT, AT(eval), 0, 0, "NAME", "evaluate as the section `eval NAME` says", "train eval"},
     {"weights", 'w', KIND_TEXT, AT(weights), 0, 0, "FILE", "start from these weights", "train"},
-    {"weights", 'w', KIND_TEXT, AT(weights), 0, 0, "FILE", "use these weights", "eval predict export test"},
+    {"weights", 'w', KIND_TEXT, AT(weights), 0, 0, "FILE", "use these weights", "eval predict bench export test"},
     {"init", 0, KIND_TEXT, AT(weights), 0, 0, "FILE", "the same as --weights", "train"},
     {"init", 0, KIND_FLAG, AT(init), 0, 0, NULL, "write the initial values, not trained ones", "export"},
     {"out", 'o', KIND_TEXT, AT(out), 0, 0, "DIR", "where weights and checkpoint go (.)", "train"},

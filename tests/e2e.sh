@@ -130,7 +130,7 @@ check_commands() {
     ./shapes info --source >source
     same 'e2e/info --source is the source' source "$root/examples/shapes.net"
     check 'e2e/bench --train' ./shapes bench --train --batch 8 --threads 2
-    check 'e2e/bench --layers' ./shapes bench --layers --batch 1
+    check 'e2e/bench --layers' ./shapes bench --layers --batch 1 --weights whole/shapes.safetensors
 }
 
 # Weights of fully connected layers in half precision: nearly the same scores, different ones, by every instruction set.
