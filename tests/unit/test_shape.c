@@ -10,7 +10,7 @@ static Arena *arena;
 #define CONV(kernel, stride, dilation, pad, rest) \
     "{kernel=[" kernel "], stride=[" stride "], dilation=[" dilation "], pad=[" pad "], groups=" rest "}"
 #define WINO(tile, kernel, pad, out) \
-    "{tile=" tile ", kernel=" kernel ", pad=[" pad "], out=[" out "], band=0}"
+    "{tile=" tile ", kernel=" kernel ", pad=[" pad "], out=[" out "], band=0, flip=false}"
 #define IN(c, h, w) ", in_c=" c ", in_h=" h ", in_w=" w
 #define NO_IN IN("0", "0", "0")
 #define PLAIN(kernel, pad, rest) CONV(kernel, "1,1", "1,1", pad, rest)
