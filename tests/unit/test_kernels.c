@@ -3,8 +3,12 @@
  *
  * Sums of products must come within their rounding error bound of the true value (lab_limit), and be exact on small
  * whole numbers; everything else within 1e-5 of the largest number of the tensor. An argument runs what its text
- * begins. */
+ * begins. One process a core shares the cases out. */
 #include <CUnit/Basic.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kernel_chains.h"
 #include "kernel_lab.h"
@@ -49,6 +53,18 @@ static void find_targets(Arena *a) {
     static const int64_t cache[N_TARGETS] = {0, 64, 1 << 13}; /* with the last, long rows of weights are cut */
     for (int i = 1; i < N_TARGETS; i++)
         if (targets[i].machine) targets[i].machine = with_cache(a, targets[i].machine, cache[i]);
+}
+
+/* The first case that no process has taken. */
+static atomic_int *untaken;
+
+/* All processes walk through the same cases; true where the next one falls to this process. */
+static bool falls_to_me(void) {
+    static int at, taken = -1;
+    if (taken < 0) taken = atomic_fetch_add(untaken, 1);
+    if (at++ != taken) return false;
+    taken = -1;
+    return true;
 }
 
 static bool chosen(const char *what) { return strncmp(what, only, strlen(only)) == 0; }
@@ -115,6 +131,7 @@ static bool check(const Trial *t, int i) {
 }
 
 static bool check_case(const char *what, Build *build, int i, bool contraction) {
+    if (!falls_to_me()) return true;
     Arena *a = arena_new();
     Case c = {.g = graph_new(a, name_of("infer")), .n = 1};
     Ref y = build(&c, i);
@@ -220,6 +237,7 @@ static bool net_stage(const struct Net *net, const Machine *m, int n_kept, const
 }
 
 static bool check_net(const struct Net *net) {
+    if (!falls_to_me()) return true;
     Arena *a = arena_new();
     Trial trial[ENTRY_COUNT];
     Want want[ENTRY_COUNT];
@@ -265,10 +283,7 @@ static void test_blas(void) {
 #endif
 }
 
-int main(int argc, char **argv) {
-    if (argc > 1) only = argv[1];
-    Arena *a = arena_new();
-    find_targets(a);
+static int run(void) {
     CU_initialize_registry();
     CU_pSuite suite = CU_add_suite("kernels", NULL, NULL);
     CU_add_test(suite, "every operator", test_operators);
@@ -279,6 +294,20 @@ int main(int argc, char **argv) {
     CU_basic_run_tests();
     int failed = (int)CU_get_number_of_failures();
     CU_cleanup_registry();
-    arena_free(a);
     return failed > 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) only = argv[1];
+    untaken = mmap(NULL, sizeof *untaken, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (untaken == MAP_FAILED) return 1;
+    int others = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1, status;
+    bool child = false;
+    for (int i = 0; i < others && !child; i++) child = fork() == 0;
+    Arena *a = arena_new();
+    find_targets(a);
+    int failed = run();
+    arena_free(a);
+    while (!child && wait(&status) > 0) failed |= status != 0;
+    return failed;
 }
