@@ -16,11 +16,12 @@ const char *emit_plan_json(const Unit *u, const KernelTable *kernels);
 typedef bool EmitAccept(void *context, const char *path);
 
 /* Compiles the programs of n units (all passes done), one file for several processors, the most able first; more than
- * one for EMIT_EXE only. Writes `path` ("-": stdout, not for EMIT_OBJECT and EMIT_EXE) by way of a temporary file beside
- * it that is renamed at the end; nothing is left behind on failure, nor by a signal that can wait for that. What is there and
- * no plain file is written to where it stands, but for EMIT_EXE, which refuses. EMIT_EXE links with runtime_dir/libcnncrt.a by
- * spawning `linker` (NULL: "cc" found in PATH) without a shell. `accept` may be NULL. Returns 0 or the exit code of
- * sysexits.h, after printing "cnnc: error: ..." to stderr; EX_DATAERR, without a message, if `accept` refused. */
+ * one for EMIT_EXE only. Writes `path` ("-": stdout, not for EMIT_OBJECT and EMIT_EXE) by way of a temporary file
+ * beside it that is renamed at the end; nothing is left behind on failure, nor by a signal that can wait for that. What
+ * is there and no plain file is written to where it stands, but for EMIT_EXE, which refuses. EMIT_EXE links with
+ * runtime_dir/libcnncrt.a by spawning `linker` (NULL: "cc" found in PATH) without a shell. `accept` may be NULL.
+ * Returns 0 or the exit code of sysexits.h, after printing "cnnc: error: ..." to stderr; EX_DATAERR, without a message,
+ * if `accept` refused. */
 typedef struct EmitJob {
     Unit *const *unit;
     int n;

@@ -1,6 +1,6 @@
 /* Which kernels a program file contains and under which numbers. One numbering for both entry points and all sizes of
- * pictures, used by the object code (cnnc_kernel[]) and by the JSON's steps alike: kernels that differ in nothing but their
- * name are one. */
+ * pictures, used by the object code (cnnc_kernel[]) and by the JSON's steps alike: kernels that differ in nothing but
+ * their name are one. */
 #ifndef CNNC_BACKENDS_KERNEL_TABLE_H
 #define CNNC_BACKENDS_KERNEL_TABLE_H
 

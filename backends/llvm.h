@@ -2,16 +2,16 @@
  *
  * Integers decide the speed of a kernel, so they are not left to the optimiser. Every index is brought to a linear form
  * (Lin) over numbers (Num); a number knows the loop scope that makes it. Whatever depends only on outer scopes is
- * computed once, at the head of the scope it belongs to, and remembered there: an address is the buffer's base plus, scope
- * by scope, the terms of that scope, and constants last, which become displacements. So the innermost body of a register
- * tile has one pointer a stream, without any loop-invariant code motion or strength reduction.
+ * computed once, at the head of the scope it belongs to, and remembered there: an address is the buffer's base plus,
+ * scope by scope, the terms of that scope, and constants last, which become displacements. So the innermost body of a
+ * register tile has one pointer a stream, without any loop-invariant code motion or strength reduction.
  *
  * REG and LOCAL buffers are stack arrays; LLVM's SROA turns the REG ones into SSA values, since all their indices are
  * constant, and takes care of buffers that are used as vectors here and as single lanes there.
  *
  * Inside a VECTOR loop the lane is a term of its own (Lin.lane); a value that does not move with the lane stays scalar
- * until it meets one that does. What cannot be done by lanes (an index that divides the lane, a lane-dependent guard) is
- * done once per lane with the lane a constant. */
+ * until it meets one that does. What cannot be done by lanes (an index that divides the lane, a lane-dependent guard)
+ * is done once per lane with the lane a constant. */
 #ifndef CNNC_BACKENDS_LLVM_H
 #define CNNC_BACKENDS_LLVM_H
 
@@ -98,8 +98,8 @@ void llvm_module_free(Module *m);
 LLVMValueRef llvm_i64(const Gen *g, int64_t i);
 LLVMTypeRef llvm_dtype(const Module *m, DType t);
 static inline bool llvm_by_lanes(const Gen *g) { return g->lane_var >= 0 && g->lane_at < 0; }
-/* The vector of E copies: written as insertelement and shufflevector, which becomes one broadcast load; a splat written as
- * an addition to zero costs 35 % of a convolution, since the shuffle then takes the second FMA port. */
+/* The vector of E copies: written as insertelement and shufflevector, which becomes one broadcast load; a splat written
+ * as an addition to zero costs 35 % of a convolution, since the shuffle then takes the second FMA port. */
 LLVMValueRef llvm_splat(const Gen *g, LLVMValueRef scalar, int32_t lanes);
 LLVMValueRef llvm_as_vector(const Gen *g, Val v);
 /* Lane `lane` of v, whichever it is. */
@@ -114,10 +114,11 @@ LLVMValueRef llvm_whole(LLVMTypeRef type, int64_t x);
 /* `scalar` with as many lanes as `like` has (a scalar if that is one). */
 LLVMTypeRef llvm_like(LLVMTypeRef like, LLVMTypeRef scalar);
 /* Keeps the loads on either side apart in machine code. Between the iterations of an unrolled REDUCE loop it stops
- * instruction selection from clustering the loads of several iterations, whose results a register tile has no room for: a
- * 2x14 tile of 3x3 convolution has 36 spills without it and none with it. The passes do not see it, so neighbours still
- * share loads (a depthwise window), unless it is strong: between the iterations of a REDUCE loop around another one a
- * shared load would have to live through all of the inner loop (82 spills where kw is unrolled around 16 channels). */
+ * instruction selection from clustering the loads of several iterations, whose results a register tile has no room for:
+ * a 2x14 tile of 3x3 convolution has 36 spills without it and none with it. The passes do not see it, so neighbours
+ * still share loads (a depthwise window), unless it is strong: between the iterations of a REDUCE loop around another
+ * one a shared load would have to live through all of the inner loop (82 spills where kw is unrolled around 16
+ * channels). */
 void llvm_barrier(const Gen *g, bool strong);
 /* After the passes: the marks that llvm_barrier left become real (fences of one thread, which emit no instruction). */
 void llvm_place_barriers(Module *m);

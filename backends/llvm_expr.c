@@ -149,7 +149,8 @@ static bool differs_by_quotient(Gen *g, const Expr *e, Quotient *q) {
     return true;
 }
 
-/* The lanes before the `end` of quotients counted from that of lane 0: o with (dividend mod divisor) + o < end * divisor. */
+/* The lanes before the `end` of quotients counted from that of lane 0: o with (dividend mod divisor) + o < end *
+ * divisor. */
 static LLVMValueRef lanes_before(Gen *g, const Quotient *q, int32_t end) {
     LLVMValueRef lane[LANES_MAX];
     Lin divisor = lin_const(q->divisor), rest = lin_opaque(g, EX_mod, &q->dividend, &divisor, 0, q->divisor - 1);
@@ -160,8 +161,8 @@ static LLVMValueRef lanes_before(Gen *g, const Quotient *q, int32_t end) {
     return LLVMBuildICmp(g->b, LLVMIntSLT, all, llvm_splat(g, lin_value(g, &limit), g->lanes), "");
 }
 
-/* A broadcast for each place that the lanes may read, each for the lanes that have its quotient: lane j * divisor has the
- * j-th one, and the last lane may have another. */
+/* A broadcast for each place that the lanes may read, each for the lanes that have its quotient: lane j * divisor has
+ * the j-th one, and the last lane may have another. */
 static LLVMValueRef select_places(Gen *g, const Expr *e, const Quotient *q) {
     int32_t last = (int32_t)((g->lanes - 1) / q->divisor);
     Lin at = lin_of_lane(g, e->a[0], g->lanes - 1);

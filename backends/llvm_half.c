@@ -1,6 +1,6 @@
-/* Halves in memory, floats in registers. One instruction each way on every processor with vectors but those of SSE alone,
- * which shift bits instead: exactly the same numbers, so that a program's results do not depend on it. (The first AVX
- * processors have wide vectors and no conversion; there LLVM calls libgcc, which is right but slow.) */
+/* Halves in memory, floats in registers. One instruction each way on every processor with vectors but those of SSE
+ * alone, which shift bits instead: exactly the same numbers, so that a program's results do not depend on it. (The
+ * first AVX processors have wide vectors and no conversion; there LLVM calls libgcc, which is right but slow.) */
 #include "llvm.h"
 
 /* SSE: four lanes and half the registers that NEON, the other target with four, has. */

@@ -1,10 +1,11 @@
 /* Numbers, scopes and addresses: where an integer is computed, and that it is computed once.
  *
- * Aliasing. Each ARG buffer gets an alias scope, and its accesses say which other buffers they cannot meet. Two arguments
- * of a step overlap only if the step runs in place, and then they are the same tensor in the same form, so two buffers
- * are declared disjoint unless they agree in type and size and one of them is written. For such a pair the order of the
- * kernel's text is kept; hot loops lose nothing by it, since they accumulate in REG buffers and write after the loop.
- * Accesses are aligned to the element only: unaligned vector instructions cost nothing where the address is aligned. */
+ * Aliasing. Each ARG buffer gets an alias scope, and its accesses say which other buffers they cannot meet. Two
+ * arguments of a step overlap only if the step runs in place, and then they are the same tensor in the same form, so
+ * two buffers are declared disjoint unless they agree in type and size and one of them is written. For such a pair the
+ * order of the kernel's text is kept; hot loops lose nothing by it, since they accumulate in REG buffers and write
+ * after the loop. Accesses are aligned to the element only: unaligned vector instructions cost nothing where the
+ * address is aligned. */
 #include "llvm.h"
 
 int32_t num_new(Gen *g, LLVMValueRef v, int32_t depth, int64_t min, int64_t max) {
@@ -97,8 +98,8 @@ static LLVMValueRef add_bytes(Gen *g, LLVMValueRef pointer, LLVMValueRef bytes) 
     return LLVMBuildGEP2(g->b, g->m->i8, pointer, &bytes, 1, "");
 }
 
-/* pointer + the terms of `index` that belong to the scope at `depth`. *sum gathers the terms used so far: it is what the
- * pointer stands for, by which it is remembered. */
+/* pointer + the terms of `index` that belong to the scope at `depth`. *sum gathers the terms used so far: it is what
+ * the pointer stands for, by which it is remembered. */
 static LLVMValueRef address_step(Gen *g, int32_t buf, const Lin *index, int32_t depth, LLVMValueRef pointer, Lin *sum) {
     Lin step = lin_const(0);
     for (int32_t i = 0; i < index->n; i++)

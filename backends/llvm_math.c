@@ -1,8 +1,10 @@
-/* exp, log, expm1, sigmoid, tanh, erf, reciprocal roots and Philox as straight-line code on floats or vectors of floats.
+/* exp, log, expm1, sigmoid, tanh, erf, reciprocal roots and Philox as straight-line code on floats or vectors of
+ * floats.
  *
- * exp and log follow the single-precision routines of Cephes (S. L. Moshier, netlib.org/cephes, expf.c and logf.c: range
- * reduction and coefficients), with the branches replaced by selects. Worst errors against double precision over all
- * floats of the normal range are checked by tests/unit/test_codegen.c: at most 2 units in the last place, of tanh 3. */
+ * exp and log follow the single-precision routines of Cephes (S. L. Moshier, netlib.org/cephes, expf.c and logf.c:
+ * range reduction and coefficients), with the branches replaced by selects. Worst errors against double precision over
+ * all floats of the normal range are checked by tests/unit/test_codegen.c: at most 2 units in the last place, of tanh
+ * 3. */
 #include "llvm.h"
 
 /* A division and a root that need not be rounded correctly: LLVM makes of them the processor's estimate and a step of
@@ -39,9 +41,9 @@ static LLVMValueRef select_if(const Gen *g, LLVMRealPredicate p, LLVMValueRef x,
     return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, p, x, llvm_real(LLVMTypeOf(x), limit), ""), yes, no, "");
 }
 
-/* What exp, expm1 and sigmoid are made of: x = n log 2 + r with |r| <= log(2)/2, in two steps so that r is exact; less =
- * e^r - 1. x is brought into [low, high] first. Adding 1.5 * 2^23 rounds to a whole number, whose last bits are then n's;
- * if x is NaN, n is anything and less is NaN. */
+/* What exp, expm1 and sigmoid are made of: x = n log 2 + r with |r| <= log(2)/2, in two steps so that r is exact; less
+ * = e^r - 1. x is brought into [low, high] first. Adding 1.5 * 2^23 rounds to a whole number, whose last bits are then
+ * n's; if x is NaN, n is anything and less is NaN. */
 typedef struct ExpParts {
     LLVMValueRef n, less;
 } ExpParts;
@@ -119,8 +121,8 @@ LLVMValueRef math_tanh(const Gen *g, LLVMValueRef x) {
     return with_sign_of(g, LLVMBuildFDiv(g->b, m, below, ""), x);
 }
 
-/* Below 0.93 |x| + |x| P(x^2), above it 1 - exp(-(|x| + Q(|x|))), which is 1 from 4 on. P and Q are polynomials fitted to
- * the least largest error of erf (Lawson's iteration on 600 and 800 Chebyshev nodes). */
+/* Below 0.93 |x| + |x| P(x^2), above it 1 - exp(-(|x| + Q(|x|))), which is 1 from 4 on. P and Q are polynomials fitted
+ * to the least largest error of erf (Lawson's iteration on 600 and 800 Chebyshev nodes). */
 LLVMValueRef math_erf(const Gen *g, LLVMValueRef x) {
     static const double p[] = {-5.953738745e-4, 4.985939884e-3,  -2.6761719237e-2,
                                1.12816825165e-1, -3.76124810961e-1, 1.28379147690e-1};
@@ -171,8 +173,8 @@ LLVMValueRef math_log(const Gen *g, LLVMValueRef x) {
     return LLVMBuildSelect(g->b, LLVMBuildFCmp(g->b, LLVMRealUNO, x, x, ""), x, y, "");
 }
 
-/* The 64-bit product of a word by a constant, as its two words; words are kept in i64s with a zero upper half, so that the
- * product is one vpmuludq. */
+/* The 64-bit product of a word by a constant, as its two words; words are kept in i64s with a zero upper half, so that
+ * the product is one vpmuludq. */
 static void multiply_words(const Gen *g, LLVMValueRef word, uint32_t by, LLVMValueRef *high, LLVMValueRef *low) {
     LLVMTypeRef type = LLVMTypeOf(word);
     LLVMValueRef product = LLVMBuildMul(g->b, word, llvm_whole(type, by), "");

@@ -1,9 +1,9 @@
 /* Passes and code generation.
  *
  * Kernels arrive in their final shape, so LLVM is asked for little: registers for REG buffers (sroa), one load for what
- * neighbouring unrolled iterations share (early-cse), merged blocks. Its loop passes, vectorisers and unroller are never
- * run. Of the code generator, loop strength reduction and the scheduler before register allocation are switched off: the
- * order of the text is the order in which a register tile does not spill. */
+ * neighbouring unrolled iterations share (early-cse), merged blocks. Its loop passes, vectorisers and unroller are
+ * never run. Of the code generator, loop strength reduction and the scheduler before register allocation are switched
+ * off: the order of the text is the order in which a register tile does not spill. */
 #include "llvm_target.h"
 
 #include <llvm-c/Analysis.h>
@@ -12,7 +12,8 @@
 #include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 
-/* A fixpoint is not what instcombine owes us: by its name alone it would stop the compiler where one round is not enough. */
+/* A fixpoint is not what instcombine owes us: by its name alone it would stop the compiler where one round is not
+ * enough. */
 static const char passes[] = "function(sroa,early-cse,instcombine<no-verify-fixpoint>,simplifycfg,adce)";
 
 static void fatal(const char *reason) { ice("LLVM: %s", reason); }

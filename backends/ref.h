@@ -6,8 +6,8 @@
 
 #include "../ir/graph.h"
 
-/* One array per node: logical elements in row-major order, batch outermost; doubles in the double interpreter, floats in
- * the float one; integer tensors hold their values as such numbers. */
+/* One array per node: logical elements in row-major order, batch outermost; doubles in the double interpreter, floats
+ * in the float one; integer tensors hold their values as such numbers. */
 typedef struct RefRun {
     const Graph *graph;
     int64_t n;                 /* pictures */

@@ -1,5 +1,5 @@
-/* The graph interpreter: activations and losses from the rows of ir/acts.def and ir/losses.def. Compiled for each REAL by
- * ref.c. */
+/* The graph interpreter: activations and losses from the rows of ir/acts.def and ir/losses.def. Compiled for each REAL
+ * by ref.c. */
 
 #define K(number) ((REAL)(number))
 #define NEG(a) (-(a))

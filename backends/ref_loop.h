@@ -1,6 +1,6 @@
 /* The naive interpreter of loops: the oracle of the loop passes and of the code generator. Serial, in float; `exp` and
- * `log` are libm's. Stricter than generated code where that helps to find mistakes: every access is checked, on both sides
- * of a select too, and LOCAL and REG buffers hold NaNs (integers: all bits set) when a task begins. */
+ * `log` are libm's. Stricter than generated code where that helps to find mistakes: every access is checked, on both
+ * sides of a select too, and LOCAL and REG buffers hold NaNs (integers: all bits set) when a task begins. */
 #ifndef CNNC_BACKENDS_REF_LOOP_H
 #define CNNC_BACKENDS_REF_LOOP_H
 

@@ -77,8 +77,8 @@ static int64_t REF(scores_at)(const REF(Entropy) *e, int64_t p) {
     return p / e->v.inner * e->v.channels * e->v.inner + p % e->v.inner;
 }
 
-/* A batch gives the sum of what its pictures or pixels give, divided by the sum of the weights of their labels, instead of
- * by the N of pictures: the factor is N / that sum. The least number keeps a batch without any label at a loss of 0. */
+/* A batch gives the sum of what its pictures or pixels give, divided by the sum of the weights of their labels, instead
+ * of by the N of pictures: the factor is N / that sum. The least number keeps a batch without any label at a loss of 0. */
 static void REF(label_factor)(const RefRun *r, const Node *n, REAL *y) {
     const REAL *label = r->value[n->in[0]], *weight = n->n_in > 1 ? r->value[n->in[1]] : NULL;
     REAL sum = 0;

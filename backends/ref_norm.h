@@ -1,7 +1,7 @@
 /* The graph interpreter: layer norm and group norm. Compiled for each REAL by ref.c.
  *
- * Both standardise sets of numbers: set number i of `count` has element `first` + c * step + p of the tensor for channels c
- * and pixels p. */
+ * Both standardise sets of numbers: set number i of `count` has element `first` + c * step + p of the tensor for
+ * channels c and pixels p. */
 
 typedef struct REF(Set) {
     int64_t first, channels, step, pixels, count;

@@ -1,5 +1,5 @@
-/* Processors as numbers. What a processor can do is asked of LLVM itself, by compiling one function for it and looking at
- * the registers: LLVM-C has no other way to tell, and a table of our own would be wrong one day. */
+/* Processors as numbers. What a processor can do is asked of LLVM itself, by compiling one function for it and looking
+ * at the registers: LLVM-C has no other way to tell, and a table of our own would be wrong one day. */
 #include "target.h"
 
 #include <string.h>
@@ -52,8 +52,8 @@ static const char *unknown(Arena *a, const char *march, const char *const *name,
     return str_text(&s);
 }
 
-/* Assembly of void f(ptr p): p[0] += p[0]; p[1] = fma(p[1], p[1], p[1]) on 16 floats each: the first shows the vectors even
- * where the second is a function. */
+/* Assembly of void f(ptr p): p[0] += p[0]; p[1] = fma(p[1], p[1], p[1]) on 16 floats each: the first shows the vectors
+ * even where the second is a function. */
 static const char *probe(Arena *a, Machine *m) {
     Kernel *k = kernel_new(a, name_of("probe"));
     int32_t x = kernel_add_buf(k, name_of("x"), BUF_ARG, DT_F32, 32, false), v = kernel_add_var(k, "i");
@@ -78,8 +78,8 @@ static const struct Vectors {
     {"", "", 4, 32, {32 << 10, 512 << 10, 1 << 20}},
 };
 
-/* The levels of the x86-64 ABI: what LLVM takes for granted and a program must therefore find. Of other named processors
- * it only looks for the vectors. */
+/* The levels of the x86-64 ABI: what LLVM takes for granted and a program must therefore find. Of other named
+ * processors it only looks for the vectors. */
 static const struct Level {
     const char *cpu, *isa, *features;
 } levels[] = {

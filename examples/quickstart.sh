@@ -1,6 +1,6 @@
 #!/bin/sh
-# sh examples/quickstart.sh: from a clone to a trained program. Installs what is missing, builds cnnc, makes a data set of
-# twelve shapes, compiles shapes.net, trains it, checks its accuracy on pictures it was not trained on, and predicts.
+# sh examples/quickstart.sh: from a clone to a trained program. Installs what is missing, builds cnnc, makes a data set
+# of twelve shapes, compiles shapes.net, trains it, checks its accuracy on pictures it was not trained on, and predicts.
 # Everything is written under build/ (or $CNNC_BUILD); running it again starts where nothing changed from what is there.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)

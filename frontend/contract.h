@@ -1,6 +1,6 @@
 /* require { }: what a net may cost and has to reach, as clauses that compare a figure with a number. Parameters and
- * multiply-adds are known when the net is built, memory when it is planned, sizes when the program is there; the program
- * itself measures the rest. */
+ * multiply-adds are known when the net is built, memory when it is planned, sizes when the program is there; the
+ * program itself measures the rest. */
 #ifndef CNNC_FRONTEND_CONTRACT_H
 #define CNNC_FRONTEND_CONTRACT_H
 

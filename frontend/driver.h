@@ -16,7 +16,8 @@ int driver_exit_code(const Diags *d);
 /* Prints "cnnc: error: WHAT PATH: " and what errno says; returns `code`. */
 int driver_complain(int code, const char *what, const char *path);
 /* Writes the text to the file at `path`, by way of a temporary file beside it, so that a failure leaves what was
- * there; straight to what is no plain file; to standard output if path is NULL or "-". Returns the exit code, after a message if it is not 0. */
+ * there; straight to what is no plain file; to standard output if path is NULL or "-". Returns the exit code, after a
+ * message if it is not 0. */
 int driver_write(Arena *a, const char *path, const Str *s);
 /* The unit of a file with these definitions and what else the command line says. NULL if there were errors, which are
  * in `d` and not printed. */

@@ -1,7 +1,8 @@
 /* Calls, arrows, pipelines and annotations.
  *
- * A call whose first tensor is missing is a pipeline: a value that waits for it. A block that has all its arguments waits
- * for nothing: it is one of numbers. `a -> f(args)` is f(a, args); with a pipeline on the left it is the longer pipeline. */
+ * A call whose first tensor is missing is a pipeline: a value that waits for it. A block that has all its arguments
+ * waits for nothing: it is one of numbers. `a -> f(args)` is f(a, args); with a pipeline on the left it is the longer
+ * pipeline. */
 #include <string.h>
 
 #include "blame.h"

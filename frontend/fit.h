@@ -5,8 +5,8 @@
 #include "../ir/unit.h"
 
 /* Sets u->train.at_once, of its sizes too, to the largest divisor of the batch with which training keeps to max_memory
- * on each of the processors, and `gathers` if that is not the batch: the units that the code is made of are copies of u.
- * False after E0462, there is none, or E0463, which says that norms forbid it; or after an error of a pass. */
+ * on each of the processors, and `gathers` if that is not the batch: the units that the code is made of are copies of
+ * u. False after E0462, there is none, or E0463, which says that norms forbid it; or after an error of a pass. */
 bool fit_training(Unit *u, const Machine *const *machine, int n);
 /* Bytes of training by a planned unit: as memory_train of the runtime has it, for FIT_THREADS threads and a program of
  * FIT_OWN bytes, the largest of those measured and room for stacks and pictures being decoded. */

@@ -1,5 +1,5 @@
-/* See fmt.h. From marks to lines: blocks of statements (write_block), the words of one statement (layout), then the comments
- * at line ends (print_lines). */
+/* See fmt.h. From marks to lines: blocks of statements (write_block), the words of one statement (layout), then the
+ * comments at line ends (print_lines). */
 #include "fmt.h"
 
 #include <stdlib.h>
@@ -73,8 +73,8 @@ static bool breaks(const Format *f, int32_t i) {
     return closing && hangs(f, k->match);
 }
 
-/* The first -> of mark i's part of the statement: behind the bracket or the last comma there, or of the whole; -1 if it is not
- * on the line where that part begins. */
+/* The first -> of mark i's part of the statement: behind the bracket or the last comma there, or of the whole; -1 if it
+ * is not on the line where that part begins. */
 static int32_t first_arrow(const Writer *l, int32_t i) {
     const Format *f = l->f;
     int32_t open = f->m.item[i].open, begin = open < 0 ? l->from : open + 1, arrow = -1;
@@ -114,8 +114,8 @@ static void end_line(Writer *l, int32_t next) {
     add_code(l->f, &l->code, l->width, first && l->blank, next - 1);
 }
 
-/* Where the line that begins with l->start and is too long with mark i should have ended: before the last comma's successor,
- * else before the last ->, of the outermost brackets that have one. -1: nowhere. */
+/* Where the line that begins with l->start and is too long with mark i should have ended: before the last comma's
+ * successor, else before the last ->, of the outermost brackets that have one. -1: nowhere. */
 static int32_t find_break(const Writer *l, int32_t i) {
     int32_t best = -1, best_rank = 0, depth = 0;
     for (int32_t k = l->start; k <= i; k++) {

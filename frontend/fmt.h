@@ -2,7 +2,8 @@
  *
  * What the author wrote stays, word for word: every word, every comment, and every line break that the language allows
  * between words (before ->, inside brackets). All else follows from rules, so that nobody has to argue:
- *   - four blanks of indentation; one statement a line; a body of one statement stays on the line of its braces if it was
+ *   - four blanks of indentation; one statement a line; a body of one statement stays on the line of its braces if it
+ *   was
  *     written there and fits;
  *   - a line that begins with -> stands under the first -> of its statement's line, or four blanks in;
  *   - inside brackets lines stand behind the bracket, or four blanks in if nothing follows it on its line; the closing
@@ -19,8 +20,8 @@
 
 enum { FMT_WIDTH = 120, FMT_COMMENT = 44 };
 
-/* Appends the canonical form of the registered file. False, and nothing appended, if it has mistakes. The form of the form is
- * itself. */
+/* Appends the canonical form of the registered file. False, and nothing appended, if it has mistakes. The form of the
+ * form is itself. */
 bool fmt_file(Arena *a, Diags *d, uint32_t file, Str *out);
 
 #endif

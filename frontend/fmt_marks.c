@@ -40,8 +40,8 @@ static int skip(Scan *s) {
     return lines;
 }
 
-/* The comments between `before` (NULL at the start) and m. One right below a comment at a line's end, in its column, goes on
- * with it. */
+/* The comments between `before` (NULL at the start) and m. One right below a comment at a line's end, in its column,
+ * goes on with it. */
 static void read_comments(Arena *a, Scan s, Mark *before, Mark *m) {
     int lines = skip(&s);
     bool trailing = before && lines == 0 && s.at < s.end;
@@ -68,7 +68,8 @@ static void prepend(Arena *a, CommentList *to, const CommentList *from) {
     *to = all;
 }
 
-/* A comma stands right behind what it follows, so comments before it go behind it; none stands before a closing bracket. */
+/* A comma stands right behind what it follows, so comments before it go behind it; none stands before a closing
+ * bracket. */
 static void settle_commas(Arena *a, Marks *m) {
     for (int32_t i = 1; i + 1 < m->n; i++) {
         Mark *before = &m->item[i - 1], *comma = &m->item[i], *next = &m->item[i + 1];

@@ -21,8 +21,8 @@ typedef struct FrontendOptions { /* of the command line */
 /* Prints the file itself (not what it uses) as source in the house form. False if there were errors. */
 bool frontend_print_ast(Arena *a, Diags *d, const char *path, Str *out);
 /* Reads the file and all it uses and elaborates the net: fills name, net, image, train, settings_json and options_json
- * of `u`, whose arena and diags must be set. `options` may be NULL. False if there were errors; some may be of limits (E09xx) or missing
- * files (E0601). */
+ * of `u`, whose arena and diags must be set. `options` may be NULL. False if there were errors; some may be of limits
+ * (E09xx) or missing files (E0601). */
 bool frontend_build(Unit *u, const char *path, const FrontendOptions *options);
 
 typedef struct OptionSet {       /* option NAME = USUAL in SET */

@@ -14,13 +14,13 @@ Value layer_value(Ref r);   /* of a node; V_ERROR for 0 */
 Ref layer_node(Elab *e, const Bound *b, Op op, int n_in, const Ref *in, const Attr *attr);
 /* op(x) */
 Value layer_unary(Elab *e, const Bound *b, Op op, const Attr *attr);
-/* A parameter of the layer, "conv1.weight", or with the layer's own name if `what` is NULL, with its first values, a V_INIT;
- * 0 if its size was reported. */
+/* A parameter of the layer, "conv1.weight", or with the layer's own name if `what` is NULL, with its first values, a
+ * V_INIT; 0 if its size was reported. */
 Ref layer_param(Elab *e, const Bound *b, const char *what, ParamRole role, Value init, int rank, const int32_t *dim);
 Value layer_constant(double x);                 /* the V_INIT of one number */
 Value layer_weight_init(const Bound *b);        /* the argument `init`, or PyTorch's default */
-/* y + bias, if the argument `bias` wants one. Its first values: the number given; PyTorch's default, which needs the weight's
- * fan-in, where the weight has PyTorch's default too; 0 otherwise. */
+/* y + bias, if the argument `bias` wants one. Its first values: the number given; PyTorch's default, which needs the
+ * weight's fan-in, where the weight has PyTorch's default too; 0 otherwise. */
 Ref layer_bias(Elab *e, const Bound *b, Ref y, int32_t out, double fan_in);
 void layer_pair(int32_t *two, const Value *v);  /* height and width of a V_DIM */
 

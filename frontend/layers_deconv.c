@@ -1,5 +1,5 @@
-/* deconv, the transposed convolution: what a convolution with the same weight and attributes hands back to its input. Its
- * weight is that convolution's, [inputs, outputs / groups, height, width], as PyTorch's ConvTranspose2d has it. */
+/* deconv, the transposed convolution: what a convolution with the same weight and attributes hands back to its input.
+ * Its weight is that convolution's, [inputs, outputs / groups, height, width], as PyTorch's ConvTranspose2d has it. */
 #include <string.h>
 
 #include "../ir/shape.h"

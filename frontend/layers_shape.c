@@ -7,7 +7,8 @@ Value build_channel_shuffle(Elab *e, const Bound *b) {
     return layer_unary(e, b, OP_channel_shuffle, &(Attr){.shuffle = {(int32_t)bound_int(b, "groups")}});
 }
 
-/* The channels of each part: `parts` is how many equal ones there are, or their channels. NULL if they do not make up x. */
+/* The channels of each part: `parts` is how many equal ones there are, or their channels. NULL if they do not make up
+ * x. */
 static const int32_t *part_sizes(Elab *e, const Bound *b, int32_t *n) {
     const Value *parts = bound(b, "parts");
     const Type *x = tensor_type(e, bound(b, "x"));

@@ -147,8 +147,8 @@ void input_at_size(Elab *e, const Record *input, Record *eval) {
 
 /* ---- augment ---- */
 
-/* What a step does to the size: V_DIM it fixes it, V_LIST it makes it one of several, V_NONE it leaves it, V_TEXT it makes
- * it anything. */
+/* What a step does to the size: V_DIM it fixes it, V_LIST it makes it one of several, V_NONE it leaves it, V_TEXT it
+ * makes it anything. */
 static Value size_after(const Record *step) {
     const Field *size = record_field(step, "size"), *sizes = record_field(step, "sizes");
     if (sizes && sizes->value.kind == V_LIST) return sizes->value;

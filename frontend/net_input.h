@@ -9,8 +9,8 @@
 Ref net_input(Elab *e, Record *r, Name name, Span at);
 /* The input node alone, for pictures of that size; completed as above. */
 Ref net_image(Elab *e, const Record *r, int32_t h, int32_t w, Name name, Span at);
-/* The evaluated section eval: where it says a size, what the input's resize and crop are at that, in proportion, becomes
- * `resize` and `crop` of `eval`. */
+/* The evaluated section eval: where it says a size, what the input's resize and crop are at that, in proportion,
+ * becomes `resize` and `crop` of `eval`. */
 void input_at_size(Elab *e, const Record *input, Record *eval);
 /* Where the first step stands that mixes pictures; NULL: there is none. */
 const Span *augment_mixes(const SettingList *list, const Value *steps);

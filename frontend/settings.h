@@ -1,6 +1,6 @@
-/* Sections (input, data, augment, train, eval, deploy): checked against tables, defaults filled in, printed as the JSON that
- * runtime/abi.h documents. The keys of a section and the parameters of a call in one are signatures, the same as those
- * of layers, so unknown names, missing and repeated arguments are found by the same code (bind.c). */
+/* Sections (input, data, augment, train, eval, deploy): checked against tables, defaults filled in, printed as the JSON
+ * that runtime/abi.h documents. The keys of a section and the parameters of a call in one are signatures, the same as
+ * those of layers, so unknown names, missing and repeated arguments are found by the same code (bind.c). */
 #ifndef CNNC_FRONTEND_SETTINGS_H
 #define CNNC_FRONTEND_SETTINGS_H
 

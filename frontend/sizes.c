@@ -1,4 +1,5 @@
-/* See sizes.h. The text of the net is run again, because a size decides more than shapes: x.height may be anywhere in it. */
+/* See sizes.h. The text of the net is run again, because a size decides more than shapes: x.height may be anywhere in
+ * it. */
 #include "sizes.h"
 
 #include <string.h>

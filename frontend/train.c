@@ -199,8 +199,8 @@ static Ref find_image(const Graph *g) {
     return r;
 }
 
-/* Each score of a map is compared with the pixel of the mask in its place: a map that is smaller, as convolutions without
- * padding make it, is in the middle of the picture. One of half the size or less was scaled down. */
+/* Each score of a map is compared with the pixel of the mask in its place: a map that is smaller, as convolutions
+ * without padding make it, is in the middle of the picture. One of half the size or less was scaled down. */
 static bool check_map(Elab *e, const Node *n, const AstExpr *scores) {
     const Type *image = &graph_node(e->graph, find_image(e->graph))->type;
     int32_t h = type_height(&n->type), w = type_width(&n->type);

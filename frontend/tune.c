@@ -1,11 +1,12 @@
-/* See tune.h. Each choice is compiled as a net of one convolution with a bias and an activation, by the same passes and the
- * same code generator as any other, and called from here.
+/* See tune.h. Each choice is compiled as a net of one convolution with a bias and an activation, by the same passes and
+ * the same code generator as any other, and called from here.
  *
- * In a whole net the weights of a layer have left the caches since the last call, unless all of the net's fit in the second
- * one: they are flushed before each call. (Calls that rotated over copies of 64 MiB in all found them in the third-level
- * cache and took half the time that they took in GoogLeNet.) Activations come from the step before and may be in the cache: that step runs before each call, untimed. One thread
- * is timed, by its processor time, so that other programs disturb little; what uneven tasks cost with all processors is
- * reckoned, as is what a step costs them to meet. */
+ * In a whole net the weights of a layer have left the caches since the last call, unless all of the net's fit in the
+ * second one: they are flushed before each call. (Calls that rotated over copies of 64 MiB in all found them in the
+ * third-level cache and took half the time that they took in GoogLeNet.) Activations come from the step before and may
+ * be in the cache: that step runs before each call, untimed. One thread is timed, by its processor time, so that other
+ * programs disturb little; what uneven tasks cost with all processors is reckoned, as is what a step costs them to
+ * meet. */
 #include "tune.h"
 
 #include <sched.h>

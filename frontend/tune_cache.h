@@ -2,9 +2,9 @@
  *
  *     KEY SHAPE TILE BAND MICROSECONDS
  *
- * KEY says for which processor, compiler and settings it holds. Lines of other keys are kept. A file that is not a plain one
- * of this user's, or that others may write, counts as empty, and so does a line that is not exactly of this form: what it
- * says is only a choice among those that the algorithm pass allows anyway. */
+ * KEY says for which processor, compiler and settings it holds. Lines of other keys are kept. A file that is not a
+ * plain one of this user's, or that others may write, counts as empty, and so does a line that is not exactly of this
+ * form: what it says is only a choice among those that the algorithm pass allows anyway. */
 #ifndef CNNC_FRONTEND_TUNE_CACHE_H
 #define CNNC_FRONTEND_TUNE_CACHE_H
 

@@ -70,7 +70,8 @@ Value value_bool(bool b);
 Value value_text(const char *text);
 Value value_dim(int64_t h, int64_t w);
 Value value_list(const Value *item, int32_t n);
-/* num/den reduced, which are below 2^127 in size; V_ERROR if den is 0 or the reduced fraction has no 64 bits for its parts. */
+/* num/den reduced, which are below 2^127 in size; V_ERROR if den is 0 or the reduced fraction has no 64 bits for its
+ * parts. */
 Value value_ratio(Wide num, Wide den);
 
 static inline bool value_is_lost(const Value *v) { return v->kind == V_ERROR && v->n > 0; }

@@ -1,5 +1,6 @@
 /* cnnc check FILE.net...: every mistake of each file, what its net costs, and reports. Passes run only where
- * require { memory }, max_memory or a report asks for them: all else that the author of a net can do wrong is found by the front end. */
+ * require { memory }, max_memory or a report asks for them: all else that the author of a net can do wrong is found by
+ * the front end. */
 #include <sysexits.h>
 
 #include "../ir/number.h"

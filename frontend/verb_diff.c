@@ -1,6 +1,6 @@
-/* cnnc diff A.net B.net: two nets layer by layer, what each costs, and which weights of A load into B. Layers are aligned by their
- * names first (the longest sequence of names that both have in the same order, as patience diff does with lines), and between
- * those by kind and shape. */
+/* cnnc diff A.net B.net: two nets layer by layer, what each costs, and which weights of A load into B. Layers are
+ * aligned by their names first (the longest sequence of names that both have in the same order, as patience diff does
+ * with lines), and between those by kind and shape. */
 #include <string.h>
 #include <sysexits.h>
 
@@ -45,8 +45,8 @@ static bool same_layer(const Layer *a, const Layer *b) {
 
 /* ---- alignment ---- */
 
-/* Pairs the layers of one name and kind that stand in the same order in both: the longest increasing sequence of their places in
- * B, by patience sorting. */
+/* Pairs the layers of one name and kind that stand in the same order in both: the longest increasing sequence of their
+ * places in B, by patience sorting. */
 static void match_names(Arena *a, Side *x, Side *y) {
     Table place = {0};
     int32_t *best = NEW_ARRAY(a, int32_t, x->n_layer + 1), *before = NEW_ARRAY(a, int32_t, x->n_layer + 1), n = 0;
@@ -73,7 +73,8 @@ static void match_names(Arena *a, Side *x, Side *y) {
     }
 }
 
-/* Pairs what is between two pairs, layers x0.. before x1 and y0.. before y1, so that the sum of likenesses is the largest. */
+/* Pairs what is between two pairs, layers x0.. before x1 and y0.. before y1, so that the sum of likenesses is the
+ * largest. */
 static void match_gap(Arena *a, Side *x, int32_t x0, int32_t x1, Side *y, int32_t y0, int32_t y1) {
     int64_t nx = x1 - x0, ny = y1 - y0, wide = ny + 1;
     if (nx == 0 || ny == 0 || nx * ny > MOST_PAIRS) return;

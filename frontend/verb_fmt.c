@@ -1,5 +1,5 @@
-/* cnnc fmt FILE.net...: the canonical form of files, printed, or written back, or only compared. A file with mistakes stays as it
- * is. */
+/* cnnc fmt FILE.net...: the canonical form of files, printed, or written back, or only compared. A file with mistakes
+ * stays as it is. */
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>

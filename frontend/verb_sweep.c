@@ -1,6 +1,6 @@
-/* cnnc sweep FILE.net: parameters, multiply-adds and memory for every combination of the values that options may have, and the
- * reason where a combination is not legal. Each combination is a compilation of its own in an arena of its own, as far as the
- * plan of the memory; processes share them out. */
+/* cnnc sweep FILE.net: parameters, multiply-adds and memory for every combination of the values that options may have,
+ * and the reason where a combination is not legal. Each combination is a compilation of its own in an arena of its own,
+ * as far as the plan of the memory; processes share them out. */
 #include <malloc.h>
 #include <sched.h>
 #include <stdatomic.h>

@@ -68,8 +68,8 @@ void diag_warning(Diags *d, Span at, const char *code, const char *format, ...) 
 /* These belong to the last error or warning, or to the group of diag_resume. */
 void diag_note(Diags *d, Span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void diag_help(Diags *d, Span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* A further place in the excerpt of the error or note just reported, with a text beside its mark. The place may be that of
- * the message itself. */
+/* A further place in the excerpt of the error or note just reported, with a text beside its mark. The place may be that
+ * of the message itself. */
 void diag_label(Diags *d, Span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* What the help just reported proposes: the span becomes `replacement`. Several make one proposal. */
 void diag_edit(Diags *d, Span at, const char *replacement);
@@ -80,19 +80,20 @@ void diag_reword(Diags *d, int32_t i, const char *format, ...) __attribute__((fo
 /* Notes that follow belong to `group`, the index of an error or warning. */
 void diag_resume(Diags *d, int32_t group);
 
-/* All messages to stderr in source order, as the options say; as text: file:line:col: error: text [code], then source lines with
- * carets, notes and proposals. At most MAX_ERRORS errors are shown, then a count of the rest. Control bytes are escaped. */
+/* All messages to stderr in source order, as the options say; as text: file:line:col: error: text [code], then source
+ * lines with carets, notes and proposals. At most MAX_ERRORS errors are shown, then a count of the rest. Control bytes
+ * are escaped. */
 void diag_print(const Diags *d);
 
 /* The messages in the order in which they are shown: each error or warning followed by what belongs to it. Returns the
- * indices, n_message of them, from the Diags' arena. Those of errors beyond MAX_ERRORS are left out: *n says how many there
- * are, *more how many errors were left out. */
+ * indices, n_message of them, from the Diags' arena. Those of errors beyond MAX_ERRORS are left out: *n says how many
+ * there are, *more how many errors were left out. */
 const int32_t *diag_order(const Diags *d, int32_t *n, int32_t *more);
 /* The start of the line in its file, or NULL, and its length without the line end. */
 const char *diag_line(const Diags *d, Span at, size_t *n);
 
-/* The candidate nearest to `word` by edit distance, letters of either case being equal, if it is near enough to be a typing
- * mistake, else NULL. */
+/* The candidate nearest to `word` by edit distance, letters of either case being equal, if it is near enough to be a
+ * typing mistake, else NULL. */
 const char *did_you_mean(const char *word, const char *const *candidate, int n);
 
 /* What the compiler was doing, shown by ice(): set by the driver before each pass. */

@@ -128,7 +128,8 @@ static char mark_at(const Mark *mark, int n, size_t i, char c) {
     return ' ';
 }
 
-/* Where a row of text below the line starts: blanks, and tabs under tabs, up to byte `col`. Pending labels are drawn as |. */
+/* Where a row of text below the line starts: blanks, and tabs under tabs, up to byte `col`. Pending labels are drawn as
+ * |. */
 static void indent_to(Str *s, const Window *w, size_t col, const Mark *pending, int n_pending) {
     for (size_t i = w->from; i < col; i++) {
         bool tab = i < w->to && w->text[i] == '\t', bar = false;
@@ -238,7 +239,8 @@ static void show_new_line(Str *s, const Diags *d, const Message *edit) {
     str_add(s, "\n");
 }
 
-/* The line with all edits of the proposal, and + under what is new. Nothing for edits of several lines or with line ends. */
+/* The line with all edits of the proposal, and + under what is new. Nothing for edits of several lines or with line
+ * ends. */
 static void show_edited(Str *s, const Diags *d, const Message *const *edit, int n) {
     size_t bytes;
     if (n == 1 && is_new_line(edit[0])) {

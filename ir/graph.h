@@ -6,7 +6,8 @@
  *   - params are unique by name; graph outputs name live nodes;
  *   - an effect (sgd, ema and their like) changes its first operand, a param, and comes after every other reader of it:
  *     the nodes of a graph see params as they were at the start of the step;
- *   - `group` is the fusion decision: nodes with equal non-zero group become one kernel, and these can run one after the
+ *   - `group` is the fusion decision: nodes with equal non-zero group become one kernel, and these can run one after
+ *   the
  *     other. The graph means the same without.
  * Within a pass nodes may be appended and operands redirected in any order; the pass driver calls graph_compact after
  * it, which drops dead nodes and renumbers, so between passes the first rule holds. */
@@ -90,19 +91,19 @@ Readers graph_readers(const Graph *g, Arena *a);
 bool graph_reads_before(const Graph *g, Ref r, Ref e);
 /* Are gradients kept until the updates of a step (accumulate)? */
 bool graph_gathers(const Graph *g);
-/* Is r one of those updates: an effect on a weight or the optimiser's state, not on running statistics; or does it read a
- * gradient that is kept? */
+/* Is r one of those updates: an effect on a weight or the optimiser's state, not on running statistics; or does it read
+ * a gradient that is kept? */
 bool graph_updates(const Graph *g, Ref r);
 /* Drops what neither an output nor an effect needs (picture inputs stay), and renumbers in topological order. Stable:
  * nodes keep their order, but each is preceded by what it needs. Returns the map old -> new (0: dropped), from `a`. */
 Ref *graph_compact(Graph *g, Arena *a);
 
-/* What is left without outputs that are for training alone: a copy from `a`. *map, if map is not NULL, says what became of each
- * node (0: dropped). */
+/* What is left without outputs that are for training alone: a copy from `a`. *map, if map is not NULL, says what became
+ * of each node (0: dropped). */
 Graph *graph_deployed(const Graph *g, Arena *a, Ref **map);
 
-/* Text, one node a line, and back; spans, kinds and blocks are not kept. graph_read returns NULL and sets *error on a mistake, with its
- * line or, since it verifies what it read, with the broken rule.
+/* Text, one node a line, and back; spans, kinds and blocks are not kept. graph_read returns NULL and sets *error on a
+ * mistake, with its line or, since it verifies what it read, with the broken rule.
  *     graph infer alexnet {
  *       %1 = input {role=image, type=f32[N,3,227,227]} : f32[N,3,227,227]
  *       %2 = param {...} "conv1.weight" : f32[96,3,11,11]{16,1;0,0,0,0}

@@ -3,15 +3,15 @@
  * Semantics. A kernel runs its body; a FOR runs its body for lo <= v < hi in order; a STORE evaluates the value, then
  * writes it; a PREFETCH does nothing but hint that an element will be read soon, and that one may be beyond the end.
  * `mode` never changes what is computed, only how: PARALLEL iterations may run in any order on any thread
- * (so they must not write what another iteration reads or writes); where the kernel's body, or what such loops hold, is a
- * sequence with such loops at the top of its statements, all their iterations are tasks alike, and a statement without one
- * is one task (stmt_has_tasks); UNROLL is expanded by the code generator; VECTOR
+ * (so they must not write what another iteration reads or writes); where the kernel's body, or what such loops hold, is
+ * a sequence with such loops at the top of its statements, all their iterations are tasks alike, and a statement
+ * without one is one task (stmt_has_tasks); UNROLL is expanded by the code generator; VECTOR
  * runs its iterations as lanes of one vector. A VECTOR loop whose store index does not move with the lane, of the form
  * b[i] = b[i] + x, sums the lanes (in tree order in generated code, in sequence in the interpreter: the only place
  * where rounding may differ, but for BLAS). BLAS is a product of matrices (product.h), all three loops of it, that the
  * matrix library OpenBLAS computes; it adds the products in an order of its own. Float arithmetic is IEEE single, never
- * reassociated or contracted; `fma` is explicit, and rounds twice where the target has no such instruction (Machine.fma),
- * whose function would take a hundred cycles a lane.
+ * reassociated or contracted; `fma` is explicit, and rounds twice where the target has no such instruction
+ * (Machine.fma), whose function would take a hundred cycles a lane.
  *
  * Buffers. ARG: a tensor given by the caller. LOCAL: scratch of one task, undefined at start: on the stack up to
  * STACK_BYTES a buffer, above that in memory that the caller has for each thread (kernel_scratch); LOCAL_BYTES in all.

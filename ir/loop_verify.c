@@ -227,8 +227,8 @@ static void rule_blas(Walk *w, const Stmt *s) {
         broken(w, "loop %s is no product of matrices", loop_name(w, s));
 }
 
-/* tasks: there are only sequences and other PARALLEL loops around a PARALLEL loop, and how many iterations it has depends
- * on N only. So a step's tasks can be counted before it runs. */
+/* tasks: there are only sequences and other PARALLEL loops around a PARALLEL loop, and how many iterations it has
+ * depends on N only. So a step's tasks can be counted before it runs. */
 static bool mentions_var(const Expr *e) {
     if (e->kind == EX_var || e->kind == EX_load) return true;
     for (int32_t i = 0; i < expr_info[e->kind].n; i++)

@@ -23,9 +23,9 @@ typedef enum AttrKind {   /* selects the live member of Attr */
     ATTR_COUNT
 } AttrKind;
 
-/* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N] or [N,1,H,W]; of pictures that are mixed the label of the
- * other picture, i32 [N], and how much of the own label counts, f32 [N]; and f32 scalars: the learning rate, and whether
- * gradients join those of calls before (above 0) or are the first of a step. */
+/* What the runtime feeds: pictures f32 [N,C,H,W], labels i32 [N] or [N,1,H,W]; of pictures that are mixed the label of
+ * the other picture, i32 [N], and how much of the own label counts, f32 [N]; and f32 scalars: the learning rate, and
+ * whether gradients join those of calls before (above 0) or are the first of a step. */
 typedef enum InputRole {
     INPUT_IMAGE, INPUT_LABEL, INPUT_PARTNER, INPUT_SHARE, INPUT_LR, INPUT_AGAIN, INPUT_ROLE_COUNT
 } InputRole;
@@ -80,12 +80,13 @@ typedef struct PoolAttr {
 typedef struct LrnAttr { int32_t size; double alpha, beta, k; } LrnAttr;
 typedef struct ShapeAttr { Type type; } ShapeAttr;                              /* the result's logical type */
 typedef struct SliceAttr { int32_t from, count; } SliceAttr;   /* pad_channels: operand goes to from.., result has count */
-/* Channel c of the result is channel c % groups * (C / groups) + c / groups: the first of each group, then the second, ... */
+/* Channel c of the result is channel c % groups * (C / groups) + c / groups: the first of each group, then the second,
+ * ... */
 typedef struct ShuffleAttr { int32_t groups; } ShuffleAttr;
 /* Top, bottom, left, right; a negative number takes so many rows or columns away. */
 typedef struct PadAttr { int32_t pad[4]; double value; } PadAttr;
-/* PyTorch's interpolate, height and width of what is read and of the result. linear: bilinear, else the nearest pixel; corners:
- * the centres of the corner pixels meet, else the edges of the pictures. */
+/* PyTorch's interpolate, height and width of what is read and of the result. linear: bilinear, else the nearest pixel;
+ * corners: the centres of the corner pixels meet, else the edges of the pictures. */
 typedef struct ResizeAttr { int32_t from[2], to[2]; bool linear, corners; } ResizeAttr;
 typedef struct LossAttr { double smoothing; } LossAttr;
 typedef struct ClassesAttr { int32_t classes; } ClassesAttr;   /* labels of 0 .. classes-1 are classes, others are none */
@@ -94,19 +95,19 @@ typedef struct FocalAttr { double power, hit, miss; } FocalAttr;   /* see losses
 /* What the attributes of every update of a weight begin with, so that they can be set whichever it is. */
 typedef struct UpdateAttr { double weight_decay, lr_scale; } UpdateAttr;
 typedef struct SgdAttr { double weight_decay, lr_scale, momentum; bool nesterov; } SgdAttr;
-/* Adam (Kingma & Ba 2015): moving averages of the gradient and of its square, which start at 0 and are divided by the sums
- * of what the averages weigh so far, 1 - beta^step. Those two sums are params [1], the same for all weights: adam reads
- * what they were in the step before, an ema of 1 changes them after all. decoupled: weight_decay shrinks the weight
- * (AdamW, Loshchilov & Hutter 2019), else it joins the gradient. eps is above 0, also as a float. */
+/* Adam (Kingma & Ba 2015): moving averages of the gradient and of its square, which start at 0 and are divided by the
+ * sums of what the averages weigh so far, 1 - beta^step. Those two sums are params [1], the same for all weights: adam
+ * reads what they were in the step before, an ema of 1 changes them after all. decoupled: weight_decay shrinks the
+ * weight (AdamW, Loshchilov & Hutter 2019), else it joins the gradient. eps is above 0, also as a float. */
 typedef struct AdamAttr { double weight_decay, lr_scale, beta[2], eps; bool decoupled; } AdamAttr;
-/* RMSprop (Hinton 2012), as PyTorch has it: s = alpha s + (1 - alpha) g^2; centred: its variance, with a moving average of
- * the gradient, at least 0. v = momentum v + g / (sqrt(s) + eps), or g / sqrt(s + eps); w -= lr v. */
+/* RMSprop (Hinton 2012), as PyTorch has it: s = alpha s + (1 - alpha) g^2; centred: its variance, with a moving average
+ * of the gradient, at least 0. v = momentum v + g / (sqrt(s) + eps), or g / sqrt(s + eps); w -= lr v. */
 typedef struct RmspropAttr { double weight_decay, lr_scale, alpha, eps, momentum; bool centred, eps_inside; } RmspropAttr;
 /* LARS (You, Gitman, Ginsburg 2017, algorithm 1): v = momentum v + lr r (g + decay w); w -= v. r = trust |w| / (|g| +
  * decay |w| + eps), where the squares are given and |w| is above 0, else 1. The decay is then above 0. */
 typedef struct LarsAttr { double weight_decay, lr_scale, momentum, trust, eps; } LarsAttr;
-/* unbias: value * M / (M - 1), M = pictures * pixels. ghost: 0, or how many pictures in a run have values in common; runs
- * are then taken one after the other. */
+/* unbias: value * M / (M - 1), M = pictures * pixels. ghost: 0, or how many pictures in a run have values in common;
+ * runs are then taken one after the other. */
 typedef struct EmaAttr { double momentum; bool unbias; int32_t pixels, ghost; } EmaAttr;
 
 /* A convolution of stride 1 by F(tile x tile, kernel x kernel), see winograd.h. pad: rows above, columns to the left.
@@ -147,8 +148,8 @@ Op op_by_name(const char *name);
 /* The largest of the windows that PoolAttr.to makes of `in` numbers. Both at least 1. */
 int32_t pool_largest(int32_t in, int32_t to);
 
-/* The numbers of a table, in the order of the text: calls `each` with the context, the index and the number, and returns
- * how many there are. */
+/* The numbers of a table, in the order of the text: calls `each` with the context, the index and the number, and
+ * returns how many there are. */
 int32_t table_numbers(const TableAttr *t, void (*each)(void *context, int32_t i, double x), void *context);
 
 /* Attributes as text "{stride=[2,2], ...}" (nothing if ATTR_NONE): each field in table order, defaults too, so that

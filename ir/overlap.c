@@ -173,8 +173,8 @@ static int64_t remainder_near(int64_t x, int64_t g) {
 
 /* The plain case: the terms keep both indices within a span shorter than the loop's own step c, so that different
  * iterations differ by something other than 0. With without_far only the near terms need do so, and far ones must be
- * multiples of more than all that (so may be a part of the constant); but a far term may be what keeps a near one in its span, as in the rows
- * 4*oh + kh of a window with kh < 5 - 4*oh. */
+ * multiples of more than all that (so may be a part of the constant); but a far term may be what keeps a near one in
+ * its span, as in the rows 4*oh + kh of a window with kh < 5 - 4*oh. */
 static bool within_step(const Access *a, Sum s, const Access *b, Sum t, int32_t at, int64_t c,
                         bool without_far) {
     const Expr self = {.kind = EX_var, .type = ET_INT, .i = a->loop[at]->u.loop.var};

@@ -67,19 +67,19 @@ typedef struct Program {
     int64_t lower_bound_bytes;            /* of REGION_BATCH: most live bytes at any step */
 } Program;
 
-/* Steps of one group are one time, counted from 0: the time of each step, and behind them how many times there are. Array from
- * `a`. */
+/* Steps of one group are one time, counted from 0: the time of each step, and behind them how many times there are.
+ * Array from `a`. */
 int32_t *program_times(Arena *a, const Program *p);
-/* The first of the steps that change weights, where gradients are kept until then (accumulate): they and what follows are
- * run once for all the calls of the steps before. n_step if there are none. */
+/* The first of the steps that change weights, where gradients are kept until then (accumulate): they and what follows
+ * are run once for all the calls of the steps before. n_step if there are none. */
 int32_t program_update(const Program *p);
 /* The slice that a step belongs to, or NULL: it runs for all pictures. */
 const Slice *program_slice(const Program *p, int32_t step);
 /* The storage whose memory s really uses: several may take it over one after the other. */
 int32_t program_owner(const Program *p, int32_t s);
-/* How many bytes of region param, from *from on, nobody misses after argument k of a step that runs once: the memory of a
- * parameter, or of what took its place, that no later step touches, in whole units of RELEASE_UNIT, the huge pages of x86.
- * 0 if there are none, and for all but the first of several arguments in one memory. */
+/* How many bytes of region param, from *from on, nobody misses after argument k of a step that runs once: the memory of
+ * a parameter, or of what took its place, that no later step touches, in whole units of RELEASE_UNIT, the huge pages of
+ * x86. 0 if there are none, and for all but the first of several arguments in one memory. */
 enum { RELEASE_UNIT = 2 << 20 };
 int64_t program_releases(const Program *p, int32_t step, int32_t k, int64_t *from);
 /* The most bytes of the regions param and fixed that are in use at a time while the once-steps run. */

@@ -12,8 +12,9 @@
  * and columns of zeros around each plane, so that a convolution reads its padding like any other pixel. One that is
  * stored by rows has dim2 outside dim1/b1: each row of all channels lies in one piece.
  *
- * Parts. A batched tensor may be a part of another one's memory: channels [from, from + channels) of one that has `whole`
- * channels. Then everything about memory (bytes stored, offsets) is the whole's; so joining channels moves nothing. */
+ * Parts. A batched tensor may be a part of another one's memory: channels [from, from + channels) of one that has
+ * `whole` channels. Then everything about memory (bytes stored, offsets) is the whole's; so joining channels moves
+ * nothing. */
 #ifndef CNNC_IR_TYPE_H
 #define CNNC_IR_TYPE_H
 
@@ -22,7 +23,8 @@
 enum { MAX_RANK = 4 };
 #define BATCH (-1)   /* the extent of a batch dimension */
 
-/* F16 (IEEE half) is for storing weights: loads widen it to float, stores round to nearest even, nothing computes in it. */
+/* F16 (IEEE half) is for storing weights: loads widen it to float, stores round to nearest even, nothing computes in
+ * it. */
 typedef enum DType { DT_F32, DT_I32, DT_U8, DT_F16, DT_COUNT } DType;
 extern const char *const dtype_name[DT_COUNT];
 extern const int dtype_bytes[DT_COUNT];
@@ -55,8 +57,8 @@ int32_t type_height(const Type *t);              /* dim 2, or 1 */
 int32_t type_width(const Type *t);               /* dim 3, or 1 */
 bool type_same_shape(const Type *a, const Type *b);   /* dtype, rank and dims; layout ignored */
 bool type_same_dims(const Type *a, const Type *b);    /* rank and dims */
-/* How numbers of y go with those of x, dtypes aside: one each; one a channel, y [C]; one a channel of each picture, y [N,C]
- * or [N,C,1,1] and x [N,C,H,W]; one for all of a batched x, y [1]. */
+/* How numbers of y go with those of x, dtypes aside: one each; one a channel, y [C]; one a channel of each picture, y
+ * [N,C] or [N,C,1,1] and x [N,C,H,W]; one for all of a batched x, y [1]. */
 typedef enum Broadcast { BROADCAST_MISFIT, BROADCAST_NONE, BROADCAST_CHANNEL, BROADCAST_PLANE, BROADCAST_ONE } Broadcast;
 Broadcast type_broadcast(const Type *x, const Type *y);
 bool type_equal(const Type *a, const Type *b);        /* layout too */

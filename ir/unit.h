@@ -88,8 +88,8 @@ typedef struct DeployConfig {
 
 typedef enum Entry { ENTRY_INFER, ENTRY_TRAIN, ENTRY_COUNT } Entry;
 
-/* A net for pictures of several sizes is one unit for the size of its input, and a unit for each other size among `sized` of
- * that. They share all parameters, and so where these lie, and become one program. */
+/* A net for pictures of several sizes is one unit for the size of its input, and a unit for each other size among
+ * `sized` of that. They share all parameters, and so where these lie, and become one program. */
 typedef struct Unit {
     Arena *arena;
     Diags *diags;

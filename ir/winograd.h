@@ -2,9 +2,9 @@
  *
  *     y = A^T [ (G w G^T) .* (B^T x B) ] A        x: a x a inputs, w: r x r taps, y: m x m outputs, a = m + r - 1
  *
- * a^2 products give m^2 outputs of r^2 taps each. The matrices follow from a - 1 points p and infinity (Cook-Toom, as in
- * Lavin & Gray 2015): A^T has the powers p^i, G the powers p^k divided by the product of (p - q) over the other points,
- * B^T the coefficients of the product of (x - q) over the other points. */
+ * a^2 products give m^2 outputs of r^2 taps each. The matrices follow from a - 1 points p and infinity (Cook-Toom, as
+ * in Lavin & Gray 2015): A^T has the powers p^i, G the powers p^k divided by the product of (p - q) over the other
+ * points, B^T the coefficients of the product of (x - q) over the other points. */
 #ifndef CNNC_IR_WINOGRAD_H
 #define CNNC_IR_WINOGRAD_H
 

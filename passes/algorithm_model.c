@@ -1,12 +1,12 @@
-/* The cost of a layer is cycles of one core for one call: vector FMAs at the rate that register tiles reach, transforms by
- * the tile, weights that come from memory (in a whole net they have left the caches since the last call), and transformed
- * tensors that come from the second- or the third-level cache. Fetching and computing overlap in part. */
+/* The cost of a layer is cycles of one core for one call: vector FMAs at the rate that register tiles reach, transforms
+ * by the tile, weights that come from memory (in a whole net they have left the caches since the last call), and
+ * transformed tensors that come from the second- or the third-level cache. Fetching and computing overlap in part. */
 #include "algorithm_model.h"
 
 #include "../ir/winograd.h"
 
-/* The share of the FMAs' rate that register tiles reach, and those of stored products whose points are one tile, so that
- * weights never come from the first-level cache; cycles of a step with its barrier; measured on a Xeon. */
+/* The share of the FMAs' rate that register tiles reach, and those of stored products whose points are one tile, so
+ * that weights never come from the first-level cache; cycles of a step with its barrier; measured on a Xeon. */
 static const double tile_share = 0.85, lone_tile_share = 0.7, step_cycles = 4000;
 static const double never = 1e30;
 
@@ -19,8 +19,8 @@ static const double fetch_share = 0.2;
 /* Are so many points of a product one register tile? */
 static bool is_lone(const ConvProblem *p, double points) { return points <= p->machine->vector_registers / 2; }
 
-/* Weights stream past a lone tile, and come panel by panel where several share them; of one tile and a rest the first waits
- * for all of them. */
+/* Weights stream past a lone tile, and come panel by panel where several share them; of one tile and a rest the first
+ * waits for all of them. */
 static double product_share(const ConvProblem *p, double points) {
     return !is_lone(p, points) && points < p->machine->vector_registers - 4 ? 0.75 : fetch_share;
 }

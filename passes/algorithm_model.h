@@ -1,5 +1,5 @@
-/* The algorithm model: what a convolution costs as a direct sum and by each of Winograd's methods, from plain numbers. Pure
- * functions; `algorithm` takes the best choice, the tuner measures the best few. */
+/* The algorithm model: what a convolution costs as a direct sum and by each of Winograd's methods, from plain numbers.
+ * Pure functions; `algorithm` takes the best choice, the tuner measures the best few. */
 #ifndef CNNC_PASSES_ALGORITHM_MODEL_H
 #define CNNC_PASSES_ALGORITHM_MODEL_H
 

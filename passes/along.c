@@ -1,7 +1,7 @@
 /* along: which steps run at the same time.
  *
- * Needs the final steps and their slices; sets Step.along and nothing else. Before plan, since what such steps touch lives
- * through all of them. Inference only: steps of a training take long, and memory counts more.
+ * Needs the final steps and their slices; sets Step.along and nothing else. Before plan, since what such steps touch
+ * lives through all of them. Inference only: steps of a training take long, and memory counts more.
  *
  * Branches of a net lie one after the other in the order of its steps. Where a step needs nothing of the one before it
  * they share one barrier, and a thread that is done with its tasks of one takes those of the other: a convolution by 7

@@ -1,8 +1,9 @@
 /* See blas.h. */
 #include "blas.h"
 
-/* What a training step spends on a layer, forward and both gradients together, ms on one core, here : by OpenBLAS 0.3.21
- * (two cores of a Xeon with AVX-512 that other work shared, by the processor's clock; bench --train --layers --threads 1):
+/* What a training step spends on a layer, forward and both gradients together, ms on one core, here : by OpenBLAS
+ * 0.3.21 (two cores of a Xeon with AVX-512 that other work shared, by the processor's clock; bench --train --layers
+ * --threads 1):
  *     pictures      16              32              64              256
  *     9216x4096     113 : 116       189 : 147       350 : 191       1456 : 571
  *     4096x4096      51 : 41         85 : 54        151 : 75         628 : 202

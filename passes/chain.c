@@ -6,8 +6,8 @@
 
 /* The share of the FMAs' rate that register tiles reach: with several channel blocks, with one. */
 static const double tile_share[] = {0.86, 0.62};
-/* Of a vector on its way to the next convolution: in the second-level cache; between kernels, where it often has to come
- * from the cache of another core. Of the start of a kernel, with the wait for the last thread of the one before. */
+/* Of a vector on its way to the next convolution: in the second-level cache; between kernels, where it often has to
+ * come from the cache of another core. Of the start of a kernel, with the wait for the last thread of the one before. */
 static const double vector_cycles = 4, far_cycles = 12, kernel_cycles = 3000;
 /* The share of the second-level cache that scratch memory may take. */
 static const double cache_share = 0.6;
@@ -108,8 +108,8 @@ static double cycles_chained(const Rows *r, const Machine *m, const ChainPlan *p
     return (sums + (x + y) * (double)tasks * vector_cycles) * uneven;
 }
 
-/* Of equals the first: bands are high, and groups of blocks small, for they do not overlap and any number of threads can
- * have them. */
+/* Of equals the first: bands are high, and groups of blocks small, for they do not overlap and any number of threads
+ * can have them. */
 ChainPlan chain_plan(const Graph *g, const Chain *c, const Machine *m) {
     Rows r = rows_of(g, c, m);
     ChainPlan best = {0, 0};

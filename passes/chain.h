@@ -6,8 +6,9 @@
 #include "../ir/graph.h"
 #include "../ir/machine.h"
 
-/* before, window, after: a dense convolution, a depthwise one or a maximum pooling that reads it, a pointwise one that reads
- * that, each through element-wise nodes. Either of the outer two may be missing (0), and after a pooling the last is. */
+/* before, window, after: a dense convolution, a depthwise one or a maximum pooling that reads it, a pointwise one that
+ * reads that, each through element-wise nodes. Either of the outer two may be missing (0), and after a pooling the last
+ * is. */
 typedef struct Chain {
     Ref before, window, after;
 } Chain;
@@ -17,8 +18,8 @@ bool chain_is_window(const Graph *g, Ref node);      /* may it be in the middle 
 bool chain_may_begin(const Graph *g, Ref conv);
 bool chain_may_end(const Graph *g, Ref conv);
 
-/* How the kernel goes: tasks of `rows` rows of the window's result, and of `blocks` of its channel blocks if nothing comes
- * after the window, which needs all of them. Each divides its whole. */
+/* How the kernel goes: tasks of `rows` rows of the window's result, and of `blocks` of its channel blocks if nothing
+ * comes after the window, which needs all of them. Each divides its whole. */
 typedef struct ChainPlan {
     int64_t rows, blocks;
 } ChainPlan;

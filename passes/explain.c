@@ -1,7 +1,8 @@
 /* explain: what was chosen for each step, for people.
  *
- * Needs the final steps; sets how and cycles of each and changes nothing else. Late, because every choice before it shows.
- * Predictions, for a call of all pictures, are those of the algorithm model for convolutions of inference, else of the tile model. */
+ * Needs the final steps; sets how and cycles of each and changes nothing else. Late, because every choice before it
+ * shows. Predictions, for a call of all pictures, are those of the algorithm model for convolutions of inference, else
+ * of the tile model. */
 #include "algorithm_model.h"
 #include "chain.h"
 #include "pass.h"

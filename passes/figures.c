@@ -3,8 +3,8 @@
 
 #include "pass.h"
 
-/* As in runtime/exec.c: after the steps that run once, which give back parameters that nobody reads again; or while they
- * run. */
+/* As in runtime/exec.c: after the steps that run once, which give back parameters that nobody reads again; or while
+ * they run. */
 Memory figures_memory(Arena *a, const Program *p) {
     int64_t released = 0, from;
     for (int32_t i = 0; i < p->n_once; i++)

@@ -1,12 +1,12 @@
 /* gather: the pixels that a 1x1 convolution with a stride reads are copied side by side first.
  *
- * Needs algorithms; puts a pooling over windows of one pixel before the convolution, which then has no stride. Inference
- * only. A convolution reads its picture once for each tile of output channels. Of a strided one the lines that it needs
- * lie apart, the caches and what fetches ahead bring those in between along, and the rows are short: on a Xeon the
- * shortcuts of ResNet-50 to 1024 and 2048 channels take 0.86 and 0.89 of the time, with vectors of eight 0.90 and 0.43; the
- * copy costs 0.03 ms of 1.3. Below BLOCKS blocks of output channels it costs what it gains: the shortcut to 512 channels
- * gains 0.03 ms of 1.2 and pays 0.07. The picture stays as it is: a copy would be in blocks, and training, which shares the
- * weights, reads it plain. Before order, since the copy is a node like any other. */
+ * Needs algorithms; puts a pooling over windows of one pixel before the convolution, which then has no stride.
+ * Inference only. A convolution reads its picture once for each tile of output channels. Of a strided one the lines
+ * that it needs lie apart, the caches and what fetches ahead bring those in between along, and the rows are short: on a
+ * Xeon the shortcuts of ResNet-50 to 1024 and 2048 channels take 0.86 and 0.89 of the time, with vectors of eight 0.90
+ * and 0.43; the copy costs 0.03 ms of 1.3. Below BLOCKS blocks of output channels it costs what it gains: the shortcut
+ * to 512 channels gains 0.03 ms of 1.2 and pays 0.07. The picture stays as it is: a copy would be in blocks, and
+ * training, which shares the weights, reads it plain. Before order, since the copy is a node like any other. */
 #include "pass.h"
 
 enum { BLOCKS = 64 };

@@ -2,16 +2,18 @@
  *
  * Needs the order; makes layouts; adds copies of the picture. One internal layout, so no choices that depend on each
  * other:
- *   activations       channels in blocks of one vector (nChw{v}c); the picture stays plain, the first convolution reads it
+ *   activations       channels in blocks of one vector (nChw{v}c); the picture stays plain, the first convolution reads
+ *   it
  *   conv, fc weights  OIhw{v}i{v}o; the input block is 1 where x is the plain picture
  *   fc by OpenBLAS    OIhw{v}i: a matrix of one row an output, in the order in which a picture's features lie
  *   grouped conv      Ohw{v}o, input channel by input channel, where a group does not fill whole blocks
  *   channel vectors   padded to whole vectors
- *   Winograd's taps   by rows: the operands of a tap's matrix product lie in one piece; channel by channel they would lie
+ *   Winograd's taps   by rows: the operands of a tap's matrix product lie in one piece; channel by channel they would
+ *   lie
  *                     a power of two apart, where maps are small, and push each other out of the first-level cache
- * A tensor has the halo that its hungriest reader needs, and may lie inside another one (layout_parts.c); outputs, which the
- * runtime reads, are copied where they have either. Parameters get the same layout in every program, since all
- * programs share them: it depends on the reading convolution's shape only. */
+ * A tensor has the halo that its hungriest reader needs, and may lie inside another one (layout_parts.c); outputs,
+ * which the runtime reads, are copied where they have either. Parameters get the same layout in every program, since
+ * all programs share them: it depends on the reading convolution's shape only. */
 #include "layout.h"
 
 #include <string.h>
@@ -34,8 +36,8 @@ static Layout weight_layout(const Layouts *l, const Type *w, int32_t groups, int
     return layout;
 }
 
-/* A weight may be computed from a parameter element by element (a folded norm): all of the chain lies alike, but for the
- * parameter where another program keeps it by rows. */
+/* A weight may be computed from a parameter element by element (a folded norm): all of the chain lies alike, but for
+ * the parameter where another program keeps it by rows. */
 static void set_weight(const Layouts *l, Ref r, Layout layout, Layout param) {
     Node *n = node_of(l, r);
     n->type.layout = n->op == OP_param ? param : layout;
@@ -202,8 +204,8 @@ static bool reads_outside(const Layouts *l, Ref image) {
     return false;
 }
 
-/* The runtime hands the picture over plain and without a halo. Contractions read it as it is, or, if one of them needs a
- * halo, a plain copy; everything else reads a copy in blocks. */
+/* The runtime hands the picture over plain and without a halo. Contractions read it as it is, or, if one of them needs
+ * a halo, a plain copy; everything else reads a copy in blocks. */
 static void copy_image(const Layouts *l, Ref image) {
     Attr same = {.scale = {.alpha = 1}};
     Ref copy[2] = {0, reads_outside(l, image) ? 0 : image}; /* in blocks; plain */

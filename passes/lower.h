@@ -16,8 +16,8 @@ typedef struct Coord {
     const Expr *lane[2];
 } Coord;
 
-/* Some rows of some channel blocks of a node's tensor, in scratch memory of a kernel: from row `first` and block `block`
- * on. */
+/* Some rows of some channel blocks of a node's tensor, in scratch memory of a kernel: from row `first` and block
+ * `block` on. */
 typedef struct Band {
     Type type;
     const Expr *first, *block;
@@ -91,7 +91,8 @@ void nest_logical(Lower *l, Nest *nest, const Type *t, const Expr *index[MAX_RAN
 /* Statements that finish one element of the root's result at c: the group's element-wise members and all stores. */
 Stmt *lower_finish(Lower *l, const Coord *c, const Expr *value);
 /* If the member after the head is the only one that needs the head's result, and adds a channel vector to it: that
- * vector's element at c, which is then in the value that lower_finish is given; that member becomes the head. Else NULL. */
+ * vector's element at c, which is then in the value that lower_finish is given; that member becomes the head. Else
+ * NULL. */
 const Expr *lower_addend(Lower *l, const Coord *c);
 /* Zero in the pad lanes of a value of type t at c, where an operator would put something else there. */
 const Expr *zero_pads(Lower *l, const Type *t, const Coord *c, const Expr *value);

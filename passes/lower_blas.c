@@ -1,15 +1,16 @@
 /* The fully connected layer and its gradients as products of matrices, which OpenBLAS computes (-fblas).
  *
- * A weight by rows is a matrix [outputs, features], its columns in the order in which a picture's features lie; activations
- * are matrices [pictures, features]. A task computes tiles of the result: zero, one product for each stretch of features
- * that lies densely (a row of the picture if there is a halo, else all of it), then the finish of the group, all in memory
- * of the thread that stays in the second cache. Tiles do not depend on the number of threads, so results do not either. */
+ * A weight by rows is a matrix [outputs, features], its columns in the order in which a picture's features lie;
+ * activations are matrices [pictures, features]. A task computes tiles of the result: zero, one product for each
+ * stretch of features that lies densely (a row of the picture if there is a halo, else all of it), then the finish of
+ * the group, all in memory of the thread that stays in the second cache. Tiles do not depend on the number of threads,
+ * so results do not either. */
 #include "lower_blas.h"
 
 static const Type *type_of(Lower *l, Ref r) { return &graph_node(l->g, r)->type; }
 
-/* Columns of a tile and its elements: wide enough that packing one matrix for each tile costs little beside the product,
- * small enough for the second cache; and enough tiles to share out. */
+/* Columns of a tile and its elements: wide enough that packing one matrix for each tile costs little beside the
+ * product, small enough for the second cache; and enough tiles to share out. */
 enum { COLUMNS = 512, ELEMENTS = 1 << 17, ROWS = 256, TILES_ENOUGH = 8 };
 
 /* A dimension of the result in units (blocks of channels, outputs): tasks x per_task units from `from` on. */
@@ -17,8 +18,8 @@ typedef struct Cut {
     int64_t from, per_task, tasks;
 } Cut;
 
-/* The next cut of n units after `c`; false if there is none. Tasks are alike, and what is left over is another cut, as is the
- * last unit where `ragged` says that it is not whole. */
+/* The next cut of n units after `c`; false if there is none. Tasks are alike, and what is left over is another cut, as
+ * is the last unit where `ragged` says that it is not whole. */
 static bool next_cut(Cut *c, int64_t n, int64_t most, bool ragged) {
     c->from += c->per_task * c->tasks;
     int64_t left = n - c->from;

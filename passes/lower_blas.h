@@ -4,8 +4,8 @@
 
 #include "lower.h"
 
-/* Is the weight (or its gradient) one of those? Vectors have several lanes on every target, and all other weights blocks of
- * as many outputs. */
+/* Is the weight (or its gradient) one of those? Vectors have several lanes on every target, and all other weights
+ * blocks of as many outputs. */
 static inline bool blas_weight(const Type *w) { return w->layout.b0 == 1; }
 /* The rules of fc, fc_dgrad and fc_wgrad for them; NULL like every rule that emits kernels. */
 const Expr *lower_fc_blas(Lower *l, Ref node);

@@ -1,9 +1,9 @@
-/* Chains (chain.h): for every band of rows the first convolution's rows that the window reads, those of the window, those
- * of the last convolution, each as the nest that it would be in a kernel of its own.
+/* Chains (chain.h): for every band of rows the first convolution's rows that the window reads, those of the window,
+ * those of the last convolution, each as the nest that it would be in a kernel of its own.
  *
- * Bands overlap where the window is higher than its stride: those rows are computed twice. Rows beyond the picture are the
- * window's padding: zero for a convolution, minus infinity for a maximum. A window needs its own channels only: without a
- * last convolution, channel blocks are tasks, too, and a band may be the whole picture. */
+ * Bands overlap where the window is higher than its stride: those rows are computed twice. Rows beyond the picture are
+ * the window's padding: zero for a convolution, minus infinity for a maximum. A window needs its own channels only:
+ * without a last convolution, channel blocks are tasks, too, and a band may be the whole picture. */
 #include "lower_conv.h"
 
 #include <math.h>
@@ -87,8 +87,8 @@ static double beyond(const Lower *l, const Chain *c) {
     return graph_node(l->g, c->window)->op == OP_conv ? 0 : -INFINITY;
 }
 
-/* Rows of the first convolution's result for the window: those of the picture are computed, those above and below it are
- * the window's padding. */
+/* Rows of the first convolution's result for the window: those of the picture are computed, those above and below it
+ * are the window's padding. */
 static void compute_before(Lower *l, Stmt *seq, const Chain *c, ConvRows r) {
     Ref x = enter_stage(l, c->before);
     const Band *b = l->band[x];
@@ -125,7 +125,8 @@ static void compute_picture(Lower *l, Stmt *seq, const Chain *c, ConvRows r) {
     st_append(l->k, seq, conv_dense_nest(l, graph_node(l->g, c->before), &r));
 }
 
-/* The first convolution and the window, for the rows r of the window's result. Gives what is in scratch memory between them, or 0. */
+/* The first convolution and the window, for the rows r of the window's result. Gives what is in scratch memory between
+ * them, or 0. */
 static Ref compute_window(Lower *l, Stmt *seq, const Chain *c, const ConvRows *r) {
     const Node *window = graph_node(l->g, c->window);
     ConvAttr a = chain_attr(window);

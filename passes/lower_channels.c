@@ -1,16 +1,16 @@
 /* Operators that only move channels: concat, slice, pad_channels, channel_shuffle. Parts that lie where they belong
  * (layout_parts.c) stay there.
  *
- * All others are one thing: channel c of the result is a channel of one of several sources, or zero. A block of the result
- * is put together from the blocks that its channels are in, each of which is read as one vector and permuted. Which
- * blocks and which lanes these are is known here, so each block of the result has loops of its own, with constants only.
- * Where that would be too much code, or where blocks differ in size, logical elements move one by one. */
+ * All others are one thing: channel c of the result is a channel of one of several sources, or zero. A block of the
+ * result is put together from the blocks that its channels are in, each of which is read as one vector and permuted.
+ * Which blocks and which lanes these are is known here, so each block of the result has loops of its own, with
+ * constants only. Where that would be too much code, or where blocks differ in size, logical elements move one by one. */
 #include "lower.h"
 
 enum { MAX_BLOCKS = 512 };
 
-/* Channels [to, to + n) of the result: channel to + k is channel shuffled(from + k) of the node, where `groups` runs of equal
- * length are read in turns: shuffled(j) = j % groups * (channels / groups) + j / groups. */
+/* Channels [to, to + n) of the result: channel to + k is channel shuffled(from + k) of the node, where `groups` runs of
+ * equal length are read in turns: shuffled(j) = j % groups * (channels / groups) + j / groups. */
 typedef struct Source {
     Ref node;
     int32_t to, n, from, groups;

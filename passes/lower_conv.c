@@ -39,8 +39,9 @@ const Expr *conv_row(Lower *l, Sum *s, const Node *n, const ConvRows *r) {
     return r ? add_e(l, r->first, row) : row;
 }
 
-/* Reduction over `blocks` blocks of input channels from block `from` on, the first `lanes` channels of each. The channels
- * of a plain picture are innermost: what is unrolled then has no loads in common, for which there are no registers. */
+/* Reduction over `blocks` blocks of input channels from block `from` on, the first `lanes` channels of each. The
+ * channels of a plain picture are innermost: what is unrolled then has no loads in common, for which there are no
+ * registers. */
 static void dense_products(Lower *l, Sum *s, const Node *n, const Expr *g, int64_t from, int64_t blocks,
                            int64_t lanes) {
     const ConvAttr *a = &n->attr.conv;
@@ -58,8 +59,8 @@ static void dense_products(Lower *l, Sum *s, const Node *n, const Expr *g, int64
     s->a.lane[1] = s->b.lane[1] = nest_loop(l, &s->red, "i", lanes, ROLE_REDUCE);
 }
 
-/* The last block of input channels is a reduction by itself if it is not full: its pads are left out. The sums begin with
- * the bias, which so takes no addition. */
+/* The last block of input channels is a reduction by itself if it is not full: its pads are left out. The sums begin
+ * with the bias, which so takes no addition. */
 Stmt *conv_dense_nest(Lower *l, const Node *n, const ConvRows *r) {
     const Type *w = type_of(l, n->in[1]);
     int64_t ob_group = div_up(w->dim[0] / n->attr.conv.groups, w->layout.b0);

@@ -26,8 +26,8 @@ void phase_taps(Lower *l, Sum *s, Coord *dy, Coord *w, const ConvAttr *a, int d,
 /* Loops over the output pixels: bands outside, rows and columns of a band as reduction. Gives row and column. */
 void band_loops(Lower *l, Sum *s, const Type *dy, const Expr **row, const Expr **column);
 
-/* Rows of a convolution's result, of one picture: `rows` from row `first` on; of `blocks` channel blocks from `block` on,
- * of all if that is 0. */
+/* Rows of a convolution's result, of one picture: `rows` from row `first` on; of `blocks` channel blocks from `block`
+ * on, of all if that is 0. */
 typedef struct ConvRows {
     const Expr *pic, *first;
     int64_t rows;

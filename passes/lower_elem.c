@@ -1,5 +1,5 @@
-/* Element-wise operators: the value of one element from the values of the operands' elements; and the updates that change
- * parameters in place. */
+/* Element-wise operators: the value of one element from the values of the operands' elements; and the updates that
+ * change parameters in place. */
 #include "../ir/half.h"
 #include "lower.h"
 

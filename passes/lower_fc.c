@@ -17,10 +17,11 @@ static void feature_loops(Lower *l, Nest *nest, const Type *x, const Expr *outer
     outer[2] = nest_loop(l, nest, "w", type_width(x), rest);
 }
 
-/* How the sum of a layer is taken apart. A task computes `groups` groups of `blocks` blocks of outputs. Of a long row of
- * features it takes one part after the other, each for all of its groups and PICTURES pictures, and keeps the sums so far
- * in memory: what it reads of the pictures stays in the second cache meanwhile, and each weight comes from memory once.
- * Two blocks at a time and many pictures, not four and few: that asks for the least of weights that come from far. */
+/* How the sum of a layer is taken apart. A task computes `groups` groups of `blocks` blocks of outputs. Of a long row
+ * of features it takes one part after the other, each for all of its groups and PICTURES pictures, and keeps the sums
+ * so far in memory: what it reads of the pictures stays in the second cache meanwhile, and each weight comes from
+ * memory once. Two blocks at a time and many pictures, not four and few: that asks for the least of weights that come
+ * from far. */
 typedef struct Division {
     int32_t from, blocks, groups, tasks; /* of blocks of outputs; `from`: the first */
     int64_t parts, features;             /* of a row: how many, and of how many blocks of features each */
@@ -37,8 +38,8 @@ static int64_t feature_blocks(const Type *x) {
     return div_up(x->dim[1], x->layout.b1) * type_height(x) * type_width(x);
 }
 
-/* Parts are equally long, and such that PICTURES of them take a fourth of the second cache; a row that has no such parts
- * stays whole. */
+/* Parts are equally long, and such that PICTURES of them take a fourth of the second cache; a row that has no such
+ * parts stays whole. */
 static void divide_features(Division *d, const Machine *m, const Type *x) {
     int64_t total = feature_blocks(x), most = m->cache_bytes[1] / PART_SHARE / (PICTURES * 4 * x->layout.b1);
     int64_t best = min_i64(most, total);
@@ -64,8 +65,8 @@ typedef struct Fc {
     const Expr *task, *first, *pictures; /* the present run's first picture, and how many it has */
 } Fc;
 
-/* Loops over the task's groups, their blocks, the run's pictures, and lanes. Gives the number of the accumulator among the
- * run's; s->result says which output it is. */
+/* Loops over the task's groups, their blocks, the run's pictures, and lanes. Gives the number of the accumulator among
+ * the run's; s->result says which output it is. */
 static const Expr *output_loops(const Fc *f, Sum *s) {
     Lower *l = f->l;
     const Expr *zero = ex_int(l->k, 0), *group = nest_loop(l, &s->out, "og", f->d.groups, ROLE_NONE);
@@ -79,8 +80,8 @@ static const Expr *output_loops(const Fc *f, Sum *s) {
     return add_e(l, mul_i(l, add_e(l, mul_i(l, pic, of_task), at), s->lanes), s->lane);
 }
 
-/* The features of a part lie as densely as in a row of weights, so one loop runs over all of them: the last coordinate takes
- * what the others leave at 0. */
+/* The features of a part lie as densely as in a row of weights, so one loop runs over all of them: the last coordinate
+ * takes what the others leave at 0. */
 static void factors(const Fc *f, Sum *s, const Expr *part) {
     Lower *l = f->l;
     const Expr *at[3] = {ex_int(l->k, 0), ex_int(l->k, 0), ex_int(l->k, 0)};
@@ -130,8 +131,8 @@ static Stmt *sum_of_parts(const Fc *f) {
     return seq;
 }
 
-/* One picture: all that counts is that weights stream, each row from end to end. Four rows at a time: fewer do not keep memory
- * busy, with eight it is 6 % slower. */
+/* One picture: all that counts is that weights stream, each row from end to end. Four rows at a time: fewer do not keep
+ * memory busy, with eight it is 6 % slower. */
 static Stmt *one_picture(Fc f) {
     int32_t of_task = f.d.blocks * f.d.groups;
     if (of_task % 4 == 0) f.d.blocks = 4;

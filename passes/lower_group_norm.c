@@ -1,9 +1,9 @@
 /* Group norm: runs of channels of a picture, less their mean and divided by their deviation.
  *
  * A task is a slab: the fewest blocks of channels that hold whole groups, or all blocks of the picture. It goes several
- * times through its planes, which the first time brings into the second-level cache. Sums are kept by channel, in vectors,
- * and added up by group at the end of each pass; what belongs to a group is then kept by channel, too, so that the next pass
- * reads vectors of it. Pads of the last block count as channels whose numbers are all 0. */
+ * times through its planes, which the first time brings into the second-level cache. Sums are kept by channel, in
+ * vectors, and added up by group at the end of each pass; what belongs to a group is then kept by channel, too, so that
+ * the next pass reads vectors of it. Pads of the last block count as channels whose numbers are all 0. */
 #include "lower.h"
 
 enum { TILE = 4, MAX_SUMS = 3 };
@@ -188,8 +188,8 @@ static const Expr *inverse(Lower *l, const Expr *variance, double eps) {
     return ex2(l->k, EX_div, num(l, 1), ex1(l->k, EX_sqrt, add_e(l, variance, num(l, eps))));
 }
 
-/* Of each group the sum of `buf` becomes the mean of its elements, or with `invert` 1 / sqrt(mean + eps): buf then has it
- * for each of its channels, and 0 for pads. */
+/* Of each group the sum of `buf` becomes the mean of its elements, or with `invert` 1 / sqrt(mean + eps): buf then has
+ * it for each of its channels, and 0 for pads. */
 static void by_group(Lower *l, const Slab *s, Stmt *body, int32_t buf, bool invert, double eps) {
     Kernel *k = l->k;
     int64_t width = s->size % s->lanes ? 1 : s->lanes;
@@ -235,9 +235,9 @@ static void for_channels(Lower *l, const Slab *s, Stmt *body, int32_t buf, Term 
     st_append(l->k, body, nest_wrap(l, &nest, st_store(l->k, buf, p.channel, term(l, s, &p))));
 }
 
-/* By group the mean of what differs from a guess, and the guess: so what the roundings of a sum leave is a small part of the
- * deviation, not of the mean, and nothing of planes of one number, where it would be divided by sqrt(eps). The guess is the
- * mean of the first pixel. */
+/* By group the mean of what differs from a guess, and the guess: so what the roundings of a sum leave is a small part
+ * of the deviation, not of the mean, and nothing of planes of one number, where it would be divided by sqrt(eps). The
+ * guess is the mean of the first pixel. */
 static void group_means(Lower *l, const Slab *s, Stmt *body) {
     for_channels(l, s, body, s->mean, guess);
     by_group(l, s, body, s->mean, false, 0);

@@ -113,8 +113,9 @@ static void invert_deviation(Lower *l, const Tile *t, Stmt *body, double eps) {
     set_pixels(l, t, body, &w, t->r, ex2(l->k, EX_div, num(l, 1), deviation));
 }
 
-/* t->mean: the pixel's first channel, and the mean of what differs from it: so what the roundings of a sum leave is a small
- * part of the deviation, not of the mean, and nothing of a pixel of one number, where it would be divided by sqrt(eps). */
+/* t->mean: the pixel's first channel, and the mean of what differs from it: so what the roundings of a sum leave is a
+ * small part of the deviation, not of the mean, and nothing of a pixel of one number, where it would be divided by
+ * sqrt(eps). */
 static void find_mean(Lower *l, const Tile *t, Stmt *body) {
     Walk w = walk_begin(l, t, false);
     w.c.outer[1] = w.c.lane[1] = ex_int(l->k, 0);

@@ -293,8 +293,8 @@ const Expr *lower_cross_entropy(Lower *l, Ref node, const Expr *const *operand) 
     return NULL;
 }
 
-/* dx = (softmax(x) - target) * dloss[n] * factor, target = (1 - s) [c == label] + s/K. With weights the targets of a row do
- * not add up to 1: dx = (softmax(x) sum - target) * dloss[n] * factor. */
+/* dx = (softmax(x) - target) * dloss[n] * factor, target = (1 - s) [c == label] + s/K. With weights the targets of a
+ * row do not add up to 1: dx = (softmax(x) sum - target) * dloss[n] * factor. */
 const Expr *lower_cross_entropy_grad(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);

@@ -1,9 +1,9 @@
 /* Maximum pooling by rows.
  *
- * A row of the result is made in tiles of some pixels, all in registers: first the maximum of each column that the tile's
- * windows see, which neighbours share, then the maximum of each window's columns. Taps outside of the picture read the
- * nearest pixel inside instead: it is in the window, too, since every window has one (ir/shape_window.c). Tiles at the
- * ends of a row stand at constant places, so that elsewhere columns need no such care. */
+ * A row of the result is made in tiles of some pixels, all in registers: first the maximum of each column that the
+ * tile's windows see, which neighbours share, then the maximum of each window's columns. Taps outside of the picture
+ * read the nearest pixel inside instead: it is in the window, too, since every window has one (ir/shape_window.c).
+ * Tiles at the ends of a row stand at constant places, so that elsewhere columns need no such care. */
 #include "lower_maxpool.h"
 
 #include <math.h>
@@ -27,8 +27,8 @@ static const Expr *nearest(Lower *l, const Expr *i, int32_t size) {
     return ex2(l->k, EX_max, ex_int(l->k, 0), ex2(l->k, EX_min, ex_int(l->k, size - 1), i));
 }
 
-/* reg[at] = the maximum of n values; NaN if one is. max gives its second operand where either is NaN, so only the others
- * have to be looked at: three values take two maxima and one comparison. */
+/* reg[at] = the maximum of n values; NaN if one is. max gives its second operand where either is NaN, so only the
+ * others have to be looked at: three values take two maxima and one comparison. */
 static void take_maximum(Lower *l, Stmt *seq, int32_t reg, const Expr *at, const Expr *const *value, int32_t n) {
     Kernel *k = l->k;
     const Expr *now = ex_load(k, reg, at), *is_number = ex2(k, EX_eq, now, now);

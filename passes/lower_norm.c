@@ -16,8 +16,8 @@ static const Expr *line_sum(Lower *l, int32_t buf, const Expr *at, int32_t first
 }
 
 /* x^exponent of a number that is >= 0, or not a number. Powers by quarters, which all published nets have, are products
- * of reciprocal roots: x^(-3/4) = r sqrt(r) = r (r rsqrt(r)) with r = rsqrt(x). r is kept in a register, which seq sets.
- * The largest float has a root, infinity none. */
+ * of reciprocal roots: x^(-3/4) = r sqrt(r) = r (r rsqrt(r)) with r = rsqrt(x). r is kept in a register, which seq
+ * sets. The largest float has a root, infinity none. */
 static const Expr *power(Lower *l, Stmt *seq, const Expr *lane, int64_t lanes, const Expr *x, double exponent) {
     double quarters = -4 * exponent;
     if (!(quarters >= 1 && quarters <= 16 && quarters == floor(quarters)))
@@ -30,15 +30,15 @@ static const Expr *power(Lower *l, Stmt *seq, const Expr *lane, int64_t lanes, c
     return y;
 }
 
-/* t = k + alpha/size * sum of squares in the window of channel c: c - size/2 .. c + (size-1)/2, as PyTorch. `line` is the
- * place of channel c's square in buf. */
+/* t = k + alpha/size * sum of squares in the window of channel c: c - size/2 .. c + (size-1)/2, as PyTorch. `line` is
+ * the place of channel c's square in buf. */
 static const Expr *lrn_scale(Lower *l, const LrnAttr *a, int32_t buf, const Expr *line) {
     const Expr *sum = line_sum(l, buf, line, -(a->size / 2), (a->size - 1) / 2);
     return ex3(l->k, EX_fma, num(l, a->alpha / a->size), sum, num(l, a->k));
 }
 
-/* Row by row and block by block: the windows of a block's channels reach into the blocks before and after, whose squares
- * are in registers beside its own. */
+/* Row by row and block by block: the windows of a block's channels reach into the blocks before and after, whose
+ * squares are in registers beside its own. */
 static Stmt *lrn_block(Lower *l, Ref node, const Coord *row, const Expr *cb, bool first, bool last) {
     Kernel *k = l->k;
     const Node *n = graph_node(l->g, node);
@@ -83,8 +83,8 @@ static void lrn_by_blocks(Lower *l, Ref node) {
     lower_end(l, nest_wrap(l, &rows, body));
 }
 
-/* Wider windows, and gradients: one pixel at a time. Its channels lie blocks apart in memory, so they are gathered into a
- * line with room for the window on both sides; on the line a window is an unaligned vector. */
+/* Wider windows, and gradients: one pixel at a time. Its channels lie blocks apart in memory, so they are gathered into
+ * a line with room for the window on both sides; on the line a window is an unaligned vector. */
 typedef struct Lrn {
     Nest pixel;
     Coord at;                            /* the pixel; channel block and lane are filled in by each loop */
@@ -314,8 +314,9 @@ static void sum_lanes(Lower *l, Stmt *body, int32_t acc, int64_t lanes, Ref resu
     st_append(k, body, st_store(k, lower_arg(l, result), o, sum));
 }
 
-/* A task for each block of rows, whose lanes are rows; or, where rows are in no blocks, for each row, whose columns' lanes are
- * added up at the end. Sums of the innermost loops are added to those of the others, so that long ones lose less. */
+/* A task for each block of rows, whose lanes are rows; or, where rows are in no blocks, for each row, whose columns'
+ * lanes are added up at the end. Sums of the innermost loops are added to those of the others, so that long ones lose
+ * less. */
 const Expr *lower_row_squares(Lower *l, Ref node, const Expr *const *operand) {
     (void)operand;
     const Node *n = graph_node(l->g, node);

@@ -45,8 +45,8 @@ typedef struct Pool {
     int64_t lanes;
 } Pool;
 
-/* Begins the kernel of a pooling or of a gradient: loops over the windows' results, then over the taps of each window. A
- * gradient's own result is what the windows lie on, and its rows are not shared out, since windows overlap. */
+/* Begins the kernel of a pooling or of a gradient: loops over the windows' results, then over the taps of each window.
+ * A gradient's own result is what the windows lie on, and its rows are not shared out, since windows overlap. */
 static Pool pool_begin(Lower *l, Ref node, bool gradient) {
     const Node *n = graph_node(l->g, node);
     const Type *operand = &graph_node(l->g, n->in[0])->type;

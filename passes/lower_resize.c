@@ -1,5 +1,5 @@
-/* Operators that take each pixel of the result from fixed places of a picture, channel by channel: pad (which also crops)
- * and resize, nearest and bilinear. All channels of a block move together, so everything is whole vectors.
+/* Operators that take each pixel of the result from fixed places of a picture, channel by channel: pad (which also
+ * crops) and resize, nearest and bilinear. All channels of a block move together, so everything is whole vectors.
  *
  * Resizing works axis by axis. Position o of `out` lies at (p o + q) / d in the `in` numbers of the axis, limited to 0:
  * with align_corners the first and last ones meet, otherwise the edges of the picture do. These are whole numbers, so
@@ -146,8 +146,8 @@ const Expr *lower_resize(Lower *l, Ref node, const Expr *const *operand) {
 
 /* ---- gradient of resize ---------------------------------------------------------------------------------------- */
 
-/* The results that read number `i` of the axis: from *lo to below *hi. Those at (p o + q) / d read floor and, if linear, the
- * next one. */
+/* The results that read number `i` of the axis: from *lo to below *hi. Those at (p o + q) / d read floor and, if
+ * linear, the next one. */
 static void readers(Lower *l, const Axis *a, const Expr *i, const Expr **lo, const Expr **hi) {
     *lo = ex_int(l->k, 0);
     *hi = ex_int(l->k, a->out);

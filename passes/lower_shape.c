@@ -1,5 +1,5 @@
-/* Flatten and reshape: blocked channels become rows and the other way round, element by logical element. Operators that move
- * channels are in lower_channels.c. */
+/* Flatten and reshape: blocked channels become rows and the other way round, element by logical element. Operators that
+ * move channels are in lower_channels.c. */
 #include "lower.h"
 
 static const Type *type_of(Lower *l, Ref r) { return &graph_node(l->g, r)->type; }

@@ -1,6 +1,6 @@
 /* Sums of products: the one form of every contraction. Accumulators over output indices, a sum of products over
- * reduction indices, a finish. What differs from rule to rule is the coordinates of the two factors; the tile pass makes
- * register tiles of it by the loops' roles. */
+ * reduction indices, a finish. What differs from rule to rule is the coordinates of the two factors; the tile pass
+ * makes register tiles of it by the loops' roles. */
 #ifndef CNNC_PASSES_LOWER_SUM_H
 #define CNNC_PASSES_LOWER_SUM_H
 

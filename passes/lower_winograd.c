@@ -5,9 +5,9 @@
  *   output    a x a sums become m x m pixels, which are finished like those of any convolution
  *
  * Either each phase is a kernel and the transformed tensors lie in memory, or one kernel takes a band of tiles through
- * all phases in scratch memory that stays in the second-level cache; `algorithm` decides which (attr.band). Both are made
- * of the same three nests. The input of a tile at the edge reads the halo, which is wide enough (layout); an output tile
- * that hangs over the edge is cut. */
+ * all phases in scratch memory that stays in the second-level cache; `algorithm` decides which (attr.band). Both are
+ * made of the same three nests. The input of a tile at the edge reads the halo, which is wide enough (layout); an
+ * output tile that hangs over the edge is cut. */
 #include "lower_sum.h"
 
 #include "../ir/winograd.h"

@@ -53,9 +53,9 @@ typedef struct Order {
     int32_t n_seq, n_checked;
 } Order;
 
-/* Whether it is wanted before the other operands. What does not grow with the batch: so the per-channel numbers of a chain
- * of element-wise nodes over big tensors are ready before it starts, and the chain is in one piece for fuse. But training
- * makes weights for Winograd's method and for gradients in every step, and all would be there at once. */
+/* Whether it is wanted before the other operands. What does not grow with the batch: so the per-channel numbers of a
+ * chain of element-wise nodes over big tensors are ready before it starts, and the chain is in one piece for fuse. But
+ * training makes weights for Winograd's method and for gradients in every step, and all would be there at once. */
 static bool comes_first(const Order *o, Ref x) {
     const Type *t = &graph_node(o->g, x)->type;
     return !type_batched(t) && !(o->train && t->rank > 1);
@@ -153,8 +153,9 @@ static void run_sink(Order *o, Ref sink) {
     }
 }
 
-/* A sink and the number it is sorted by: its own for an output, for an effect or a sum of gradients that of the youngest
- * node it waits for that computes something, and its own if there is none: what no gradient is in comes after all. */
+/* A sink and the number it is sorted by: its own for an output, for an effect or a sum of gradients that of the
+ * youngest node it waits for that computes something, and its own if there is none: what no gradient is in comes after
+ * all. */
 typedef struct Sink {
     Ref key, r;
 } Sink;
@@ -214,8 +215,8 @@ void order_renumber(Graph *g, const Ref *seq, int32_t n_seq) {
     g->n_node = g->cap_node = n_seq + 1;
 }
 
-/* The old order may be better, but it may also break the rule of effects: an update before another reader. Where gradients
- * are kept it does not say which steps are updates. */
+/* The old order may be better, but it may also break the rule of effects: an update before another reader. Where
+ * gradients are kept it does not say which steps are updates. */
 static bool old_is_better(const Order *o) {
     int32_t n = 0;
     if (o->gathers) return false;

@@ -4,15 +4,15 @@
  * several, with a step each. After vectorise because nothing may move loops afterwards.
  *
  * The TASK loops at the top of a kernel become parallel, from the outside in, until there are tasks enough for any
- * number of threads. Where such loops stand side by side, a loop over tiles and the rest, all of them are tasks, in their
- * order, if none reads what another one writes (what none of them reads is not written twice: a tile and its tail, an
- * inside and its halo): a thread has the tiles that share a panel of weights one after the other, and of a map of 7x7 in 5
- * panels 2 threads get 18 and 17 of 35 rows, not 21 and 14. Else the loops around are distributed over the pieces, and
- * each is a kernel of its own. */
+ * number of threads. Where such loops stand side by side, a loop over tiles and the rest, all of them are tasks, in
+ * their order, if none reads what another one writes (what none of them reads is not written twice: a tile and its
+ * tail, an inside and its halo): a thread has the tiles that share a panel of weights one after the other, and of a map
+ * of 7x7 in 5 panels 2 threads get 18 and 17 of 35 rows, not 21 and 14. Else the loops around are distributed over the
+ * pieces, and each is a kernel of its own. */
 #include "pass.h"
 
-/* Tiles beside their rest are tasks of their own only where there are fewer without that: 64 panels of weights are shared
- * out well enough, and by one thread they are computed in 1 to 2 % less time as a whole. */
+/* Tiles beside their rest are tasks of their own only where there are fewer without that: 64 panels of weights are
+ * shared out well enough, and by one thread they are computed in 1 to 2 % less time as a whole. */
 enum { TASKS_ENOUGH = 128, PANELS_ENOUGH = 64 };
 
 typedef struct Piece {

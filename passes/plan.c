@@ -117,9 +117,9 @@ static bool writes_later(const Program *p, const Step *s, const Storage *result)
     return false;
 }
 
-/* Whether the step's group stores no other result after this one. An operand may be read again by what is stored later, because
- * members that are not stored are computed where they are used. What lies inside a join is stored when it is made, which
- * is before the join's own number: it counts as later. */
+/* Whether the step's group stores no other result after this one. An operand may be read again by what is stored later,
+ * because members that are not stored are computed where they are used. What lies inside a join is stored when it is
+ * made, which is before the join's own number: it counts as later. */
 static bool stored_last(const Planner *pl, int32_t step, const Storage *result) {
     int32_t time = pl->time_of[step], first = step, end = step;
     while (first > 0 && pl->time_of[first - 1] == time) first--;

@@ -1,21 +1,24 @@
 /* prefetch: what streams from memory is fetched ahead of its use: weights, and large pictures.
  *
- * Needs the final nests; adds PREFETCH statements and nothing else. A stream is what the innermost run-time loop of a sum
- * reads of an argument, one vector after the other, that is no activation, too large for the cache to have kept it since the
- * last call, and read once in a task for each run over the pictures. The hardware follows a few such streams by itself, but
- * not across pages, and not far enough ahead where each iteration takes little time: fully connected layers at batch 1 run
- * at 17 GB/s without and 19 GB/s with, of 19 that a plain loop reads, and with halves at 17 and 28 GB/s.
+ * Needs the final nests; adds PREFETCH statements and nothing else. A stream is what the innermost run-time loop of a
+ * sum reads of an argument, one vector after the other, that is no activation, too large for the cache to have kept it
+ * since the last call, and read once in a task for each run over the pictures. The hardware follows a few such streams
+ * by itself, but not across pages, and not far enough ahead where each iteration takes little time: fully connected
+ * layers at batch 1 run at 17 GB/s without and 19 GB/s with, of 19 that a plain loop reads, and with halves at 17 and
+ * 28 GB/s.
  *
  * Weights that a few tiles of pixels share are fetched panel by panel: the products of a Winograd convolution of 256
- * channels at 14x14 go from 425 to 494 GFLOP/s, of 512 channels at 7x7 from 225 to 288 (effective, one thread). Where the
- * panel is short a stream would not reach the next one in time: 5x5 convolutions of 24 to 64 channels at 14x14 go from
+ * channels at 14x14 go from 425 to 494 GFLOP/s, of 512 channels at 7x7 from 225 to 288 (effective, one thread). Where
+ * the panel is short a stream would not reach the next one in time: 5x5 convolutions of 24 to 64 channels at 14x14 go
+ * from
  * 0.096 to 0.056 ms.
  *
- * Large pictures are fetched tile by tile of points: at batch 16, 1x1 convolutions of 512 to 128 channels at 28x28 go from
- * 139 to 173 GFLOP/s, of 1024 to 256 at 14x14 from 158 to 171. Of smaller ones the cache has kept too much to gain.
+ * Large pictures are fetched tile by tile of points: at batch 16, 1x1 convolutions of 512 to 128 channels at 28x28 go
+ * from 139 to 173 GFLOP/s, of 1024 to 256 at 14x14 from 158 to 171. Of smaller ones the cache has kept too much to
+ * gain.
  *
- * What a tile adds to its sums when they are done, the other operand of a residual block, is asked for before the sums: at
- * batch 16 these layers of ResNet-50 take 4 % less time. */
+ * What a tile adds to its sums when they are done, the other operand of a residual block, is asked for before the sums:
+ * at batch 16 these layers of ResNet-50 take 4 % less time. */
 #include "pass.h"
 
 #include <string.h>
@@ -106,7 +109,8 @@ static bool read_before(const Nesting *t, int32_t buf) {
     return false;
 }
 
-/* Is what is read an argument that nothing here writes, an activation or not, of at least so many bytes (of one picture)? */
+/* Is what is read an argument that nothing here writes, an activation or not, of at least so many bytes (of one
+ * picture)? */
 static bool is_large(const Nesting *t, const Expr *load, bool batched, int64_t least) {
     const Buf *b = &t->k->buf[load->buf];
     return b->cls == BUF_ARG && b->batched == batched && !b->written && b->elements * dtype_bytes[b->dtype] >= least;
@@ -122,9 +126,9 @@ static bool is_stream(const Nesting *t, const Expr *load, int32_t sum) {
            !read_again(t, &at, sum) && !read_before(t, load->buf);
 }
 
-/* Weights that several tiles of pixels read one after the other come from the cache for all but the first tile: while one
- * panel of them (the blocks of a tile) is at work, the next is fetched, a part by each tile. next: the loop whose next
- * iteration reads on where the panel ends; block: the unrolled loop over its blocks. */
+/* Weights that several tiles of pixels read one after the other come from the cache for all but the first tile: while
+ * one panel of them (the blocks of a tile) is at work, the next is fetched, a part by each tile. next: the loop whose
+ * next iteration reads on where the panel ends; block: the unrolled loop over its blocks. */
 typedef struct Panel {
     int32_t next, block;
     int64_t blocks, tiles; /* tiles that read the panel */
@@ -205,7 +209,8 @@ static Stmt *fetch_spread(const Nesting *t, const Expr *load, const Affine *at, 
     return seq;
 }
 
-/* Any other panel, where each step reads a vector of each block: the next ones of the blocks that are this tile's share. */
+/* Any other panel, where each step reads a vector of each block: the next ones of the blocks that are this tile's
+ * share. */
 static Stmt *fetch_blocks(const Nesting *t, const Expr *load, const Panel *p) {
     int64_t share = div_up(p->blocks, p->tiles);
     int32_t next = t->loop[p->next]->u.loop.var;
@@ -231,8 +236,8 @@ static Stmt *fetch_panel(const Nesting *t, const Expr *load, int32_t sum, int32_
     return find_spread(t, &at, sum, step, &p, &s) ? fetch_spread(t, load, &at, step, &p, &s) : fetch_blocks(t, load, &p);
 }
 
-/* A prefetch of the first lane, `ahead` iterations of loop[sum] later, around it those of the loops inside loop[from] that
- * move it. Where a vector is less than a line, one of several neighbours is enough. */
+/* A prefetch of the first lane, `ahead` iterations of loop[sum] later, around it those of the loops inside loop[from]
+ * that move it. Where a vector is less than a line, one of several neighbours is enough. */
 static Stmt *fetch_stream(const Nesting *t, const Expr *load, int32_t sum, int32_t from) {
     Affine at;
     affine_of(load->a[0], &at);
@@ -263,9 +268,9 @@ static int32_t place(const Nesting *t, int32_t sum) {
     return i;
 }
 
-/* What the points of a tile read of a large picture, a line of each plane of channels, are more streams than the hardware
- * follows: while a tile is at work, what the next one reads is fetched. next: the loop over tiles; row: the loop around it
- * where the picture goes on when that ends, or -1. */
+/* What the points of a tile read of a large picture, a line of each plane of channels, are more streams than the
+ * hardware follows: while a tile is at work, what the next one reads is fetched. next: the loop over tiles; row: the
+ * loop around it where the picture goes on when that ends, or -1. */
 typedef struct Points {
     int32_t next, row;
     int64_t tiles, steps, points; /* tiles in a row, steps of a body, points of a tile */

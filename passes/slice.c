@@ -1,12 +1,12 @@
 /* slice: how many pictures of a call each step is run for at a time (slice.h).
  *
  * Needs the final steps; sets Program.slice and nothing else: the runtime calls the same kernels more often, with fewer
- * pictures. Inference only, since the statistics of training are of all pictures. Before plan, since what the steps of a
- * slice leave for those after it lives through all slices.
+ * pictures. Inference only, since the statistics of training are of all pictures. Before plan, since what the steps of
+ * a slice leave for those after it lives through all slices.
  *
  * A step reads weights once a slice, and pays its barrier; pictures that do not fit the second-level cache in one slice
- * come from beyond it. At batch 16, where each of its tensors has 6 to 50 MB, SqueezeNet 1.1 took 3.56 ms a picture in one
- * piece, and 2.93 at batch 1. */
+ * come from beyond it. At batch 16, where each of its tensors has 6 to 50 MB, SqueezeNet 1.1 took 3.56 ms a picture in
+ * one piece, and 2.93 at batch 1. */
 #include "slice.h"
 
 #include "../ir/product.h"
@@ -16,9 +16,9 @@ enum { ALL = 0 };
 static const int32_t sizes[] = {1, 2, 4, 8, 16, ALL};
 enum { SIZES = ARRAY_LEN(sizes) };
 
-/* Measured on a Xeon, at batch 1 and 16: of the time in which pictures come from beyond the second-level cache, or weights
- * from memory, that share shows. Pictures of `gone` caches have left them altogether when the next step reads them, smaller
- * ones in part. A step costs its barrier. */
+/* Measured on a Xeon, at batch 1 and 16: of the time in which pictures come from beyond the second-level cache, or
+ * weights from memory, that share shows. Pictures of `gone` caches have left them altogether when the next step reads
+ * them, smaller ones in part. A step costs its barrier. */
 static const double gone = 3, picture_share = 0.66, weight_share = 0.08, hides = 1.5, step_cycles = 4000;
 
 /* What a step reads and writes, in bytes. */
@@ -32,8 +32,8 @@ typedef struct SliceStep {
 
 static double fetch_cycles(const Machine *m, double bytes) { return bytes * machine_byte_cycles(m, 1) * picture_share; }
 
-/* Of the fetch of weights a small share always shows; the rest hides behind products that take `hides` times as long: in
- * direct convolutions all of it, in Winograd's products of 16 tiles little. */
+/* Of the fetch of weights a small share always shows; the rest hides behind products that take `hides` times as long:
+ * in direct convolutions all of it, in Winograd's products of 16 tiles little. */
 static double weight_cycles(const Machine *m, const SliceStep *s) {
     double fetch = s->weights * machine_byte_cycles(m, 2), sums = s->products * machine_fma_cycles(m);
     return weight_share * fetch + (sums < hides * fetch ? fetch - sums / hides : 0);

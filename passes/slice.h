@@ -1,6 +1,6 @@
-/* Slices: a call of many pictures runs some steps of a net for a few pictures at a time, so that what one step leaves for
- * the next is still in the second-level cache of the core that made it. Steps whose weights are large and whose pictures
- * are small have more pictures at a time, or all of them. */
+/* Slices: a call of many pictures runs some steps of a net for a few pictures at a time, so that what one step leaves
+ * for the next is still in the second-level cache of the core that made it. Steps whose weights are large and whose
+ * pictures are small have more pictures at a time, or all of them. */
 #ifndef CNNC_PASSES_SLICE_H
 #define CNNC_PASSES_SLICE_H
 

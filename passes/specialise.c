@@ -1,7 +1,8 @@
 /* specialise: one graph for each entry point, from the net as written.
  *
- * Needs canon. Makes u->graph[ENTRY_INFER] and, if the file has a train section, u->graph[ENTRY_TRAIN], but for one that
- * is not wanted at a size of pictures other than the input's; the net stays as it is. From here on no pass knows that layers behave differently in training.
+ * Needs canon. Makes u->graph[ENTRY_INFER] and, if the file has a train section, u->graph[ENTRY_TRAIN], but for one
+ * that is not wanted at a size of pictures other than the input's; the net stays as it is. From here on no pass knows
+ * that layers behave differently in training.
  *
  *   infer   outputs that are not `only train`. Dropout is gone. Batch normalisation uses the running statistics; where
  *           it follows a convolution or fully connected layer that nobody else reads, it becomes part of the weights

@@ -4,7 +4,8 @@
  * vectorise because lanes are sunk with the tile loops.
  *
  * A sum is   for outputs { acc = init; for reduction { acc = acc + f }; finish(acc) }.
- *   split   a BLOCK or POINT loop of extent E by f: E/f tiles of f and one tile of the rest, each with a body of its own
+ *   split   a BLOCK or POINT loop of extent E by f: E/f tiles of f and one tile of the rest, each with a body of its
+ *   own
  *   sink    the tile and LANE loops are taken from around the sum and put around each of its parts, and acc gets one
  *           element for each of their iterations
  *   unroll  tile loops and short inner reductions are expanded, so that all indices of acc are constants

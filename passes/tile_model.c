@@ -2,8 +2,8 @@
 
 #include <stdbool.h>
 
-/* Costs are cycles of one core. Everything is added up, since nothing hides behind the FMAs entirely: of what should go on
- * beside them a share shows. Measured with 4x4 to 3x9 tiles, each of 4 to 29 loads a step, weights in either cache. */
+/* Costs are cycles of one core. Everything is added up, since nothing hides behind the FMAs entirely: of what should go
+ * on beside them a share shows. Measured with 4x4 to 3x9 tiles, each of 4 to 29 loads a step, weights in either cache. */
 static const double load_share = 0.12; /* of a load */
 static const double l2_share = 0.15;   /* of a line that comes from the second-level cache */
 static const double l3_share = 0.75;   /* of a line from beyond, where nothing says beforehand that it will be needed */
@@ -22,8 +22,8 @@ static double step_cycles(const Machine *m, int64_t b, int64_t p) {
 
 static bool fits(int64_t b, int64_t p, int32_t registers) { return b * p + (b < p ? b : p) + 1 <= registers; }
 
-/* One tile, with what finishing it costs: about two operations a sum. The panel of weights that all tiles of these blocks
- * read stays in the first-level cache if it takes at most half of it, in the second-level cache likewise. */
+/* One tile, with what finishing it costs: about two operations a sum. The panel of weights that all tiles of these
+ * blocks read stays in the first-level cache if it takes at most half of it, in the second-level cache likewise. */
 static double tile_cycles(const TileProblem *q, int64_t b, int64_t p) {
     const Machine *m = q->machine;
     double bytes = (double)(b * q->vector_bytes), steps = (double)q->steps * step_cycles(m, b, p);
@@ -43,8 +43,8 @@ static double band_bytes(const TileProblem *q, int64_t band) {
     return q->points[1] > 1 ? one + (all - one) * (double)(band - 1) / (double)(q->points[1] - 1) : all;
 }
 
-/* What the points read for the first time comes from beyond the second-level cache, if it is large, plane by plane and so
- * with little help from prefetchers. It shows where few blocks use a line before the next one is due. */
+/* What the points read for the first time comes from beyond the second-level cache, if it is large, plane by plane and
+ * so with little help from prefetchers. It shows where few blocks use a line before the next one is due. */
 static double points_first(const TileProblem *q, int64_t b) {
     const Machine *m = q->machine;
     double bytes = band_bytes(q, q->points[1]), n = lines(bytes);

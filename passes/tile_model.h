@@ -22,10 +22,10 @@ typedef struct Tile {
 } Tile;
 
 /* The tile and band with the least estimated cycles for the whole problem. blocks * points accumulators, the smaller of
- * the two factors' vectors and one broadcast fit in the registers: with 16 of them 3x4 takes all and is faster than 2x6 by a
- * tenth on rows of 28. Where a product is an instruction of its own, it needs two registers more: with one, 2x6 still
- * spills. A second point loop is tiled only where the first fits whole; a band divides the outer point loop into equal parts
- * of whole tiles. */
+ * the two factors' vectors and one broadcast fit in the registers: with 16 of them 3x4 takes all and is faster than 2x6
+ * by a tenth on rows of 28. Where a product is an instruction of its own, it needs two registers more: with one, 2x6
+ * still spills. A second point loop is tiled only where the first fits whole; a band divides the outer point loop into
+ * equal parts of whole tiles. */
 Tile tile_choose(const TileProblem *p);
 
 /* Estimated cycles of the whole problem with that tile and band. */

@@ -26,8 +26,8 @@ static void add_range(Ranges *r, const Stmt *loop) {
 
 enum { ELEMENT = 4, GRANULE = 128 / ELEMENT }; /* lines come in pairs: the neighbour of one that is read comes, too */
 
-/* Elements of a buffer that an index meets while the loops run: from the smallest step up, loops either go on in what is
- * met already or repeat it elsewhere. 0 if the index is not affine. */
+/* Elements of a buffer that an index meets while the loops run: from the smallest step up, loops either go on in what
+ * is met already or repeat it elsewhere. 0 if the index is not affine. */
 typedef struct Term {
     int64_t step, extent;
 } Term;

@@ -16,14 +16,16 @@
  *   colour_jitter        brightness, contrast, saturation in a random order, each by a factor U(max(0, 1-b), 1+b)
  *                        towards or away from black, the mean grey, the pixel's grey.
  *   grey                 with probability p, all channels become the grey value.
- *   colour_pca           to each pixel, the sum over ImageNet's three principal components of colour of a * l * v, where
+ *   colour_pca           to each pixel, the sum over ImageNet's three principal components of colour of a * l * v,
+ *   where
  *                        l and v are its value and direction and a is normal with deviation sigma, rounded to whole
  *                        levels of 8 bits. Krizhevsky et al., "ImageNet Classification with Deep CNNs", 2012, 4.1.
  *   rotate               by U(degrees) counter-clockwise about the middle, bilinear (rotate.h). Same size; what is
  *                        uncovered is black or input's mean, and of no class.
  *   blur                 with probability p, by a Gaussian of U(sigma) pixels (weights_blur in resize.h).
  *   random_erase         with probability p, a box drawn as random_resized_crop's, at a uniform offset, becomes the
- *                        colour next to input's mean, so 0 in the tensor within half of a level; no box that fits: nothing.
+ *                        colour next to input's mean, so 0 in the tensor within half of a level; no box that fits:
+ *                        nothing.
  *                        Zhong et al., "Random Erasing Data Augmentation", 2017.
  * "Scaled up": before the crop, to the smallest size of the same shape that covers the window. The grey value of
  * r, g, b everywhere: (19595 r + 38470 g + 7471 b + 32768) >> 16, as Pillow.
@@ -31,8 +33,8 @@
  * Masks take all steps but those that leave pixels in their place: colour_jitter, grey, colour_pca,
  * blur, random_erase.
  *
- * With input's depth = 16 pixels are floats from 0 to 65535 all the way (image.h), a file's 8 bits times 257. Every step means
- * the same, but nothing is rounded to whole levels; scaled decoding of JPEG files stays what it is.
+ * With input's depth = 16 pixels are floats from 0 to 65535 all the way (image.h), a file's 8 bits times 257. Every
+ * step means the same, but nothing is rounded to whole levels; scaled decoding of JPEG files stays what it is.
  *
  * The tensor: [channels][height][width], channel order as settings.input.colour, (x/255 - mean) / std with mean and std
  * in the order of the channels, one correctly rounded float for each of the 256 values of x;
@@ -52,8 +54,8 @@ typedef struct Pipeline Pipeline;
  * parameter is missing or out of range. */
 Pipeline *pipeline_new(const json_t *input, const json_t *augment, RtError *err);
 /* For evaluation, with the window of input's crop at another place: k of PIPELINE_CROPS is, from 0, left and right at
- * the top, left and right at the bottom, the middle, then the same with left and right of the picture exchanged. RT_DATA if
- * input has no crop. */
+ * the top, left and right at the bottom, the middle, then the same with left and right of the picture exchanged.
+ * RT_DATA if input has no crop. */
 enum { PIPELINE_CROPS = 10 };
 Pipeline *pipeline_new_crop(const json_t *input, int k, RtError *err);
 /* Of both settings with another size: input's becomes it, and augment's step that has "sizes" makes it. */
@@ -81,14 +83,16 @@ bool pipeline_part(const Pipeline *p, Frame *frame, const ImagePart *part, const
 /* The same for a picture that is in the frame already, right after frame_open_blank. Errors do not name it. */
 bool pipeline_blank(const Pipeline *p, Frame *frame, const Draw *draw, float *tensor, RtError *err);
 
-/* The labels of a picture's pixels, from a mask of the picture's size, as it is turned. Its pixels are moved as the picture's are. */
+/* The labels of a picture's pixels, from a mask of the picture's size, as it is turned. Its pixels are moved as the
+ * picture's are. */
 typedef struct LabelForm {
     int32_t width, height; /* of the map that is labelled: the middle of what the net sees. 0, 0: no masks */
     int32_t classes;       /* numbers in the mask are 0 .. classes - 1 */
     int32_t ignore;        /* or this, which is no class: label -1, as what lies outside of the picture */
 } LabelForm;
 
-/* pipeline_tensor, and labels[height * width]. A mask of another size than the picture, or with another number: RT_DATA. */
+/* pipeline_tensor, and labels[height * width]. A mask of another size than the picture, or with another number:
+ * RT_DATA. */
 bool pipeline_pair(const Pipeline *p, Frame *frame, Frame *mask_frame, const char *path, const char *mask,
                    const Draw *draw, const LabelForm *form, float *tensor, int32_t *labels, RtError *err);
 

@@ -1,7 +1,7 @@
 /* The place in a training, and the file it is continued from.
  *
- * A checkpoint is a weight file (weights.h) with the optimiser's state and, in its metadata, the entry "training": this struct
- * as JSON. Together with the data it decides everything that comes after, bit for bit. */
+ * A checkpoint is a weight file (weights.h) with the optimiser's state and, in its metadata, the entry "training": this
+ * struct as JSON. Together with the data it decides everything that comes after, bit for bit. */
 #ifndef CNNC_RUNTIME_CHECKPOINT_H
 #define CNNC_RUNTIME_CHECKPOINT_H
 

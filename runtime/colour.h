@@ -28,16 +28,16 @@ void image_saturation(Image *image, int32_t factor); /* base: the pixel's own gr
 /* Adds part[c] of the highest level, rounded to whole levels, to red, green and blue of each pixel, within the levels. */
 void image_shift(Image *image, const double part[3]);
 
-/* The changes of Pillow's ImageOps to each channel of a picture of 8 bits: the upper `bits` bits of a level alone; levels of
- * at least `threshold` reversed; levels stretched so that the lowest is 0 and the highest 255; levels spread so that about as
- * many pixels have each. */
+/* The changes of Pillow's ImageOps to each channel of a picture of 8 bits: the upper `bits` bits of a level alone;
+ * levels of at least `threshold` reversed; levels stretched so that the lowest is 0 and the highest 255; levels spread
+ * so that about as many pixels have each. */
 void image_posterize(Image *image, int32_t bits);
 void image_solarize(Image *image, double threshold);
 void image_autocontrast(Image *image);
 void image_equalize(Image *image);
 
-/* A factor moves each pixel away from the mean of it (weight 5) and its eight neighbours (weight 1), as Pillow's Sharpness;
- * pixels at an edge stay. Of 8 bits. `out` gets the size of `in`. RT_LIMIT or RT_OS. */
+/* A factor moves each pixel away from the mean of it (weight 5) and its eight neighbours (weight 1), as Pillow's
+ * Sharpness; pixels at an edge stay. Of 8 bits. `out` gets the size of `in`. RT_LIMIT or RT_OS. */
 bool image_sharpen(const Image *in, int32_t factor, Image *out, RtError *err);
 
 /* The region, which lies within the picture, in one colour: red, green, blue as parts of 1 (image_level). */

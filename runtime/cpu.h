@@ -10,8 +10,8 @@
 const char *cpu_lacks(const char *features, size_t *length);
 
 /* The first of n variants that this processor can run, or the one that `isa` names if that is neither NULL nor empty:
- * "v3" or "x86-64-v3". NULL if there is none: RT_USAGE where the program has no code of that name, RT_OS, naming what is
- * missing, where the processor cannot run it, instead of an illegal instruction later. */
+ * "v3" or "x86-64-v3". NULL if there is none: RT_USAGE where the program has no code of that name, RT_OS, naming what
+ * is missing, where the processor cannot run it, instead of an illegal instruction later. */
 const CnncVariant *cpu_choose(const CnncVariant *variant, int n, const char *isa, RtError *err);
 
 #endif

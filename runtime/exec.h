@@ -22,8 +22,8 @@ int64_t block_bytes(int64_t bytes);
  * n of exec_run. Everything passed in must outlive the instance. */
 Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params,
                float *state, int64_t max_n, RtError *err);
-/* One instance for n programs that take turns, of which the first is in use; its memory is that of the hungriest. They share
- * the parameters and the state. The array may go away. */
+/* One instance for n programs that take turns, of which the first is in use; its memory is that of the hungriest. They
+ * share the parameters and the state. The array may go away. */
 Exec *exec_new_several(const Model *m, const ModelProgram *const *p, int n, CnncKernel *const *kernel, Pool *pool,
                        float *params, float *state, int64_t max_n, RtError *err);
 /* Takes another of them for the next runs; what the last one has put out is gone. */
@@ -36,26 +36,27 @@ int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool ow
 int64_t exec_bytes_several(const ModelProgram *const *p, int n, int64_t max_n, int threads);
 
 /* The parameters in storage form. After writing all of them call exec_params_changed, so that the once-steps run again;
- * these may overwrite the instance's own and give the memory of some back, so what is there after a run is not to be read. */
+ * these may overwrite the instance's own and give the memory of some back, so what is there after a run is not to be
+ * read. */
 float *exec_params(Exec *e);
 void exec_params_changed(Exec *e);
 
 void exec_set_lr(Exec *e, float lr);
 /* Whether the gradients of exec_gather join those that are there; at first they do not. */
 void exec_set_again(Exec *e, bool again);
-/* Region "gradient" of a program that has one: gradients of the sum of the pictures' losses, by which updates go as if they
- * were of the mean. */
+/* Region "gradient" of a program that has one: gradients of the sum of the pictures' losses, by which updates go as if
+ * they were of the mean. */
 float *exec_gradients(Exec *e);
-/* Where mixed pictures' other labels and the weights of their own are to lie at each run, [max_n], aligned to 64 bytes; for a
- * train program. */
+/* Where mixed pictures' other labels and the weights of their own are to lie at each run, [max_n], aligned to 64 bytes;
+ * for a train program. */
 void exec_set_mix(Exec *e, const int32_t *partners, const float *shares);
 
 /* Runs the program for n pictures, 1 <= n <= max_n. images: f32 [n][channels][height][width]; labels: i32 [n] or NULL
  * for a program that has none; both aligned to 64 bytes. key: see CnncRun. */
 void exec_run(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]);
 
-/* exec_run in two parts: all but the updates, and these, after any number of the former. A program without region "gradient"
- * has all in the first. */
+/* exec_run in two parts: all but the updates, and these, after any number of the former. A program without region
+ * "gradient" has all in the first. */
 void exec_gather(Exec *e, int64_t n, const float *images, const int32_t *labels, const uint32_t key[2]);
 void exec_update(Exec *e);
 

@@ -28,8 +28,8 @@ void frame_orient(Frame *f);
  * all bytes, where pixels of the file have 0 in all but the first. */
 bool frame_open_mask(Frame *f, const char *path, RtError *err);
 
-/* Starts a picture that is in no file: the caller fills these pixels, of that size, before it calls another frame function.
- * NULL: RT_LIMIT or RT_OS. */
+/* Starts a picture that is in no file: the caller fills these pixels, of that size, before it calls another frame
+ * function. NULL: RT_LIMIT or RT_OS. */
 Image *frame_open_blank(Frame *f, int32_t width, int32_t height, RtError *err);
 
 /* The pixels of the picture are wide (image.h). Right after it was opened or, of one that is in no file, filled. */

@@ -3,14 +3,15 @@
  * Every input is hostile. A file must be regular, at most 64 MiB, and say at most 2^26 pixels, all before pixels are
  * allocated; a single pixel (what stands for a missing picture on the web) is an error; a progressive JPEG may have at
  * most 100 scans; nothing but the pixels is interpreted (no profiles, no gamma, no text, of EXIF only what
- * image_orientation says), and whatever is wrong with what is read is an error with the library's own words: truncated data, bad checksums, palette indices out of range. A JPEG must have an end marker after the rows that were
- * read, so that a file that was cut is found out even when a crop needs only its top.
+ * image_orientation says), and whatever is wrong with what is read is an error with the library's own words: truncated
+ * data, bad checksums, palette indices out of range. A JPEG must have an end marker after the rows that were read, so
+ * that a file that was cut is found out even when a crop needs only its top.
  *
- * What the pixels are: 8 bits, red, green, blue; of wide pictures, which input's depth = 16 asks for, floats from 0 to 65535
- * instead: 16 bits as the file has them, 8 bits times 257. Grey is repeated, palettes are looked up, alpha is dropped, 16 bits
- * are rounded to 8 (v * 255 / 65535), CMYK and YCCK are taken as Adobe writes them (inverted): r = c * k / 255. JPEG
- * uses the accurate integer DCT and smooth chroma upsampling, as Pillow does; the pixels of a region are the same bytes
- * that a full decode has there. */
+ * What the pixels are: 8 bits, red, green, blue; of wide pictures, which input's depth = 16 asks for, floats from 0 to
+ * 65535 instead: 16 bits as the file has them, 8 bits times 257. Grey is repeated, palettes are looked up, alpha is
+ * dropped, 16 bits are rounded to 8 (v * 255 / 65535), CMYK and YCCK are taken as Adobe writes them (inverted): r = c *
+ * k / 255. JPEG uses the accurate integer DCT and smooth chroma upsampling, as Pillow does; the pixels of a region are
+ * the same bytes that a full decode has there. */
 #ifndef CNNC_RUNTIME_IMAGE_H
 #define CNNC_RUNTIME_IMAGE_H
 
@@ -45,7 +46,8 @@ static inline float image_level(const Image *image, double part) {
     return (float)(image->wide ? x * IMAGE_WIDE_MOST : rint(x * IMAGE_MOST));
 }
 
-/* Makes room for width x height pixels, wide or not as it is, contents undefined; RT_LIMIT or RT_OS. Old pixels are lost. */
+/* Makes room for width x height pixels, wide or not as it is, contents undefined; RT_LIMIT or RT_OS. Old pixels are
+ * lost. */
 bool image_resize_buffer(Image *image, int32_t width, int32_t height, RtError *err);
 /* The same for pixels as `other` has them. */
 bool image_resize_like(Image *image, const Image *other, int32_t width, int32_t height, RtError *err);
@@ -67,8 +69,8 @@ void image_reader_free(ImageReader *reader);
  * RT_DATA, RT_LIMIT. The reader may be used for the next file after any error. */
 bool image_open(ImageReader *reader, const char *path, int32_t *width, int32_t *height, RtError *err);
 
-/* The same for a mask, whose pixels are numbers: a PNG file, grey with 8 bits at most or with a palette, whose colours do
- * not matter. Decoded pixels have the number as their first byte, and 0 in the others. */
+/* The same for a mask, whose pixels are numbers: a PNG file, grey with 8 bits at most or with a palette, whose colours
+ * do not matter. Decoded pixels have the number as their first byte, and 0 in the others. */
 bool image_open_numbers(ImageReader *reader, const char *path, int32_t *width, int32_t *height, RtError *err);
 
 /* A picture that is a part of a file, an archive: `size` bytes from byte `at` on. `whole` is the size that the file had

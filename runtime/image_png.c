@@ -100,8 +100,8 @@ static bool png_is_wide(void *state) {
     return png_get_bit_depth(p->png, p->info) == 16;
 }
 
-/* Whatever the file holds, rows come as r, g, b, of 8 bits or for a wide picture of 16, the higher byte first, or as 8-bit
- * indices: libpng would look up indices beyond the palette too. */
+/* Whatever the file holds, rows come as r, g, b, of 8 bits or for a wide picture of 16, the higher byte first, or as
+ * 8-bit indices: libpng would look up indices beyond the palette too. */
 static int set_output(Png *p) {
     bool numbers = p->source->numbers;
     p->palette = NULL;

@@ -1,8 +1,9 @@
 /* Initial values of the parameters.
  *
- * Value e (logical row-major order) of a parameter is a function of the seed, its name and e only: four values share the
- * Philox block with counter {e / 4, 0, p, RNG_INIT}, where p is the 32-bit FNV-1a hash of the name. So they depend neither on
- * the number of threads nor on how a net is compiled, which decides on layouts and on the order of parameters. */
+ * Value e (logical row-major order) of a parameter is a function of the seed, its name and e only: four values share
+ * the Philox block with counter {e / 4, 0, p, RNG_INIT}, where p is the 32-bit FNV-1a hash of the name. So they depend
+ * neither on the number of threads nor on how a net is compiled, which decides on layouts and on the order of
+ * parameters. */
 #ifndef CNNC_RUNTIME_INIT_H
 #define CNNC_RUNTIME_INIT_H
 

@@ -49,9 +49,9 @@ int64_t confusion_pictures(const Confusion *c, int class);
 double confusion_recall(const Confusion *c, int class);
 double confusion_precision(const Confusion *c, int class);
 
-/* How sure a net is of the classes that it takes pictures for, and how often it is right: Guo, Pleiss, Sun, Weinberger, "On
- * calibration of modern neural networks", 2017. Bin b has the pictures whose largest probability is above b / bins and at
- * most (b + 1) / bins; sure: the sum of these. The class is that of the largest, the first of equals. */
+/* How sure a net is of the classes that it takes pictures for, and how often it is right: Guo, Pleiss, Sun, Weinberger,
+ * "On calibration of modern neural networks", 2017. Bin b has the pictures whose largest probability is above b / bins
+ * and at most (b + 1) / bins; sure: the sum of these. The class is that of the largest, the first of equals. */
 enum { CALIBRATION_MOST = 1000 };
 typedef struct Calibration {
     int bins; /* 1 .. CALIBRATION_MOST; the rest is 0 at the start */
@@ -60,8 +60,8 @@ typedef struct Calibration {
 } Calibration;
 
 void calibration_add(Calibration *c, const double *probability, int classes, int label);
-/* The expected calibration error, 0 .. 1: of each bin how far the share of right ones is from the mean probability, weighted by
- * its pictures. 0 without any. */
+/* The expected calibration error, 0 .. 1: of each bin how far the share of right ones is from the mean probability,
+ * weighted by its pictures. 0 without any. */
 double calibration_error(const Calibration *c);
 
 /* map[i] = the class of pixel i. scores: [classes][plane]. */

@@ -47,8 +47,8 @@ bool mix_parse(Mixer *m, const json_t *augment, RtError *err) {
 }
 
 /* The logarithm of a number from Gamma(shape, 1), by Marsaglia and Tsang ("A simple method for generating gamma
- * variables", 2000); a shape below 1 from the next one, whose logarithm does not leave the range that the number itself may
- * leave. */
+ * variables", 2000); a shape below 1 from the next one, whose logarithm does not leave the range that the number itself
+ * may leave. */
 static double log_gamma_draw(Rng *r, double shape) {
     double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3, c = 1 / sqrt(9 * d), v, x, u;
     double boost = shape < 1 ? log((rng_u32(r) + 1.0) * 0x1p-32) / shape : 0;

@@ -1,12 +1,12 @@
-/* Pictures of a batch mixed with each other: the steps mixup and cutmix of settings.augment, which come after all that is
- * done to single pictures.
+/* Pictures of a batch mixed with each other: the steps mixup and cutmix of settings.augment, which come after all that
+ * is done to single pictures.
  *
  * Picture i is mixed with its neighbour i - 1, the first with the last (a batch is shuffled, so that is anyone), as
- * torchvision.transforms.v2 does it. Mixup (Zhang, Cisse, Dauphin, Lopez-Paz 2018): share * own + (1 - share) * neighbour,
- * with a share from Beta(alpha, alpha). Cutmix (Yun et al. 2019): a box of the neighbour's in the same place; its centre is
- * uniform, its sides are those of the picture times sqrt(1 - draw) with a draw from Beta(alpha, alpha), it is cut off at
- * the edges, and the share is what it leaves of the picture. The loss is share * loss of the own label + (1 - share) * loss
- * of the neighbour's.
+ * torchvision.transforms.v2 does it. Mixup (Zhang, Cisse, Dauphin, Lopez-Paz 2018): share * own + (1 - share) *
+ * neighbour, with a share from Beta(alpha, alpha). Cutmix (Yun et al. 2019): a box of the neighbour's in the same
+ * place; its centre is uniform, its sides are those of the picture times sqrt(1 - draw) with a draw from Beta(alpha,
+ * alpha), it is cut off at the edges, and the share is what it leaves of the picture. The loss is share * loss of the
+ * own label + (1 - share) * loss of the neighbour's.
  *
  * What a batch gets is a function of (seed, epoch, number of the batch), so threads and interruptions change nothing. */
 #ifndef CNNC_RUNTIME_MIX_H

@@ -381,8 +381,8 @@ static void check_programs(const Model *m, RtError *err) {
     }
 }
 
-/* Averages of parameters are kept as the optimiser's state is: in checkpoints, and in the figures of memory. Their names
- * live in the model's JSON. */
+/* Averages of parameters are kept as the optimiser's state is: in checkpoints, and in the figures of memory. Their
+ * names live in the model's JSON. */
 static void add_averages(Model *m, RtError *err) {
     const json_t *train = model_section(m, "train");
     m->ema = field_number_or(train, "ema", -1, "train", err);

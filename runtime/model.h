@@ -1,5 +1,5 @@
-/* The net as the runtime sees it: the JSON texts of abi.h, of the model and of one instruction set's plan, parsed once and
- * checked; as one JSON object from then on.
+/* The net as the runtime sees it: the JSON texts of abi.h, of the model and of one instruction set's plan, parsed once
+ * and checked; as one JSON object from then on.
  *
  * Everything a later index or address is made of is checked here, so that the other files need not: kernel numbers,
  * regions, offsets, shapes, sizes. A broken text is our own bug (RT_INTERNAL), never the user's. All strings belong to

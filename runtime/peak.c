@@ -3,7 +3,8 @@
 
 enum { CHAINS = 12, STEPS = 1 << 20, RUNS = 5 }; /* 12 chains cover the latency of two units */
 
-/* A kernel (abi.h) of which each task is one such loop; arg[0]: where to put what keeps the compiler from leaving it out. */
+/* A kernel (abi.h) of which each task is one such loop; arg[0]: where to put what keeps the compiler from leaving it
+ * out. */
 #define PEAK_KERNEL(name, isa, lanes)                                                                                  \
     isa static void name(void *const *arg, const CnncRun *run, int64_t begin, int64_t end) {                           \
         typedef float Vector __attribute__((vector_size((lanes) * sizeof(float))));                                    \

@@ -77,8 +77,8 @@ static bool sharpness(double magnitude, const double fill[3], Frame *f, RtError 
 /* What a magnitude is measured in. */
 typedef enum Unit { UNIT_ONE, UNIT_WIDTH, UNIT_HEIGHT, UNIT_BITS } Unit;
 
-/* ONE ROW PER OPERATION. from: magnitude number 0; to: the last one of each policy, evenly spaced; bits are whole. Those of
- * rand_augment are parts of the picture's sides where those of trivial_augment are pixels. */
+/* ONE ROW PER OPERATION. from: magnitude number 0; to: the last one of each policy, evenly spaced; bits are whole.
+ * Those of rand_augment are parts of the picture's sides where those of trivial_augment are pixels. */
 static const struct {
     const char *name;
     Operation *run;

@@ -38,8 +38,9 @@ typedef struct PoolWork {
 
 enum { POOL_WORKS = 4 };
 
-/* Does all tasks of n works, 1 <= n <= POOL_WORKS, none of which needs anything of another one, and returns when all have
- * ended. A thread begins with the first work; so those of few and long tasks should come before those of short ones. */
+/* Does all tasks of n works, 1 <= n <= POOL_WORKS, none of which needs anything of another one, and returns when all
+ * have ended. A thread begins with the first work; so those of few and long tasks should come before those of short
+ * ones. */
 void pool_run_all(Pool *p, const PoolWork *work, int n, const CnncRun *run);
 
 /* Calls fn(arg, run, begin, end), for disjoint ranges that make up 0 .. tasks - 1, and returns when all have ended.

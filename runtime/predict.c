@@ -1,5 +1,5 @@
-/* The command `predict`: the most likely classes of picture files; of nets with scores for each pixel, how much of the picture
- * each class takes, and the class of each pixel as a file. */
+/* The command `predict`: the most likely classes of picture files; of nets with scores for each pixel, how much of the
+ * picture each class takes, and the class of each pixel as a file. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

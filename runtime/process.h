@@ -1,5 +1,5 @@
-/* What cnnc and the programs it makes do before anything else, so that what the system refuses comes back as an error and not as a
- * signal. Header only: the compiler and the runtime have no library in common. */
+/* What cnnc and the programs it makes do before anything else, so that what the system refuses comes back as an error
+ * and not as a signal. Header only: the compiler and the runtime have no library in common. */
 #ifndef CNNC_RUNTIME_PROCESS_H
 #define CNNC_RUNTIME_PROCESS_H
 
@@ -7,8 +7,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* A pipe that nobody reads and a file over the limit of size (ulimit -f) become errors of write. Standard files that were closed
- * are filled, or the next file that is opened would be standard output; writing to them goes on failing. */
+/* A pipe that nobody reads and a file over the limit of size (ulimit -f) become errors of write. Standard files that
+ * were closed are filled, or the next file that is opened would be standard output; writing to them goes on failing. */
 static inline void process_prepare(void) {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

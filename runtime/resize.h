@@ -15,8 +15,8 @@
  *   bicubic(x)  = (1.5 |x| - 2.5) x^2 + 1 for |x| < 1, ((-0.5 |x| + 2.5) |x| - 4) |x| + 2 for |x| < 2, else 0
  *   nearest: the source pixel trunc(c(i)), limited to low .. high-1.
  *
- * Of wide pictures the sums are floats, in the order of j, and the result is sum * 2^-22 within 0 .. 65535, without rounding to
- * whole levels.
+ * Of wide pictures the sums are floats, in the order of j, and the result is sum * 2^-22 within 0 .. 65535, without
+ * rounding to whole levels.
  *
  * With antialias, and low, high = the whole picture, this is Pillow's Image.resize, byte for byte as far as tested; low
  * and high limit what the filter may see, so that crop-then-resize needs no copy of the crop. Only a window of the
@@ -56,7 +56,8 @@ typedef struct Weights {
 } Weights;
 
 bool weights_make(Weights *w, const Axis *axis, Filter filter, bool antialias, RtError *err);
-/* Of an axis of `size` pixels that keeps its size and is blurred: w(j) = exp(-((j - i) / sigma)^2 / 2) where that exponent's
+/* Of an axis of `size` pixels that keeps its size and is blurred: w(j) = exp(-((j - i) / sigma)^2 / 2) where that
+ * exponent's
  * |j - i| is at most 3 sigma and j is in the picture, divided by their sum. sigma > 0, in pixels. */
 bool weights_blur(Weights *w, int32_t size, double sigma, RtError *err);
 void weights_free(Weights *w);

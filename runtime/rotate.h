@@ -1,10 +1,10 @@
-/* A picture turned about its middle, sheared or shifted: in integers behind the numbers of the matrix, so every processor
- * gets the same bytes.
+/* A picture turned about its middle, sheared or shifted: in integers behind the numbers of the matrix, so every
+ * processor gets the same bytes.
  *
- * Pixel (x, y) has its centre at (x + 1/2, y + 1/2). With u, v from the middle to that centre, the result's pixel is what
- * the source has at the middle + shift + matrix (u, v): places in 16.16 fixed point. Bilinear: the four pixels whose centres
- * are around the place, with weights in steps of 1/256; nearest: the pixel that the place is in. What lies outside of the
- * picture has one colour. */
+ * Pixel (x, y) has its centre at (x + 1/2, y + 1/2). With u, v from the middle to that centre, the result's pixel is
+ * what the source has at the middle + shift + matrix (u, v): places in 16.16 fixed point. Bilinear: the four pixels
+ * whose centres are around the place, with weights in steps of 1/256; nearest: the pixel that the place is in. What
+ * lies outside of the picture has one colour. */
 #ifndef CNNC_RUNTIME_ROTATE_H
 #define CNNC_RUNTIME_ROTATE_H
 

@@ -15,12 +15,13 @@ typedef struct RunDir {
 
 enum { CHECKPOINTS_MOST = 100 };
 
-/* folder NULL: the current one. keep: checkpoints, 1 .. CHECKPOINTS_MOST; older ones of earlier trainings are removed, but
- * where a kill has left only such the newest becomes the last. RT_NO_OUTPUT if the folder cannot be written or is in
- * use. */
+/* folder NULL: the current one. keep: checkpoints, 1 .. CHECKPOINTS_MOST; older ones of earlier trainings are removed,
+ * but where a kill has left only such the newest becomes the last. RT_NO_OUTPUT if the folder cannot be written or is
+ * in use. */
 bool rundir_open(RunDir *d, const Context *c, const char *folder, int keep, RtError *err);
 bool rundir_has_checkpoint(const RunDir *d);
-/* Before a new checkpoint is written: makes the last one an older one, and the oldest goes. RT_IO if a file cannot be renamed. */
+/* Before a new checkpoint is written: makes the last one an older one, and the oldest goes. RT_IO if a file cannot be
+ * renamed. */
 bool rundir_rotate(const RunDir *d, RtError *err);
 /* Also takes a zeroed one. */
 void rundir_close(RunDir *d);

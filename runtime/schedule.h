@@ -51,8 +51,8 @@ void schedule_free(Schedule *s);
 double schedule_lr(const Schedule *s, int64_t step);
 
 bool schedule_has_plateau(const Schedule *s);
-/* Takes an evaluation after `step` steps into *p, which the schedule goes by from then on, if a plateau has begun and not
- * ended there: score is top-1 or the mean overlap, whichever is better if larger. True if the rate falls. */
+/* Takes an evaluation after `step` steps into *p, which the schedule goes by from then on, if a plateau has begun and
+ * not ended there: score is top-1 or the mean overlap, whichever is better if larger. True if the rate falls. */
 bool schedule_judge(Schedule *s, Plateau *p, int64_t step, double score, double loss);
 /* Goes by *p, of a checkpoint. */
 void schedule_resume(Schedule *s, const Plateau *p);

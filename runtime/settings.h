@@ -25,7 +25,8 @@ typedef struct TrainSettings {
     Globs init_except;     /* parameters that init_path does not have to hold */
 } TrainSettings;
 
-/* The programs that a training takes in turn, one for each size of settings.augment; the input's own where it names none. */
+/* The programs that a training takes in turn, one for each size of settings.augment; the input's own where it names
+ * none. */
 enum { TRAIN_SIZES = 16 };
 typedef struct TrainSizes {
     int n;

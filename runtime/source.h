@@ -16,8 +16,8 @@ typedef enum SourceUse { SOURCE_TRAIN, SOURCE_VALIDATE, SOURCE_TEST } SourceUse;
  * not as many as the net's. */
 Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError *err);
 
-/* The loader's settings for it, without shuffle; `scores` is what the labels are compared with. RT_DATA if it has a number for
- * each pixel but the data no masks, or the other way round. Pictures that are left out are named on stderr. */
+/* The loader's settings for it, without shuffle; `scores` is what the labels are compared with. RT_DATA if it has a
+ * number for each pixel but the data no masks, or the other way round. Pictures that are left out are named on stderr. */
 bool source_config(const Model *m, const ModelOutput *scores, const Dataset *data, const Pipeline *pipeline, int batch,
                    int threads, LoaderConfig *config, RtError *err);
 

@@ -21,8 +21,8 @@ typedef struct Stored {
 
 /* Is settings.data's call one of these sources? */
 bool stored_knows(const char *call);
-/* Opens such a source; relative paths start from `base` (may be NULL). Which part of it where it has two: that to train with,
- * or that to test with. NULL and RT_DATA, RT_NO_INPUT, RT_LIMIT or RT_OS. */
+/* Opens such a source; relative paths start from `base` (may be NULL). Which part of it where it has two: that to train
+ * with, or that to test with. NULL and RT_DATA, RT_NO_INPUT, RT_LIMIT or RT_OS. */
 Stored *stored_open(const json_t *source, const char *base, bool training, RtError *err);
 void stored_free(Stored *s);
 

@@ -7,8 +7,8 @@ enum { WAVES = 2, COLOURS = 3, TURN = 1 << 16, PEAK = TURN / 4, MOST_WAVES = 4, 
 /* Which stream of random numbers: what a class looks like, and what is a picture's own. */
 enum { OF_CLASS, OF_PICTURE };
 
-/* A grating: how many waves fit across and down a picture, 0 to 2^16 for a whole one where it begins, and how much it adds to
- * each colour. */
+/* A grating: how many waves fit across and down a picture, 0 to 2^16 for a whole one where it begins, and how much it
+ * adds to each colour. */
 typedef struct Wave {
     int32_t across, down, from, colour[COLOURS];
 } Wave;

@@ -137,7 +137,8 @@ static bool start_values(Session *s, RtError *err) {
     return trainer_initialise(t, s->options, err);
 }
 
-/* The compiler chose how many pictures go at a time, for a program of usual size and FIT_THREADS threads (frontend/fit.h). */
+/* The compiler chose how many pictures go at a time, for a program of usual size and FIT_THREADS threads
+ * (frontend/fit.h). */
 static bool check_memory(const Session *s, RtError *err) {
     const Trainer *t = &s->t;
     int64_t bytes = memory_train(t->model, t->batch, pool_size(t->pool), err);

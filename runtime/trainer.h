@@ -56,12 +56,12 @@ void trainer_add(Trainer *t, int n, const float *images, const int32_t *labels);
 int64_t trainer_pictures(const Trainer *t);
 /* Does the step have its batches? */
 bool trainer_due(const Trainer *t);
-/* Ends a step of at least one batch: mean_loss and norm become the step's; at.step and at.running go on. RT_NOT_FINITE if
- * the loss is not finite, or the norm of gradients that are to be clipped by it. */
+/* Ends a step of at least one batch: mean_loss and norm become the step's; at.step and at.running go on. RT_NOT_FINITE
+ * if the loss is not finite, or the norm of gradients that are to be clipped by it. */
 bool trainer_step(Trainer *t, RtError *err);
 
-/* Before trainer_add of pictures that are mixed: for each of n the label of the other picture, and what its own counts, 0 .. 1. For
- * that batch only, in which the larger one is the label that top-1 goes by. */
+/* Before trainer_add of pictures that are mixed: for each of n the label of the other picture, and what its own counts,
+ * 0 .. 1. For that batch only, in which the larger one is the label that top-1 goes by. */
 void trainer_mix(Trainer *t, int n, const int32_t *partners, const float *shares);
 
 /* What the training makes: the parameters, or their averages with settings.train.ema. To be evaluated and saved. */

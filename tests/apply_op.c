@@ -1,6 +1,6 @@
-/* apply_op PICTURE OPERATION MAGNITUDE: what an operation of trivial_augment and rand_augment (runtime/policy.h) makes of a
- * picture, as red, green and blue bytes. apply_op POLICY: a line for each operation: its name, then the magnitudes of the
- * policy (0: trivial_augment, 1: rand_augment) for a picture of 90 x 70 pixels. For tests/torch_ops.py. */
+/* apply_op PICTURE OPERATION MAGNITUDE: what an operation of trivial_augment and rand_augment (runtime/policy.h) makes
+ * of a picture, as red, green and blue bytes. apply_op POLICY: a line for each operation: its name, then the magnitudes
+ * of the policy (0: trivial_augment, 1: rand_augment) for a picture of 90 x 70 pixels. For tests/torch_ops.py. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Broken data, broken files, places that cannot be written: one line that names the file, the documented exit status, and
-# nothing new on the disk.
+# Broken data, broken files, places that cannot be written: one line that names the file, the documented exit status,
+# and nothing new on the disk.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 make_shapes=${CNNC_BUILD:-$root/build}/release/tests/make_shapes
@@ -9,7 +9,8 @@ cd "$work/here" || exit 1
 
 files() { find . | LC_ALL=C sort; }
 
-# bad NAME STATUS TEXT COMMAND...: the exit status is STATUS, stderr is one line that has TEXT, and no file came or went.
+# bad NAME STATUS TEXT COMMAND...: the exit status is STATUS, stderr is one line that has TEXT, and no file came or
+# went.
 bad() {
     bad_name=badinput/$1 status=$2 text=$3
     shift 3

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What a file says about the program that is made of it: @nofuse, deploy { }, require { }; lists and shares in data { }, metrics of eval { }.
+# What a file says about the program that is made of it: @nofuse, deploy { }, require { }; lists and shares in data { },
+# metrics of eval { }.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit 1
@@ -125,8 +126,8 @@ refused require/size 65 'the net does not keep this: size is .*(KiB|MiB) .E0420'
 net '' 'code_size <= 20 MiB
 size < 20 MiB' >small.net
 check 'require/sizes that are kept' "$cnnc" -march=x86-64-v3 small.net -o small
-# The size is that of the file and of the weights: 4 bytes for each of the deployed parameters and statistics of batch norm. The
-# clauses are in the program, too, so it is measured with others of the same length.
+# The size is that of the file and of the weights: 4 bytes for each of the deployed parameters and statistics of batch
+# norm. The clauses are in the program, too, so it is measured with others of the same length.
 net '' 'size <= 2000 KiB
 size > 1000 KiB' >broad.net
 check 'require/size in a wide range' "$cnnc" -march=x86-64-v3 broad.net -o exact

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Whole programs: what they say about themselves, that they train, and that weights depend on nothing but the file, the data
-# and the seed.
+# Whole programs: what they say about themselves, that they train, and that weights depend on nothing but the file, the
+# data and the seed.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 make_shapes=${CNNC_BUILD:-$root/build}/release/tests/make_shapes
@@ -66,7 +66,8 @@ check_interrupt() {
     same 'e2e/same weights after an interruption' whole/shapes.safetensors cut/shapes.safetensors
 }
 
-# answer ISA FOLDER: the best class of each unseen picture, with the code for that instruction set and the weights of FOLDER.
+# answer ISA FOLDER: the best class of each unseen picture, with the code for that instruction set and the weights of
+# FOLDER.
 answer() { CNNC_ISA=$1 ./shapes predict --weights "$2/shapes.safetensors" -k 1 --json data/unseen/*.jpg; }
 
 # near NAME A B [ERROR]: two outputs of predict --json name the same classes with nearly the same scores.
@@ -205,8 +206,8 @@ NET
     says 'e2e/sections: the one without a name by default' '"batch": 32'
 }
 
-# The state of an optimizer besides momentum, averaged weights, a schedule that goes by evaluations: the same weights for any
-# number of threads and when resumed; what a group says counts, and what is frozen stays.
+# The state of an optimizer besides momentum, averaged weights, a schedule that goes by evaluations: the same weights
+# for any number of threads and when resumed; what a group says counts, and what is frozen stays.
 check_adamw() {
     cat >adamw.net <<'NET'
 cnnc 1
@@ -287,8 +288,8 @@ NET
     done
 }
 
-# Pictures of several sizes: one program trains and evaluates at each as that which was compiled for it alone, bit for bit;
-# which batch has which size depends on neither threads nor stops, and a step has batches of several.
+# Pictures of several sizes: one program trains and evaluates at each as that which was compiled for it alone, bit for
+# bit; which batch has which size depends on neither threads nor stops, and a step has batches of several.
 check_sizes() {
     cat >sized.net <<'NET'
 cnnc 1
@@ -384,8 +385,9 @@ print(f"largest difference {max(abs(a - b) for a, b in zip(parts, whole)):.1e} o
 CHECK
 }
 
-# Steps of several batches, and gradients that are clipped: the same weights for any number of threads and when resumed in the
-# middle of an epoch; without norms nearly what one batch of as many pictures gives; what is left at the end of an epoch.
+# Steps of several batches, and gradients that are clipped: the same weights for any number of threads and when resumed
+# in the middle of an epoch; without norms nearly what one batch of as many pictures gives; what is left at the end of
+# an epoch.
 check_accumulate() {
     cat >parts.net <<'NET'
 cnnc 1
@@ -435,8 +437,8 @@ NET
     says 'e2e/accumulate: nearly the weights of one large batch' 'difference [0-9.]+e-0[4-9] of'
 }
 
-# Training in parts of batches that fit: as much memory as was foreseen at most, the weights of whole batches but for rounding,
-# the same ones for any number of threads.
+# Training in parts of batches that fit: as much memory as was foreseen at most, the weights of whole batches but for
+# rounding, the same ones for any number of threads.
 check_max_memory() {
     sed -e 's/image -> maxpool(4, stride=4) -> conv(16, 3, pad=1) -> relu -> maxpool(2, stride=2)/image -> conv(16, 3, pad=1) -> relu -> maxpool(4, stride=4)/' \
         -e 's/^    clip.*/    max_memory = memory/' -e 's/adamw()/sgd(momentum=0.9)/' -e 's/^option drop .*/&\noption memory = 34 MiB/' \
@@ -477,8 +479,8 @@ CHECK
     says 'e2e/max_memory: nearly the weights of whole batches' 'difference [0-9.]+e-0[4-9] of'
 }
 
-# Fully connected layers by OpenBLAS: nearly the same scores and weights, equal ones for any number of threads; only such
-# programs need the library, and cnnc says so where it is missing.
+# Fully connected layers by OpenBLAS: nearly the same scores and weights, equal ones for any number of threads; only
+# such programs need the library, and cnnc says so where it is missing.
 check_blas() {
     if [ "$(cc -print-file-name=libopenblas.so)" = libopenblas.so ]; then
         skip 'e2e/blas' 'libopenblas-dev is not installed'
@@ -511,7 +513,8 @@ check_blas() {
     refuses 'e2e/blas: no such use' 64 'WHEN' "$cnnc" -fblas=yes "$root/examples/shapes.net"
 }
 
-# tuned OPTION...: compiles shapes.net with algorithms that are measured here; results are kept in the test's own folder.
+# tuned OPTION...: compiles shapes.net with algorithms that are measured here; results are kept in the test's own
+# folder.
 tuned() { check "e2e/$*" env XDG_CACHE_HOME="$work/cache" "$cnnc" -v "$@" "$root/examples/shapes.net" -o tuned; }
 
 # What the tuner measures is used again, is not trusted blindly, and does not change what a program computes.
@@ -550,7 +553,8 @@ at_least() {
     fi
 }
 
-# A small U-Net learns the classes of pixels; what it predicts is a mask again; weights depend on neither threads nor stops.
+# A small U-Net learns the classes of pixels; what it predicts is a mask again; weights depend on neither threads nor
+# stops.
 check_masks() {
     cat >discs.net <<'NET'
 cnnc 1

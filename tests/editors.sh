@@ -1,6 +1,6 @@
 #!/bin/sh
-# docs/editors: the files for Vim and for editors with TextMate grammars are what the compiler's tables say, and colour every word
-# of the language as what it is. `sh tests/editors.sh CNNC --update` writes them anew.
+# docs/editors: the files for Vim and for editors with TextMate grammars are what the compiler's tables say, and colour
+# every word of the language as what it is. `sh tests/editors.sh CNNC --update` writes them anew.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$root" || exit 1

@@ -2,8 +2,8 @@
 # Every mistake in a .net file gives its message, at its place, and the documented exit status.
 #
 # tests/errors/*.net: the first line is `# error LINE:COL CODE`, with `-` for a message without a place and `command`
-# for one about a definition; the second may be `# args ARGUMENTS` of cnnc. What would be too large to keep, tests/limits.sh makes. A
-# code in the sources that neither expects is a failure too.
+# for one about a definition; the second may be `# args ARGUMENTS` of cnnc. What would be too large to keep,
+# tests/limits.sh makes. A code in the sources that neither expects is a failure too.
 # `sh tests/errors.sh CNNC --update` writes the expected texts of tests/errors/{user,shape} anew; read their diff.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -23,8 +23,8 @@ for file in *.net; do
     expect "errors/$file" "$place" "$code" $args "$file"
 done
 
-# Whole nets with a mistake: user/ as somebody would write them who knows another framework, shape/ about shapes and values
-# of layers. What cnnc says of NAME.net, and its status, is kept in NAME.txt.
+# Whole nets with a mistake: user/ as somebody would write them who knows another framework, shape/ about shapes and
+# values of layers. What cnnc says of NAME.net, and its status, is kept in NAME.txt.
 for folder in user shape; do
     cd "$root/tests/errors/$folder" || exit 1
     for file in *.net; do

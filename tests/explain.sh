@@ -1,6 +1,6 @@
 #!/bin/sh
-# `cnnc --explain`: the wrong example of every code gives that code and no other, the right one gives no message; every code that
-# the sources use has a row, and every row a use.
+# `cnnc --explain`: the wrong example of every code gives that code and no other, the right one gives no message; every
+# code that the sources use has a row, and every row a use.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit 1
@@ -8,8 +8,8 @@ printf 'cnnc 1\nblock unit(x, n) { return x -> conv(n, 3, pad=1) -> relu }\n' >b
 echo 'cat dog' >words.txt
 
 
-# example CODE WHICH: writes it to example.net, compiles it with the arguments it names, and sets `found` to the codes of the messages.
-# A few lines may define a block or constant that nothing uses (W0135, W0136).
+# example CODE WHICH: writes it to example.net, compiles it with the arguments it names, and sets `found` to the codes
+# of the messages. A few lines may define a block or constant that nothing uses (W0135, W0136).
 example() {
     "$cnnc" --explain "$1:$2" >example.net 2>"$log" || return 1
     arguments=$(sed -n '1s/^# cnnc \(.*\) example\.net$/\1/p' example.net)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# What the system does to a program: kill -9 at every system call that writes, a full disk at each, errors of fsync and rename, no
-# permission, limits of size, memory and stack, closed standard files. No file is ever half-written, a training that was stopped goes
-# on to the same weights, and every refusal is one line with the documented exit status.
+# What the system does to a program: kill -9 at every system call that writes, a full disk at each, errors of fsync and
+# rename, no permission, limits of size, memory and stack, closed standard files. No file is ever half-written, a
+# training that was stopped goes on to the same weights, and every refusal is one line with the documented exit status.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 make_shapes=${CNNC_BUILD:-$root/build}/release/tests/make_shapes
@@ -63,7 +63,8 @@ inject() {
     timeout "$limit" strace -f -qq -o /dev/null -e trace=$calls -e inject="$call:$what:when=$n" "$@" >"$log" 2>&1
 }
 
-# The number of such calls in an undisturbed training, and which of them come before the first file is written, are found by doing it.
+# The number of such calls in an undisturbed training, and which of them come before the first file is written, are
+# found by doing it.
 count_calls() {
     rm -rf counted
     strace -f -qq -o counts -e trace=$calls ./tiny train --threads 1 --out counted >"$log" 2>&1

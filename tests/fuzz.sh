@@ -1,6 +1,6 @@
 #!/bin/sh
-# The fuzz target of tests/fuzz, without libFuzzer: every input of the corpus, and every one that once was a finding, ends with a
-# verdict in time. `sh tests/fuzz/run.sh` looks for more.
+# The fuzz target of tests/fuzz, without libFuzzer: every input of the corpus, and every one that once was a finding,
+# ends with a verdict in time. `sh tests/fuzz/run.sh` looks for more.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 target=$(dirname "$cnnc")/tests/fuzz_net

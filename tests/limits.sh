@@ -1,7 +1,7 @@
 #!/bin/sh
-# Limits of the language: what is exactly at a limit is accepted, one more is an error at its place with the documented status, and
-# LIMITS of docs/cnnc-net.5 has the number. And hostile files D01 to D18, each with the verdict that a reader would expect, within
-# seconds.
+# Limits of the language: what is exactly at a limit is accepted, one more is an error at its place with the documented
+# status, and LIMITS of docs/cnnc-net.5 has the number. And hostile files D01 to D18, each with the verdict that a
+# reader would expect, within seconds.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/verdict.sh
@@ -22,8 +22,8 @@ constant() { printf "${start}net n(image) { output y = image }\nconst a = %s\n" 
 sed -n '/^\.Sh LIMITS/,/^\.Sh SEE/p' "$root/docs/cnnc-net.5" >page
 thousands() { echo "$1" | sed -E ':a; s/([0-9])([0-9]{3})(,|$)/\1,\2\3/; ta'; }
 
-# limit NAME NUMBER PLACE CODE MAKER: `MAKER n` prints a file with n of what is limited. The place is that of the error. The files
-# are called NAME.net, so that what MAKER writes itself can name them.
+# limit NAME NUMBER PLACE CODE MAKER: `MAKER n` prints a file with n of what is limited. The place is that of the error.
+# The files are called NAME.net, so that what MAKER writes itself can name them.
 limit() {
     limit_name=$1 number=$2 place=$3 code=$4 maker=$5
     grep -qF -e "$(thousands "$number")" page || { echo 'the manual does not say so' >"$log"; fail "limits/$1 $number is in LIMITS" "$log"; }
@@ -140,8 +140,8 @@ if [ $? = 78 ] && grep -q 'more than 1000000 combinations' "$log"; then ok limit
 
 # ---- hostile files: D01 to D18 ----
 
-# d NAME PLACE CODE [FORMAT [ARGUMENT...]]: the verdict on DNN.net, of which NAME begins with the number. With a format printf makes
-# it; the lines that a net needs come first, and the text in line 4.
+# d NAME PLACE CODE [FORMAT [ARGUMENT...]]: the verdict on DNN.net, of which NAME begins with the number. With a format
+# printf makes it; the lines that a net needs come first, and the text in line 4.
 d() {
     d_name="limits/$1" place=$2 code=$3 file=$(echo "$1" | cut -c1-3).net
     shift 3

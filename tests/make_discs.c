@@ -2,8 +2,8 @@
  *
  *   make_discs OUT TRAIN TEST
  *
- * writes OUT/images/train/NNNN.png, OUT/masks/train/NNNN.png and the same for test: 64 x 64 pixels; in the masks 0 is the
- * background, 1 a disc, 2 a square, 255 the line between them. Shapes vary in place, size and colour; discs are
+ * writes OUT/images/train/NNNN.png, OUT/masks/train/NNNN.png and the same for test: 64 x 64 pixels; in the masks 0 is
+ * the background, 1 a disc, 2 a square, 255 the line between them. Shapes vary in place, size and colour; discs are
  * reddish and squares bluish, so that a small net learns them within seconds. Equal arguments give equal bytes. */
 #include <math.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 #!/bin/sh
-# sh tests/run.sh mutate: proves that the tests can fail. In a copy of the checkout, one deliberate fault at a time is put
-# in, the copy is built, and the label that should notice is run: "ok" means that it failed. Not among the default labels,
-# because every fault costs a build.
+# sh tests/run.sh mutate: proves that the tests can fail. In a copy of the checkout, one deliberate fault at a time is
+# put in, the copy is built, and the label that should notice is run: "ok" means that it failed. Not among the default
+# labels, because every fault costs a build.
 #
 # Faults: the sign of every result of every gradient rule (enumerated from ir/ops.def), and the rows of `faults`.
 # shellcheck source=tests/lib.sh

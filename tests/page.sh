@@ -1,5 +1,6 @@
 #!/bin/sh
-# The pages of --emit=html, in a headless Chromium without a network: rows, totals, clicks, keys, no message, no request.
+# The pages of --emit=html, in a headless Chromium without a network: rows, totals, clicks, keys, no message, no
+# request.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$root" || exit 1

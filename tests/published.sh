@@ -5,8 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 cd "$root/examples" || exit 1
 
-# PARAMETERS MULTIPLY-ADDS FILE OPTION...: of what is deployed. Parameters are those of the papers and of torchvision's nets;
-# multiply-adds agree with torchvision's published ones (in millions) and with the papers' where they say them.
+# PARAMETERS MULTIPLY-ADDS FILE OPTION...: of what is deployed. Parameters are those of the papers and of torchvision's
+# nets; multiply-adds agree with torchvision's published ones (in millions) and with the papers' where they say them.
 published() {
     cat <<'ROWS'
 60965224 724406816 alexnet.net

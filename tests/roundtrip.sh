@@ -1,6 +1,6 @@
 #!/bin/sh
-# Print, read, print gives the same bytes: of every example, at every level, after every pass. And the list of passes is the
-# table and nothing else.
+# Print, read, print gives the same bytes: of every example, at every level, after every pass. And the list of passes is
+# the table and nothing else.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$root" || exit 1

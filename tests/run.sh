@@ -1,8 +1,8 @@
 #!/bin/sh
 # sh tests/run.sh [LABEL...]: sets up, builds, and runs every test, or those of the labels. --labels lists them.
 #
-# Every test prints one line: "ok NAME", "FAIL NAME" (with what went wrong below it) or "skip NAME: reason". The last line
-# is "N passed, N failed, N skipped"; the exit status is 0 only if none failed. A label is either a group of CUnit
+# Every test prints one line: "ok NAME", "FAIL NAME" (with what went wrong below it) or "skip NAME: reason". The last
+# line is "N passed, N failed, N skipped"; the exit status is 0 only if none failed. A label is either a group of CUnit
 # programs (tests/unit) or a script tests/LABEL.sh that is called with the path of cnnc and prints such lines.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)

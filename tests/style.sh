@@ -11,8 +11,8 @@ verdict() {
     if [ -s "$found" ]; then fail "style/$1" "$found"; else ok "style/$1"; fi
 }
 
-# What each folder may include: folders, or single files. The driver with its verbs sees everything, and so does the tuner,
-# which times what passes and back ends make, and fit.c, which foresees what the runtime takes.
+# What each folder may include: folders, or single files. The driver with its verbs sees everything, and so does the
+# tuner, which times what passes and back ends make, and fit.c, which foresees what the runtime takes.
 may_include() {
     case $1 in
     frontend/main.c | frontend/driver.c | frontend/fit.c | frontend/verb_*.c | frontend/tune.c) echo 'frontend ir passes backends runtime' ;;

@@ -1,4 +1,5 @@
-# Sourced by scripts that ask cnnc for its verdict on a file, after lib.sh. A file of expected codes, $tested, and a count, $n_passed.
+# Sourced by scripts that ask cnnc for its verdict on a file, after lib.sh. A file of expected codes, $tested, and a
+# count, $n_passed.
 # shellcheck shell=sh disable=SC2154  # lib.sh sets what is not set here
 
 tested=$work/tested

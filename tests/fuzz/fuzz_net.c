@@ -1,8 +1,9 @@
 /* Fuzz target: whatever bytes a .net file has, `cnnc check` and `cnnc fmt` end soon with a verdict.
  *
- * The input is one file, or several: a line `#file PATH` starts a further one, which `use` can find; nothing on the disk is ever
- * opened. A line `#define NAME=VALUE` of the first is a -D of the command line. Then, as the verbs do: parse, evaluate, build the
- * graph, sections, contracts, and print the messages in the three formats; what was accepted keeps these promises:
+ * The input is one file, or several: a line `#file PATH` starts a further one, which `use` can find; nothing on the
+ * disk is ever opened. A line `#define NAME=VALUE` of the first is a -D of the command line. Then, as the verbs do:
+ * parse, evaluate, build the graph, sections, contracts, and print the messages in the three formats; what was accepted
+ * keeps these promises:
  *   - the graph is whole (graph_verify), prints, and reads back to the same text;
  *   - settings and options are JSON;
  *   - the tree prints to what parses to the same tree; the canonical form is its own canonical form.

@@ -1,5 +1,5 @@
-/* Mutations that know what a word and a line are, for libFuzzer: bytes alone seldom lead from one net to another. Half of the time,
- * libFuzzer's own. */
+/* Mutations that know what a word and a line are, for libFuzzer: bytes alone seldom lead from one net to another. Half
+ * of the time, libFuzzer's own. */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,10 +1,10 @@
 #!/bin/sh
 # sh tests/fuzz/run.sh [SECONDS]: fuzzes the front end (tests/fuzz/fuzz_net.c) with libFuzzer under AddressSanitizer and
-# UndefinedBehaviorSanitizer; 600 seconds if none are given. It starts from tests/fuzz/corpus and from every net of the checkout.
-# A finding ends it with a status other than 0; the input that causes it stays in $build/fuzz/findings.
+# UndefinedBehaviorSanitizer; 600 seconds if none are given. It starts from tests/fuzz/corpus and from every net of the
+# checkout. A finding ends it with a status other than 0; the input that causes it stays in $build/fuzz/findings.
 #
-# sh tests/fuzz/run.sh merge: makes tests/fuzz/corpus anew, from it, every net and what runs have found: few small files that
-# reach all that these reach.
+# sh tests/fuzz/run.sh merge: makes tests/fuzz/corpus anew, from it, every net and what runs have found: few small files
+# that reach all that these reach.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/setup.sh
@@ -42,7 +42,8 @@ make_dictionary() {
     } | LC_ALL=C sort -u | sed 's/.*/"&"/' >"$here/dictionary"
 }
 
-# Plain libFuzzer options; the time that an input may take is the target's own affair, this limit is for what never ends.
+# Plain libFuzzer options; the time that an input may take is the target's own affair, this limit is for what never
+# ends.
 fuzz() {
     "$target" -dict="$here/dictionary" -max_len=16384 -timeout=120 -rss_limit_mb=512 -artifact_prefix="$build/fuzz/findings/" "$@"
 }

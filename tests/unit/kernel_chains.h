@@ -300,8 +300,8 @@ static Ref build_clipped(Case *c, int i) {
     return case_op2(c, OP_clip_grad, chain_conv(c, x, 32, 1), x, &narrow);
 }
 
-/* Activations that read their operand many times, one behind the other in one kernel, and their gradients, which are the
- * operators that follow them. */
+/* Activations that read their operand many times, one behind the other in one kernel, and their gradients, which are
+ * the operators that follow them. */
 static Ref build_curved(Case *c, int i) {
     static const Op ops[] = {OP_swish, OP_gelu, OP_hswish, OP_gelu_tanh, OP_sigmoid, OP_tanh, OP_hsigmoid};
     Ref first = case_bn(c, chain_conv(c, chain_x(c, i), 20, 1), 1e-5), x = first;
@@ -313,16 +313,16 @@ static Ref build_curved(Case *c, int i) {
     return case_op2(c, OP_add, dx, first, NULL);
 }
 
-/* Roots of numbers a fifth of which are negative: a window that holds something that is not a number gives just that. (Of
- * numbers near zero they would be inexact.) */
+/* Roots of numbers a fifth of which are negative: a window that holds something that is not a number gives just that.
+ * (Of numbers near zero they would be inexact.) */
 static Ref build_not_numbers(Case *c, int i) {
     Attr shift = {.scale = {.alpha = 1, .beta = 0.6}}, pool = {.pool = pools[i].a}, low = {.clip = {0, 5}};
     Ref roots = case_op1(c, OP_clip, case_op1(c, OP_rsqrt, case_op1(c, OP_scale, pool_x(c, i), &shift), NULL), &low);
     return case_op1(c, OP_maxpool, case_stored(c, roots), &pool);
 }
 
-/* Convolutions of which a kernel takes bands of rows, where the cache is small: what begins (kernel 1 or 3, 0: nothing),
- * the window, what ends (0: nothing), and whether the input is added in the end. */
+/* Convolutions of which a kernel takes bands of rows, where the cache is small: what begins (kernel 1 or 3, 0:
+ * nothing), the window, what ends (0: nothing), and whether the input is added in the end. */
 static const struct BandShape {
     int32_t n, c, h, w, hidden, begin, end;
     ConvAttr window;
@@ -373,9 +373,9 @@ static Ref build_band_series(Case *c, int i) {
     return y;
 }
 
-/* Maximum poolings of what a convolution makes, by bands of rows where the cache is small: of one kernel and width that are
- * alike, so that the sum of convolution and input, both as large as the result, must not take the input's place. Numbers
- * below zero, and none at all, where rows beyond the picture count as nothing. */
+/* Maximum poolings of what a convolution makes, by bands of rows where the cache is small: of one kernel and width that
+ * are alike, so that the sum of convolution and input, both as large as the result, must not take the input's place.
+ * Numbers below zero, and none at all, where rows beyond the picture count as nothing. */
 static const struct PoolBandShape {
     int32_t n, c, h, w, hidden, begin;
     PoolAttr pool;

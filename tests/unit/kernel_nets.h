@@ -59,8 +59,8 @@ static Ref net_add(Unit *u, Ref x, Ref y) { return graph_op2(u->net, OP_add, x, 
 
 static const PoolAttr net_pool_3x3 = {{3, 3}, {2, 2}, {1, 1, 1, 1}, false, false, 0, 0, {0, 0}};
 
-/* Residual blocks with and without a projection, a depthwise layer, batch norm everywhere, a 1x1 convolution with a stride
- * that is wide enough for `gather`, global pooling. */
+/* Residual blocks with and without a projection, a depthwise layer, batch norm everywhere, a 1x1 convolution with a
+ * stride that is wide enough for `gather`, global pooling. */
 static void net_residual(Unit *u) {
     Attr pool = {.pool = net_pool_3x3}, global = {.pool = {.kernel = {2, 2}, .stride = {1, 1}}};
     Ref x = net_relu(u, net_conv_bn(u, "conv1", u->image, 20, 7, 2, 1));

@@ -99,7 +99,8 @@ static inline uint64_t lab_seed_of(const Node *n) {
 }
 
 /* Gives every input and param numbers that depend on its name only, so that equal names in two graphs hold equal
- * numbers. Labels are 0, 1, 2, -1, 0, ...; the learning rate is lr; names that end in "var" are positive; momentum is 0. */
+ * numbers. Labels are 0, 1, 2, -1, 0, ...; the learning rate is lr; names that end in "var" are positive; momentum is
+ * 0. */
 static inline void lab_set_leaves(RefRun *r, double lr) {
     for (Ref ref = 1; ref < (Ref)r->graph->n_node; ref++) {
         const Node *n = graph_node(r->graph, ref);

@@ -1,10 +1,10 @@
 /* How far a net's numbers may be from the double interpreter's, element by element: running error analysis.
  *
- * Each node gets for each element a bound on the error of the float result, made from those of its operands and from what
- * its own roundings can do. A sum of K products in any order is off by at most min(K + 2, 8 sqrt K) u sum |a b|: roundings
- * are not all of one sign. What can be in an accumulator together (sum, bias, folded normalisation) is rounded relative to
- * the sum of all these sizes. Whole numbers (`unit` > 0: every element is a multiple of it) whose sums of sizes stay
- * below 2^24 units are not rounded at all: their bound is 0, the results must be equal.
+ * Each node gets for each element a bound on the error of the float result, made from those of its operands and from
+ * what its own roundings can do. A sum of K products in any order is off by at most min(K + 2, 8 sqrt K) u sum |a b|:
+ * roundings are not all of one sign. What can be in an accumulator together (sum, bias, folded normalisation) is
+ * rounded relative to the sum of all these sizes. Whole numbers (`unit` > 0: every element is a multiple of it) whose
+ * sums of sizes stay below 2^24 units are not rounded at all: their bound is 0, the results must be equal.
  *
  * A convolution by Winograd's algorithm is off by at most 2e-5 of the largest element, instead. */
 #ifndef CNNC_TESTS_UNIT_NET_BOUND_H
@@ -398,8 +398,8 @@ static inline void bound_concat(Bound *b, const BoundNode *x) {
         }
 }
 
-/* Operators that move elements: what belongs to an element of the result belonged to one of x. `from` gives its number, or -1
- * where the result has a constant. */
+/* Operators that move elements: what belongs to an element of the result belonged to one of x. `from` gives its number,
+ * or -1 where the result has a constant. */
 typedef int64_t BoundFrom(const Bound *b, const BoundNode *x, int64_t e);
 static inline void bound_move(const Bound *b, const BoundNode *x, BoundFrom *from) {
     for (int64_t i = 0; i < x->count; i++) {
@@ -448,8 +448,8 @@ static inline void bound_pad(Bound *b, const BoundNode *x) {
     else if (x->n->attr.pad.value != 0) b->unit[x->ref] = fmin(b->unit[x->ref], 1);
 }
 
-/* The operand's pixels that can take part, both neighbours: at most 3 roundings for each of 3 steps between two numbers,
- * relative to the largest of them. */
+/* The operand's pixels that can take part, both neighbours: at most 3 roundings for each of 3 steps between two
+ * numbers, relative to the largest of them. */
 static inline void bound_resize(Bound *b, const BoundNode *x) {
     const ResizeAttr *a = &x->n->attr.resize;
     for (int64_t i = 0; i < x->count; i++) {

@@ -2,8 +2,8 @@
  *
  * A net is a list of values; value 0 is the picture, every other one is a layer on values before it. What nobody reads
  * is an output, and some others are. Sizes, strides, dilations and groups are those in which compilers were found
- * wrong: next to powers of two, windows larger than what they look at, planes of one pixel. Layers are drawn by the rows
- * of gen_rules, and each net has some ordered pairs of them for sure, so that enough nets have all pairs. */
+ * wrong: next to powers of two, windows larger than what they look at, planes of one pixel. Layers are drawn by the
+ * rows of gen_rules, and each net has some ordered pairs of them for sure, so that enough nets have all pairs. */
 #ifndef CNNC_TESTS_UNIT_NET_GEN_H
 #define CNNC_TESTS_UNIT_NET_GEN_H
 

@@ -1,5 +1,5 @@
-/* Smaller nets like a given one: for test_random_nets.c, which keeps those that still fail. Whether a smaller net is one at
- * all is for the front end to say. */
+/* Smaller nets like a given one: for test_random_nets.c, which keeps those that still fail. Whether a smaller net is
+ * one at all is for the front end to say. */
 #ifndef CNNC_TESTS_UNIT_NET_SHRINK_H
 #define CNNC_TESTS_UNIT_NET_SHRINK_H
 

@@ -1,5 +1,5 @@
-/* Runs programs in tests: memory for their regions, tensors in and out in storage form, steps by the loop interpreter or by
- * compiled code. */
+/* Runs programs in tests: memory for their regions, tensors in and out in storage form, steps by the loop interpreter
+ * or by compiled code. */
 #ifndef CNNC_TESTS_UNIT_PROGRAM_LAB_H
 #define CNNC_TESTS_UNIT_PROGRAM_LAB_H
 
@@ -94,8 +94,8 @@ static inline void lab_load_leaves(ProgramRun *r, const RefRun *ref) {
     }
 }
 
-/* All steps in order; jit NULL: by the loop interpreter. Tasks are shared out over `threads` contiguous parts, which run from
- * the last to the first, so that a dependence between tasks shows. */
+/* All steps in order; jit NULL: by the loop interpreter. Tasks are shared out over `threads` contiguous parts, which
+ * run from the last to the first, so that a dependence between tasks shows. */
 static inline void lab_run_steps(ProgramRun *r, Jit *jit, int threads) {
     for (int32_t i = 0; i < r->p->n_step; i++) {
         const Step *s = &r->p->step[i];

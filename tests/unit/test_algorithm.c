@@ -1,5 +1,5 @@
-/* The algorithm model by itself: what it chooses for convolutions of well-known shapes, how it orders choices, that what was
- * measured comes before it; and how long it takes. */
+/* The algorithm model by itself: what it chooses for convolutions of well-known shapes, how it orders choices, that
+ * what was measured comes before it; and how long it takes. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
 #include <time.h>

@@ -357,8 +357,8 @@ static void test_blur_is_random(void) {
     pipeline_free(p);
 }
 
-/* Along each component, what colour_pca adds has the deviation asked for, and none has to do with another; all pixels of a
- * picture get the same. */
+/* Along each component, what colour_pca adds has the deviation asked for, and none has to do with another; all pixels
+ * of a picture get the same. */
 static void test_colour_pca(void) {
     enum { DRAWS = 4000 };
     static const double values[3] = {0.2175, 0.0188, 0.0045}, vectors[3][3] = {{-0.5675, 0.7192, 0.4009},

@@ -200,8 +200,8 @@ static void test_no_spills(void) {
 
 /* ---- expressions ---- */
 
-/* One expression for element i of `n`, with x, z f32, t i32, u u8 of 64 elements, in a loop of the given mode; the result
- * goes to y (f32) or v (i32). */
+/* One expression for element i of `n`, with x, z f32, t i32, u u8 of 64 elements, in a loop of the given mode; the
+ * result goes to y (f32) or v (i32). */
 static void check_expression(const char *expr, bool whole, float tolerance) {
     static const struct { const char *mode; int n; } loop[] = {{"serial", 5}, {"vector lane", 1}, {"vector lane", 3},
         {"vector lane", 7}, {"vector lane", 16}, {"unroll", 2}, {"vector lane", 64}};
@@ -286,8 +286,8 @@ static void test_shifted_registers(void) {
                 3 * lanes[i], lanes[i], lanes[i], lanes[i], lanes[i], shift));
 }
 
-/* Their tasks are numbered through; one statement has no loop for threads, two nests count per picture, several stand in
- * parallel loops. */
+/* Their tasks are numbered through; one statement has no loop for threads, two nests count per picture, several stand
+ * in parallel loops. */
 static void test_nests_side_by_side(void) {
     check("kernel three { arg x f32 8 arg y f32 24 written\n for a in 0..2 parallel { for b in 0..3 parallel {\n"
           " y[3*a + b] = x[a + b] } }\n for c in 6..7 serial { y[c] = 1.0 }\n for d in 7..24 parallel { y[d] = x[0] } }");

@@ -1,5 +1,5 @@
-/* input { depth = 16 }: what 16 bits become, that 8 bits mean the same as ever, and that each step does to wide pixels what it
- * does to the others, but for the rounding. */
+/* input { depth = 16 }: what 16 bits become, that 8 bits mean the same as ever, and that each step does to wide pixels
+ * what it does to the others, but for the rounding. */
 #include <CUnit/Basic.h>
 #include <math.h>
 

@@ -1,5 +1,5 @@
-/* The figures of nets without code are those of compiled ones: of every example, for processors with 16, 8 and 4 lanes, the
- * memory is what the plan of all passes gives; and a figure from the cache is the figure. */
+/* The figures of nets without code are those of compiled ones: of every example, for processors with 16, 8 and 4 lanes,
+ * the memory is what the plan of all passes gives; and a figure from the cache is the figure. */
 #include <CUnit/Basic.h>
 #include <glob.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* cnnc fmt: every example, every file of tests/parse and 1,000 generated nets, each mangled: blanks, line ends and comments at
- * random wherever the language allows them. The canonical form keeps the tree (fmt_file checks that itself) and every comment,
- * and is its own canonical form; blanks alone do not change it. And what single rules do. */
+/* cnnc fmt: every example, every file of tests/parse and 1,000 generated nets, each mangled: blanks, line ends and
+ * comments at random wherever the language allows them. The canonical form keeps the tree (fmt_file checks that itself)
+ * and every comment, and is its own canonical form; blanks alone do not change it. And what single rules do. */
 #include <CUnit/Basic.h>
 #include <glob.h>
 #include <stdio.h>

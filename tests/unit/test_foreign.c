@@ -1,5 +1,5 @@
-/* Every row of frontend/foreign.def is reached: a net in which its spelling stands where somebody would write it gives a
- * message about it, with the row's note or an edit to what it is here. */
+/* Every row of frontend/foreign.def is reached: a net in which its spelling stands where somebody would write it gives
+ * a message about it, with the row's note or an edit to what it is here. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>

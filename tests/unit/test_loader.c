@@ -428,8 +428,8 @@ static void test_threads_change_nothing(void) {
 
 enum { RARE = 4, SOME = 7, OFTEN = 28, MIDDLE = 18, UNEQUAL = RARE + SOME + OFTEN };
 
-/* A list of the pictures of "set", of classes 0, 2 and 5: the numbers in between have none. The rare ones are about as wide as
- * high: others would often be cropped in one way only. */
+/* A list of the pictures of "set", of classes 0, 2 and 5: the numbers in between have none. The rare ones are about as
+ * wide as high: others would often be cropped in one way only. */
 static Dataset *unequal(RtError *err) {
     char text[UNEQUAL * 32];
     size_t n = 0;

@@ -178,8 +178,8 @@ static Pair one_step(const char *step, Paint *paint) {
     return p;
 }
 
-/* A mask that is turned has its classes and no others; the corners, which show nothing of it, have none, and the picture is
- * black there. */
+/* A mask that is turned has its classes and no others; the corners, which show nothing of it, have none, and the
+ * picture is black there. */
 static void test_rotated(void) {
     Pair p = one_step("[{\"call\": \"rotate\", \"degrees\": [45, 45], \"fill\": \"black\"}]", paint_stripes);
     bool good = true;
@@ -315,8 +315,8 @@ static void test_dataset(void) {
 /* ---- figures and files ---- */
 
 static void test_overlap(void) {
-    /* Four classes over six pixels: two are no class, one is right by class 0, one by 1, one is 1 and called 2, one is 1 and
-     * called 0; class 3 is nowhere. */
+    /* Four classes over six pixels: two are no class, one is right by class 0, one by 1, one is 1 and called 2, one is
+     * 1 and called 0; class 3 is nowhere. */
     static const int32_t map[] = {0, 1, 2, 0, 3, 1}, labels[] = {0, 1, 1, 1, -1, -1};
     RtError err = {.code = RT_OK};
     Metrics m = {0};

@@ -395,7 +395,8 @@ static void test_dump_and_stop(void) {
     arena_free(a);
 }
 
-/* One term about pixels and one about pictures are the author's mistake, reported at the term that does not fit the first. */
+/* One term about pixels and one about pictures are the author's mistake, reported at the term that does not fit the
+ * first. */
 static void test_bad_loss(void) {
     Arena *a = arena_new();
     Unit *u = new_unit(a);

@@ -1,14 +1,17 @@
 /* Random nets (net_gen.h) through the whole compiler: text, front end, passes, machine code, the runtime's threads;
- * against the double interpreter of the net as it was written, within the bounds of net_bound.h. Whole numbers must come
- * out exactly; 1, 2, 3, 4 and 7 threads, and single tasks from the last to the first, must give the same bits; memory
- * beyond a region must not be touched, and what an earlier call with another number of pictures left must not matter.
+ * against the double interpreter of the net as it was written, within the bounds of net_bound.h. Whole numbers must
+ * come out exactly; 1, 2, 3, 4 and 7 threads, and single tasks from the last to the first, must give the same bits;
+ * memory beyond a region must not be touched, and what an earlier call with another number of pictures left must not
+ * matter.
  *
- *     test_random_nets [COUNT [FIRST]]      that many nets from number FIRST on; COUNT is else CNNC_TEST_NETS, or CI_NETS
- *     test_random_nets one NUMBER [FILE [PASS]]    one net, or the net in FILE with that one's target and numbers, and what
+ *     test_random_nets [COUNT [FIRST]]      that many nets from number FIRST on; COUNT is else CNNC_TEST_NETS, or
+ *     CI_NETS
+ *     test_random_nets one NUMBER [FILE [PASS]]    one net, or the net in FILE with that one's target and numbers, and
+ *     what
  *                                                  pass PASS makes of it
  *
- * Nets are shared out to one process a processor, so that a net that crashes the compiler is a failure like others. What
- * fails is printed as text, made smaller as long as it still fails. */
+ * Nets are shared out to one process a processor, so that a net that crashes the compiler is a failure like others.
+ * What fails is printed as text, made smaller as long as it still fails. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,8 +114,8 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && !strcmp(text + n - m, end);
 }
 
-/* Element i of an input or parameter. Weights are such that numbers stay of one size from layer to layer; whole ones are
- * mostly zero, so that sums stay small. */
+/* Element i of an input or parameter. Weights are such that numbers stay of one size from layer to layer; whole ones
+ * are mostly zero, so that sums stay small. */
 static double leaf(const Config *c, const Node *n, int64_t i) {
     uint64_t seed = lab_seed_of(n) + c->seed * 1000003;
     double u = lab_uniform(seed, (uint64_t)i), fan_in = 0;
@@ -239,8 +242,8 @@ static PoolWork work_of(const Memory *m, Jit *jit, const Step *s, int64_t before
     return (PoolWork){kernel, (void *const *)arg, s->tasks * (s->tasks_batched ? n : 1)};
 }
 
-/* Steps from .. end - 1 for n pictures after the first `before`. Pool NULL: tasks one by one, the last first, and of steps
- * that may run along with each other the last first. */
+/* Steps from .. end - 1 for n pictures after the first `before`. Pool NULL: tasks one by one, the last first, and of
+ * steps that may run along with each other the last first. */
 static void run_steps(const Memory *m, Jit *jit, Pool *pool, int32_t from, int32_t end, int64_t before, int64_t n) {
     const Program *p = m->run.p;
     CnncRun call = {.n = n, .scratch = m->run.scratch, .scratch_bytes = m->scratch_bytes};
@@ -395,8 +398,8 @@ static void note_worst(double x) {
     while (x > old && !atomic_compare_exchange_weak(&shared->worst, &old, x)) continue;
 }
 
-/* The largest number of a result and of those that it was made of element by element, or by a softmax: relu6 and softmax hide
- * how large they were, and what they are off by they pass on. */
+/* The largest number of a result and of those that it was made of element by element, or by a softmax: relu6 and
+ * softmax hide how large they were, and what they are off by they pass on. */
 static double largest_at(const Bound *b, Ref ref) {
     const Node *n = graph_node(b->run->graph, ref);
     double largest = bound_largest(b->run->value[ref], ref_count(b->run, ref));

@@ -8,7 +8,8 @@
 
 enum { CIFAR_PIXELS = 32 * 32 * 3, CIFAR_RECORD = 1 + CIFAR_PIXELS };
 
-/* Records of `labels_each` labels, of which the last is number % classes and the others 77; byte k of picture n is n + 3 k. */
+/* Records of `labels_each` labels, of which the last is number % classes and the others 77; byte k of picture n is n +
+ * 3 k. */
 static void write_records(const char *name, int labels_each, int classes, int first, int n, long cut) {
     FILE *f = fopen(pic_path(name), "wb");
     for (int i = first; i < first + n; i++) {

@@ -161,8 +161,8 @@ static void test_busy(void) {
     CU_ASSERT(o.blocks == 1 && o.points[0] == 1 && o.points[1] == 1);
 }
 
-/* Sliding windows: accumulators, weights, one vector and a free register; and where registers suffice, what is loaded is
- * used twice at least. */
+/* Sliding windows: accumulators, weights, one vector and a free register; and where registers suffice, what is loaded
+ * is used twice at least. */
 static void test_windows(void) {
     static const int64_t taps[] = {1, 2, 3, 5, 7}, extents[] = {1, 2, 7, 14, 56, TILE_UNKNOWN};
     for (int i = 0; i < 5 * 5 * 6 * 6 * 2 * 3; i++) {

@@ -155,7 +155,8 @@ static void test_resume(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(why.text, "batch"));
 }
 
-/* Trains into `out`, with SIGTERM at some time in every run, until the training ends by itself; how often it was stopped. */
+/* Trains into `out`, with SIGTERM at some time in every run, until the training ends by itself; how often it was
+ * stopped. */
 static int train_with_signals(const char *out) {
     RtError why;
     int code = RT_STOPPED, stops = 0;
