@@ -107,9 +107,10 @@ AstExpr *ast_expr_cond(Arena *a, Span at, AstExpr *value, AstExpr *test, AstExpr
     return e;
 }
 
-AstExpr *ast_expr_arrow(Arena *a, Span at, AstExpr *from, AstExpr *to) {
+AstExpr *ast_expr_arrow(Arena *a, Span at, AstExpr *from, Span sign, AstExpr *to) {
     AstExpr *e = new_expr(a, X_ARROW, at, deeper(from, to));
     e->arrow.from = from;
+    e->arrow.sign = sign;
     e->arrow.to = to;
     return e;
 }
@@ -152,7 +153,10 @@ const char *parse_number_text(Arena *a, const char *text, size_t n) {
 /* The byte that backslash and c stand for, or 0. Braces are escaped because plain ones substitute. */
 static char escape(char c) {
     switch (c) {
-    case '"': case '\\': case '{': case '}': return c;
+    case '"':
+    case '\\':
+    case '{':
+    case '}': return c;
     case 'n': return '\n';
     case 't': return '\t';
     default: return 0;

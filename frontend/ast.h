@@ -78,8 +78,9 @@ struct AstExpr {
                                                     @label(arg); brackets.len 0: they are on several lines */
         struct { AstExpr *base, *index; Name field; Span dot; } access;    /* X_INDEX, X_FIELD; the place of the dot */
         struct { Operator op; AstExpr *a, *b; } op;                        /* X_UNARY (b NULL), X_BINARY */
-        struct { AstExpr *value, *test, *other; } cond;                    /* value if test else other */
-        struct { AstExpr *from, *to; } arrow;
+        struct { AstExpr *value, *test, *other; Span last; } cond;         /* value if test else other; last: the place
+                                                    of that, line 0 if there are parentheses around it all */
+        struct { AstExpr *from, *to; Span sign; } arrow;
     };
 };
 
@@ -165,8 +166,8 @@ AstExpr *ast_expr_annotate(Arena *a, Span at, AstExpr *callee, Name label, ArgLi
 AstExpr *ast_expr_index(Arena *a, Span at, AstExpr *base, AstExpr *index);
 AstExpr *ast_expr_field(Arena *a, Span at, AstExpr *base, Name field);
 AstExpr *ast_expr_operator(Arena *a, Span at, Operator op, AstExpr *x, AstExpr *y);
-AstExpr *ast_expr_cond(Arena *a, Span at, AstExpr *value, AstExpr *test, AstExpr *other);
-AstExpr *ast_expr_arrow(Arena *a, Span at, AstExpr *from, AstExpr *to);
+AstExpr *ast_expr_cond(Arena *a, Span at, AstExpr *value, AstExpr *test, AstExpr *other);   /* as in parentheses */
+AstExpr *ast_expr_arrow(Arena *a, Span at, AstExpr *from, Span sign, AstExpr *to);
 AstStmt *ast_stmt(Arena *a, StmtForm kind, Span at, AstExpr *value);
 Item *ast_item(Arena *a, ItemKind kind, Span at, Name name);
 

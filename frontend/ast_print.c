@@ -41,6 +41,9 @@ static void print_operator(Str *s, const AstExpr *e) {
     print_expr(s, e->op.b, precedence + 1);
 }
 
+/* What flows into an arrow: a choice, which binds more tightly, has parentheses all the same (E0010). */
+static void print_source(Str *s, const AstExpr *e) { print_expr(s, e, e->kind == X_COND ? 2 : 0); }
+
 static void print_plain(Str *s, const AstExpr *e) {
     switch (e->kind) {
     case X_ERROR: break;
@@ -76,7 +79,7 @@ static void print_plain(Str *s, const AstExpr *e) {
         print_expr(s, e->cond.other, 1);
         break;
     case X_ARROW:
-        print_expr(s, e->arrow.from, 0);
+        print_source(s, e->arrow.from);
         str_add(s, " -> ");
         print_expr(s, e->arrow.to, 10);
         break;
@@ -106,7 +109,7 @@ static void print_value(Str *s, const AstExpr *e, int level) {
     const AstExpr **step = NEW_ARRAY(s->arena, const AstExpr *, e->depth + 1);
     int n = 0;
     for (; e->kind == X_ARROW; e = e->arrow.from) step[n++] = e->arrow.to;
-    print_expr(s, e, 0);
+    print_source(s, e);
     while (n > 0) {
         str_add(s, "\n");
         indent(s, level + 1);

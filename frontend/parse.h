@@ -68,6 +68,7 @@ typedef struct Parse {
     bool wrong;                 /* something in this line cannot be read: signs that follow are not judged */
     bool typed;                 /* the type of a parameter is left out, up to the next , ) or = */
     Place closed;               /* of the last } outside of which there is nothing */
+    bool choosing;              /* inside of a Choice: a body may be a value */
     int questions;              /* ? that wait for their : */
     uint32_t skip_col;          /* of a statement that is skipped */
     bool skip_brace;            /* it has a { */
@@ -77,6 +78,11 @@ typedef struct Parse {
     Ast *ast;
     AstExpr *expr;
 } Parse;
+
+typedef struct Choice {         /* if test { yes } else { no } where a value is wanted */
+    Place test, yes, no;        /* no: line 0 where there is none, or another choice */
+    int32_t statements;         /* in its bodies, which are not values alone */
+} Choice;
 
 Span parse_span(const Parse *p, Place at);
 
@@ -91,6 +97,8 @@ AstStmt *parse_output_name(Parse *p, AstExpr *e, Place at);
 void parse_single_equals(Parse *p, Place at);
 void parse_for_brackets(Parse *p, Place open, Place close);
 AstExpr *parse_question(Parse *p, AstExpr *test, Place a, AstExpr *yes, Place b, AstExpr *no, Place c);
+AstExpr *parse_choice_of_bodies(Parse *p, const Choice *c, Place at);
+AstExpr *parse_chain(Parse *p, AstExpr *chain, Place at);   /* of arrows */
 AstExpr *parse_bracket_call(Parse *p, AstExpr *callee, Place open, AstExpr *first, const ExprList *rest, Place close);
 AstExpr *parse_tuple(Parse *p, Place open, AstExpr *first, const ExprList *rest, Place close);
 /* parse_slips.c: the token does not fit there: reports what was probably meant. False if nobody knows. */
@@ -116,7 +124,8 @@ bool parse_unclosed(Parse *p);
 bool parse_starts_statement(const Parse *p, const char *text, int top);
 /* Is this the start of a second statement on the line? Reports it. `text` is the word there. */
 bool parse_second_statement(Parse *p, const char *text);
-/* A line ends: gives NL, or 0 if that does not count; the ends of indented bodies and forgotten } are due then. */
+/* A line ends: gives NL, or 0 if that does not count, or a forgotten {; the ends of indented bodies and forgotten } are due
+ * then. */
 int parse_line_end(Parse *p);
 /* Finds the gaps of the text. */
 void parse_find_gaps(Parse *p);

@@ -61,7 +61,7 @@ static Name flows_from(const AstExpr *e) {
 AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at) {
     bool lost = parse_value(p, e) != e;
     Name name = flows_from(e);
-    if (lost || e->kind == X_ERROR) return NULL;
+    if (lost || e->kind == X_ERROR || p->choosing) return NULL;
     if (e->kind == X_BINARY && e->op.op == OPR_eq && e->op.a->kind == X_NAME) {
         diag_error(p->diags, at_place(p, at), "E0016",
                    "`==` compares, and nothing takes the result; an assignment has one `=`");
@@ -99,6 +99,56 @@ AstExpr *parse_question(Parse *p, AstExpr *test, Place a, AstExpr *yes, Place b,
     if (ta && tb && tc && a.line == c.line)
         diag_fix(p->diags, at_place(p, all), arena_printf(p->arena, "%s if %s else %s", tb, ta, tc), "this is written");
     return ast_expr_cond(p->arena, at_place(p, all), yes, test, no);
+}
+
+/* What stands in the braces; NULL if it is nothing, or on several lines. */
+static const char *inside_of(const Parse *p, Place body) {
+    const char *text = body.line ? source(p, body) : NULL;
+    if (!text) return NULL;
+    text += 1 + strspn(text + 1, " ");
+    size_t n = strlen(text) - 1;
+    while (n > 0 && text[n - 1] == ' ') n--;
+    if (n == 0) return NULL;
+    return arena_printf(p->arena, strstr(text, "->") ? "(%.*s)" : "%.*s", (int)n, text);
+}
+
+AstExpr *parse_choice_of_bodies(Parse *p, const Choice *c, Place at) {
+    const char *yes = inside_of(p, c->yes), *no = inside_of(p, c->no), *test = source(p, c->test);
+    p->choosing = false;
+    diag_error(p->diags, parse_span(p, (Place){at.line, at.col, at.line, at.col + 2}), "E0013",
+               "`if` with { } has no value; a choice is `a if c else b`");
+    if (yes && no && test && c->statements == 0 && at.line == at.end_line)
+        diag_fix(p->diags, at_place(p, at), arena_printf(p->arena, "%s if %s else %s", yes, test, no),
+                 "this is written");
+    else
+        diag_help(p->diags, (Span){0},
+                  "or the name is given its value in both bodies: if c { x = ... } else { x = ... }");
+    return ast_expr_error(p->arena, at_place(p, at));
+}
+
+/* a if c else b -> f: by binding the choice flows into f, but most who write it mean b -> f, unless the arrow starts a
+ * line. */
+AstExpr *parse_chain(Parse *p, AstExpr *chain, Place at) {
+    AstExpr *first = chain;
+    while (first->arrow.from->kind == X_ARROW) first = first->arrow.from;
+    AstExpr *choice = first->arrow.from, *inner = choice;
+    if (choice->kind != X_COND || !choice->cond.last.line) return chain;
+    while (inner->cond.other->kind == X_COND && inner->cond.other->cond.last.line) inner = inner->cond.other;
+    Span last = inner->cond.last, sign = first->arrow.sign;
+    diag_error(p->diags, sign, "E0010", "unexpected `->` behind `else`, which binds more tightly");
+    if (last.len > 0 && sign.line > last.line) {
+        diag_fix(p->diags, start_of(p, at), "(",
+                 "with ( ) around the choice, or around the chain if only that side flows on");
+        diag_edit(p->diags, (Span){.file = p->file, .line = last.line, .col = last.col + last.len}, ")");
+        return chain;
+    }
+    last.len = 0;
+    diag_fix(p->diags, last, "(", "with ( ) around the chain, or around the choice if both sides flow on");
+    diag_edit(p->diags, end_of(p, at), ")");
+    first->arrow.from = inner->cond.other;
+    inner->cond.other = chain;
+    choice->depth = chain->depth + 1; /* not less than it is: that of the chain counted the choice */
+    return choice;
 }
 
 void parse_for_brackets(Parse *p, Place open, Place close) {

@@ -123,6 +123,14 @@ static uint32_t line_indent(const Parse *p, uint32_t line) {
     return text ? (uint32_t)(blanks(text) - text) + 1 : 1;
 }
 
+/* The words of statements that have a body, or of what has settings. */
+static bool has_body(int token) {
+    static const int with_body[] = {FOR, IF, ELSE, BLOCK, NET, INPUT, SECTION};
+    for (int i = 0; i < ARRAY_LEN(with_body); i++)
+        if (with_body[i] == token) return true;
+    return false;
+}
+
 /* for x in list: with the body indented, or behind it on the line. */
 static int open_body(Parse *p) {
     Span at = parse_span(p, p->here);
@@ -138,7 +146,6 @@ static int open_body(Parse *p) {
 }
 
 int parse_colon(Parse *p) {
-    static const int with_body[] = {FOR, IF, ELSE, BLOCK, NET, INPUT, SECTION};
     Span at = parse_span(p, p->here);
     if (p->questions > 0) {
         p->questions--;
@@ -150,9 +157,7 @@ int parse_colon(Parse *p) {
         diag_fix(p->diags, at, "=", "%s", "");
         return 0;
     }
-    if (newline_counts(p))
-        for (int i = 0; i < ARRAY_LEN(with_body); i++)
-            if (p->statement == with_body[i]) return open_body(p);
+    if (newline_counts(p) && has_body(p->statement)) return open_body(p);
     bool named = p->statement == OPTION || p->statement == CONST || p->statement == OUTPUT;
     bool key = p->last == IDENT && (!newline_counts(p) || named || p->last_at.col == p->statement_at.col);
     if (!newline_counts(p) && (p->statement == BLOCK || p->statement == NET)) {
@@ -306,17 +311,40 @@ static bool else_follows(Parse *p) {
 
 /* The { of a body or section on a line of its own. */
 static bool brace_follows(Parse *p) {
-    static const int with_brace[] = {FOR, IF, ELSE, BLOCK, NET, INPUT, SECTION};
     bool head = p->last != '{' && p->last != '}' && p->last != NL;
-    for (int i = 0; i < ARRAY_LEN(with_brace) && head && *rest(p) == '{'; i++) {
-        if (p->statement != with_brace[i]) continue;
-        Span at = {.file = p->file, .line = p->here.end_line, .col = p->here.end_col, .len = 1};
-        diag_error(p->diags, at, "E0013", "`{` stands on the line that it belongs to");
-        diag_fix(p->diags, end_of(p, p->last_at), " {", "one line up");
-        diag_edit(p->diags, at, "");
-        return true;
+    if (!head || *rest(p) != '{' || !has_body(p->statement)) return false;
+    Span at = {.file = p->file, .line = p->here.end_line, .col = p->here.end_col, .len = 1};
+    diag_error(p->diags, at, "E0013", "`{` stands on the line that it belongs to");
+    diag_fix(p->diags, end_of(p, p->last_at), " {", "one line up");
+    diag_edit(p->diags, at, "");
+    return true;
+}
+
+/* Does a `}` follow the lines that are indented deeper, which start here? */
+static bool brace_closes(const Parse *p, uint32_t indent) {
+    const char *c = rest(p);
+    for (uint32_t col = UINT32_MAX; *c; col = (uint32_t)strspn(c, " \t") + 1, c = blanks(c)) {
+        if (col <= indent && !ends_line(c)) return *c == '}';
+        c += strcspn(c, "\n");
+        c += *c == '\n';
     }
     return false;
+}
+
+/* Its { is missing, and the body follows, indented: opens it. */
+static bool body_follows(Parse *p) {
+    const Bracket *top = p->depth > 0 ? &p->open[p->depth - 1] : NULL;
+    bool opened = top && top->at.line == p->statement_at.line && top->at.col > p->statement_at.col;
+    bool head = !opened && (ends_value(p->last) || p->last == SECTION || p->last == ELSE) && has_body(p->statement);
+    uint32_t indent = line_indent(p, p->statement_at.line);
+    if (!head || p->wrong || !*rest(p) || p->here.end_col <= indent || p->depth == MAX_NESTING) return false;
+    bool closed = brace_closes(p, indent);
+    diag_error(p->diags, parse_span(p, p->last_at), "E0014", "behind this a `{` is missing");
+    Bracket b = {.kind = closed ? '{' : ':', .at = p->last_at, .indent = indent, .message = p->diags->current};
+    diag_fix(p->diags, end_of(p, p->last_at), " {", closed ? "a body stands in { }" : "{ and } stand around the body");
+    PUSH(p->arena, p->open, p->depth, p->cap_open, b);
+    make_due(p, NL);
+    return true;
 }
 
 int parse_line_end(Parse *p) {
@@ -329,6 +357,7 @@ int parse_line_end(Parse *p) {
         return 0;
     }
     if (brace_follows(p)) return 0;
+    if (body_follows(p)) return '{';
     bool end = !*rest(p), closed = false;
     uint32_t col = end ? 1 : p->here.end_col;
     for (bool more = true; more && p->depth > 0;) {
@@ -364,7 +393,8 @@ bool parse_second_statement(Parse *p, const char *text) {
     const char *after = blanks(rest(p));
     bool assigns = after[0] == '=' && after[1] != '=' && !token_of(text, strlen(text));
     bool first = p->last_at.line == p->statement_at.line && p->last_at.col == p->statement_at.col;
-    if (!assigns || first || !ends_value(p->last) || p->depth == 0 || !newline_counts(p) || p->here.line != p->last_at.end_line)
+    if (!assigns || first || !ends_value(p->last) || p->depth == 0 || !newline_counts(p) ||
+        p->here.line != p->last_at.end_line)
         return false;
     diag_error(p->diags, parse_span(p, p->here), "E0015", "a line end is missing before `%s`", text);
     diag_help(p->diags, (Span){0}, "each stands on a line of its own");
@@ -423,8 +453,8 @@ static int lead(Parse *p, const Foreign *f, Name *out, bool *skip) {
     size_t name = strspn(blanks(rest(p)), NAME_BYTES);
     const char *after = blanks(blanks(rest(p)) + name);
     if (!*here && name > 0 && (*after == ';' || ends_line(after))) {
-        diag_error(p->diags, at, "E0013", "a name is there when something is assigned to it: `%s %.*s` is not needed", word,
-                   (int)name, blanks(rest(p)));
+        diag_error(p->diags, at, "E0013", "a name is there when something is assigned to it: `%s %.*s` is not needed",
+                   word, (int)name, blanks(rest(p)));
         at.len += (uint32_t)(after - rest(p)) + (*after == ';');
         diag_fix(p->diags, at, "", "%s", "");
         *skip = true;
@@ -525,8 +555,9 @@ int parse_outside(Parse *p, Name *out, bool *skip) {
         diag_help(p->diags, (Span){0}, "a constant is: const %s = ...; layers stand in net name(image) { ... }", word);
     } else if (!again) {
         diag_error(p->diags, at, "E0017", "nothing starts with `%s`", word);
-        diag_help(p->diags, (Span){0},
-                  "a file has use, const, option, input, block, net, data, augment, train, eval, deploy, require and test");
+        diag_help(
+            p->diags, (Span){0},
+            "a file has use, const, option, input, block, net, data, augment, train, eval, deploy, require and test");
     }
     if (!assigns) {
         *skip = true;

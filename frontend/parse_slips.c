@@ -78,7 +78,6 @@ static bool for_of_c(Parse *p, int token, Place at) {
     (void)token;
     diag_error(p->diags, at_place(p, at), "E0013", "`for` runs over a list");
     diag_help(p->diags, (Span){0}, "for i in 0..3 { ... } runs with 0, 1 and 2");
-    p->wrong = true;
     return true;
 }
 
@@ -125,7 +124,6 @@ static bool in_channels(Parse *p, int token, Place at) {
     if (token != IN || bracket(p) != '(' || *rest(p) != '=') return false;
     diag_error(p->diags, at_place(p, at), "E0013", "`in` is not a parameter");
     diag_help(p->diags, (Span){0}, "the channels of the input are known: leave it out");
-    p->wrong = true;
     return true;
 }
 
@@ -339,6 +337,9 @@ static bool (*const slip[])(Parse *p, int token, Place at) = {
 
 bool parse_slip(Parse *p, int token, Place at) {
     for (int i = 0; i < ARRAY_LEN(slip); i++)
-        if (slip[i](p, token, at)) return true;
+        if (slip[i](p, token, at)) {
+            p->wrong = p->wrong || token != NL;
+            return true;
+        }
     return false;
 }

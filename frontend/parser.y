@@ -26,6 +26,7 @@
     Body *body;
     Item *item;
     Arg arg;
+    Choice choice;
     Param param;
     ArgList *args;
     ExprList *exprs;
@@ -66,6 +67,7 @@ static Item *add_item(Parse *p, ItemKind kind, Span at, Name name);
 static Setting *new_setting(Parse *p, Name key, Span at, AstExpr *value);
 static Span callee_span(Span whole, const AstExpr *callee);
 static Span whole_span(const Parse *p, Place at);
+static Span sign_span(const Parse *p, Place arrow);
 static Place join(Place from, Place to);
 }
 
@@ -104,7 +106,7 @@ static Place join(Place from, Place to);
 %token '(' "`(`" ')' "`)`" '[' "`[`" ']' "`]`" '{' "`{`" '}' "`}`" '=' "`=`" ',' "`,`" '.' "`.`" '@' "`@`"
 %token '+' "`+`" '-' "`-`" '*' "`*`" '/' "`/`" '%' "`%`"
 
-%type <expr> value test expr tern or and not cmp range add mul un post prim
+%type <expr> value test expr chain tern or and not cmp range add mul un post prim
 %type <exprs> list elist
 %type <args> args arglist
 %type <arg> arg
@@ -112,6 +114,7 @@ static Place join(Place from, Place to);
 %type <params> params plist
 %type <names> names
 %type <stmt> stmt cond
+%type <choice> choice
 %type <body> body stmts
 %type <setting> attr
 %type <settings> attrs alist
@@ -211,6 +214,13 @@ stmt   : NL                                         { $$ = NULL; }
 value  : expr NL                                    { $$ = parse_value(p, $1); }
        | error NL                                   { $$ = parse_value(p, ast_expr_error(p->arena, AT(@1))); yyerrok; }
        | error body                                 { $$ = parse_value(p, ast_expr_error(p->arena, AT(@1))); yyerrok; }
+       | choice                                     { $$ = parse_choice_of_bodies(p, &$1, @1); }
+       ;
+choice : choose expr body                           { $$ = (Choice){.test = @2, .yes = @3, .statements = $3->n}; }
+       | choose expr body ELSE body                 { $$ = (Choice){.test = @2, .yes = @3, .no = @5, .statements = $3->n + $5->n}; }
+       | choose expr body ELSE choice               { $$ = (Choice){.test = @2, .yes = @3}; }
+       ;
+choose : IF                                         { p->choosing = true; }
        ;
 test   : expr                                       { $$ = parse_value(p, $1); }
        | expr '=' expr                              { parse_single_equals(p, @2);
@@ -226,13 +236,17 @@ names  : IDENT                                      { $$ = parse_add_name(p, NUL
        | names ',' IDENT                            { $$ = parse_add_name(p, $1, $3, AT(@3)); }
        ;
 expr   : tern
-       | expr ARROW post                            { $$ = ast_expr_arrow(p->arena, AT(@$), $1, $3);
+       | chain                                      { $$ = parse_chain(p, $1, @1); check_deep(p, $$); }
+       ;
+chain  : tern ARROW post                            { $$ = ast_expr_arrow(p->arena, AT(@$), $1, sign_span(p, @2), $3);
+                                                       check_deep(p, $$); }
+       | chain ARROW post                           { $$ = ast_expr_arrow(p->arena, AT(@$), $1, sign_span(p, @2), $3);
                                                        check_deep(p, $$); }
        ;
 tern   : or
        | or '?' tern ':' tern                       { $$ = parse_question(p, $1, @1, $3, @3, $5, @5); check_deep(p, $$); }
        | or IF or ELSE tern                         { $$ = ast_expr_cond(p->arena, AT(@$), $1, $3, $5);
-                                                       check_deep(p, $$); }
+                                                       $$->cond.last = WHOLE(@5); check_deep(p, $$); }
        ;
 or     : and
        | or OR and                                  { $$ = ast_expr_operator(p->arena, AT(@$), OPR_or, $1, $3);
@@ -291,7 +305,8 @@ prim   : IDENT                                      { $$ = ast_expr_name(p->aren
        | QTY
        | STR
        | DIM
-       | '(' expr ')'                               { $$ = $2; }
+       | '(' expr ')'                               { $$ = $2;
+                                                      if ($$->kind == X_COND) $$->cond.last = (Span){0}; }
        | '(' expr ',' list ')'                      { $$ = parse_tuple(p, @1, $2, $4, @5); }
        | '[' list ']'                               { $$ = ast_expr_list(p->arena, AT(@$), *$2); check_deep(p, $$); }
        ;
@@ -305,6 +320,8 @@ arglist: arg                                        { $$ = NEW(p->arena, ArgList
        ;
 arg    : expr                                       { $$ = (Arg){.span = AT(@1), .whole = WHOLE(@$), .value = $1}; }
        | IDENT '=' expr                             { $$ = (Arg){.name = $1, .span = AT(@1), .whole = WHOLE(@$), .value = $3}; }
+       | choice                                     { $$ = (Arg){.span = AT(@1), .whole = WHOLE(@$),
+                                                                 .value = parse_choice_of_bodies(p, &$1, @1)}; }
        | FOR '=' expr                               { $$ = (Arg){.name = name_of("for"), .span = AT(@1), .whole = WHOLE(@$),
                                                                  .value = $3}; }
        | GROUP '=' expr                             { $$ = (Arg){.name = name_of("group"), .span = AT(@1), .whole = WHOLE(@$),
@@ -334,6 +351,11 @@ static Span whole_span(const Parse *p, Place at) {
     Span s = parse_span(p, at);
     if (at.line != at.end_line) s.len = 0;
     return s;
+}
+
+/* Without the line ends before it. */
+static Span sign_span(const Parse *p, Place arrow) {
+    return parse_span(p, (Place){arrow.end_line, arrow.end_col - 2, arrow.end_line, arrow.end_col});
 }
 
 /* A call of a plain name is marked at the name: its arguments may run over many lines. */
