@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "foreign.h"
 #include "parse.h"
 
 /* ---- options ---- */
@@ -33,9 +34,31 @@ static bool check_set(Elab *e, const Item *item, const Value *v, Span at) {
     }
     int64_t budget = MAX_STEPS;
     if (within(v, &set, &budget)) return true;
-    diag_error(e->diags, at, "E0122", "option `%s` is %s, which is not in %s", item->name, value_text_of(e->arena, v),
-               value_text_of(e->arena, &set));
+    const char **word = NEW_ARRAY(e->arena, const char *, set.n);
+    int n = 0;
+    for (int32_t i = 0; i < set.n; i++)
+        if (set.item[i].kind == V_TEXT) word[n++] = set.item[i].text;
+    Suggestion s = {0};
+    if (v->kind == V_TEXT) s = foreign_suggest(FOREIGN_NAME, "", v->text, word, n);
+    diag_error(e->diags, at, "E0122", "option `%s` is %s, which is not in %s%s", item->name, value_text_of(e->arena, v),
+               value_text_of(e->arena, &set), foreign_question(e->arena, &s));
     return false;
+}
+
+/* A word that means nothing stands for the value of an option that is no string: says what the option is. */
+static void report_word(Elab *e, const Item *item, const Value *usual, const AstExpr *x) {
+    static const char *const truth[] = {"true", "false"};
+    Value set = item->set ? eval(e, item->set) : v_none;
+    bool listed = set.kind == V_LIST && set.n > 0 && !option_set_is_interval(&set);
+    const char *kind = value_kind_name(usual);
+    if (listed)
+        kind = arena_printf(e->arena, "one of %s", value_text_of(e->arena, &set));
+    else if (usual->unit != UNIT_NONE)
+        kind = arena_printf(e->arena, "a number with a unit, as in %s", value_text_of(e->arena, usual));
+    Suggestion s = {0};
+    if (usual->kind == V_BOOL) s = foreign_suggest(FOREIGN_NAME, "", x->name, truth, ARRAY_LEN(truth));
+    diag_error(e->diags, x->span, "E0122", "option `%s` is %s; this is `%s`%s", item->name, kind, x->name,
+               foreign_question(e->arena, &s));
 }
 
 static const Definition *definition_of(Bundle *p, Name name) {
@@ -49,7 +72,7 @@ static const Definition *definition_of(Bundle *p, Name name) {
 }
 
 /* The text of -Dname=value as an expression, with places in "-Dname=value". A string needs no quotes. */
-static Value definition_value(Bundle *p, const Definition *d, const Value *usual, Span *at) {
+static Value definition_value(Bundle *p, const Item *item, const Definition *d, const Value *usual, Span *at) {
     Elab *e = p->elab;
     const char *text = arena_printf(e->arena, "-D%s=%s", d->name, d->value);
     size_t name = strlen(d->name) + 3, n = strlen(d->value);
@@ -57,12 +80,22 @@ static Value definition_value(Bundle *p, const Definition *d, const Value *usual
     *at = (Span){.file = file, .line = 1, .col = (uint32_t)name + 1, .len = (uint32_t)n};
     if (usual->kind == V_TEXT && d->value[0] != '"') return value_text(d->value);
     const AstExpr *x = parse_expr(e->arena, e->diags, d->value, n, *at);
-    Value v = x ? eval(e, x) : v_error;
+    Value v;
+    if (x && x->kind == X_NAME && !name_value(e, x->name, &v)) {
+        report_word(e, item, usual, x);
+        return v_error;
+    }
+    v = x ? eval(e, x) : v_error;
     bool same = v.kind == usual->kind || (value_is_number(&v) && value_is_number(usual));
     if (v.kind == V_ERROR || (same && v.unit == usual->unit)) return v;
-    diag_error(e->diags, *at, "E0122", "option `%s` is %s; this is %s", d->name,
-               same ? value_text_of(e->arena, usual) : value_kind_name(usual),
-               same ? value_text_of(e->arena, &v) : value_kind_name(&v));
+    if (same)
+        diag_error(e->diags, *at, "E0122",
+                   usual->unit == UNIT_NONE ? "option `%s` has no unit, as in %s; this is %s"
+                                            : "option `%s` has a unit, as in %s; this is %s",
+                   d->name, value_text_of(e->arena, usual), value_text_of(e->arena, &v));
+    else
+        diag_error(e->diags, *at, "E0122", "option `%s` is %s; this is %s", d->name, value_kind_name(usual),
+                   value_kind_name(&v));
     return v_error;
 }
 
@@ -72,7 +105,7 @@ static Value option_value(Bundle *p, const Item *item) {
     if (v.kind == V_ERROR || !check_set(p->elab, item, &v, item->value->span)) return v_error;
     Span at;
     if (!d) return v;
-    v = definition_value(p, d, &v, &at);
+    v = definition_value(p, item, d, &v, &at);
     return v.kind != V_ERROR && check_set(p->elab, item, &v, at) ? v : v_error;
 }
 

@@ -15,7 +15,7 @@ static void read_settings(Arena *a, Table *t, const SettingList *list) {
 static void check_body(Elab *e, Table *read, const Body *body) {
     for (int32_t i = 0; i < body->n; i++)
         for (const AstStmt *s = body->item[i]; s; s = s->else_if) {
-            bool alone = s->kind == S_ASSIGN && s->names.n == 1;   /* several names: some are there to be skipped */
+            bool alone = s->kind == S_ASSIGN && s->names.n == 1; /* several names: some are there to be skipped */
             if (alone && !table_get(read, s->names.item[0])) {
                 diag_error(e->diags, s->span, "E0116", "`%s` is never used", s->names.item[0]);
                 table_set(e->arena, read, s->names.item[0], (void *)(uintptr_t)s);
@@ -123,13 +123,25 @@ static void check_layers(const Bundle *p) {
     }
 }
 
+/* Of the file itself, like blocks: others may offer several. */
+static void check_inputs(const Bundle *p) {
+    Name read = p->net && p->net->param.n > 0 ? p->net->param.item[0].name : NULL;
+    for (int32_t i = 0; i < p->inputs.n && read; i++) {
+        const Item *item = p->inputs.item[i];
+        if (item->name == read || item->span.file != p->loaded[0]->source.file) continue;
+        diag_warning(p->elab->diags, item->span, "W0150", "no net reads the input `%s`", item->name);
+        diag_note(p->elab->diags, p->net->param.item[0].span, "`%s` reads `%s`", p->net->name, read);
+    }
+}
+
 void bundle_check_unused(Bundle *p) {
     Elab *e = p->elab;
-    if (e->diags->n_error) return;   /* what should have used it may be what is wrong */
+    if (e->diags->n_error) return; /* what should have used it may be what is wrong */
     Table read = {0};
     read_program(p, &read);
     for (int32_t i = 0; i < e->n_global; i++)
         check_global(p, &read, ((const Global *)table_get(&e->globals, e->global_name[i]))->item);
     if (p->net) check_block(p, p->net);
+    check_inputs(p);
     if (e->graph && e->diags->n_error == 0) check_layers(p);
 }
