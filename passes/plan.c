@@ -206,15 +206,21 @@ static void move_forward(int32_t *order, int32_t from, int32_t to) {
     order[to] = moved;
 }
 
-/* Local search: the storage that ends last is placed earlier, anywhere; what is no worse is kept. */
+static uint32_t draw(uint32_t *state, int32_t below) {
+    *state = *state * 1664525u + 1013904223u; /* Numerical Recipes; the same plan in every compilation */
+    return (*state >> 8) % (uint32_t)below;
+}
+
+/* Local search: the storage that ends last, or any other one, is placed earlier, anywhere; what is no worse is kept.
+ * The last one alone is not enough: what is in its way may be what has to move. */
 static int64_t improve(Program *p, int32_t *order, int32_t n, int64_t end, int32_t top, int64_t bound, Arena *a) {
-    enum { WORK = 20000000, MOST_TRIES = 300 };
+    enum { WORK = 20000000, NEAR = 500 }; /* a plan that is 1 / NEAR above the bound is good enough */
     int32_t *try = NEW_ARRAY(a, int32_t, n + 1), new_top = 0;
     uint32_t random = 1;
-    for (int64_t i = 0; i < MOST_TRIES && i * n * n < WORK && end > bound && top > 0; i++) {
-        random = random * 1664525u + 1013904223u; /* Numerical Recipes; the same plan in every compilation */
+    for (int64_t i = 0; i * n * n < WORK && n > 1 && end > bound + bound / NEAR; i++) {
+        int32_t from = top > 0 && draw(&random, 2) ? top : 1 + (int32_t)draw(&random, n - 1);
         memcpy(try, order, (size_t)n * sizeof *order);
-        move_forward(try, top, (int32_t)((random >> 8) % (uint32_t)top));
+        move_forward(try, from, (int32_t)draw(&random, from));
         int64_t new_end = place_all(p, try, n, &new_top);
         if (new_end > end) continue;
         memcpy(order, try, (size_t)n * sizeof *order);
