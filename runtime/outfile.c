@@ -50,10 +50,18 @@ static bool make_names(OutFile *f, const char *path, RtError *err) {
     return true;
 }
 
+/* What the umask, which can only be read by setting it, leaves of a file that all may read. */
+static mode_t usual_mode(void) {
+    mode_t mask = umask(077);
+    umask(mask);
+    return 0666 & ~mask;
+}
+
 bool outfile_open(OutFile *f, const char *path, RtError *err) {
     *f = (OutFile){.fd = -1};
     struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+    bool replaces = stat(path, &st) == 0;
+    if (replaces && !S_ISREG(st.st_mode)) {
         rt_fail(err, RT_NO_OUTPUT, "cannot write %s: it exists and is not a plain file", path);
         return false;
     }
@@ -61,6 +69,7 @@ bool outfile_open(OutFile *f, const char *path, RtError *err) {
     if (make_names(f, path, err)) {
         unlink(f->temp); /* of an earlier process with our pid */
         f->fd = open(f->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        f->mode = replaces ? st.st_mode & 0777 : usual_mode();
         if (f->fd < 0) rt_fail(err, RT_NO_OUTPUT, "cannot create %s: %s", f->temp, strerror(errno));
     }
     if (f->fd >= 0) return true;
@@ -117,6 +126,7 @@ static void end(OutFile *f) {
 bool outfile_commit(OutFile *f, RtError *err) {
     int fd = f->fd;
     f->fd = -1;
+    (void)!fchmod(fd, f->mode); /* some file systems have no modes */
     bool ok = fsync(fd) == 0;
     if (close(fd) != 0) ok = false;
     if (!ok || rename(f->temp, f->path) != 0) {

@@ -6,11 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLICE = 1 << 18 }; /* logical elements read or written at a time: 1 MiB */
+enum {
+    SLICE = 1 << 18, /* logical elements read or written at a time: 1 MiB */
+    NAME_ROOM = 320, /* a name of the net, whose layers' names have at most 255 bytes */
+};
+
+/* As patterns of `freeze`: the whole name, or the name of something that it is in. */
+static bool glob_match(const char *glob, const char *name) {
+    char part[NAME_ROOM];
+    for (const char *dot = strchr(name, '.'); dot && dot - name < NAME_ROOM; dot = strchr(dot + 1, '.')) {
+        snprintf(part, sizeof part, "%.*s", (int)(dot - name), name);
+        if (fnmatch(glob, part, 0) == 0) return true;
+    }
+    return fnmatch(glob, name, 0) == 0;
+}
 
 static bool globs_match(const Globs *g, const char *name) {
     for (int i = 0; g && i < g->n; i++)
-        if (fnmatch(g->glob[i], name, 0) == 0) return true;
+        if (glob_match(g->glob[i], name)) return true;
     return false;
 }
 
@@ -61,7 +74,7 @@ static void compare_shape(const ModelParam *p, const SafeTensor *t, Difference *
         return;
     }
     if (same_shape(p, t)) return;
-    shape_text(p->rank, p->shape, net, sizeof net);
+    shape_text(p->file_rank, p->file_shape, net, sizeof net);
     shape_text(t->rank, t->shape, file, sizeof file);
     differ(shape, "%.40s (net %s, file %s)", p->name, net, file);
 }
@@ -101,7 +114,8 @@ static bool belongs(const Model *m, const SafeFile *f, const Globs *except, RtEr
     add_difference(text, sizeof text, &extra, "not of this net");
     add_difference(text, sizeof text, &shape, "of another shape");
     add_difference(text, sizeof text, &type, "not F32");
-    rt_fail(err, RT_DATA, "%s does not fit net %s: %s", f->path, m->name, text + 2);
+    rt_fail(err, RT_DATA, "%s does not fit net %s: %s%s", f->path, m->name, text + 2,
+            except ? "; what `except` of `init` names starts afresh" : "");
     return false;
 }
 
