@@ -242,6 +242,13 @@ bool pipeline_part(const Pipeline *p, Frame *frame, const ImagePart *part, const
     return (opened && pipeline_blank(p, frame, draw, tensor, &own)) || name_file(part->name, &own, err);
 }
 
+bool pipeline_memory(const Pipeline *p, Frame *frame, const uint8_t *data, size_t size, const char *name, const Draw *draw,
+                     float *tensor, RtError *err) {
+    RtError own = {.code = RT_OK};
+    bool opened = turned(p, frame, frame_open_memory(frame, data, size, name, p->training, &own), &own);
+    return (opened && pipeline_blank(p, frame, draw, tensor, &own)) || name_file(name, &own, err);
+}
+
 /* ---- masks ---- */
 
 /* The middle of the mask. */

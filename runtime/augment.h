@@ -80,6 +80,10 @@ bool pipeline_tensor(const Pipeline *p, Frame *frame, const char *path, const Dr
 /* The same for a picture in an archive. */
 bool pipeline_part(const Pipeline *p, Frame *frame, const ImagePart *part, const Draw *draw, float *tensor, RtError *err);
 
+/* The same for the bytes of a file that `name` stands for in messages. */
+bool pipeline_memory(const Pipeline *p, Frame *frame, const uint8_t *data, size_t size, const char *name, const Draw *draw,
+                     float *tensor, RtError *err);
+
 /* The same for a picture that is in the frame already, right after frame_open_blank. Errors do not name it. */
 bool pipeline_blank(const Pipeline *p, Frame *frame, const Draw *draw, float *tensor, RtError *err);
 

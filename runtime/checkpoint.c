@@ -104,7 +104,11 @@ static bool read_state(const SafeFile *f, TrainState *at, RtError *err) {
 bool checkpoint_read(const Model *m, float *params, float *state, TrainState *at, const char *path, RtError *err) {
     SafeFile *f = safe_open(path, err);
     if (!f) return false;
-    bool ok = read_state(f, at, err) && weights_read(m, f, NULL, params, err) && weights_read_state(m, f, state, err);
+    RtError why = {.code = RT_OK};
+    bool ok = read_state(f, at, err);
+    if (ok && (!weights_read(m, f, NULL, params, &why) || !weights_read_state(m, f, state, &why)))
+        ok = !rt_fail(err, why.code, "%s%s", why.text,
+                      why.code == RT_DATA ? "; a net that changed, or other `freeze` or `optimizer`, cannot go on from it" : "");
     safe_close(f);
     return ok;
 }

@@ -31,6 +31,7 @@ static const OptionRow rows[] = {
     {"weights", 'w', KIND_TEXT, AT(weights), 0, 0, "FILE", "use these weights", "eval predict bench export test"},
     {"init", 0, KIND_TEXT, AT(weights), 0, 0, "FILE", "the same as --weights", "train"},
     {"init", 0, KIND_FLAG, AT(init), 0, 0, NULL, "write the initial values, not trained ones", "export"},
+    {"labels", 0, KIND_TEXT, AT(labels), 0, 0, "FILE", "the classes are called as the lines of FILE say", "predict export"},
     {"out", 'o', KIND_TEXT, AT(out), 0, 0, "DIR", "where weights and checkpoint go (.)", "train"},
     {"out", 'o', KIND_TEXT, AT(out), 0, 0, "PATH", "write the class of each pixel: to PATH, a .png file, or into the folder PATH", "predict"},
     {"output", 'o', KIND_TEXT, AT(output), 0, 0, "FILE", "the safetensors file to write", "export"},

@@ -21,7 +21,7 @@ typedef struct Context {
 
 /* Values of options; 0 or NULL where an option was not given, -1 for seed, lr and seconds. */
 typedef struct Options {
-    const char *data, *augment, *eval, *weights, *out, *output, *batches, *replay, *scores, *test, *golden;
+    const char *data, *augment, *eval, *weights, *out, *output, *batches, *replay, *scores, *test, *golden, *labels;
     int64_t epochs, batch, threads, seed, steps, k;
     double lr, seconds;
     bool resume, json, layers, train, source, init, update, help;

@@ -17,8 +17,10 @@ static json_t *labels_metadata(const json_t *labels) {
 static bool fill(const Context *c, const Options *o, Pool *pool, float *params, json_t **labels, RtError *err) {
     uint64_t seed = o->seed >= 0 ? (uint64_t)o->seed : PARAMS_SEED;
     if (o->init && o->weights) return rt_fail(err, RT_USAGE, "--init and --weights exclude each other"), false;
-    return o->init ? init_params(c->model, seed, pool, params, err)
-                   : params_load(c, o->weights, pool, params, labels, err);
+    bool ok = o->init ? init_params(c->model, seed, pool, params, err) : params_load(c, o->weights, params, labels, err);
+    if (!ok || !o->labels) return ok;
+    json_decref(*labels);
+    return (*labels = params_labels(c, o->labels, err));
 }
 
 int export_command(const Context *c, const Options *o, RtError *err) {

@@ -75,6 +75,10 @@ bool frame_open_part(Frame *f, const ImagePart *part, bool scaled, RtError *err)
     return start(f, image_open_part(f->reader, part, &f->file_width, &f->file_height, err), scaled, false);
 }
 
+bool frame_open_memory(Frame *f, const uint8_t *data, size_t size, const char *name, bool scaled, RtError *err) {
+    return start(f, image_open_memory(f->reader, data, size, name, &f->file_width, &f->file_height, err), scaled, false);
+}
+
 bool frame_open_mask(Frame *f, const char *path, RtError *err) {
     return start(f, image_open_numbers(f->reader, path, &f->file_width, &f->file_height, err), false, true);
 }

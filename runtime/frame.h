@@ -24,6 +24,8 @@ bool frame_open_part(Frame *f, const ImagePart *part, bool scaled, RtError *err)
 /* Turns and mirrors the picture as its file says (exif.h). Right after frame_open, before anything else. */
 void frame_orient(Frame *f);
 
+/* The same for a file's bytes (image_open_memory). */
+bool frame_open_memory(Frame *f, const uint8_t *data, size_t size, const char *name, bool scaled, RtError *err);
 /* The same for a mask (image_open_numbers): every resize then takes the nearest pixel, and what lies outside has 255 in
  * all bytes, where pixels of the file have 0 in all but the first. */
 bool frame_open_mask(Frame *f, const char *path, RtError *err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "augment.h"
 #include "classmap.h"
@@ -32,6 +33,8 @@ typedef struct Predict {
     int *order;          /* [classes] */
     json_t *json;        /* the answer, or NULL when text is printed */
     int bad;             /* pictures that could not be read */
+    uint8_t *piped;      /* what standard input gave, if a picture is "-" */
+    size_t n_piped, piped_capacity;
 } Predict;
 
 /* A picture and the file of its map. */
@@ -40,14 +43,15 @@ typedef struct MapName {
     const char *picture;
 } MapName;
 
-static int by_path(const void *a, const void *b) { return strcmp(((const MapName *)a)->path, ((const MapName *)b)->path); }
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const MapName *)a)->path, ((const MapName *)b)->path);
+}
 
 /* Each picture's map must have a file of its own. */
 static bool names_differ(const Options *o, RtError *err) {
     size_t n = 0, all = (size_t)o->n_operand;
     MapName *name = rt_alloc(all, sizeof *name, err);
-    for (; !err->code && n < all; n++)
-        name[n] = (MapName){classmap_path(o->out, o->operand[n], err), o->operand[n]};
+    for (; !err->code && n < all; n++) name[n] = (MapName){classmap_path(o->out, o->operand[n], err), o->operand[n]};
     if (!err->code) qsort(name, n, sizeof *name, by_path);
     for (size_t i = 1; i < n && !err->code; i++)
         if (by_path(&name[i - 1], &name[i]) == 0)
@@ -64,7 +68,8 @@ static bool check_out(const Predict *p, RtError *err) {
     if (p->output->plane == 1)
         return !rt_fail(err, RT_USAGE, "--out: net %s has scores for a picture, not for its pixels", p->model->name);
     if (classmap_is_file(o->out))
-        return o->n_operand == 1 || !rt_fail(err, RT_USAGE, "--out: %d pictures need a folder, not the file %s", o->n_operand, o->out);
+        return o->n_operand == 1 ||
+               !rt_fail(err, RT_USAGE, "--out: %d pictures need a folder, not the file %s", o->n_operand, o->out);
     if (!names_differ(o, err)) return false;
     return mkdir(o->out, 0777) == 0 || errno == EEXIST ||
            !rt_fail(err, RT_NO_OUTPUT, "cannot create folder %s: %s", o->out, strerror(errno));
@@ -96,9 +101,42 @@ static void predict_close(Predict *p) {
     free(p->map);
     free(p->probability);
     free(p->order);
+    free(p->piped);
     json_decref(p->json);
     infer_close(&p->session);
 }
+
+/* ---- a picture from standard input ---- */
+
+static const char standard_input[] = "standard input";
+
+static bool is_piped(const char *path) { return strcmp(path, "-") == 0; }
+
+static bool read_piped(Predict *p, RtError *err) {
+    enum { STEP = 1 << 16 };
+    for (ssize_t n = 1; n > 0;) {
+        if (p->n_piped > IMAGE_FILE_LIMIT)
+            return !rt_fail(err, RT_LIMIT, "%s: over the limit of %d bytes for a picture", standard_input,
+                            IMAGE_FILE_LIMIT);
+        if (!rt_reserve(&p->piped, &p->piped_capacity, p->n_piped + STEP, 1, err)) return false;
+        n = read(STDIN_FILENO, p->piped + p->n_piped, STEP);
+        if (n < 0 && errno != EINTR) return !rt_fail(err, RT_NO_INPUT, "%s: %m", standard_input);
+        if (n < 0)
+            n = 1; /* again */
+        else
+            p->n_piped += (size_t)n;
+    }
+    return true;
+}
+
+/* Reads it if a picture is that, once for all that are. */
+static bool take_piped(Predict *p, RtError *err) {
+    for (int i = 0; i < p->options->n_operand; i++)
+        if (is_piped(p->options->operand[i])) return read_piped(p, err);
+    return true;
+}
+
+/* ---- pictures to numbers ---- */
 
 typedef struct Decode {
     Predict *predict;
@@ -114,7 +152,12 @@ static void decode_task(void *const *arg, const CnncRun *run, int64_t begin, int
     (void)run;
     for (int64_t t = begin; t < end; t++) {
         p->error[t] = (RtError){.code = RT_OK};
-        pipeline_tensor(p->pipeline, p->frame[t], d->path[t], &none, p->images + (size_t)t * floats, &p->error[t]);
+        float *tensor = p->images + (size_t)t * floats;
+        if (is_piped(d->path[t]))
+            pipeline_memory(p->pipeline, p->frame[t], p->piped, p->n_piped, standard_input, &none, tensor,
+                            &p->error[t]);
+        else
+            pipeline_tensor(p->pipeline, p->frame[t], d->path[t], &none, tensor, &p->error[t]);
     }
 }
 
@@ -165,8 +208,9 @@ static void add_json(const Predict *p, const char *path, const char *map, int k)
     json_t *top = json_array(), *entry = json_object();
     for (int i = 0; i < k; i++) {
         int class = p->order[i];
-        json_array_append_new(top, json_pack("{s:s, s:i, s:o}", "label", infer_label(&p->session, class, room), "class",
-                                             class, p->map ? "share" : "probability", field_real(p->probability[class])));
+        json_array_append_new(top,
+                              json_pack("{s:s, s:i, s:o}", "label", infer_label(&p->session, class, room), "class",
+                                        class, p->map ? "share" : "probability", field_real(p->probability[class])));
     }
     json_object_set_new(entry, "file", text_json(path));
     if (map) json_object_set_new(entry, "map", text_json(map));
@@ -242,9 +286,10 @@ static void predict_batch(Predict *p, const Context *c, const char *const *path,
 
 int predict_command(const Context *c, const Options *o, RtError *err) {
     if (o->replay) return replay_predict(c, o, err);
-    if (!o->n_operand) return rt_fail(err, RT_USAGE, "predict needs at least one picture file");
+    if (!o->n_operand)
+        return rt_fail(err, RT_USAGE, "predict needs at least one picture file, or - for standard input");
     Predict p = {.model = c->model, .options = o};
-    if (predict_open(&p, c, err)) {
+    if (predict_open(&p, c, err) && take_piped(&p, err)) {
         for (int64_t i = 0; i < o->n_operand && !err->code; i += p.room)
             predict_batch(&p, c, o->operand + i, o->n_operand - i < p.room ? o->n_operand - i : p.room, err);
         if (p.json) json_dumpf(p.json, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));

@@ -83,7 +83,7 @@ int rt_open_plain(const char *path, RtError *err) {
     else if (S_ISREG(st.st_mode))
         return fd;
     else
-        rt_fail(err, RT_NO_INPUT, "%s: not a regular file", path);
+        rt_fail(err, RT_NO_INPUT, "%s: not a regular file%s", path, S_ISDIR(st.st_mode) ? " but a folder" : "");
     if (fd >= 0) close(fd);
     return -1;
 }

@@ -83,8 +83,10 @@ Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError 
     bool pixels = d && (dataset_has_masks(d, NULL) || program_scores(&m->infer)->plane > 1); /* source_config says more */
     if (!d || pixels || dataset_classes(d) == m->classes) return d;
     char *path = dataset_path(d, 0, NULL);
-    rt_fail(err, RT_DATA, "the data have %d classes, net %s has %d outputs; the first picture is %s",
-            dataset_classes(d), m->name, m->classes, path ? path : "?");
+    int n = dataset_classes(d);
+    rt_fail(err, RT_DATA, "the data have %d class%s, net %s has %d outputs; the first picture is %s%s", n, n == 1 ? "" : "es", m->name,
+            m->classes, path ? path : "?",
+            n < m->classes ? "; with `labels = file(...)` in `data`, classes may lack pictures" : "");
     free(path);
     dataset_free(d);
     return NULL;

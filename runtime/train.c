@@ -133,7 +133,10 @@ static bool start_values(Session *s, RtError *err) {
         printf("resuming %s at step %lld\n", s->dir.checkpoint, (long long)t->at.step);
         return true;
     }
-    if (s->options->resume) printf("no checkpoint %s: starting from the beginning\n", s->dir.checkpoint);
+    if (s->options->resume)
+        printf("no checkpoint %s: starting from the beginning\n", s->dir.checkpoint);
+    else if (rundir_has_checkpoint(&s->dir))
+        printf("starting from the beginning: %s will be replaced; --resume goes on from it\n", s->dir.checkpoint);
     return trainer_initialise(t, s->options, err);
 }
 

@@ -75,10 +75,12 @@ check_pictures() {
     ./shapes predict --weights w.safetensors good/unseen/star.jpg red*.jpg >"$log" 2>&1
     if grep -q '^shapes: error: red.x1b.31m.jpg: ' "$log"; then ok 'badinput/control bytes of a name'; else fail 'badinput/control bytes of a name' "$log"; fi
     bad 'predict: missing' 66 'none.jpg' ./shapes predict --weights w.safetensors none.jpg
-    bad 'predict: a folder' 66 'good/unseen' ./shapes predict --weights w.safetensors good/unseen
+    bad 'predict: empty standard input' 65 'standard input: the file is empty' ./shapes predict --weights w.safetensors - </dev/null
+    bad 'predict: a folder' 66 'good/unseen: not a regular file but a folder' ./shapes predict --weights w.safetensors good/unseen
 }
 
 check_weights() {
+    bad 'weights: none' 66 'there is no shapes.safetensors' ./shapes predict good/unseen/star.jpg
     bad 'weights: missing' 66 'none.safetensors' ./shapes predict --weights none.safetensors good/unseen/star.jpg
     bad 'weights: of another net' 65 'other.safetensors' ./shapes predict --weights other.safetensors good/unseen/star.jpg
     head -c 3000 w.safetensors >short.safetensors

@@ -17,6 +17,9 @@ check_alexnet() {
     check 'e2e/alexnet: info' ./alexnet info
     says 'e2e/alexnet: info has the parameters' '60,?965,?224'
     says 'e2e/alexnet: info has the memory' '[Mm]emory'
+    refuses 'e2e/alexnet: no weights' 66 'there is no alexnet.safetensors' ./alexnet predict data/unseen/star.jpg
+    refuses 'e2e/alexnet: no weights to export' 66 'there is no alexnet.safetensors' ./alexnet export -o copy.safetensors
+    check 'e2e/alexnet: export' ./alexnet export --init -o alexnet.safetensors
     check 'e2e/alexnet: predict' ./alexnet predict -k 3 data/unseen/star.jpg data/unseen/ring.jpg
     says 'e2e/alexnet: predict names the picture' 'data/unseen/ring\.jpg'
     check 'e2e/alexnet: bench' ./alexnet bench --batch 1,16 --threads 2
@@ -119,6 +122,20 @@ refuses() {
     if [ $? = "$status" ] && grep -q "$says" "$log"; then ok "$name"; else fail "$name" "$log"; fi
 }
 
+# Names of classes from a file, once and for all or for one answer; the mode of a new file goes by the umask.
+check_names() {
+    seq -f 'form %g' 12 >forms.txt
+    (umask 027 && ./shapes export --weights copy.safetensors --labels forms.txt -o named.safetensors) >"$log" 2>&1
+    if [ "$(stat -c %a named.safetensors)" = 640 ]; then ok 'e2e/mode of weights'; else fail 'e2e/mode of weights' "$log"; fi
+    ./shapes predict --weights named.safetensors --json data/unseen/*.jpg >named.json
+    ./shapes predict --weights copy.safetensors --labels forms.txt --json data/unseen/*.jpg >given.json
+    same 'e2e/names of classes: kept by export, or for once' named.json given.json
+    grep -q '"label": "form 1[0-2]*"' named.json || fail 'e2e/names of classes' named.json
+    seq 11 >eleven.txt
+    refuses 'e2e/names of classes: too few' 65 'eleven.txt: 11 names of classes, and net shapes has 12 outputs' \
+        ./shapes predict --weights copy.safetensors --labels eleven.txt data/unseen/heart.jpg
+}
+
 check_commands() {
     check 'e2e/eval' ./shapes eval --data data --weights whole/shapes.safetensors --json
     says 'e2e/eval has top1' '"top1": *[0-9.]+'
@@ -127,6 +144,10 @@ check_commands() {
     check 'e2e/predict --json' ./shapes predict --weights whole/shapes.safetensors --json data/unseen/heart.jpg
     check 'e2e/export' ./shapes export --weights whole/shapes.safetensors -o copy.safetensors
     check 'e2e/exported weights are read' ./shapes predict --weights copy.safetensors data/unseen/heart.jpg
+    check_names
+    ./shapes predict --weights copy.safetensors --json data/unseen/heart.jpg >file.json
+    ./shapes predict --weights copy.safetensors --json - <data/unseen/heart.jpg | sed 's|"file": "-"|"file": "data/unseen/heart.jpg"|' >pipe.json
+    same 'e2e/predict: a picture from standard input' file.json pipe.json
     ./shapes info --source >source
     same 'e2e/info --source is the source' source "$root/examples/shapes.net"
     check 'e2e/bench --train' ./shapes bench --train --batch 8 --threads 2
@@ -636,6 +657,8 @@ NET
 
 check_bad_masks() {
     mask=discs/masks/test/0007.png
+    refuses 'e2e/masks: no weights' 66 'there is no discs-net.safetensors' ./discs-net eval --data discs
+    cp masked/discs-net.safetensors .
     refuses 'e2e/masks: a folder a class instead' 65 'so its data are pictures with masks' ./discs-net eval --data classes
     refuses 'e2e/masks: two maps, one file' 64 'need a folder' ./discs-net predict --out map.png discs/images/test/000[12].png
     refuses 'e2e/masks: two maps of one name' 64 'both be written' ./discs-net predict --out predicted discs/images/t*/0001.png

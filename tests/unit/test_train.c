@@ -223,9 +223,13 @@ static void test_mistakes(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(why.text, "train"));
     CU_ASSERT_EQUAL(run(&why, NULL), RT_USAGE);
     CU_ASSERT_EQUAL(run(&why, "predict", NULL), RT_USAGE);
-    CU_ASSERT_EQUAL(run(&why, "predict", "none.png", NULL), RT_NO_INPUT);
-    CU_ASSERT_EQUAL(run(&why, "predict", "none.png", "data/test/ant/00.png", "log", NULL), RT_DATA);
-    CU_ASSERT(log_has("none.png") && log_has("data/test/ant/00.png\n") && log_has("untrained"));
+    CU_ASSERT_EQUAL(run(&why, "predict", "data/test/ant/00.png", NULL), RT_NO_INPUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(why.text, "no weights"));
+    CU_ASSERT_EQUAL(run(&why, "export", "-o", "none", NULL), RT_NO_INPUT);
+    CU_ASSERT_EQUAL(run(&why, "eval", "--data", "data", NULL), RT_NO_INPUT);
+    CU_ASSERT_EQUAL(run(&why, "predict", "-w", "whole/toy.safetensors", "none.png", NULL), RT_NO_INPUT);
+    CU_ASSERT_EQUAL(run(&why, "predict", "-w", "whole/toy.safetensors", "none.png", "data/test/ant/00.png", "log", NULL), RT_DATA);
+    CU_ASSERT(log_has("none.png") && log_has("data/test/ant/00.png\n"));
     CU_ASSERT_EQUAL(run(&why, "export", NULL), RT_USAGE);
     CU_ASSERT_EQUAL(run(&why, "bench", "--batch", "1,9", NULL), RT_USAGE);
     CU_ASSERT_EQUAL(access("none", F_OK), -1);
