@@ -1,10 +1,10 @@
 /* algorithm: how each convolution is computed, and each transposed one, which gradients are.
  *
  * Needs gradients (they are rules of conv). Replaces a convolution of stride 1 by the phases of Winograd's method
- * (ir/winograd.h) where a model of its cost (algorithm_model.h) says that this is faster, or where it was measured
- * (Options.tuned). Training transforms the weights in every step. Before order, because the phases are nodes like any
- * other; before layout, because their operands have halos of their own. Calls have as many pictures as the command line
- * says (--batch), or as the net trains at a time. */
+ * (ir/winograd.h) where a model of its cost (algorithm_model.h) says that this is faster, or where it was measured, as
+ * convolutions of inference are (Options.tuned). Training transforms the weights in every step. Before order, because
+ * the phases are nodes like any other; before layout, because their operands have halos of their own. Calls have as
+ * many pictures as the command line says (--batch), or as a batch of training has. */
 #include "algorithm_model.h"
 #include "order.h"
 #include "pass.h"

@@ -66,7 +66,6 @@ static double winograd_cycles(const ConvProblem *p, int32_t tile, int32_t band) 
     double in = tiles * in_blocks, out = tiles * out_blocks,
            product = weights * tiles * fma_cycles(p, !band && is_lone(p, points) ? lone_tile_share : tile_share);
     double transforms = in * transform_cycles(side, side) + out * transform_cycles(side, tile);
-    if (p->fresh) transforms += weight_cycles(p, side);
     double fetch = bytes * memory_cycles(p), l2 = (double)p->machine->cache_bytes[1];
     if (!band) {
         double taps_bytes = (in + out) * tile_bytes;
@@ -81,7 +80,8 @@ static double winograd_cycles(const ConvProblem *p, int32_t tile, int32_t band) 
 }
 
 double conv_cycles(const ConvProblem *p, int32_t tile, int32_t band) {
-    return tile ? winograd_cycles(p, tile, band) : direct_cycles(p);
+    if (!tile) return direct_cycles(p);
+    return winograd_cycles(p, tile, band) + (p->fresh ? weight_cycles(p, tile + p->conv->kernel[0] - 1) : 0);
 }
 
 static bool may_transform(const ConvProblem *p) {
@@ -123,13 +123,15 @@ ConvProblem conv_problem(const Unit *u, const Graph *g, Ref conv, int32_t pictur
                          .x = &x->type,
                          .y = &n->type,
                          .plain = x->op == OP_input,
+                         .transposed = n->op == OP_conv_dgrad,
                          .pictures = pictures,
                          .machine = u->machine};
 }
 
 Name conv_shape(const ConvProblem *p) {
     const ConvAttr *a = p->conv;
-    return name_format("%dx%dx%d,%d,%dx%d,s%dx%d,d%dx%d,p%d.%d.%d.%d,g%d,n%d", p->x->dim[1], p->x->dim[2], p->x->dim[3],
-                       p->y->dim[1], a->kernel[0], a->kernel[1], a->stride[0], a->stride[1], a->dilation[0],
-                       a->dilation[1], a->pad[0], a->pad[1], a->pad[2], a->pad[3], a->groups, p->pictures);
+    return name_format("%dx%dx%d,%d,%dx%d,s%dx%d,d%dx%d,p%d.%d.%d.%d,g%d,n%d%s%s", p->x->dim[1], p->x->dim[2],
+                       p->x->dim[3], p->y->dim[1], a->kernel[0], a->kernel[1], a->stride[0], a->stride[1],
+                       a->dilation[0], a->dilation[1], a->pad[0], a->pad[1], a->pad[2], a->pad[3], a->groups,
+                       p->pictures, p->transposed ? ",transposed" : "", p->fresh ? ",fresh" : "");
 }

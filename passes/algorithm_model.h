@@ -9,6 +9,7 @@ typedef struct ConvProblem {
     const ConvAttr *conv;
     const Type *x, *y;       /* operand and result */
     bool plain;              /* x is the picture itself, which is read as it is: only directly */
+    bool transposed;         /* a transposed convolution */
     bool fresh;              /* weights are new in every call, which transforms them */
     int32_t pictures;        /* in a call */
     const Machine *machine;
@@ -30,7 +31,8 @@ int conv_choices(const ConvProblem *p, WinogradUse use, ConvChoice *out);
 /* The cycles of one of them; 1e30 where it should not be taken. */
 double conv_cycles(const ConvProblem *p, int32_t tile, int32_t band);
 
-/* The shape as one word, "64x56x56,64,3x3,s1x1,d1x1,p1.1.1.1,g1,n1": equal words, equal problems on one machine. */
+/* The shape as one word, "64x56x56,64,3x3,s1x1,d1x1,p1.1.1.1,g1,n1", with ",transposed" and ",fresh" where it is so:
+ * equal words, equal problems on one machine. */
 Name conv_shape(const ConvProblem *p);
 
 #endif

@@ -1,8 +1,8 @@
 /* explain: what was chosen for each step, for people.
  *
  * Needs the final steps; sets how and cycles of each and changes nothing else. Late, because every choice before it
- * shows. Predictions, for a call of all pictures, are those of the algorithm model for convolutions of inference, else
- * of the tile model. */
+ * shows. Predictions, for a call of all pictures, are those of the algorithm model for Winograd's method and for
+ * convolutions of inference, else of the tile model. */
 #include "algorithm_model.h"
 #include "chain.h"
 #include "pass.h"
@@ -29,23 +29,27 @@ static Name algorithm_of(const Graph *g, const Node *root) {
     return n > 1 ? name_format("chain of %d", n) : name_of(root->attr.conv.groups > 1 ? "grouped" : "direct");
 }
 
-/* Of the whole convolution, for the step that holds its products. */
-static double winograd_prediction(const Unit *u, const Graph *g, const Node *root, int32_t pictures) {
+/* Of the whole convolution, for the step that counts its products. In training that transforms weights, too. */
+static double winograd_prediction(const Unit *u, const Graph *g, Entry entry, const Step *s, int32_t pictures) {
+    const Node *root = graph_node(g, s->root);
     const WinogradAttr *w = &root->attr.winograd;
-    bool whole = root->op == OP_winograd_input && w->band;
-    if (!whole && root->op != OP_winograd_product) return 0;
-    const Node *input = whole ? root : graph_node(g, root->in[0]);
+    if (!s->macs) return 0;
+    const Node *input = root->op == OP_winograd_product ? graph_node(g, root->in[0]) : root;
     Type y = type_make(DT_F32, 4, (const int32_t[]){BATCH, w->out[0], w->out[1], w->out[2]});
     ConvAttr conv = {.kernel = {w->kernel, w->kernel}, .stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
-    ConvProblem p = {
-        .conv = &conv, .x = &graph_node(g, input->in[0])->type, .y = &y, .pictures = pictures, .machine = u->machine};
+    ConvProblem p = {.conv = &conv,
+                     .x = &graph_node(g, input->in[0])->type,
+                     .y = &y,
+                     .fresh = entry == ENTRY_TRAIN,
+                     .pictures = pictures,
+                     .machine = u->machine};
     return conv_cycles(&p, w->tile, w->band);
 }
 
 /* Of one run of the step with so many pictures. */
 static double prediction(const Unit *u, const Graph *g, Entry entry, const Step *s, const Kernel *k, int32_t pictures) {
     const Node *root = graph_node(g, s->root);
-    if (op_info[root->op].attr == ATTR_WINOGRAD) return winograd_prediction(u, g, root, pictures);
+    if (op_info[root->op].attr == ATTR_WINOGRAD) return winograd_prediction(u, g, entry, s, pictures);
     if (entry == ENTRY_INFER && root->op == OP_conv && s->macs && stages(g, root) == 1) {
         ConvProblem p = conv_problem(u, g, s->root, pictures);
         if (!p.plain && p.conv->groups == 1 && p.x->dim[1] >= u->machine->vector_lanes) return conv_cycles(&p, 0, 0);

@@ -35,7 +35,8 @@ static ConvProblem problem(const Shape *s) {
     x_type = type_make(DT_F32, 4, (const int32_t[]){BATCH, s->in, s->size, s->size});
     y_type = type_make(DT_F32, 4, (const int32_t[]){BATCH, s->out, side, side});
     attr = (ConvAttr){{s->kernel, s->kernel}, {s->stride, s->stride}, {1, 1}, {pad, pad, pad, pad}, s->groups, 0, 0, 0};
-    return (ConvProblem){&attr, &x_type, &y_type, s->plain, false, s->pictures, &machine};
+    return (ConvProblem){
+        .conv = &attr, .x = &x_type, .y = &y_type, .plain = s->plain, .pictures = s->pictures, .machine = &machine};
 }
 
 static ConvChoice best(const Shape *s) {
@@ -129,8 +130,8 @@ static void timed_tile(Unit *u, Entry entry) {
     spent[1] += entry == ENTRY_INFER ? cpu_seconds() - start : 0;
 }
 
-/* ResNet-50 through the passes up to tile. */
-static Unit *resnet(Arena *a, const Options *options) {
+/* ResNet-50 through the passes up to `last`. */
+static Unit *resnet_until(Arena *a, const Options *options, void (*last)(Unit *, Entry)) {
     static const Definition depth = {.name = "depth", .value = "50"};
     Unit *u = NEW(a, Unit);
     *u = (Unit){.arena = a, .diags = diag_new(a), .opt = options, .machine = &machine};
@@ -142,15 +143,18 @@ static Unit *resnet(Arena *a, const Options *options) {
         table[n] = pass_table[n];
         if (table[n].run == pass_algorithm) table[n].run = timed_algorithm;
         if (table[n].run == pass_tile) table[n].run = timed_tile;
-    } while (table[n++].run != timed_tile);
+    } while (table[n++].run != last);
     CU_ASSERT_FATAL(pipeline_run_table(u, &(PassOptions){.dump = stdout}, table, n));
     return u;
 }
 
+static Unit *resnet(Arena *a, const Options *options) { return resnet_until(a, options, timed_tile); }
+
 /* Layers by Winograd's method and their gradients, whose taps come in reverse order. */
 static void test_training(void) {
     Arena *a = arena_new();
-    static const Options options = {.opt_level = 2, .max_batch = 256}, direct = {.winograd = WINOGRAD_NEVER, .max_batch = 256};
+    static const Options options = {.opt_level = 2, .max_batch = 256},
+                         direct = {.winograd = WINOGRAD_NEVER, .max_batch = 256};
     const Graph *g = resnet(a, &options)->graph[ENTRY_TRAIN];
     int32_t n[2] = {0};
     for (int32_t i = 1; i < g->n_node; i++)
@@ -162,8 +166,31 @@ static void test_training(void) {
     arena_free(a);
 }
 
-static int32_t count_winograd(const Unit *u, int32_t tile, int32_t band) {
-    const Graph *g = u->graph[ENTRY_INFER];
+/* Reports reckon as the choice does: a step of training transforms its weights. What is cut into pieces counts once. */
+static void test_predicted(void) {
+    Arena *a = arena_new();
+    static const Options options = {.opt_level = 2, .max_batch = 256};
+    const Unit *u = resnet_until(a, &options, pass_explain);
+    const Program *p = u->program[ENTRY_TRAIN];
+    ConvProblem fresh = problem(&(Shape){512, 7, 512, 3, 1, 1, u->train.batch, false});
+    fresh.fresh = true;
+    double predicted = 0, reckoned = 0;
+    int32_t n = 0;
+    for (int32_t i = 0; i < p->n_step; i++) {
+        const Node *root = graph_node(p->graph, p->step[i].root);
+        const WinogradAttr *w = &root->attr.winograd;
+        if (root->op != OP_winograd_product || w->out[0] != 512 || w->flip) continue;
+        predicted += p->step[i].cycles;
+        reckoned += p->step[i].macs ? conv_cycles(&fresh, w->tile, w->band) : 0;
+        n += p->step[i].macs > 0;
+    }
+    CU_ASSERT_EQUAL(n, 2);
+    CU_ASSERT_DOUBLE_EQUAL(predicted, reckoned, 1);
+    arena_free(a);
+}
+
+static int32_t count_winograd(const Unit *u, Entry entry, int32_t tile, int32_t band) {
+    const Graph *g = u->graph[entry];
     int32_t n = 0;
     for (int32_t i = 1; i < g->n_node; i++) {
         const Node *node = graph_node(g, (Ref)i);
@@ -207,11 +234,30 @@ static void test_measured(void) {
     TunedConv measured[] = {{conv_shape(&p), 3, 1, 100}, {name_of("nonsense"), 4, 1, 1}};
     TunedConvs tuned = {measured, ARRAY_LEN(measured), 0};
     Options options = {.opt_level = 2, .max_batch = 256, .tuned = &tuned};
-    CU_ASSERT_EQUAL(count_winograd(resnet(a, &options), 3, 1), 3);
+    CU_ASSERT_EQUAL(count_winograd(resnet(a, &options), ENTRY_INFER, 3, 1), 3);
     measured[0].band = 5; /* does not divide 19 rows of tiles */
     const Unit *u = resnet(a, &options);
-    CU_ASSERT_EQUAL(count_winograd(u, 3, 5), 0);
-    CU_ASSERT_EQUAL(count_winograd(u, 4, 1), 3);
+    CU_ASSERT_EQUAL(count_winograd(u, ENTRY_INFER, 3, 5), 0);
+    CU_ASSERT_EQUAL(count_winograd(u, ENTRY_INFER, 4, 1), 3);
+    arena_free(a);
+}
+
+/* What was measured with weights that stay says nothing of a step that transforms them, nor what a convolution took
+ * of a transposed one, whose result is larger. */
+static void test_measured_alike(void) {
+    Arena *a = arena_new();
+    enum { BATCH_OF_RESNET = 64 };
+    ConvProblem p = problem(&(Shape){64, 56, 64, 3, 1, 1, BATCH_OF_RESNET, false}), other = p;
+    TunedConv measured[] = {{conv_shape(&p), 3, 1, 100}};
+    TunedConvs tuned = {measured, ARRAY_LEN(measured), 0};
+    Options options = {.opt_level = 2, .max_batch = 256, .batch = BATCH_OF_RESNET, .tuned = &tuned};
+    const Unit *u = resnet(a, &options);
+    CU_ASSERT_EQUAL(u->train.batch, BATCH_OF_RESNET);
+    CU_ASSERT_EQUAL(count_winograd(u, ENTRY_TRAIN, 3, 1), 0);
+    other.fresh = true;
+    CU_ASSERT(conv_shape(&other) != conv_shape(&p));
+    other.fresh = false, other.transposed = true;
+    CU_ASSERT(conv_shape(&other) != conv_shape(&p));
     arena_free(a);
 }
 
@@ -223,7 +269,9 @@ int main(void) {
     CU_add_test(suite, "choices in order", test_order);
     CU_add_test(suite, "choices where weights are new", test_fresh);
     CU_add_test(suite, "training", test_training);
+    CU_add_test(suite, "what reports predict of training", test_predicted);
     CU_add_test(suite, "what was measured", test_measured);
+    CU_add_test(suite, "what was measured of the like", test_measured_alike);
     CU_add_test(suite, "pixels are gathered for wide 1x1 convolutions", test_gather);
     CU_add_test(suite, "time for a whole net", test_time);
     CU_basic_run_tests();
