@@ -72,6 +72,7 @@ static bool not_callable(Elab *e, Span at, const Value *v) {
     if (v->kind == V_ERROR) return false;
     diag_error(e->diags, at, "E0104", "%s cannot be called", value_kind_name(v));
     if (v->kind == V_TENSOR) diag_help(e->diags, (Span){0}, "data flow from left to right: the tensor stands first");
+    if (v->kind == V_LIST) diag_help(e->diags, (Span){0}, "a list of layers is gone through by a loop: for f in list { x = x -> f }");
     return false;
 }
 

@@ -28,6 +28,8 @@ static const Item *find_input(Bundle *p) {
     const ParamList *list = &p->net->param;
     if (list->n != 1 || list->item[0].value) {
         diag_error(d, p->net->span, "E0204", "a net has one parameter, the name of its input");
+        if (list->n > 1 && list->item[1].value)
+            diag_help(d, (Span){0}, "what else it depends on is an option of the file: option %s = ...", list->item[1].name);
         return NULL;
     }
     const char *known[16];

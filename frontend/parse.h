@@ -122,8 +122,11 @@ bool parse_no_version(Parse *p, const char *word);
 bool parse_unclosed(Parse *p);
 /* Is this the start of a statement, so that brackets before it are not closed? `text` is the word there. */
 bool parse_starts_statement(const Parse *p, const char *text, int top);
-/* Is this the start of a second statement on the line? Reports it. `text` is the word there. */
-bool parse_second_statement(Parse *p, const char *text);
+/* Is this the start of a second statement on the line? Reports it, and gives NL or { that should stand before it; else 0.
+ * `text` is the word there. */
+int parse_second_statement(Parse *p, const char *text);
+/* Does the first name of a statement lack the = behind it? Reports it and makes the = due. */
+bool parse_missing_equals(Parse *p);
 /* A line ends: gives NL, or 0 if that does not count, or a forgotten {; the ends of indented bodies and forgotten } are due
  * then. */
 int parse_line_end(Parse *p);

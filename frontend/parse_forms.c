@@ -58,10 +58,37 @@ static Name flows_from(const AstExpr *e) {
     return e->kind == X_NAME ? e->name : NULL;
 }
 
+/* list.append(item): NULL if it is not. */
+static AstStmt *append(Parse *p, const AstExpr *e, Place at) {
+    const AstExpr *callee = e->kind == X_CALL ? e->call.callee : NULL;
+    bool appends = callee && callee->kind == X_FIELD && !strcmp(callee->access.field, "append");
+    if (!appends || callee->access.base->kind != X_NAME || e->call.arg.n != 1) return NULL;
+    const Arg *arg = &e->call.arg.item[0];
+    if (arg->name || arg->spread) return NULL;
+    AstExpr *base = callee->access.base;
+    diag_error(p->diags, at_place(p, at), "E0013", "`append` is not part of the language; lists are joined by +");
+    size_t n;
+    const char *line = diag_line(p->diags, arg->whole, &n);
+    if (arg->whole.len > 0 && at.line == at.end_line && line)
+        diag_fix(p->diags, at_place(p, at),
+                 arena_printf(p->arena, "%s = %s + [%.*s]", base->name, base->name, (int)arg->whole.len,
+                              line + arg->whole.col - 1),
+                 "this is written");
+    ExprList one = {0};
+    AstExpr *item = (AstExpr *)(uintptr_t)arg->value;
+    PUSH(p->arena, one.item, one.n, one.cap, item);
+    AstExpr *list = ast_expr_list(p->arena, arg->span, one);
+    AstStmt *s = ast_stmt(p->arena, S_ASSIGN, base->span, ast_expr_operator(p->arena, e->span, OPR_add, base, list));
+    s->names = *parse_add_name(p, NULL, base->name, base->span);
+    return s;
+}
+
 AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at) {
     bool lost = parse_value(p, e) != e;
     Name name = flows_from(e);
     if (lost || e->kind == X_ERROR || p->choosing) return NULL;
+    AstStmt *appended = append(p, e, at);
+    if (appended) return appended;
     if (e->kind == X_BINARY && e->op.op == OPR_eq && e->op.a->kind == X_NAME) {
         diag_error(p->diags, at_place(p, at), "E0016",
                    "`==` compares, and nothing takes the result; an assignment has one `=`");

@@ -8,6 +8,7 @@
 #include "foreign.h"
 #include "parse.h"
 #include "parser.h"
+#include "settings.h"
 
 static const struct {
     const char *text;
@@ -23,6 +24,8 @@ static int token_of(const char *word, size_t n) {
         if (strlen(word_token[i].text) == n && !memcmp(word_token[i].text, word, n)) return word_token[i].token;
     return 0;
 }
+
+#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
 
 static void make_due(Parse *p, int token) { PUSH(p->arena, p->due, p->n_due, p->cap_due, token); }
 
@@ -159,13 +162,17 @@ int parse_colon(Parse *p) {
     }
     if (newline_counts(p) && has_body(p->statement)) return open_body(p);
     bool named = p->statement == OPTION || p->statement == CONST || p->statement == OUTPUT;
+    size_t type = strspn(blanks(rest(p)), NAME_BYTES);
+    bool typed =
+        (p->statement == OPTION || p->statement == CONST) && type > 0 && *blanks(blanks(rest(p)) + type) == '=';
     bool key = p->last == IDENT && (!newline_counts(p) || named || p->last_at.col == p->statement_at.col);
-    if (!newline_counts(p) && (p->statement == BLOCK || p->statement == NET)) {
+    if (typed || (!newline_counts(p) && (p->statement == BLOCK || p->statement == NET))) {
         size_t n = strcspn(rest(p), ",)=\n#");
         while (n > 0 && rest(p)[n - 1] == ' ') n--;
         at.len += (uint32_t)n;
-        diag_error(p->diags, at, "E0013", "parameters have no types");
-        diag_fix(p->diags, at, "", "a block takes what its layers take");
+        diag_error(p->diags, at, "E0013",
+                   typed ? "options and constants have the type of their value" : "parameters have no types");
+        diag_fix(p->diags, at, "", typed ? "this is written" : "a block takes what its layers take");
         p->typed = true;
         return 0;
     }
@@ -331,18 +338,27 @@ static bool brace_closes(const Parse *p, uint32_t indent) {
     return false;
 }
 
-/* Its { is missing, and the body follows, indented: opens it. */
-static bool body_follows(Parse *p) {
+/* May the statement have had its {, and has not? */
+static bool lacks_brace(const Parse *p) {
     const Bracket *top = p->depth > 0 ? &p->open[p->depth - 1] : NULL;
     bool opened = top && top->at.line == p->statement_at.line && top->at.col > p->statement_at.col;
-    bool head = !opened && (ends_value(p->last) || p->last == SECTION || p->last == ELSE) && has_body(p->statement);
-    uint32_t indent = line_indent(p, p->statement_at.line);
-    if (!head || p->wrong || !*rest(p) || p->here.end_col <= indent || p->depth == MAX_NESTING) return false;
-    bool closed = brace_closes(p, indent);
+    bool ends = ends_value(p->last) || p->last == SECTION || p->last == ELSE;
+    return !opened && ends && has_body(p->statement) && !p->wrong && p->depth < MAX_NESTING;
+}
+
+/* Opens the body whose { is missing. `closed`: it has a }; `indent`: of its statement, UINT32_MAX if it ends with the line. */
+static void open_unbraced(Parse *p, bool closed, uint32_t indent) {
     diag_error(p->diags, parse_span(p, p->last_at), "E0014", "behind this a `{` is missing");
     Bracket b = {.kind = closed ? '{' : ':', .at = p->last_at, .indent = indent, .message = p->diags->current};
     diag_fix(p->diags, end_of(p, p->last_at), " {", closed ? "a body stands in { }" : "{ and } stand around the body");
     PUSH(p->arena, p->open, p->depth, p->cap_open, b);
+}
+
+/* The body follows, indented. */
+static bool body_follows(Parse *p) {
+    uint32_t indent = line_indent(p, p->statement_at.line);
+    if (!*rest(p) || p->here.end_col <= indent || !lacks_brace(p)) return false;
+    open_unbraced(p, brace_closes(p, indent), indent);
     make_due(p, NL);
     return true;
 }
@@ -389,15 +405,47 @@ bool parse_starts_statement(const Parse *p, const char *text, int top) {
     return ends_value(p->last) && !token && after[0] == '=' && after[1] != '=';
 }
 
-bool parse_second_statement(Parse *p, const char *text) {
+int parse_second_statement(Parse *p, const char *text) {
     const char *after = blanks(rest(p));
     bool assigns = after[0] == '=' && after[1] != '=' && !token_of(text, strlen(text));
     bool first = p->last_at.line == p->statement_at.line && p->last_at.col == p->statement_at.col;
     if (!assigns || first || !ends_value(p->last) || p->depth == 0 || !newline_counts(p) ||
         p->here.line != p->last_at.end_line)
-        return false;
+        return 0;
+    if (lacks_brace(p)) {
+        open_unbraced(p, false, UINT32_MAX);
+        return '{';
+    }
     diag_error(p->diags, parse_span(p, p->here), "E0015", "a line end is missing before `%s`", text);
     diag_help(p->diags, (Span){0}, "each stands on a line of its own");
+    return NL;
+}
+
+/* Is all that is open inside of a section that has keys? */
+static bool in_settings(const Parse *p) {
+    size_t n;
+    const char *line = diag_line(p->diags, parse_span(p, p->open[0].at), &n);
+    if (!line) return false;
+    const SectionKind *kind = section_find(arena_strndup(p->arena, line, strspn(line, "abcdefghijklmnopqrstuvwxyz")));
+    return kind && kind->keys;
+}
+
+bool parse_missing_equals(Parse *p) {
+    const char *next = blanks(rest(p));
+    bool first = p->now == IDENT && p->now_at.line == p->statement_at.line && p->now_at.col == p->statement_at.col;
+    if (!first || !p->ast || p->depth == 0 || !newline_counts(p) || next == rest(p)) return false;
+    size_t n = strspn(next, NAME_BYTES);
+    const char *word = arena_strndup(p->arena, next, n), *after = blanks(next + n);
+    bool name =
+        n > 0 && !isdigit((unsigned char)*next) && !token_of(word, n) && !foreign_find(FOREIGN_LEAD, "inside", word);
+    bool setting =
+        in_settings(p) && (*next == '"' || (n > 0 && !name) || (name && (*after == '(' || ends_line(after))));
+    if ((!setting && !(name && !strncmp(after, "->", 2))) || token_of(word, n)) return false;
+    const char *key =
+        arena_strndup(p->arena, rest(p) - (p->now_at.end_col - p->now_at.col), p->now_at.end_col - p->now_at.col);
+    diag_error(p->diags, parse_span(p, p->now_at), "E0015", "`=` is missing behind `%s`", key);
+    diag_fix(p->diags, end_of(p, p->now_at), " =", "this is written");
+    make_due(p, '=');
     return true;
 }
 
@@ -436,8 +484,6 @@ static void forget_block(Parse *p, Span at) {
     i->body = NEW(p->arena, Body);
     PUSH(p->arena, p->ast->item, p->ast->n_item, p->ast->cap_item, i);
 }
-
-#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
 
 static int lead(Parse *p, const Foreign *f, Name *out, bool *skip) {
     const char *word = *out;
@@ -490,8 +536,8 @@ static int misplaced(Parse *p, Name *word, bool *skip) {
     const char *after = blanks(rest(p));
     int top = token_of(*word, strlen(*word));
     Span at = parse_span(p, p->here);
-    if ((top == SECTION || top == INPUT || top == BLOCK) && newline_counts(p) && p->open[p->depth - 1].kind == '{' &&
-        starts_item(p->text + p->offset - at.len)) {
+    if ((top == SECTION || top == INPUT || top == BLOCK || top == OPTION) && newline_counts(p) &&
+        p->open[p->depth - 1].kind == '{' && starts_item(p->text + p->offset - at.len)) {
         diag_error(p->diags, at, "E0017", "`%s` stands outside of nets, blocks and other sections", *word);
         if (top == BLOCK) forget_block(p, at);
         *skip = true;
@@ -515,7 +561,8 @@ int parse_inside(Parse *p, Name word) {
     const Foreign *f = foreign_find(FOREIGN_LEAD, "inside", word);
     if (!f || strcmp(f->written, word) != 0) return -1;
     bool gone = f->here, fits = gone ? *blanks(rest(p)) == '{' : isalpha((unsigned char)*blanks(rest(p)));
-    if (!fits) return -1;
+    bool loop = !strncmp(blanks(rest(p)), "in", 2) && !is_word(blanks(rest(p))[2]); /* it is the name of one */
+    if (!fits || loop) return -1;
     Span at = parse_span(p, p->here);
     diag_error(p->diags, at, "E0013", gone ? "`%s` is not needed" : "`%s` is not part of the language", word);
     if (gone)

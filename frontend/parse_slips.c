@@ -177,11 +177,26 @@ static bool bare_list(Parse *p, int token, Place at) {
     size_t n;
     if (token != ',' || in_list(p) || !ends_value(p->last) || p->statement == FOR || !value_start(p, at, &start))
         return false;
-    const char *line = code_of(p, at, &n);
+    const char *line = code_of(p, at, &n), *item = rest(p);
+    while (is_word(*item)) item++;
+    item += strspn(item, " ");
+    if (*item == '=' && item[1] != '=') {
+        diag_error(p->diags, at_place(p, at), "E0015", "a line end is missing behind `%s`", source(p, p->last_at));
+        diag_help(p->diags, (Span){0}, "each setting stands on a line of its own");
+        return true;
+    }
     if (strpbrk(arena_strndup(p->arena, line, n), "{}\"")) return false;
     diag_error(p->diags, at_place(p, at), "E0013", "a list stands in [ ]");
     diag_fix(p->diags, start, "[", "this is written");
     diag_edit(p->diags, (Span){.file = p->file, .line = at.line, .col = (uint32_t)n + 1}, "]");
+    return true;
+}
+
+/* output a, b = x, y */
+static bool two_outputs(Parse *p, int token, Place at) {
+    if (token != ',' || p->statement != OUTPUT || p->last != IDENT) return false;
+    diag_error(p->diags, at_place(p, at), "E0010", "unexpected `,`: an output has one name");
+    diag_help(p->diags, (Span){0}, "each stands on a line of its own: output %s = ...", source(p, p->last_at));
     return true;
 }
 
@@ -260,6 +275,25 @@ static bool after_arrow(Parse *p, int token, Place at) {
     return true;
 }
 
+/* block unit(x) -> Tensor { */
+static bool result_type(Parse *p, int token, Place at) {
+    bool head = p->depth == 0 && (p->statement == BLOCK || p->statement == NET);
+    if (token != ARROW || !head || p->last != ')' || at.line != at.end_line) return false;
+    Span all = at_place(p, at);
+    all.len += (uint32_t)strcspn(p->text + p->offset, "{\n#");
+    diag_error(p->diags, all, "E0013", "nothing stands between ( ) and { }");
+    diag_fix(p->diags, all, "", "results are given by return in a block and by output in a net");
+    return true;
+}
+
+/* 0..8..2 */
+static bool stepped_range(Parse *p, int token, Place at) {
+    if (token != DOTDOT || !ends_value(p->last)) return false;
+    diag_error(p->diags, at_place(p, at), "E0010", "unexpected `..`: a range is a..b and goes by one");
+    diag_help(p->diags, (Span){0}, "compute from it: for i in 0..4 { ... 2 * i ... }");
+    return true;
+}
+
 /* option int n = 3 */
 static bool typed_definition(Parse *p, int token, Place at) {
     const char *next = rest(p);
@@ -328,11 +362,14 @@ static bool no_operator(Parse *p, int token, Place at) {
 
 /* In this order: the first that fits reports. */
 static bool (*const slip[])(Parse *p, int token, Place at) = {
-    no_version,     for_of_c,       comprehension,    annotation_assigned, annotation_bare,
-    in_channels,    braces_of_list, word_of_body,     longer_range,        assigned_value,
-    ends_early,     bare_list,      bare_text,        bare_path,           spread_in_list,
-    nameless_input, after_arrow,    typed_definition, unknown_unit,        call_without_brackets,
-    no_operator,
+    no_version,          for_of_c,        comprehension,
+    annotation_assigned, annotation_bare, in_channels,
+    braces_of_list,      word_of_body,    longer_range,
+    assigned_value,      ends_early,      two_outputs,
+    bare_list,           bare_text,       bare_path,
+    spread_in_list,      nameless_input,  after_arrow,
+    typed_definition,    unknown_unit,    call_without_brackets,
+    result_type,         stepped_range,   no_operator,
 };
 
 bool parse_slip(Parse *p, int token, Place at) {

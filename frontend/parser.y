@@ -206,6 +206,9 @@ stmt   : NL                                         { $$ = NULL; }
        | FOR '(' names IN expr ')' body             { $$ = ast_stmt(p->arena, S_FOR, AT(@1), parse_value(p, $5));
                                                       $$->names = *$3; $$->body = $7;
                                                       parse_for_brackets(p, @2, @6); }
+       | FOR '(' names ')' IN expr body             { $$ = ast_stmt(p->arena, S_FOR, AT(@1), parse_value(p, $6));
+                                                      $$->names = *$3; $$->body = $7;
+                                                      parse_for_brackets(p, @2, @4); }
        | FOR error body                             { $$ = NULL; }
        | IF error body                              { $$ = NULL; }
        | error NL                                   { $$ = NULL; yyerrok; }
