@@ -341,7 +341,9 @@ static Place *wait_for_front(Loader *l) {
 /* Decides on a picture that could not be read: true if it is left out, false if the epoch ends with l->failure. */
 static bool leave_out(Loader *l, uint32_t sample, const RtError *why) {
     bool its_fault = why->code == RT_DATA || why->code == RT_NO_INPUT || why->code == RT_LIMIT;
-    if (!l->config.skip || !its_fault) return !rt_fail(&l->failure, why->code, "%s", why->text);
+    if (!l->config.skip || !its_fault)
+        return !rt_fail(&l->failure, why->code, "%s%s", why->text,
+                        its_fault ? "; `on_error = skip(at_most=1%)` in `data` leaves such out" : "");
     if (sample == l->bad) return true; /* another crop of it */
     l->bad = sample;
     l->skipped++;

@@ -1,7 +1,8 @@
 /* Writing a file so that its name always holds a whole one: the old or the new, after any failure, kill or power cut.
  *
- * The bytes go to "<path>.tmp.<pid>" in the same folder (O_EXCL, mode 0600); outfile_commit syncs it, gives it the mode
- * of the file in whose place it comes, or of any new file (umask), renames it and syncs the folder. A failed sync is never tried again: the kernel may have dropped the pages. */
+ * The bytes go to "<path>.tmp.<pid>" in the same folder (O_EXCL, mode 0600); outfile_commit gives it the mode of the file
+ * in whose place it comes, or of any new file (umask), syncs it, renames it and syncs the folder. A failed sync is never
+ * tried again: the kernel may have dropped the pages. */
 #ifndef CNNC_RUNTIME_OUTFILE_H
 #define CNNC_RUNTIME_OUTFILE_H
 

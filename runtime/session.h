@@ -11,8 +11,8 @@ typedef struct InferSession {
     json_t *labels; /* of --labels or the weight file, or NULL */
 } InferSession;
 
-/* Parameters as params_load finds them, labels those of --labels if it is given. max_n: largest batch. Close it after a failure
- * too. */
+/* Parameters as params_load finds them, labels those of --labels if it is given. max_n: largest batch. Close it after a
+ * failure too. */
 bool infer_open(InferSession *s, const Context *c, const Options *o, int64_t max_n, RtError *err);
 /* With params_load_any, and no labels. */
 bool infer_open_any(InferSession *s, const Context *c, const Options *o, int64_t max_n, RtError *err);

@@ -16,6 +16,17 @@ static bool is_folder(const char *path) {
 static const char *const names[][2] = {
     [SOURCE_TRAIN] = {"train", NULL}, [SOURCE_VALIDATE] = {"val", "test"}, [SOURCE_TEST] = {"test", "val"}};
 
+/* A folder that has nothing but a part to train on has no pictures to test on; with others, train may be a class. */
+static Dataset *open_itself(const char *folder, RtError *err) {
+    Dataset *d = dataset_folder(folder, err);
+    char *train = d && dataset_classes(d) == 1 ? rt_join_path(folder, names[SOURCE_TRAIN][0], err) : NULL;
+    if (train && is_folder(train)) rt_fail(err, RT_NO_INPUT, "%s has no folder \"test\" or \"val\"", folder);
+    free(train);
+    if (d && !err->code) return d;
+    dataset_free(d);
+    return NULL;
+}
+
 /* The first of the subfolders that exists, or the folder itself for evaluation; NULL without an error if there is none.
  */
 static Dataset *open_folder(SourceUse use, const char *folder, RtError *err) {
@@ -30,7 +41,7 @@ static Dataset *open_folder(SourceUse use, const char *folder, RtError *err) {
         if (d || err->code) return d;
     }
     if (use == SOURCE_TRAIN) rt_fail(err, RT_NO_INPUT, "%s has no folder \"train\"", folder);
-    return use == SOURCE_TEST ? dataset_folder(folder, err) : NULL;
+    return use == SOURCE_TEST ? open_itself(folder, err) : NULL;
 }
 
 /* The source of that use in settings.data, or NULL; check err for why. */

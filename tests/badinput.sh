@@ -47,7 +47,7 @@ check_data() {
     spoilt; rm spoilt/train/star/*
     bad_data 'empty class' 65 'spoilt/train/star'
     spoilt; for f in spoilt/train/star/*; do echo 'this is no picture' >"$f"; done
-    bad_data 'text named .jpg' 65 'spoilt/train/star/....\.jpg'
+    bad_data 'text named .jpg' 65 'spoilt/train/star/....\.jpg: .* on_error = skip'
     spoilt; for f in spoilt/train/star/*; do head -c 700 "$f" >part; mv part "$f"; done
     bad_data 'truncated JPEG' 65 'spoilt/train/star/....\.jpg'
     spoilt; for f in spoilt/train/star/*; do : >"$f"; done
@@ -77,6 +77,12 @@ check_pictures() {
     bad 'predict: missing' 66 'none.jpg' ./shapes predict --weights w.safetensors none.jpg
     bad 'predict: empty standard input' 65 'standard input: the file is empty' ./shapes predict --weights w.safetensors - </dev/null
     bad 'predict: a folder' 66 'good/unseen: not a regular file but a folder' ./shapes predict --weights w.safetensors good/unseen
+}
+
+# Nothing but a part to train on is no set to evaluate on.
+check_parts() {
+    mkdir parts && cp -r good/train parts/train
+    bad 'eval: no part of the data for it' 66 'parts has no folder "test" or "val"' ./shapes eval --weights w.safetensors --data parts
 }
 
 check_weights() {
@@ -116,6 +122,7 @@ check 'badinput/weights' ./shapes export --init -o w.safetensors
 check 'badinput/weights of another net' ./cifar export --init -o other.safetensors
 check_data
 check_pictures
+check_parts
 check_weights
 check_output
 check_usage
