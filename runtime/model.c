@@ -350,7 +350,8 @@ static void parse_head(Model *m, RtError *err) {
     m->macs_total = field_int_or(root, "macs_total", 0, 0, INT64_MAX, "the model", err);
     m->param_bytes = field_int(root, "param_bytes", 0, max_bytes, "the model", err);
     m->state_bytes = field_int_or(root, "state_bytes", 0, 0, max_bytes, "the model", err);
-    if ((int64_t)m->channels * m->height * m->width * 4 > (int64_t)1 << 32) rt_fail(err, RT_INTERNAL, "the input picture is too large");
+    if ((int64_t)m->channels * m->height * m->width * 4 > (int64_t)1 << 32)
+        rt_fail(err, RT_LIMIT, "a picture of the input takes more than 4 GiB");
 }
 
 static void check_infer(const Model *m, const ModelProgram *p, RtError *err) {
