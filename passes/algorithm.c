@@ -16,12 +16,13 @@ static void replace(Graph *g, Ref conv, const ConvChoice *c) {
     const ConvAttr *a = &n->attr.conv;
     int32_t kernel = a->kernel[0];
     bool flip = n->op == OP_conv_dgrad;
-    Attr attr = {.winograd = {.tile = c->tile,
-                              .kernel = kernel,
-                              .pad = {flip ? kernel - 1 - a->pad[0] : a->pad[0], flip ? kernel - 1 - a->pad[2] : a->pad[2]},
-                              .out = {n->type.dim[1], n->type.dim[2], n->type.dim[3]},
-                              .band = c->band,
-                              .flip = flip}};
+    Attr attr = {
+        .winograd = {.tile = c->tile,
+                     .kernel = kernel,
+                     .pad = {flip ? kernel - 1 - a->pad[0] : a->pad[0], flip ? kernel - 1 - a->pad[2] : a->pad[2]},
+                     .out = {n->type.dim[1], n->type.dim[2], n->type.dim[3]},
+                     .band = c->band,
+                     .flip = flip}};
     Ref x = n->in[0], w = n->in[1];
     Ref u = graph_op1(g, OP_winograd_weight, w, &attr, conv), v = graph_op1(g, OP_winograd_input, x, &attr, conv);
     Ref m = graph_op2(g, OP_winograd_product, v, u, &attr, conv);

@@ -3,6 +3,7 @@
  * transformed tensors that come from the second- or the third-level cache. Fetching and computing overlap in part. */
 #include "algorithm_model.h"
 
+#include "../ir/shape.h"
 #include "../ir/winograd.h"
 
 /* The share of the FMAs' rate that register tiles reach, and those of stored products whose points are one tile, so
@@ -56,9 +57,18 @@ static double weight_cycles(const ConvProblem *p, double side) {
     return blocks * transform_cycles(side, p->conv->kernel[0]) + 2 * bytes * memory_cycles(p) + step_cycles;
 }
 
+/* Whether the transformed tensors keep the limits of all tensors; doubles, because they may be far beyond. */
+static bool fits_limits(const ConvProblem *p, double taps, double tiles) {
+    double lanes = p->machine->vector_lanes, in = blocks_of(p, p->x) * lanes, out = blocks_of(p, p->y) * lanes;
+    double rows = taps * (double)round_up(p->y->dim[1], 16), numbers = (in > out ? in : out) * taps * tiles;
+    return tiles <= INT32_MAX && rows <= INT32_MAX && numbers <= (double)MAX_ELEMENTS &&
+           rows * in <= (double)MAX_ELEMENTS;
+}
+
 static double winograd_cycles(const ConvProblem *p, int32_t tile, int32_t band) {
     double lanes = p->machine->vector_lanes, side = tile + p->conv->kernel[0] - 1, taps = side * side;
     double rows = (double)div_up(p->y->dim[2], tile), across = (double)div_up(p->y->dim[3], tile);
+    if (!fits_limits(p, taps, rows * across)) return never;
     double points = (band ? band : rows) * across; /* of a product */
     double in_blocks = blocks_of(p, p->x), out_blocks = blocks_of(p, p->y), tiles = rows * across * p->pictures;
     double weights = taps * out_blocks * in_blocks * lanes; /* vectors */

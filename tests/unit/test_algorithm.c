@@ -88,6 +88,25 @@ static void test_direct(void) {
     for (int i = 0; i < ARRAY_LEN(shape); i++) CU_ASSERT_EQUAL(best(&shape[i]).tile, 0);
 }
 
+/* Transformed tensors are larger than those that they are made from, and have limits, too. */
+static void test_limits(void) {
+    static const struct {
+        Shape shape;
+        bool tile[5]; /* which may be taken; 0: none but the direct sum */
+    } limit[] = {
+        {{1000, 32768, 1000, 3, 1, 1, 1, false}, {[0] = true}},         /* numbers of a tensor */
+        {{8, 1 << 17, 8, 3, 1, 1, 1, false}, {[3] = true, [4] = true}}, /* tiles */
+        {{8, 8, 1 << 26, 3, 1, 1, 1, false}, {[2] = true, [3] = true}}, /* rows of the weights' matrices */
+    };
+    for (int i = 0; i < ARRAY_LEN(limit); i++) {
+        ConvChoice choice[CONV_CHOICES];
+        ConvProblem p = problem(&limit[i].shape);
+        int n = conv_choices(&p, WINOGRAD_ALWAYS, choice);
+        CU_ASSERT(n > 0);
+        for (int k = 0; k < n; k++) CU_ASSERT(limit[i].tile[choice[k].tile]);
+    }
+}
+
 /* Sorted, all different, all possible. */
 static void test_order(void) {
     ConvChoice choice[CONV_CHOICES];
@@ -266,6 +285,7 @@ int main(void) {
     CU_pSuite suite = CU_add_suite("algorithm", NULL, NULL);
     CU_add_test(suite, "choices for known shapes", test_best);
     CU_add_test(suite, "what is computed directly", test_direct);
+    CU_add_test(suite, "choices within the limits of tensors", test_limits);
     CU_add_test(suite, "choices in order", test_order);
     CU_add_test(suite, "choices where weights are new", test_fresh);
     CU_add_test(suite, "training", test_training);
