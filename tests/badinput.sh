@@ -47,7 +47,7 @@ check_data() {
     spoilt; rm spoilt/train/star/*
     bad_data 'empty class' 65 'spoilt/train/star'
     spoilt; for f in spoilt/train/star/*; do echo 'this is no picture' >"$f"; done
-    bad_data 'text named .jpg' 65 'spoilt/train/star/....\.jpg: .* on_error = skip'
+    bad_data 'text named .jpg' 65 'spoilt/train/star/....\.jpg: .*on_error = skip'
     spoilt; for f in spoilt/train/star/*; do head -c 700 "$f" >part; mv part "$f"; done
     bad_data 'truncated JPEG' 65 'spoilt/train/star/....\.jpg'
     spoilt; for f in spoilt/train/star/*; do : >"$f"; done
