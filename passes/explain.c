@@ -46,6 +46,13 @@ static double winograd_prediction(const Unit *u, const Graph *g, Entry entry, co
     return conv_cycles(&p, w->tile, w->band);
 }
 
+/* Whether it is computed for each picture, or sums over them. */
+static bool goes_over_pictures(const Graph *g, const Node *n) {
+    bool batched = type_batched(&n->type);
+    for (int32_t i = 0; i < n->n_in; i++) batched = batched || type_batched(&graph_node(g, n->in[i])->type);
+    return batched;
+}
+
 /* Of one run of the step with so many pictures. */
 static double prediction(const Unit *u, const Graph *g, Entry entry, const Step *s, const Kernel *k, int32_t pictures) {
     const Node *root = graph_node(g, s->root);
@@ -54,7 +61,7 @@ static double prediction(const Unit *u, const Graph *g, Entry entry, const Step 
         ConvProblem p = conv_problem(u, g, s->root, pictures);
         if (!p.plain && p.conv->groups == 1 && p.x->dim[1] >= u->machine->vector_lanes) return conv_cycles(&p, 0, 0);
     }
-    return k->cycles * (type_batched(&root->type) ? pictures : 1);
+    return k->cycles * (goes_over_pictures(g, root) ? pictures : 1);
 }
 
 void pass_explain(Unit *u, Entry entry) {

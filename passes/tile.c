@@ -104,6 +104,11 @@ static void note_choice(const Tiler *t, const TileLoops *at, TileProblem p, Tile
             p.points[i] = tile.points[i] = 1;
             p.point_bytes[0] = p.point_bytes[1] = 0;
         }
+    if (at->over_pictures) { /* of which one counts */
+        p.steps /= TILE_UNKNOWN;
+        p.vector_bytes /= TILE_UNKNOWN;
+        for (int i = 0; i < 2; i++) p.point_bytes[i] /= TILE_UNKNOWN;
+    }
     if (!slides) k->cycles += times * tile_cost(&p, &tile);
 }
 
@@ -447,8 +452,7 @@ static Stmt *tile_stmt(Tiler *t, Stmt *s, const Machine *m) {
         s->u.guard.body = tile_stmt(t, s->u.guard.body, m);
         if (several) t->k->cycles = cycles; /* the estimate is for one picture */
     }
-    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++)
-        s->u.seq.item[i] = tile_stmt(t, s->u.seq.item[i], m);
+    for (int32_t i = 0; s->kind == ST_SEQ && i < s->u.seq.n; i++) s->u.seq.item[i] = tile_stmt(t, s->u.seq.item[i], m);
     return s;
 }
 

@@ -7,6 +7,7 @@ enum { RANGES_MAX = 24 };
 typedef struct Range { /* a loop that moves an operand */
     int32_t var;
     int64_t extent;
+    bool pictures;
 } Range;
 
 typedef struct Ranges {
@@ -21,7 +22,8 @@ static int64_t extent_of(const Stmt *loop) {
 }
 
 static void add_range(Ranges *r, const Stmt *loop) {
-    if (r->n < RANGES_MAX) r->at[r->n++] = (Range){loop->u.loop.var, extent_of(loop)};
+    if (r->n < RANGES_MAX)
+        r->at[r->n++] = (Range){loop->u.loop.var, extent_of(loop), loop->u.loop.hi->kind == EX_batch};
 }
 
 enum { ELEMENT = 4, GRANULE = 128 / ELEMENT }; /* lines come in pairs: the neighbour of one that is read comes, too */
@@ -116,7 +118,7 @@ TileProblem tile_problem(const Stmt *const *path, int32_t n, const Stmt *sum, co
                          TileLoops *loops) {
     TileProblem p = {.blocks = 1, .points = {1, 1}, .steps = 1, .machine = machine};
     int32_t n_point = 0;
-    *loops = (TileLoops){-1, {-1, -1}};
+    *loops = (TileLoops){.block = -1, .point = {-1, -1}};
     for (int32_t i = n - 1; i >= 0; i--) {
         if (path[i]->u.loop.role == ROLE_BLOCK && loops->block < 0) {
             loops->block = i;
@@ -130,6 +132,7 @@ TileProblem tile_problem(const Stmt *const *path, int32_t n, const Stmt *sum, co
     const Expr *product = find_product(sum, &red);
     if (!product || n == 0) return p;
     p.steps = max_i64(products(sum, false), 1);
+    for (int32_t i = 0; i < red.n; i++) loops->over_pictures |= red.at[i].pictures;
     for (int i = 0; i < 2; i++) operand_bytes(&p, path, n, loops, product->a[i], red);
     return p;
 }

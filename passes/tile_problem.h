@@ -8,6 +8,7 @@
 /* The loops that may be tiled, as places in `path`; -1 where there is none. points: innermost first. */
 typedef struct TileLoops {
     int32_t block, point[2];
+    bool over_pictures; /* sums go over the pictures, too: TILE_UNKNOWN of them in the problem's steps and bytes */
 } TileLoops;
 
 /* path: the n loops around `sum`, outermost first. Numbers that are no constants, or that the sum's form hides, are

@@ -208,6 +208,22 @@ static void test_predicted(void) {
     arena_free(a);
 }
 
+/* Nothing takes less than all its multiply-adds at the full rate, nor 20 times that: of weight gradients, too, which are
+ * sums over the pictures. */
+static void test_predicted_sums(void) {
+    Arena *a = arena_new();
+    static const Options options = {.winograd = WINOGRAD_NEVER, .opt_level = 2, .max_batch = 256};
+    const Unit *u = resnet_until(a, &options, pass_explain);
+    const Program *p = u->program[ENTRY_TRAIN];
+    for (int32_t i = 0; i < p->n_step; i++) {
+        double least = (double)p->step[i].macs * u->train.batch / (machine.vector_lanes * machine.fma_units);
+        if (least == 0 || p->step[i].cycles == 0) continue;
+        CU_ASSERT(p->step[i].cycles >= least);
+        CU_ASSERT(p->step[i].cycles <= 20 * least);
+    }
+    arena_free(a);
+}
+
 static int32_t count_winograd(const Unit *u, Entry entry, int32_t tile, int32_t band) {
     const Graph *g = u->graph[entry];
     int32_t n = 0;
@@ -290,6 +306,7 @@ int main(void) {
     CU_add_test(suite, "choices where weights are new", test_fresh);
     CU_add_test(suite, "training", test_training);
     CU_add_test(suite, "what reports predict of training", test_predicted);
+    CU_add_test(suite, "what reports predict of sums over pictures", test_predicted_sums);
     CU_add_test(suite, "what was measured", test_measured);
     CU_add_test(suite, "what was measured of the like", test_measured_alike);
     CU_add_test(suite, "pixels are gathered for wide 1x1 convolutions", test_gather);
