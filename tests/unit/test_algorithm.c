@@ -208,8 +208,8 @@ static void test_predicted(void) {
     arena_free(a);
 }
 
-/* Nothing takes less than all its multiply-adds at the full rate, nor 20 times that: of weight gradients, too, which are
- * sums over the pictures. */
+/* Nothing takes less than all its multiply-adds at the full rate, nor 20 times that: of weight gradients, too, which
+ * are sums over the pictures. */
 static void test_predicted_sums(void) {
     Arena *a = arena_new();
     static const Options options = {.winograd = WINOGRAD_NEVER, .opt_level = 2, .max_batch = 256};
