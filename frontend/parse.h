@@ -125,6 +125,8 @@ bool parse_starts_statement(const Parse *p, const char *text, int top);
 /* Is this the start of a second statement on the line? Reports it, and gives NL or { that should stand before it; else 0.
  * `text` is the word there. */
 int parse_second_statement(Parse *p, const char *text);
+/* The kind of section that the outermost open brace is of; NULL: of something else, or there is none. */
+const struct SectionKind *parse_section(const Parse *p);
 /* Does the first name of a statement lack the = behind it? Reports it and makes the = due. */
 bool parse_missing_equals(Parse *p);
 /* A line ends: gives NL, or 0 if that does not count, or a forgotten {; the ends of indented bodies and forgotten } are due

@@ -402,7 +402,8 @@ bool parse_starts_statement(const Parse *p, const char *text, int top) {
     const char *after = blanks(rest(p));
     int token = token_of(text, strlen(text));
     if (token == OUTPUT || token == RETURN) return true;
-    return ends_value(p->last) && !token && after[0] == '=' && after[1] != '=';
+    bool name = !token || token == SECTION; /* which is a key of data, too */
+    return ends_value(p->last) && name && after[0] == '=' && after[1] != '=';
 }
 
 int parse_second_statement(Parse *p, const char *text) {
@@ -421,13 +422,10 @@ int parse_second_statement(Parse *p, const char *text) {
     return NL;
 }
 
-/* Is all that is open inside of a section that has keys? */
-static bool in_settings(const Parse *p) {
+const SectionKind *parse_section(const Parse *p) {
     size_t n;
-    const char *line = diag_line(p->diags, parse_span(p, p->open[0].at), &n);
-    if (!line) return false;
-    const SectionKind *kind = section_find(arena_strndup(p->arena, line, strspn(line, "abcdefghijklmnopqrstuvwxyz")));
-    return kind && kind->keys;
+    const char *line = p->ast && p->depth > 0 ? diag_line(p->diags, parse_span(p, p->open[0].at), &n) : NULL;
+    return line ? section_find(arena_strndup(p->arena, line, strspn(line, "abcdefghijklmnopqrstuvwxyz"))) : NULL;
 }
 
 bool parse_missing_equals(Parse *p) {
@@ -438,8 +436,9 @@ bool parse_missing_equals(Parse *p) {
     const char *word = arena_strndup(p->arena, next, n), *after = blanks(next + n);
     bool name =
         n > 0 && !isdigit((unsigned char)*next) && !token_of(word, n) && !foreign_find(FOREIGN_LEAD, "inside", word);
+    const SectionKind *section = parse_section(p);
     bool setting =
-        in_settings(p) && (*next == '"' || (n > 0 && !name) || (name && (*after == '(' || ends_line(after))));
+        section && section->keys && (*next == '"' || (n > 0 && !name) || (name && (*after == '(' || ends_line(after))));
     if ((!setting && !(name && !strncmp(after, "->", 2))) || token_of(word, n)) return false;
     const char *key =
         arena_strndup(p->arena, rest(p) - (p->now_at.end_col - p->now_at.col), p->now_at.end_col - p->now_at.col);
@@ -525,7 +524,6 @@ static int lead(Parse *p, const Foreign *f, Name *out, bool *skip) {
 static bool is_meant(const Parse *p, const Foreign *f) {
     const char *after = blanks(rest(p));
     bool top = !strcmp(f->where, "top"), name = isalpha((unsigned char)*after) || *after == '_';
-    if (!strcmp(f->written, "pass")) return ends_line(after) || *after == '}';
     bool other = isdigit((unsigned char)*after) || strchr(top ? "({\"" : "(\"!", *after);
     return name || (*after && other && !(f->here && !*f->here));
 }
@@ -552,7 +550,10 @@ static int misplaced(Parse *p, Name *word, bool *skip) {
 }
 
 int parse_lead(Parse *p, Name *word, bool *skip) {
-    const Foreign *f = foreign_find(FOREIGN_LEAD, p->depth == 0 ? "top" : "body", *word);
+    const char *after = blanks(rest(p));
+    const Foreign *f = ends_line(after) || *after == '}' ? foreign_find(FOREIGN_LEAD, "alone", *word) : NULL;
+    if (f && p->depth > 0 && !strcmp(f->written, *word)) return lead(p, f, word, skip);
+    f = foreign_find(FOREIGN_LEAD, p->depth == 0 ? "top" : "body", *word);
     if (f && !strcmp(f->written, *word) && is_meant(p, f)) return lead(p, f, word, skip);
     return p->depth == 0 ? -1 : misplaced(p, word, skip);
 }

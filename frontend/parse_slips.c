@@ -5,6 +5,7 @@
 
 #include "parse.h"
 #include "parser.h"
+#include "settings.h"
 
 static Span at_place(const Parse *p, Place at) { return parse_span(p, at); }
 
@@ -200,6 +201,15 @@ static bool two_outputs(Parse *p, int token, Place at) {
     return true;
 }
 
+/* output = softmax(x) */
+static bool nameless_output(Parse *p, int token, Place at) {
+    if (token != '=' || p->last != OUTPUT) return false;
+    diag_error(p->diags, at_place(p, p->last_at), "E0018", "an output has a name");
+    diag_fix(p->diags, end_of(p, p->last_at), " scores", "programs and other files know it by that");
+    (void)at;
+    return true;
+}
+
 /* use resnet, and names of groups without quotes. */
 static bool bare_text(Parse *p, int token, Place at) {
     bool use = p->statement == USE && p->last == USE, group = p->last == GROUP;
@@ -336,6 +346,32 @@ static bool unknown_unit(Parse *p, int token, Place at) {
     return true;
 }
 
+/* random_crop(32x32) hflip(p=0.5) in augment, params 61M in require */
+static bool step_or_clause(Parse *p, int token, Place at) {
+    const SectionKind *section = parse_section(p);
+    bool beside = ends_value(p->last) && starts_value(token) && p->last_at.end_line == at.line;
+    if (!section || section->keys || in_list(p) || !beside) return false;
+    const char *before = source(p, p->last_at), *here = source(p, at);
+    if (section->contract && token == QTY) {
+        diag_error(p->diags, at_place(p, at), "E0015", "a comparison is missing between `%s` and `%s`", before, here);
+        diag_help(p->diags, (Span){0}, "%s <= %s, or with another of <, >= and >", before, here);
+        return true;
+    }
+    if (section->contract || token != IDENT || p->last != ')') return false;
+    diag_error(p->diags, at_place(p, at), "E0015", "a line end is missing before `%s`", here);
+    diag_help(p->diags, (Span){0}, "each stands on a line of its own");
+    return true;
+}
+
+/* {"a": 1} */
+static bool dictionary(Parse *p, int token, Place at) {
+    bool value = p->last == '=' || p->last == '(' || p->last == ',' || p->last == '[' || p->last == IN;
+    if (token != '{' || !value) return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "no value starts with `{`");
+    diag_help(p->diags, (Span){0}, "a list stands in [ ], and one of two is chosen by `a if c else b`");
+    return true;
+}
+
 /* conv 16 3 */
 static bool call_without_brackets(Parse *p, int token, Place at) {
     bool value = token == QTY || token == DIM || token == STR;
@@ -362,14 +398,11 @@ static bool no_operator(Parse *p, int token, Place at) {
 
 /* In this order: the first that fits reports. */
 static bool (*const slip[])(Parse *p, int token, Place at) = {
-    no_version,          for_of_c,        comprehension,
-    annotation_assigned, annotation_bare, in_channels,
-    braces_of_list,      word_of_body,    longer_range,
-    assigned_value,      ends_early,      two_outputs,
-    bare_list,           bare_text,       bare_path,
-    spread_in_list,      nameless_input,  after_arrow,
-    typed_definition,    unknown_unit,    call_without_brackets,
-    result_type,         stepped_range,   no_operator,
+    no_version,     for_of_c,         comprehension, annotation_assigned, annotation_bare, in_channels,
+    braces_of_list, word_of_body,     longer_range,  nameless_output,     assigned_value,  ends_early,
+    two_outputs,    bare_list,        bare_text,     bare_path,           spread_in_list,  nameless_input,
+    after_arrow,    typed_definition, unknown_unit,  step_or_clause,      dictionary,      call_without_brackets,
+    result_type,    stepped_range,    no_operator,
 };
 
 bool parse_slip(Parse *p, int token, Place at) {

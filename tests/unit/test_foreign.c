@@ -57,7 +57,7 @@ static const struct { ForeignKind kind; const char *where, *net; } wrong_net[] =
 };
 
 static const char *net_of(const Foreign *f) {
-    if (!strcmp(f->written, "pass")) return BODY("%s");
+    if (!strcmp(f->where, "alone")) return BODY("%s");
     if (!strcmp(f->written, "lambda")) return BODY("x = %s y");
     if (!strcmp(f->written, "is")) return BODY("if true %s false { }");
     for (int i = 0; i < ARRAY_LEN(wrong_net); i++)
