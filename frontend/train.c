@@ -165,6 +165,20 @@ static bool report_done(Elab *e, const char *loss, const Node *n, const AstExpr 
     return false;
 }
 
+/* What leaves no score below 0, so that no class can be said to be unlikely. */
+static void warn_bounded(Elab *e, Op loss, const Node *n, const AstExpr *scores) {
+    bool bounded = n->op == OP_relu || n->op == OP_sigmoid || n->op == OP_hsigmoid;
+    if (!bounded || loss == OP_mse) return;
+    Name before = variable_of(e, n->in[0]);
+    const char *done = op_info[n->op].name, *note = "a loss takes scores of any sign";
+    diag_warning(e->diags, scores->span, "W0140", "`%s` went through %s, so that no score is below 0", scores->name, done);
+    diag_note(e->diags, n->span, "`%s` is made here", scores->name);
+    if (before)
+        diag_fix(e->diags, scores->span, before, "%s", note);
+    else
+        diag_help(e->diags, (Span){0}, "%s: leave %s out", note, done);
+}
+
 static bool report_classes(Elab *e, const LossTerm *first, Ref r, const AstExpr *scores) {
     int32_t many = type_channels(&graph_node(e->graph, first->logits)->type);
     int32_t classes = type_channels(&graph_node(e->graph, r)->type);
@@ -229,6 +243,7 @@ static bool check_scores(Elab *e, const TrainConfig *t, Op loss, Ref r, const As
     const Node *n = graph_node(e->graph, r);
     const char *name = op_info[loss].name;
     if (done_before(loss, n->op)) return report_done(e, name, n, scores);
+    warn_bounded(e, loss, n, scores);
     bool map = n->type.rank == 4 && train_scores_pixels(e->graph);
     if (n->type.rank != 2 && !(map && loss == OP_cross_entropy)) {
         diag_error(e->diags, scores->span, "E0409", "`%s` takes one number per class; this is %s", name,
