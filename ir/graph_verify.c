@@ -79,7 +79,7 @@ static bool sane_layout(const Type *t) {
     if (halo && (t->rank != 4 || !type_batched(t))) return false;
     if (!sane_part(t)) return false;
     if (l->rows && (halo || l->whole || t->rank != 4 || !type_batched(t))) return false;
-    return type_stored(t) <= MAX_ELEMENTS;
+    return type_stored(t) <= MAX_STORED;
 }
 
 static const char *rule_layouts(Arena *a, const Graph *g) {

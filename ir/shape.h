@@ -26,7 +26,8 @@
 #define E_CONCAT "E0311"     /* shapes that cannot be joined on channels */
 #define E_SHAPES "E0312"     /* shapes that cannot be added, subtracted or multiplied */
 
-#define MAX_ELEMENTS ((int64_t)1 << 40)   /* logical, of one picture; and as stored */
+#define MAX_ELEMENTS ((int64_t)1 << 40)   /* logical, of one picture */
+#define MAX_STORED ((int64_t)1 << 50)     /* the same as stored: whole blocks of channels, and halos */
 
 /* Runs n's rule: the type that n must have, in plain layout. The operator and the number of operands must be right. */
 bool shape_infer(const Graph *g, const Node *n, Type *result, Diags *d);

@@ -130,6 +130,14 @@ limit elements 1099511627776 2:7 E0301 elements
 limit resized 268435456 5:14 E0301 resized
 limit whole_number 9223372036854775807 4:11 E0005 whole_number
 
+# 2^40 numbers, stored with a halo for the second convolution.
+cat >halo.net <<'NET'
+cnnc 1
+input image { size = 32768x32768 }
+net n(image) { output y = image -> conv(1024, 3, pad=1) -> conv(1, 3, pad=1) -> avgpool(global=true) }
+NET
+check 'limits/elements 1099511627776, and a halo' "$cnnc" -c -march=native halo.net -o halo.o
+
 # The number of combinations is all that is looked at above the limit; a sweep of a million takes an hour.
 {
     constant 1
