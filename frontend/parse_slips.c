@@ -201,13 +201,22 @@ static bool two_outputs(Parse *p, int token, Place at) {
     return true;
 }
 
-/* output = softmax(x) */
-static bool nameless_output(Parse *p, int token, Place at) {
-    if (token != '=' || p->last != OUTPUT) return false;
-    diag_error(p->diags, at_place(p, p->last_at), "E0018", "an output has a name");
-    diag_fix(p->diags, end_of(p, p->last_at), " scores", "programs and other files know it by that");
+/* output = softmax(x); input { size = 32x32 } */
+static bool nameless(Parse *p, int token, Place at) {
+    static const struct Nameless {
+        int word, sign;
+        const char *title, *name, *use;
+    } forms[] = {
+        {OUTPUT, '=', "an output has a name", " scores", "programs and other files know it by that"},
+        {INPUT, '{', "an input has a name", " image", "the net has it as its parameter: net small(image) { ... }"}};
     (void)at;
-    return true;
+    for (int i = 0; i < ARRAY_LEN(forms); i++) {
+        if (p->last != forms[i].word || token != forms[i].sign) continue;
+        diag_error(p->diags, at_place(p, p->last_at), "E0018", "%s", forms[i].title);
+        diag_fix(p->diags, end_of(p, p->last_at), forms[i].name, "%s", forms[i].use);
+        return true;
+    }
+    return false;
 }
 
 /* use resnet, and names of groups without quotes. */
@@ -246,15 +255,6 @@ static bool spread_in_list(Parse *p, int token, Place at) {
     if (token != '*' || bracket(p) != '[' || (p->last != '[' && p->last != ',')) return false;
     diag_error(p->diags, at_place(p, at), "E0013", "`*` spreads a list in calls only");
     diag_help(p->diags, (Span){0}, "lists are joined by +: widths + [512]");
-    return true;
-}
-
-/* input { size = 32x32 } */
-static bool nameless_input(Parse *p, int token, Place at) {
-    if (token != '{' || p->last != INPUT) return false;
-    diag_error(p->diags, at_place(p, p->last_at), "E0018", "an input has a name");
-    diag_fix(p->diags, end_of(p, p->last_at), " image", "the net has it as its parameter: net small(image) { ... }");
-    (void)at;
     return true;
 }
 
@@ -398,11 +398,12 @@ static bool no_operator(Parse *p, int token, Place at) {
 
 /* In this order: the first that fits reports. */
 static bool (*const slip[])(Parse *p, int token, Place at) = {
-    no_version,     for_of_c,         comprehension, annotation_assigned, annotation_bare, in_channels,
-    braces_of_list, word_of_body,     longer_range,  nameless_output,     assigned_value,  ends_early,
-    two_outputs,    bare_list,        bare_text,     bare_path,           spread_in_list,  nameless_input,
-    after_arrow,    typed_definition, unknown_unit,  step_or_clause,      dictionary,      call_without_brackets,
-    result_type,    stepped_range,    no_operator,
+    no_version,     for_of_c,       comprehension,         annotation_assigned, annotation_bare,
+    in_channels,    braces_of_list, word_of_body,          longer_range,        nameless,
+    assigned_value, ends_early,     two_outputs,           bare_list,           bare_text,
+    bare_path,      spread_in_list, after_arrow,           typed_definition,    unknown_unit,
+    step_or_clause, dictionary,     call_without_brackets, result_type,         stepped_range,
+    no_operator,
 };
 
 bool parse_slip(Parse *p, int token, Place at) {
