@@ -78,6 +78,13 @@ static bool is_bare_path(Elab *e, const AstExpr *x) {
     return x->kind == X_NAME && !name_value(e, x->name, &v) && !foreign_find(FOREIGN_NAME, "", x->name);
 }
 
+bool report_bare_text(Elab *e, const AstExpr *x, const char *label, const char *what) {
+    if (!is_bare_path(e, x)) return false;
+    diag_error(e->diags, x->span, "E0109", "`%s` wants a string: %s stands in quotes", label, what);
+    diag_fix(e->diags, x->span, arena_printf(e->arena, "\"%s\"", foreign_source(e->diags, x->span)), "%s", "");
+    return true;
+}
+
 /* A call that the language has in place of a plain value, and this version does not. */
 static bool is_later_call(Elab *e, const ParamSpec *p, const AstExpr *x) {
     Value v;
@@ -89,12 +96,7 @@ static bool is_later_call(Elab *e, const ParamSpec *p, const AstExpr *x) {
 
 bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v) {
     if (x->kind == X_ERROR) return false;
-    if (!strcmp(p->type->name, "text") && is_bare_path(e, x)) {
-        const char *source = foreign_source(e->diags, x->span);
-        diag_error(e->diags, x->span, "E0109", "`%s` wants a string: a path stands in quotes", p->name);
-        diag_fix(e->diags, x->span, arena_printf(e->arena, "\"%s\"", source), "%s", "");
-        return false;
-    }
+    if (!strcmp(p->type->name, "text") && report_bare_text(e, x, p->name, "a path")) return false;
     if (p->type->from_expr) return p->type->from_expr(e, x, v, p->name, p->choice);
     if (is_later_call(e, p, x)) return false;
     *v = eval(e, x);
@@ -112,6 +114,8 @@ bool report_wants(Elab *e, Span at, const char *label, const char *wants, const 
     const char *text = named || value_is_number(got) ? value_text_of(e->arena, got) : value_kind_name(got);
     diag_error(e->diags, at, "E0109", "`%s` wants %s; this is %s%s%s%s", label, wants, named ? kind[got->kind] : "", quote,
                text, quote);
+    bool quantity = got->kind == V_TEXT && strspn(got->text, "0123456789") > 0 && foreign_source(e->diags, at)[0] == '"';
+    if (quantity) diag_fix(e->diags, at, got->text, "numbers, sizes and times stand without quotes");
     const Function *f = got->kind == V_PIPE ? got->pipe->call.fn : NULL;
     if (f && f->kind == FN_BLOCK)
         diag_help(e->diags, (Span){0}, "`%s` waits for its tensor; if its first parameter is a number, name it: %s(%s=...)",
@@ -155,7 +159,9 @@ static int target(Elab *e, const Call *c, const Signature *s, const Actual *a, i
         return i;
     }
     i = *next < s->n ? *next : -1;
-    bool channels = i >= 0 && !strcmp(s->param[i].name, "eps") && value_is_whole(&a->value) && value_whole(&a->value) >= 1;
+    bool after_tensor = i == 1 && (!strcmp(s->param[i].name, "eps") || !strcmp(s->param[i].name, "shared"));
+    bool channels = (after_tensor || (i >= 0 && !strcmp(s->param[i].name, "eps"))) && value_is_whole(&a->value) &&
+                    value_whole(&a->value) >= 1;
     if (channels) {
         diag_error(e->diags, a->span, "E0108", "one argument too many: `%s` knows the channels of its input", c->fn->name);
         foreign_leave_out(e, c, a);
@@ -166,7 +172,8 @@ static int target(Elab *e, const Call *c, const Signature *s, const Actual *a, i
                    s->param[i].name, c->fn->name, s->param[i].name, value_text_of(e->arena, &a->value));
         return -1;
     }
-    if (i < 0) diag_error(e->diags, a->span, "E0108", "`%s` takes at most %d arguments", c->fn->name, s->n);
+    if (i < 0) diag_error(e->diags, a->span, "E0108", "`%s` takes at most %d argument%s", c->fn->name, s->n,
+                              s->n == 1 ? "" : "s");
     else if (!s->param[i].rest) ++*next;
     return i;
 }

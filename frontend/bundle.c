@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "derive.h"
 #include "foreign.h"
 #include "parse.h"
 
@@ -42,6 +43,11 @@ static bool check_set(Elab *e, const Item *item, const Value *v, Span at) {
     if (v->kind == V_TEXT) s = foreign_suggest(FOREIGN_NAME, "", v->text, word, n);
     diag_error(e->diags, at, "E0122", "option `%s` is %s, which is not in %s%s", item->name, value_text_of(e->arena, v),
                value_text_of(e->arena, &set), foreign_question(e->arena, &s));
+    const AstExpr *x = item->set;
+    bool range = x->kind == X_BINARY && x->op.op == OPR_range && set.n > 0;
+    if (range && value_is_whole(v) && value_whole(v) == value_whole(&set.item[set.n - 1]) + 1)
+        diag_help(e->diags, (Span){0}, "the end of a range is not part of it: %s..%lld", expr_text(e, x->op.a),
+                  (long long)value_whole(v) + 1);
     return false;
 }
 
@@ -111,16 +117,22 @@ static Value option_value(Bundle *p, const Item *item) {
 
 /* ---- items ---- */
 
-static bool check_free(Elab *e, const Item *item) {
+static bool is_defined(Elab *e, const Item *item) {
     const Global *other = table_get(&e->globals, item->name);
-    bool known = layer_find(item->name) || builtin_find(item->name);
-    if (other) {
-        diag_error(e->diags, item->span, "E0102", "`%s` is defined twice", item->name);
-        diag_note(e->diags, other->item->span, "the first definition");
-    } else if (known) {
-        diag_error(e->diags, item->span, "E0102", "`%s` is the name of a layer or function", item->name);
-    }
-    return !other && !known;
+    if (!other) return false;
+    diag_error(e->diags, item->span, "E0102", "`%s` is defined twice", item->name);
+    diag_note(e->diags, other->item->span, "the first definition");
+    return true;
+}
+
+/* The name stands for what the user meant from here on: uses of it are no further mistakes. */
+static bool is_taken(Elab *e, const Item *item) {
+    bool layer = layer_find(item->name);
+    if (!layer && !builtin_find(item->name)) return false;
+    diag_error(e->diags, item->span, "E0102", "`%s` is the name of a %s", item->name, layer ? "layer" : "function");
+    diag_help(e->diags, (Span){0}, "it is taken everywhere in the file: choose another one, like `%s_%s`",
+              item->kind == I_BLOCK ? "my" : "the", item->name);
+    return true;
 }
 
 static void check_params(Elab *e, const Item *item) {
@@ -134,7 +146,8 @@ static void check_params(Elab *e, const Item *item) {
 
 static void add_global(Bundle *p, const Item *item) {
     Elab *e = p->elab;
-    if (!check_free(e, item)) return;
+    if (is_defined(e, item)) return;
+    bool taken = is_taken(e, item);
     Global *g = NEW(e->arena, Global);
     g->item = item;
     table_set(e->arena, &e->globals, item->name, g);
@@ -149,6 +162,7 @@ static void add_global(Bundle *p, const Item *item) {
     } else {
         g->value = eval(e, item->value);
     }
+    if (taken && item->kind != I_BLOCK) g->value = v_error;
 }
 
 /* A later input or section of the same kind and name replaces the earlier: of another file that is what `use` is for,
@@ -205,7 +219,13 @@ static const char *search(Bundle *p, const Item *item, const char *path) {
 
 static void add_use(Bundle *p, const Item *item, const Loaded *by) {
     Value path = eval(p->elab, item->value);
-    if (path.kind == V_TEXT) load(p, search(p, item, path.text), by, item->value->span);
+    if (path.kind != V_TEXT) return;
+    int32_t before = p->elab->diags->n_error;
+    const char *found = search(p, item, path.text), *longer = arena_printf(p->elab->arena, "%s.net", path.text);
+    load(p, found, by, item->value->span);
+    if (p->elab->diags->n_error > before && !source_exists(&p->options->shelf, found) &&
+        source_exists(&p->options->shelf, search(p, item, longer)))
+        diag_fix(p->elab->diags, item->value->span, arena_printf(p->elab->arena, "\"%s\"", longer), "this file is there");
 }
 
 static void add_item(Bundle *p, const Item *item, const Loaded *by) {
@@ -246,6 +266,27 @@ static bool has_room(Bundle *p, const Loaded *by, Span use) {
     return !p->elab->stopped;
 }
 
+/* #include "blocks.net" and #define WIDTH 16 are comments, which their author does not know. */
+static void warn_directives(Diags *d, uint32_t file) {
+    static const struct {
+        const char *word, *follows, *here;
+    } row[] = {{"#include", "\"<", "other files are read by: use \"blocks.net\""},
+               {"#define", "ABCDEFGHIJKLMNOPQRSTUVWXYZ_", "a constant is: const WIDTH = 16"}};
+    uint32_t line = 1;
+    for (const char *c = d->file[file].text; *c; line++) {
+        for (int i = 0; i < ARRAY_LEN(row); i++) {
+            size_t n = strlen(row[i].word);
+            const char *after = !strncmp(c, row[i].word, n) ? c + n + strspn(c + n, " ") : "";
+            if (!*after || after == c + n || !strchr(row[i].follows, *after)) continue;
+            diag_warning(d, (Span){.file = file, .line = line, .col = 1, .len = (uint32_t)n}, "W0162",
+                         "this is a comment: `#` starts one");
+            diag_help(d, (Span){0}, "%s", row[i].here);
+        }
+        c += strcspn(c, "\n");
+        c += *c == '\n';
+    }
+}
+
 static void load(Bundle *p, const char *path, const Loaded *by, Span use) {
     Elab *e = p->elab;
     Loaded *l = NEW(e->arena, Loaded);
@@ -255,6 +296,7 @@ static void load(Bundle *p, const char *path, const Loaded *by, Span use) {
         seen(p, &l->source, by, use))
         return;
     p->loaded[p->n_loaded++] = l;
+    warn_directives(e->diags, l->source.file);
     const Ast *ast = parse_file(e->arena, e->diags, l->source.file);
     for (int32_t i = 0; i < ast->n_item && !e->stopped; i++) add_item(p, ast->item[i], l);
     l->open = false;

@@ -47,6 +47,9 @@ Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at, const Bo
     if (other) {
         diag_error(e->diags, notes->label ? notes->label_span : at, "E0113", "there is a layer `%s` already", name);
         diag_note(e->diags, other->at, "it is here");
+        if (notes->label && e->scope->loop)
+            diag_help(e->diags, (Span){0}, "a loop gives each its own name by a value in braces: \"%s{%s}\"", notes->label,
+                      e->scope->loop->names->item[0]);
         return NULL;
     }
     Site *site = NEW(e->arena, Site);
@@ -68,13 +71,21 @@ static void assign(Elab *e, const NameList *names, int32_t i, Value v, const Ast
     variable_set(e, name, names->span[i], v, from);
 }
 
+/* for i, n in [16, 32] */
+static void propose_enumerate(Elab *e, Span list) {
+    const char *text = foreign_source(e->diags, list);
+    if (*text && list.len > 1) diag_fix(e->diags, list, arena_printf(e->arena, "enumerate(%s)", text), "numbered from 0");
+    else diag_help(e->diags, (Span){0}, "enumerate(list) numbers the members from 0");
+}
+
 /* a, b = [1, 2]: one name takes the value, several take a list apart. from: the expression, or NULL if v is one of a
- * list. */
-static void assign_all(Elab *e, const NameList *names, Value v, Span at, const AstExpr *from) {
+ * list; `loops`: of a `for`. */
+static void assign_all(Elab *e, const NameList *names, Value v, Span at, const AstExpr *from, bool loops) {
     bool apart = names->n > 1 && v.kind != V_ERROR;
     if (apart && (v.kind != V_LIST || v.n != names->n)) {
         diag_error(e->diags, at, "E0120", "%d names need a list of as many; this is %s", names->n,
                    v.kind == V_LIST ? value_text_of(e->arena, &v) : value_kind_name(&v));
+        if (loops && names->n == 2 && v.kind != V_LIST) propose_enumerate(e, at);
         v = v_error;
         apart = false;
     }
@@ -120,7 +131,7 @@ static void run_for(Elab *e, const AstStmt *s) {
     const Loop here = {.names = &s->names, .outer = e->scope->loop};
     e->scope->loop = &here;
     for (int32_t i = 0; i < list.n && !e->scope->returned && spend(e, 1); i++) {
-        assign_all(e, &s->names, list.item[i], s->value->span, NULL);
+        assign_all(e, &s->names, list.item[i], s->value->span, NULL, true);
         run_body(e, s->body);
     }
     e->scope->loop = here.outer;
@@ -198,7 +209,7 @@ static void run_stmt(Elab *e, const AstStmt *s) {
     switch (s->kind) {
     case S_ASSIGN:
         if (s->value->kind == X_ERROR || forgot_tensor(e, s)) lose(e, s);
-        else assign_all(e, &s->names, eval(e, s->value), s->value->span, s->value);
+        else assign_all(e, &s->names, eval(e, s->value), s->value->span, s->value, false);
         break;
     case S_FOR: run_for(e, s); break;
     case S_IF: run_if(e, s); break;
@@ -254,7 +265,10 @@ static bool bind_actuals(Elab *e, const Call *c, Scope *s) {
             report_unknown(e, c, a);
             good = false;
         } else if (i >= list->n) {
-            diag_error(e->diags, a->span, "E0108", "`%s` takes at most %d arguments", c->fn->name, list->n);
+            diag_error(e->diags, a->span, "E0108", "`%s` takes at most %d argument%s", c->fn->name, list->n,
+                       list->n == 1 ? "" : "s");
+            if (list->n > 0 && value_is_tensorish(&c->actual[0].value))
+                diag_help(e->diags, (Span){0}, "what flows in is the first of them, `%s`", list->item[0].name);
             return false;
         } else if (table_get(&s->variables, list->item[i].name)) {
             diag_error(e->diags, a->span, "E0106", "`%s` of `%s` is given twice", list->item[i].name, c->fn->name);

@@ -61,6 +61,8 @@ typedef struct ParamType {
 const ParamType *type_find(const char *name, size_t n);
 /* Evaluates x as the parameter wants it; false if it was reported. */
 bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v);
+/* Reports a word or path without quotes that names nothing, where the setting wants a string, `what`; else false. */
+bool report_bare_text(Elab *e, const AstExpr *x, const char *label, const char *what);
 /* `label` wants this, but got that; false. */
 bool report_wants(Elab *e, Span at, const char *label, const char *wants, const Value *got);
 

@@ -54,23 +54,50 @@ static bool push_spread(Elab *e, Call *c, const Arg *arg, Value v) {
     return true;
 }
 
+/* pad=same: a word of another framework, which is no name here. */
+static bool is_foreign_word(Elab *e, const Arg *arg) {
+    Value v;
+    const AstExpr *x = arg->value;
+    return arg->name && x->kind == X_NAME && foreign_find(FOREIGN_WORD, arg->name, x->name) && !name_value(e, x->name, &v);
+}
+
 /* Evaluates all arguments, so that each reports its own mistakes. */
 static void push_args(Elab *e, Call *c, const AstExpr *call) {
     const ArgList *list = &call->call.arg;
     for (int32_t i = 0; i < list->n; i++) {
         const Arg *arg = &list->item[i];
         int32_t before = e->diags->n_error;
-        Actual a = {.name = arg->name, .value = eval(e, arg->value), .span = arg->span, .at = arg->value->span,
-                    .text = arg->value};
+        Actual a = {.name = arg->name, .span = arg->span, .at = arg->value->span,
+                    .value = is_foreign_word(e, arg) ? value_text(arg->value->name) : eval(e, arg->value), .text = arg->value};
         if (e->diags->n_error > before) foreign_drop_argument(e, call, i);
         if (!arg->spread) push_actual(e, c, a);
         else if (a.value.kind == V_ERROR || !push_spread(e, c, arg, a.value)) c->lost = true;
     }
 }
 
-static bool not_callable(Elab *e, Span at, const Value *v) {
-    if (v->kind == V_ERROR) return false;
+static bool has_notes(const Notes *n) { return n->label || n->freeze || n->nofuse; }
+
+static Value no_notes(Elab *e, Span at, const char *name) {
+    diag_error(e->diags, at, "E0123", "`%s` is not a layer or block: it takes no annotations", name);
+    diag_help(e->diags, (Span){0}, "an annotation follows the call that it is about: conv(16, 3)@name(\"stem\")");
+    return v_error;
+}
+
+/* A variable has the name of the layer or function that is called. */
+static bool is_hidden(Elab *e, Span at, const AstExpr *callee, const Value *v) {
+    const Variable *variable = callee->kind == X_NAME ? variable_find(e, callee->name) : NULL;
+    if (!variable || !(layer_find(callee->name) || builtin_find(callee->name))) return false;
+    diag_error(e->diags, at, "E0104", "`%s` is %s here, which hides the %s of that name", callee->name,
+               value_kind_name(v), layer_find(callee->name) ? "layer" : "function");
+    diag_note(e->diags, variable->span, "it is this `%s`: take another name for it", callee->name);
+    return true;
+}
+
+static bool not_callable(Elab *e, Span at, const AstExpr *callee, const Value *v) {
+    if (v->kind == V_ERROR || is_hidden(e, at, callee, v)) return false;
     diag_error(e->diags, at, "E0104", "%s cannot be called", value_kind_name(v));
+    if (v->kind == V_TEXT && layer_find(name_of(v->text)))
+        diag_help(e->diags, (Span){0}, "layers are values themselves: %s without quotes", v->text);
     if (v->kind == V_TENSOR) diag_help(e->diags, (Span){0}, "data flow from left to right: the tensor stands first");
     if (v->kind == V_LIST) diag_help(e->diags, (Span){0}, "a list of layers is gone through by a loop: for f in list { x = x -> f }");
     return false;
@@ -87,15 +114,17 @@ static Value eval_callee(Elab *e, const AstExpr *x, const AstExpr *callee) {
 /* f(args) without running it. *pipe is set instead if f is a pipeline (which takes one argument: its tensor). */
 static bool prepare(Elab *e, const AstExpr *x, Call *c, const Pipe **pipe) {
     bool call = x->kind == X_CALL;
-    Value f = eval_callee(e, x, call ? x->call.callee : x);
+    const AstExpr *callee = call ? x->call.callee : x;
+    Value f = eval_callee(e, x, callee);
     c->span = x->span;
     c->source = call ? x : NULL;
     bool wanted = call && !(f.kind == V_ERROR && foreign_drops_arguments(x->call.callee));
     if (wanted) push_args(e, c, x);
     if (f.kind == V_PIPE) *pipe = f.pipe;
     else if (f.kind == V_FUNC) c->fn = f.func;
-    else return not_callable(e, x->span, &f);
-    return true;
+    else if (has_notes(&c->notes) && !call && f.kind != V_ERROR) no_notes(e, x->span, foreign_source(e->diags, x->span));
+    else not_callable(e, x->span, callee, &f);
+    return c->fn || *pipe;
 }
 
 static bool no_arguments(Elab *e, const AstExpr *x) {
@@ -142,17 +171,11 @@ static bool add_note(Elab *e, const AstExpr *x, Notes *notes) {
         diag_error(e->diags, x->span, "E0401", "`@%s` is not part of this version", label);
         return false;
     }
-    const char *near = did_you_mean(label, known, ARRAY_LEN(known));
-    diag_error(e->diags, x->span, "E0123", near ? "there is no annotation `@%s`; did you mean `@%s`?"
-                                                : "there is no annotation `@%s`", label, near);
+    Suggestion better = foreign_suggest(FOREIGN_WORD, "annotation", label, known, ARRAY_LEN(known));
+    diag_error(e->diags, x->span, "E0123", "there is no annotation `@%s`%s", label, foreign_question(e->arena, &better));
+    foreign_fix_word(e->diags, x->span, &better);
+    if (!better.name) diag_help(e->diags, (Span){0}, "annotations are @name(\"...\"), @freeze() and @nofuse()");
     return false;
-}
-
-static bool has_notes(const Notes *n) { return n->label || n->freeze || n->nofuse; }
-
-static Value no_notes(Elab *e, Span at, const char *name) {
-    diag_error(e->diags, at, "E0123", "`%s` is not a layer or block: it takes no annotations", name);
-    return v_error;
 }
 
 /* Strips annotations from a call, outermost last. */
@@ -206,6 +229,19 @@ static Value pipe_run(Elab *e, const Pipe *p, Value first, Span at, const AstExp
     return first;
 }
 
+static Value not_a_pipeline(Elab *e, const Actual *a) {
+    if (a->name) {
+        diag_error(e->diags, a->span, "E0107", "`fork` has no parameter `%s`", a->name);
+        diag_help(e->diags, (Span){0}, "its results are a list, in the order of the pipelines: a, b = fork(x, p, q)");
+        return v_lost;
+    }
+    diag_error(e->diags, a->span, "E0109", "`fork` takes pipelines; this is %s", value_kind_name(&a->value));
+    if (a->value.kind == V_LIST) diag_help(e->diags, (Span){0}, "without the brackets, or with `*` before a list: fork(x, *list)");
+    if (a->value.kind == V_TENSOR)
+        diag_help(e->diags, (Span){0}, "a pipeline lacks its first tensor, conv(16, 3); tensors are joined by concat(a, b)");
+    return v_lost;
+}
+
 /* fork(p, q, ...) feeds x to each pipeline and gives the list of results. */
 static Value fork_run(Elab *e, const Call *c) {
     Value *item = NEW_ARRAY(e->arena, Value, c->n);
@@ -218,10 +254,7 @@ static Value fork_run(Elab *e, const Call *c) {
             failed = true;
             continue;
         }
-        if (a->name || (a->value.kind != V_PIPE && a->value.kind != V_FUNC)) {
-            diag_error(e->diags, a->span, "E0109", "`fork` takes pipelines; this is %s", value_kind_name(&a->value));
-            return v_error;
-        }
+        if (a->name || (a->value.kind != V_PIPE && a->value.kind != V_FUNC)) return not_a_pipeline(e, a);
         alone.fn = a->value.kind == V_FUNC ? a->value.func : NULL;
         Call first = with_first(e, &alone, x->value, x->at, x->text);
         item[i - 1] = alone.fn ? call_run(e, &first) : pipe_run(e, a->value.pipe, x->value, x->at, x->text);

@@ -1,5 +1,6 @@
 /* Operators. Numbers stay exact while both sides are; a real on either side makes the result real. */
 #include <math.h>
+#include <string.h>
 
 #include "blame.h"
 #include "derive.h"
@@ -18,6 +19,29 @@ static void propose_mul(Elab *e, const AstExpr *x) {
     else diag_help(e->diags, (Span){0}, "tensors are multiplied by mul(a, b)");
 }
 
+/* "conv" + i is "conv{i}". */
+static void propose_braces(Elab *e, const AstExpr *x) {
+    const char *left = expr_text(e, x->op.a), *right = expr_text(e, x->op.b);
+    bool first = x->op.a->kind == X_STRING;
+    if (first) left = arena_strndup(e->arena, left + 1, strlen(left) - 2);
+    else right = arena_strndup(e->arena, right + 1, strlen(right) - 2);
+    const char *text = arena_printf(e->arena, first ? "\"%s{%s}\"" : "\"{%s}%s\"", left, right);
+    bool plain = (x->op.a->kind == X_STRING) != (x->op.b->kind == X_STRING) && x->op.op == OPR_add && x->span.len > 1;
+    if (plain && !strchr(first ? right : left, '"')) diag_fix(e->diags, x->span, text, "a string holds values in braces");
+    else diag_help(e->diags, (Span){0}, "a string holds values in braces: \"stage{i}\"");
+}
+
+static void advise_operator(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
+    Operator op = x->op.op;
+    bool tensors = a->kind == V_TENSOR && b->kind == V_TENSOR, numbers = value_is_number(a) && value_is_number(b);
+    if (op == OPR_mul && tensors) propose_mul(e, x);
+    else if (tensors) diag_help(e->diags, (Span){0}, "tensors are added by + or add and multiplied by mul");
+    else if (op == OPR_range && numbers)
+        diag_fix(e->diags, x->span, arena_printf(e->arena, "[%s, %s]", expr_text(e, x->op.a), expr_text(e, x->op.b)),
+                 "a range has whole numbers; the ends of an interval are a list");
+    else if (x->op.a->kind == X_STRING || x->op.b->kind == X_STRING) propose_braces(e, x);
+}
+
 static Value mismatch(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
     if (!b) {
         diag_error(e->diags, x->span, "E0111", "`%s` does not work on %s", x->op.op == OPR_not ? "not" : "-",
@@ -29,7 +53,7 @@ static Value mismatch(Elab *e, const AstExpr *x, const Value *a, const Value *b)
     label_operand(e, x->op.a, a);
     label_operand(e, x->op.b, b);
     note_uses(e);
-    if (x->op.op == OPR_mul && a->kind == V_TENSOR && b->kind == V_TENSOR) propose_mul(e, x);
+    advise_operator(e, x, a, b);
     return a->kind == V_TENSOR || b->kind == V_TENSOR ? v_lost : v_error;
 }
 

@@ -47,6 +47,19 @@ static void label_sizes(Elab *e, Span size_at, const Value *size, Span other_at,
     diag_label(e->diags, other_at, "%dx%d", other->dim.h, other->dim.w);
 }
 
+/* A window that is larger than every picture has a black rim. */
+static void check_window(Elab *e, const Field *resize, const Value *crop, Span at) {
+    const Value *to = &resize->value.record->field[0].value;
+    bool exact = to->kind == V_DIM;
+    int64_t side = exact ? 0 : value_whole(to), least = crop->dim.h < crop->dim.w ? crop->dim.h : crop->dim.w;
+    bool rim = exact ? crop->dim.h > to->dim.h || crop->dim.w > to->dim.w : least > side;
+    if (!rim) return;
+    diag_warning(e->diags, at, "W0160", "the crop is larger than the pictures, which get a black rim");
+    diag_label(e->diags, resize->span, "%s", exact ? arena_printf(e->arena, "%dx%d", to->dim.h, to->dim.w)
+                                                   : arena_printf(e->arena, "the shorter side has %lld", (long long)side));
+    diag_help(e->diags, (Span){0}, "resize to more than the crop, as 256 for 224x224, or crop less");
+}
+
 /* Pictures come out of resize and crop; what comes out last must have the size. */
 static bool check_size(Elab *e, Record *r) {
     const Value size = field(r, "size")->value;
@@ -54,6 +67,7 @@ static bool check_size(Elab *e, Record *r) {
     Field *crop = field(r, "crop"), *resize = field(r, "resize");
     if (crop->value.kind == V_RECORD) {
         Value c = crop->value.record->field[0].value;
+        if (resize->value.kind == V_RECORD) check_window(e, resize, &c, crop->span);
         if (c.dim.h == size.dim.h && c.dim.w == size.dim.w) return true;
         diag_error(e->diags, crop->span, "E0407", "the crop gives %dx%d, but `size` is %dx%d", c.dim.h, c.dim.w,
                    size.dim.h, size.dim.w);

@@ -69,6 +69,7 @@ typedef struct Parse {
     bool typed;                 /* the type of a parameter is left out, up to the next , ) or = */
     Place closed;               /* of the last } outside of which there is nothing */
     bool choosing;              /* inside of a Choice: a body may be a value */
+    bool braces;                /* a call had its arguments in { } */
     int questions;              /* ? that wait for their : */
     uint32_t skip_col;          /* of a statement that is skipped */
     bool skip_brace;            /* it has a { */
@@ -95,6 +96,8 @@ AstStmt *parse_update(Parse *p, Name name, Place at, Operator op, Place sign, As
 AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at);
 AstStmt *parse_output_name(Parse *p, AstExpr *e, Place at);
 void parse_single_equals(Parse *p, Place at);
+void parse_type_before(Parse *p, Place type, Place name);   /* const int n = 3 */
+void parse_lost_value(Parse *p, Item *item);   /* its name is known, its value is not */
 void parse_for_brackets(Parse *p, Place open, Place close);
 AstExpr *parse_question(Parse *p, AstExpr *test, Place a, AstExpr *yes, Place b, AstExpr *no, Place c);
 AstExpr *parse_choice_of_bodies(Parse *p, const Choice *c, Place at);

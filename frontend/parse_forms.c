@@ -83,6 +83,14 @@ static AstStmt *append(Parse *p, const AstExpr *e, Place at) {
     return s;
 }
 
+/* Is this the last statement of a block's body? Then its result was meant. */
+static bool ends_block(const Parse *p) {
+    const char *next = p->text + p->offset;
+    size_t n;
+    const char *line = p->depth == 1 ? diag_line(p->diags, at_place(p, p->open[0].at), &n) : NULL;
+    return line && !strncmp(line, "block ", 6) && (p->now == '}' || next[strspn(next, " \t\n")] == '}');
+}
+
 AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at) {
     bool lost = parse_value(p, e) != e;
     Name name = flows_from(e);
@@ -95,7 +103,9 @@ AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at) {
         return NULL;
     }
     diag_error(p->diags, at_place(p, at), "E0016", "nothing takes the result of this");
-    if (name)
+    if (ends_block(p))
+        diag_fix(p->diags, start_of(p, at), "return ", "a block gives its result by return");
+    else if (name)
         diag_fix(p->diags, start_of(p, at), arena_printf(p->arena, "%s = ", name),
                  "layers do not change their input: give the result a name");
     else
@@ -113,6 +123,15 @@ AstStmt *parse_output_name(Parse *p, AstExpr *e, Place at) {
     s->names = *parse_add_name(p, NULL, name, at_place(p, at));
     return s;
 }
+
+void parse_type_before(Parse *p, Place type, Place name) {
+    Span gone = at_place(p, type);
+    diag_error(p->diags, gone, "E0013", "`%s` is not needed", source(p, type));
+    if (name.line == type.line) gone.len = name.col - type.col;
+    diag_fix(p->diags, gone, "", "values have the type of what they are");
+}
+
+void parse_lost_value(Parse *p, Item *item) { item->value = ast_expr_error(p->arena, item->span); }
 
 void parse_single_equals(Parse *p, Place at) {
     diag_error(p->diags, at_place(p, at), "E0013", "`=` assigns; a comparison is `==`");

@@ -82,6 +82,14 @@ static void replace_sign(Parse *p, Span at, const char *text, const char *here) 
     diag_fix(d, at, spaced(p, here, strlen(text)), "%s", "");
 }
 
+/* `>>` and `|` behind a number or string are no arrows: what is meant there; NULL where they are. */
+static const char *not_an_arrow(const Parse *p, const Foreign *f) {
+    bool value = p->last == QTY || p->last == STR || p->last == DIM;
+    if (!value || !f->here || strcmp(f->here, "->") != 0) return NULL;
+    if (!strcmp(f->written, ">>")) return "a half is a quotient: 64 / 2";
+    return !strcmp(f->written, "|") ? "one of several values: option name = value in [value, value]" : NULL;
+}
+
 int parse_sign(Parse *p, union NET_STYPE *v, const char *text) {
     const Foreign *f = foreign_find(FOREIGN_SIGN, "", text);
     Span at = parse_span(p, p->here);
@@ -100,6 +108,14 @@ int parse_sign(Parse *p, union NET_STYPE *v, const char *text) {
         }
         p->wrong = true;
         return NET_error;
+    }
+    const char *unlike = not_an_arrow(p, f);
+    if (unlike || (!strcmp(text, "**") && (p->last == '(' || p->last == ','))) {
+        diag_error(p->diags, at, "E0013", "`%s` is not part of the language", text);
+        if (!unlike) diag_fix(p->diags, at, "*", "a list is spread: its members are arguments by position");
+        else diag_help(p->diags, (Span){0}, "%s", unlike);
+        p->lost = true;
+        return '*';
     }
     bool gone = f->here && !*f->here, list = gone && !newline_counts(p);
     const char *here = list && *text == ';' ? "," : f->here;
@@ -161,6 +177,11 @@ int parse_colon(Parse *p) {
         return 0;
     }
     if (newline_counts(p) && has_body(p->statement)) return open_body(p);
+    if (p->last == CNNC) {
+        diag_error(p->diags, at, "E0013", "`:` is not needed");
+        diag_fix(p->diags, at, *rest(p) == ' ' ? "" : " ", "the version follows: cnnc 1");
+        return 0;
+    }
     bool named = p->statement == OPTION || p->statement == CONST || p->statement == OUTPUT;
     size_t type = strspn(blanks(rest(p)), NAME_BYTES);
     bool typed =

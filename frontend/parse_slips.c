@@ -1,6 +1,7 @@
 /* What the parser did not expect: the slips that such a place usually is. Each row of the table at the end looks at the
  * token that does not fit and at what stands around it, and says what was meant. See parse.h. */
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "parse.h"
@@ -151,11 +152,81 @@ static bool word_of_body(Parse *p, int token, Place at) {
     return true;
 }
 
-/* 1...3 and 1..=3 */
+/* 1...3 and 1..=3, which has 3 */
 static bool longer_range(Parse *p, int token, Place at) {
     if (p->last != DOTDOT || (token != '.' && token != '=')) return false;
+    Span all = at_place(p, at);
+    const char *end = p->text + p->offset, *text = "";
+    size_t n = strspn(end, "0123456789");
+    if (token == '=' && n > 0 && n < 9 && !is_word(end[n])) {
+        text = arena_printf(p->arena, "%lld", atoll(end) + 1);
+        all.len += (uint32_t)n;
+    }
     diag_error(p->diags, at_place(p, at), "E0013", "a range is a..b");
-    diag_fix(p->diags, at_place(p, at), "", "b is not part of it: 1..4 is 1, 2 and 3");
+    diag_fix(p->diags, all, text, "b is not part of it: 1..4 is 1, 2 and 3");
+    return true;
+}
+
+/* @freeze() conv(16, 3) */
+static bool annotation_before(Parse *p, int token, Place at) {
+    const char *word = p->text + p->offset;
+    size_t n = 0;
+    if (token != '@' || ends_value(p->last)) return false;
+    while (is_word(word[n])) n++;
+    diag_error(p->diags, at_place(p, at), "E0013", "an annotation stands behind what it is about");
+    diag_help(p->diags, (Span){0}, "conv(16, 3)@%.*s(...)", n ? (int)n : 6, n ? word : "freeze");
+    return true;
+}
+
+/* group = "*.bias" { ... } */
+static bool group_assigned(Parse *p, int token, Place at) {
+    if (p->statement != GROUP || p->last != GROUP || token != '=') return false;
+    Span all = at_place(p, at);
+    all.len += (uint32_t)(rest(p) - (p->text + p->offset));
+    diag_error(p->diags, at_place(p, at), "E0013", "nothing is assigned to `group`");
+    diag_fix(p->diags, all, "", "its pattern follows it");
+    return true;
+}
+
+/* option width in [16, 32] = 16 */
+static bool set_before_value(Parse *p, int token, Place at) {
+    size_t n;
+    const char *line = code_of(p, at, &n);
+    if (token != IN || p->statement != OPTION || p->last != IDENT || !line) return false;
+    const char *set = line + at.col - 1, *value = memchr(set, '=', n - at.col + 1);
+    diag_error(p->diags, at_place(p, at), "E0010", "unexpected `in`: an option has its value before the set");
+    if (!value) {
+        diag_help(p->diags, (Span){0}, "option %s = ... in ...", source(p, p->last_at));
+        return true;
+    }
+    const char *end = value;
+    while (end > set && strchr(" \t", end[-1])) end--;
+    Span all = at_place(p, at);
+    all.len = (uint32_t)(line + n - set);
+    diag_fix(p->diags, all,
+             arena_printf(p->arena, "%.*s %.*s", (int)(line + n - value), value, (int)(end - set), set), "this is written");
+    return true;
+}
+
+/* cnnc "1.0" */
+static bool no_number_of_version(Parse *p, int token, Place at) {
+    if (p->last != CNNC || token == NL) return false;
+    diag_error(p->diags, at_place(p, at), "E0012", "the language version is a whole number: `cnnc 1`");
+    return true;
+}
+
+/* x -> fork { ... } -> concat */
+static bool braces_of_call(Parse *p, int token, Place at) {
+    static const int statement[] = {IDENT, RETURN, OUTPUT};
+    bool value = false;
+    for (int i = 0; i < ARRAY_LEN(statement); i++) value = value || p->statement == statement[i];
+    if (token == ARROW && p->last == '}' && p->braces) return true; /* what is left of that statement */
+    size_t n;
+    const char *line = code_of(p, at, &n), *arrow = line ? strstr(arena_strndup(p->arena, line, at.col - 1), "->") : NULL;
+    if (token != '{' || !value || in_list(p) || p->last != IDENT || !arrow) return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "arguments stand in ( ), with commas between them");
+    diag_help(p->diags, (Span){0}, "%s(a, b); after a comma a line may end", source(p, p->last_at));
+    p->choosing = p->braces = true; /* its lines are no statements */
     return true;
 }
 
@@ -231,7 +302,8 @@ static bool bare_text(Parse *p, int token, Place at) {
     Span all = {.file = p->file, .line = at.line, .col = at.col, .len = (uint32_t)(end - from)};
     bool brackets = *from == '(' && end - from > 1 && end[-1] == ')';
     const char *text = arena_strndup(p->arena, from + brackets, (size_t)(end - from) - 2 * brackets);
-    bool quoted = *text == '"';
+    bool quoted = *text == '"', angles = *text == '<' && text[strlen(text) - 1] == '>';
+    if (angles) text = arena_strndup(p->arena, text + 1, strlen(text) - 2);
     if (*from == '(' && !brackets) return false;
     diag_error(p->diags, all, "E0013", brackets ? "`group` is not a call" : "a string stands in double quotes, \"");
     const char *blank = at.col > 1 && is_word(from[-1]) ? " " : "", *quote = quoted ? "" : "\"";
@@ -304,19 +376,6 @@ static bool stepped_range(Parse *p, int token, Place at) {
     return true;
 }
 
-/* option int n = 3 */
-static bool typed_definition(Parse *p, int token, Place at) {
-    const char *next = rest(p);
-    bool defines = p->statement == OPTION || p->statement == CONST;
-    if (!defines || token != IDENT || p->last != IDENT || *next != '=' || next[1] == '=') return false;
-    Span type = at_place(p, p->last_at);
-    const char *word = source(p, p->last_at);
-    diag_error(p->diags, type, "E0013", "`%s` is not needed", word);
-    type.len = at.line == p->last_at.line ? at.col - p->last_at.col : type.len;
-    diag_fix(p->diags, type, "", "values have the type of what they are");
-    return true;
-}
-
 /* 4 threads, 10 epocs */
 static bool unknown_unit(Parse *p, int token, Place at) {
     static const char *const unit[] = {
@@ -325,7 +384,12 @@ static bool unknown_unit(Parse *p, int token, Place at) {
     };
     if (token != IDENT || p->last != QTY || p->last_at.end_line != at.line) return false;
     if (in_list(p) && *rest(p) && strchr("=(", *rest(p))) return false; /* an argument, and its comma is missing */
-    const char *word = source(p, at), *near = did_you_mean(word, unit, ARRAY_LEN(unit));
+    const char *word = source(p, at), *near = did_you_mean(word, unit, ARRAY_LEN(unit)), *many;
+    bool one = !strcmp(source(p, p->last_at), "1");
+    for (int i = 0; near && !one && i < ARRAY_LEN(unit); i++) { /* 10 ephocs are epochs */
+        many = unit[i];
+        if (!strncmp(many, near, strlen(near)) && (!strcmp(many + strlen(near), "s") || !strcmp(many + strlen(near), "es"))) near = many;
+    }
     if (strlen(word) == 1 && strchr("kMG", *word)) {
         const char *joined = arena_printf(p->arena, "%s%s", source(p, p->last_at), word);
         Span all = at_place(p, p->last_at);
@@ -400,8 +464,9 @@ static bool no_operator(Parse *p, int token, Place at) {
 static bool (*const slip[])(Parse *p, int token, Place at) = {
     no_version,     for_of_c,       comprehension,         annotation_assigned, annotation_bare,
     in_channels,    braces_of_list, word_of_body,          longer_range,        nameless,
+    annotation_before, group_assigned, set_before_value,   no_number_of_version, braces_of_call,
     assigned_value, ends_early,     two_outputs,           bare_list,           bare_text,
-    bare_path,      spread_in_list, after_arrow,           typed_definition,    unknown_unit,
+    bare_path,      spread_in_list, after_arrow,           unknown_unit,
     step_or_clause, dictionary,     call_without_brackets, result_type,         stepped_range,
     no_operator,
 };

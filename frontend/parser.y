@@ -138,6 +138,12 @@ item   : NL
        | OPTION IDENT '=' value                     { add_item(p, I_OPTION, AT(@2), $2)->value = $4; }
        | OPTION IDENT '=' expr IN expr NL           { Item *i = add_item(p, I_OPTION, AT(@2), $2);
                                                       i->value = $4; i->set = $6; }
+       | CONST IDENT IDENT '=' value                { parse_type_before(p, @2, @3); add_item(p, I_CONST, AT(@3), $3)->value = $5; }
+       | OPTION IDENT IDENT '=' value               { parse_type_before(p, @2, @3); add_item(p, I_OPTION, AT(@3), $3)->value = $5; }
+       | OPTION IDENT IDENT '=' expr IN expr NL     { Item *i = add_item(p, I_OPTION, AT(@3), $3);
+                                                      i->value = $5; i->set = $7; parse_type_before(p, @2, @3); }
+       | CONST IDENT error NL                       { yyerrok; parse_lost_value(p, add_item(p, I_CONST, AT(@2), $2)); }
+       | OPTION IDENT error NL                      { yyerrok; parse_lost_value(p, add_item(p, I_OPTION, AT(@2), $2)); }
        | INPUT IDENT attrs                          { add_item(p, I_INPUT, AT(@2), $2)->settings = $3; }
        | BLOCK IDENT '(' params ')' body            { Item *i = add_item(p, I_BLOCK, AT(@2), $2);
                                                       i->param = *$4; i->body = $6; }
@@ -216,7 +222,8 @@ stmt   : NL                                         { $$ = NULL; }
        ;
 value  : expr NL                                    { $$ = parse_value(p, $1); }
        | error NL                                   { $$ = parse_value(p, ast_expr_error(p->arena, AT(@1))); yyerrok; }
-       | error body                                 { $$ = parse_value(p, ast_expr_error(p->arena, AT(@1))); yyerrok; }
+       | error body                                 { $$ = parse_value(p, ast_expr_error(p->arena, AT(@1))); yyerrok;
+                                                      p->choosing = false; }
        | choice                                     { $$ = parse_choice_of_bodies(p, &$1, @1); }
        ;
 choice : choose expr body                           { $$ = (Choice){.test = @2, .yes = @3, .statements = $3->n}; }
@@ -428,7 +435,8 @@ static int yyreport_syntax_error(const yypcontext_t *context, Parse *p, void *sc
     int n = yypcontext_expected_tokens(context, expected, MOST);
     Place at = *yypcontext_location(context);
     Str s = STR(p->arena);
-    str_addf(&s, "unexpected %s", found(p, yypcontext_token(context), at));
+    const char *there = found(p, yypcontext_token(context), at);
+    str_addf(&s, "unexpected %s", there + (strncmp(there, "a ", 2) ? 0 : 2));
     if (n == MOST) n = 0;
     for (int i = 0; i < n; i++)
         str_addf(&s, "%s%s", i == 0 ? "; expected " : i == n - 1 ? " or " : ", ", yysymbol_name(expected[i]));

@@ -140,6 +140,17 @@ static int64_t classes_of(const Record *source, const AstExpr *said, Span *at) {
     return f ? value_whole(&f->value) : 0;
 }
 
+/* Masks are for scores of pixels, all other sources for scores of pictures. */
+static bool check_labels(Elab *e, const Record *source, Span at) {
+    bool masks = !strcmp(source->call, "masks");
+    if (masks == train_scores_pixels(e->graph)) return true;
+    diag_error(e->diags, at, "E0455", "`%s` has a class for each %s, and the net has scores for each %s", source->call,
+               masks ? "pixel" : "picture", masks ? "picture" : "pixel");
+    if (!masks)
+        diag_help(e->diags, (Span){0}, "pictures with a class for each pixel: masks(\"PICTURES\", \"MASKS\")");
+    return false;
+}
+
 /* A source whose classes are known has as many as the net. */
 static void check_sources(Elab *e, const SettingList *list, const Record *r) {
     for (int32_t i = 0; !e->lost && i < r->n; i++) {
@@ -148,17 +159,27 @@ static void check_sources(Elab *e, const SettingList *list, const Record *r) {
         if (source->kind != V_RECORD || !said) continue;
         Span at;
         int64_t classes = classes_of(source->record, said, &at), wanted = train_classes(e->graph);
-        if (classes && train_scores_pixels(e->graph)) {
-            diag_error(e->diags, said->span, "E0455",
-                       "`%s` has a class for each picture, and the net has scores for each pixel", source->record->call);
-            diag_help(e->diags, (Span){0}, "pictures with a class for each pixel: masks(\"PICTURES\", \"MASKS\")");
-            continue;
-        }
+        if (wanted && !check_labels(e, source->record, said->span)) continue;
         if (!classes || classes == wanted) continue;
         diag_error(e->diags, at, "E0455", "`%s` has %lld classes, and the net has scores for %lld", source->record->call,
                    (long long)classes, (long long)wanted);
         if (record_field(source->record, "classes"))
             diag_fix(e->diags, at, arena_printf(e->arena, "%lld", (long long)wanted), "as many as the net has scores for");
+    }
+}
+
+/* The endings of files that are surely of another kind. */
+static void check_init(Elab *e, const Record *r) {
+    static const char *const other[] = {".pth", ".pt", ".h5", ".keras", ".onnx", ".pkl", ".ckpt", ".caffemodel", ".npz"};
+    const Field *init = record_field(r, "init");
+    const Field *f = init->value.kind == V_RECORD ? record_field(init->value.record, "path") : NULL;
+    const char *dot = f && f->value.kind == V_TEXT ? strrchr(f->value.text, '.') : NULL;
+    for (int i = 0; dot && i < ARRAY_LEN(other); i++) {
+        if (strcmp(dot, other[i]) != 0) continue;
+        diag_warning(e->diags, f->span, "W0161", "weights are read from safetensors files, and this has the ending of another kind");
+        if (i < 2)
+            diag_help(e->diags, (Span){0}, "in Python: safetensors.torch.save_file(torch.load(\"%s\"), \"%.*s.safetensors\")",
+                      f->value.text, (int)(dot - f->value.text), f->value.text);
     }
 }
 
@@ -220,6 +241,7 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
     if (v.kind == V_RECORD && !strcmp(kind->name, "data")) check_masks(e, v.record);
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "train")) {
         check_plateaus(e, v.record);
+        check_init(e, v.record);
         check_best(e, v.record);
     }
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "data")) check_sources(e, item->settings, v.record);

@@ -134,6 +134,9 @@ static bool from_words(Elab *e, const AstExpr *x, Value *v, const char *label, c
     if (!(x = chosen(e, x))) return false;
     if (x->kind != X_LIST) {
         diag_error(e->diags, x->span, "E0109", "`%s` wants a list of words", label);
+        const char *word = foreign_source(e->diags, x->span);
+        if (*word && (x->kind == X_NAME || x->kind == X_STRING))
+            diag_fix(e->diags, x->span, arena_printf(e->arena, "[%s]", word), "a list may have one");
         return false;
     }
     Value *item = NEW_ARRAY(e->arena, Value, x->list.n);
@@ -164,6 +167,12 @@ static void wrap_value(Elab *e, const AstExpr *x, const char *group, const char 
     Value v = x->kind == X_STRING ? value_text(x->string.text) : literal ? x->literal.value : v_error;
     for (int i = 0; i < n && literal; i++) {
         const Signature *s = signature_of(e, settings_call_find(group, known[i])->signature);
+        bool bare = s->n > 0 && !strcmp(s->param[0].type->name, "time") && value_is_whole(&v) && value_whole(&v) > 0;
+        if (bare) {
+            diag_fix(e->diags, x->span, arena_printf(e->arena, "%s(%s epochs)", known[i], value_text_of(e->arena, &v)),
+                     "a time is a number with its unit, the argument of a call");
+            return;
+        }
         if (s->n == 0 || !takes(s->param[0].type, &v)) continue;
         const char *what = x->kind == X_STRING ? "a string" : x->kind == X_DIM ? "a size" : "a number";
         diag_fix(e->diags, x->span, arena_printf(e->arena, "%s(%s)", known[i], foreign_source(e->diags, x->span)),
@@ -190,11 +199,25 @@ static bool from_call(Elab *e, const AstExpr *x, Value *v, const char *label, co
     return bad;
 }
 
+/* warmup(5 epochs) + cosine(0.1) */
+static bool is_sum_of_pieces(const AstExpr *x) {
+    if (x->kind == X_BINARY) return is_sum_of_pieces(x->op.a) || is_sum_of_pieces(x->op.b);
+    Name name = x->kind == X_CALL ? callee_name(x) : NULL;
+    return name && settings_call_find("lr", name);
+}
+
 /* One piece of a schedule: a call, or a number, which stands for constant(number). */
 static bool schedule_piece(Elab *e, const AstExpr *x, Value *v, const char *label) {
     if (!(x = chosen(e, x))) return false;
     if (x->kind == X_CALL || (callee_name(x) && !table_get(&e->globals, x->name)))
         return from_call(e, x, v, label, "lr");
+    if (is_sum_of_pieces(x)) {
+        diag_error(e->diags, x->span, "E0411", "a schedule follows another by `->`");
+        diag_help(e->diags, (Span){0}, "lr = warmup(5 epochs) -> cosine(0.1)");
+        return false;
+    }
+    Value plain = eval(e, x);
+    if (plain.kind == V_ERROR || !type_find("nonnegative", 11)->convert(e, &plain, x->span, label)) return false;
     Arg base = {.value = x, .span = x->span};
     ArgList args = {.item = &base, .n = 1};
     return call_record(e, settings_call_find("lr", "constant"), NULL, &args, x->span, v);
@@ -450,6 +473,10 @@ static bool from_freeze(Elab *e, const AstExpr *x, Value *v, const char *label, 
     Name name = callee_name(x);
     if (name && settings_call_find("freeze", name) && !table_get(&e->globals, name))
         return from_call(e, x, v, label, "freeze");
+    bool bare = false;
+    for (int32_t i = 0; x->kind == X_LIST && i < x->list.n; i++)
+        bare = report_bare_text(e, x->list.item[i], label, "a pattern") || bare;
+    if (bare || report_bare_text(e, x, label, "a pattern")) return false;
     *v = eval(e, x);
     return v->kind != V_ERROR && to_globs(e, v, x->span, label);
 }

@@ -120,6 +120,34 @@ static bool bad_loss(Elab *e, Span at, const char *why) {
     return false;
 }
 
+/* A block of the file in which the name is assigned, NULL if there is none. */
+static const Item *block_with(const Elab *e, Name name) {
+    for (int32_t i = 0; i < e->n_global; i++) {
+        const Global *g = table_get(&e->globals, e->global_name[i]);
+        Table names = {0};
+        if (g->fn.name) ast_body_names(e->arena, &names, g->item->body);
+        if (g->fn.name && table_get(&names, name)) return g->item;
+    }
+    return NULL;
+}
+
+/* Where no other name is near, what there is. */
+static void report_no_scores(Elab *e, const AstExpr *x) {
+    enum { MOST = 6 };
+    int32_t before = e->diags->n_message, n = 0;
+    report_unknown_name(e, x);
+    const Item *block = block_with(e, x->name);
+    if (e->diags->current < 0 || e->diags->n_message > before + 1) return;
+    if (block) {
+        diag_help(e->diags, (Span){0}, "the names inside of the block `%s` are its own: a net's value is named in the net", block->name);
+        return;
+    }
+    Str s = STR(e->arena);
+    for (int32_t i = 0; i < e->graph->n_output && n < MOST; i++)
+        str_addf(&s, "%s%s", n++ ? ", " : "", e->graph->output[i].name);
+    if (n > 0) diag_help(e->diags, (Span){0}, "a loss takes an output or a variable of the net: %s", str_text(&s));
+}
+
 /* The tensor of that name: a variable of the net, or an output. */
 static Ref find_scores(Elab *e, const char *loss, const AstExpr *x) {
     if (!x || x->kind != X_NAME) {
@@ -130,7 +158,7 @@ static Ref find_scores(Elab *e, const char *loss, const AstExpr *x) {
     Ref r = v && v->value.kind == V_TENSOR ? v->value.tensor : graph_find_output(e->graph, x->name);
     Value known;
     bool lost = name_value(e, x->name, &known) && known.kind == V_ERROR;
-    if (!r && !lost) report_unknown_name(e, x);
+    if (!r && !lost) report_no_scores(e, x);
     return r;
 }
 
@@ -353,8 +381,10 @@ static bool add_weighted(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x
 }
 
 static bool add_terms(Elab *e, TrainConfig *t, int32_t *cap, const AstExpr *x, double weight) {
-    if (x->kind == X_BINARY && x->op.op == OPR_add)
-        return add_terms(e, t, cap, x->op.a, weight) && add_terms(e, t, cap, x->op.b, weight);
+    if (x->kind == X_BINARY && x->op.op == OPR_add) {
+        bool left = add_terms(e, t, cap, x->op.a, weight), right = add_terms(e, t, cap, x->op.b, weight);
+        return left && right;
+    }
     if (x->kind == X_BINARY && (x->op.op == OPR_mul || x->op.op == OPR_div)) return add_weighted(e, t, cap, x, weight);
     if (x->kind == X_ARROW) return add_term(e, t, cap, x->arrow.to, x->arrow.from, weight);
     return add_term(e, t, cap, x, NULL, weight);

@@ -15,7 +15,11 @@ static bool to_any(Elab *e, Value *v, Span at, const char *label) {
 }
 
 static bool to_tensor(Elab *e, Value *v, Span at, const char *label) {
-    return v->kind == V_TENSOR || wants(e, at, label, "tensor", v);
+    if (v->kind == V_TENSOR) return true;
+    wants(e, at, label, "tensor", v);
+    if (v->kind == V_LIST && v->n > 0 && v->item[0].kind == V_TENSOR)
+        diag_help(e->diags, (Span){0}, "a list of tensors is joined by concat, add or mul: -> concat");
+    return false;
 }
 
 /* A list of tensors; several arguments arrive as a list whose only item may itself be the list. */
