@@ -47,6 +47,13 @@ static void add_interval(Arena *a, OptionSet *o, const Value *set, const Value *
     if (lo < hi) add_value(a, o, &set->item[1]);
 }
 
+/* Can -D say it? */
+static bool has_text(const Value *v) {
+    bool good = v->kind != V_PIPE && v->kind != V_INIT;
+    for (int32_t i = 0; good && v->kind == V_LIST && i < v->n; i++) good = has_text(&v->item[i]);
+    return good;
+}
+
 static void add_set(Arena *a, OptionSet *o, const Value *set, const Value *usual) {
     if (set->kind != V_LIST) return;
     int32_t most = set->n < OPTION_SET_MOST ? set->n : OPTION_SET_MOST;
@@ -57,7 +64,7 @@ static void add_set(Arena *a, OptionSet *o, const Value *set, const Value *usual
         add_interval(a, o, set, usual);
         return;
     }
-    for (int32_t i = 0; set->n <= OPTION_SET_MOST && i < set->n; i++) add_value(a, o, &set->item[i]);
+    for (int32_t i = 0; has_text(set) && set->n <= OPTION_SET_MOST && i < set->n; i++) add_value(a, o, &set->item[i]);
 }
 
 bool frontend_option_sets(Arena *a, Diags *d, const char *path, const FrontendOptions *options, OptionSet **out,

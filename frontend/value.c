@@ -1,5 +1,5 @@
 /* Compile-time values: making, comparing, printing. See value.h. Operators are in eval_op.c. */
-#include "value.h"
+#include "eval.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -114,6 +114,7 @@ void value_print(Str *s, const Value *v, size_t limit) {
     case V_TEXT: str_addn(s, v->text, strnlen(v->text, limit)); break;
     case V_DIM: str_addf(s, "%dx%d", v->dim.h, v->dim.w); break;
     case V_LIST: print_list(s, v, s->n + limit); break;
+    case V_FUNC: str_add(s, v->func->name); break;
     default: str_add(s, value_kind_name(v)); break;
     }
 }
@@ -181,6 +182,7 @@ void value_json(Str *s, const Value *v) {
         str_add(s, "]");
         break;
     case V_RECORD: json_record(s, v->record); break;
+    case V_FUNC: str_add_json(s, v->func->name); break;
     default: str_add(s, "null"); break;
     }
 }

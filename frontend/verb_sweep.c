@@ -49,18 +49,32 @@ typedef struct Sweep {
 
 /* ---- what to sweep ---- */
 
+/* A value of --values in JSON: as the option's set has it; else what looks like a number or truth value is one. */
+static const char *json_of_text(Arena *a, const OptionSet *o, const char *text) {
+    size_t sign = *text == '-', number = strspn(text + sign, "0123456789");
+    if (number > 0 && text[sign + number] == '.') number += 1 + strspn(text + sign + number + 1, "0123456789");
+    bool zero = text[sign] == '0' && text[sign + 1] && text[sign + 1] != '.', plain = number > 0 && !text[sign + number];
+    for (int32_t i = 0; i < o->n; i++)
+        if (!strcmp(o->value[i], text)) return o->json[i];
+    if ((plain && !zero && text[sign + number - 1] != '.') || !strcmp(text, "true") || !strcmp(text, "false")) return text;
+    Str s = STR(a);
+    str_add_json(&s, text);
+    return str_text(&s);
+}
+
 /* The values in "1,[2, 3],x": commas inside brackets do not count. */
 static void split_values(Arena *a, OptionSet *o, const char *text) {
+    const OptionSet set = *o;
+    int depth = 0;
     o->value = NEW_ARRAY(a, const char *, strlen(text) + 1);
     o->json = NEW_ARRAY(a, const char *, strlen(text) + 1);
     o->n = 0;
     for (const char *from = text, *at = text;; at++) {
-        if (*at == '[') at += strcspn(at, "]");
-        if (*at && *at != ',') continue;
+        depth += (*at == '[') - (*at == ']' && depth > 0);
+        if (*at && (*at != ',' || depth > 0)) continue;
         o->value[o->n] = arena_strndup(a, from, (size_t)(at - from));
-        Str s = STR(a);
-        str_add_json(&s, o->value[o->n]);
-        o->json[o->n++] = str_text(&s);
+        o->json[o->n] = json_of_text(a, &set, o->value[o->n]);
+        o->n++;
         if (!*at) break;
         from = at + 1;
     }

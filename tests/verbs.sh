@@ -135,6 +135,8 @@ status 'verbs/sweep of a wrong file' 65 "$cnnc" sweep tests/errors/e0010.net
 status 'verbs/sweep of an unknown option' 64 "$cnnc" sweep --values=depht=1,2 tests/verbs/thousand.net
 status 'verbs/sweep of too many' 78 "$cnnc" sweep --values="width=$(seq -s , 1 20000)" tests/verbs/thousand.net
 
+status 'verbs/sweep: functions and lists are values' 0 "$cnnc" sweep --json --values='depths=[[1, 2], [3]],[[4]]' tests/verbs/functions.net
+says 'verbs/sweep: a function has its name' '"options": {"act": "swish", "depths": "[[4]]", "width": 16}, "parameters"'
 "$cnnc" sweep --json --jobs=1 tests/verbs/illegal.net >"$work/one.json"
 "$cnnc" sweep --json --jobs=3 tests/verbs/illegal.net >"$work/three.json"
 same 'verbs/sweep: as many processes as you like' "$work/one.json" "$work/three.json"
