@@ -123,7 +123,8 @@ static void file_shape(Writer *w, const Node *n) {
     shape(w, &graph_node(w->u->net, r)->type);
 }
 
-static void param(Writer *w, const Node *n, const Storage *s) {
+/* `train`: only training has it. */
+static void param(Writer *w, const Node *n, const Storage *s, bool train) {
     const ParamAttr *a = &n->attr.param;
     str_add(w->s, "{");
     key_text(w, "name", n->name);
@@ -135,7 +136,7 @@ static void param(Writer *w, const Node *n, const Storage *s) {
     str_add_double(w->s, a->a);
     str_add(w->s, ", \"b\": ");
     str_add_double(w->s, a->b);
-    str_addf(w->s, "}, \"frozen\": %s}", a->frozen ? "true" : "false");
+    str_addf(w->s, "}, \"frozen\": %s%s}", a->frozen ? "true" : "false", train ? ", \"train\": true" : "");
 }
 
 /* The same parameter in the program of the other entry, or NULL. */
@@ -156,12 +157,30 @@ static void params(Writer *w, const char *key, Region region) {
             const Storage *s = is_param(n) ? storage_of(p, (Ref)i) : NULL;
             if (!s || s->region != region) continue;
             const Storage *other = e == ENTRY_INFER ? twin(w->u, ENTRY_TRAIN, n) : NULL;
+            bool train = e == ENTRY_TRAIN && region == REGION_PARAM && w->u->program[ENTRY_INFER] && !twin(w->u, ENTRY_INFER, n);
             ICE_UNLESS(!other || (other->offset == s->offset && type_equal(&other->type, &s->type)),
                        "parameter %s lies differently in infer and train", n->name);
             if (other) continue;
             item(w, &first);
-            param(w, n, s);
+            param(w, n, s, train);
         }
+    }
+    str_add(w->s, "],\n");
+}
+
+static bool has_param(const Program *p, Name name) { return p && graph_find_param(p->graph, name); }
+
+/* What the net has and no program: of outputs that are only for training, where nothing is trained, or not deployed. */
+static void spare(Writer *w) {
+    const Graph *g = w->u->net;
+    bool first = true;
+    str_add(w->s, "\"spare\": [");
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *n = graph_node(g, (Ref)i);
+        if (n->op != OP_param || has_param(w->u->program[ENTRY_INFER], n->name) || has_param(w->u->program[ENTRY_TRAIN], n->name))
+            continue;
+        item(w, &first);
+        str_add_json(w->s, n->name);
     }
     str_add(w->s, "],\n");
 }
@@ -313,6 +332,7 @@ const char *emit_plan_json(const Unit *u, const KernelTable *kernels) {
     params(&w, "params", REGION_PARAM);
     params(&w, "state", REGION_STATE);
     params(&w, "gradients", REGION_GRADIENT);
+    spare(&w);
     programs(&w, u, kernels->number[0]);
     str_add(&s, ",\n");
     sizes(&w);

@@ -24,6 +24,7 @@
  *   "params": [PARAM...],                  in REGION_PARAM
  *   "state":  [PARAM...],                  of the optimiser, in REGION_STATE, like "<weight>.momentum"; zero at start
  *   "gradients": [PARAM...],               in region "gradient" of `train`, where it has that: "<weight>.gradient"
+ *   "spare":  ["head.weight", ...],        parameters of the source that no program has: files may have them
  *   "programs": {"infer": PROGRAM, "train": PROGRAM or absent},
  *   "sizes": [{"height": 288, "width": 288, "programs": {"infer": PROGRAM or absent, "train": PROGRAM or absent}},
  *             ...] }                       the same for pictures of other sizes than "input": those that
@@ -31,7 +32,7 @@
  *
  * PARAM = {"name": "conv1.weight", "role": "weight"|"buffer"|"momentum"|"gradient", "shape": [96,3,11,11],
  *          "block": [b0,b1], "offset": bytes, "bytes": bytes, "init": {"kind": "normal", "a": 0, "b": 0.01},
- *          "frozen": false}
+ *          "frozen": false, "train": true of parameters that `infer` does not have, else absent}
  *   Storage order, outermost first: dim0/b0, dim1/b1, dim2, dim3, dim1%b1, dim0%b0; blocked extents are rounded up and
  *   the pad is zero and must stay zero. init kinds: constant(a) normal(mean a, std b) uniform(a, b) he xavier torch;
  *   for the last three fan_in = product of shape[1..], fan_out = shape[0] * shape[2] * shape[3]; he: normal, std

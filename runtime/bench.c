@@ -215,7 +215,8 @@ static bool fill_params(Bench *b, RtError *err) {
     const Options *o = b->options;
     if (o->train) exec_set_lr(b->exec, 0);
     if (o->train && !o->weights) return init_params(b->context->model, PARAMS_SEED, b->pool, b->params, err);
-    return params_load_any(b->context, o->weights, b->pool, o->train ? b->params : exec_params(b->exec), err);
+    return params_load_any(b->context, o->weights, o->train ? WEIGHTS_TO_TRAIN : WEIGHTS_TO_INFER, b->pool,
+                           o->train ? b->params : exec_params(b->exec), err);
 }
 
 static bool bench_open(Bench *b, int64_t most, RtError *err) {

@@ -106,7 +106,7 @@ bool checkpoint_read(const Model *m, float *params, float *state, TrainState *at
     if (!f) return false;
     RtError why = {.code = RT_OK};
     bool ok = read_state(f, at, err);
-    if (ok && (!weights_read(m, f, NULL, params, &why) || !weights_read_state(m, f, state, &why)))
+    if (ok && (!weights_read(m, f, NULL, WEIGHTS_TO_TRAIN, params, &why) || !weights_read_state(m, f, state, &why)))
         ok = !rt_fail(err, why.code, "%s%s", why.text,
                       why.code == RT_DATA ? "; a net that changed, or other `freeze` or `optimizer`, cannot go on from it" : "");
     safe_close(f);

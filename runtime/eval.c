@@ -243,7 +243,7 @@ int eval_command(const Context *c, const Options *o, RtError *err) {
     Dataset *data = pool ? open_data(c, o, err) : NULL;
     Evaluator *evaluator = data ? evaluator_new(c->model, c->kernel, pool, data, true, err) : NULL;
     progress_start(&progress);
-    bool ok = evaluator && params_load(c, o->weights, evaluator_params(evaluator), &labels, err) &&
+    bool ok = evaluator && params_load(c, o->weights, WEIGHTS_TO_INFER, evaluator_params(evaluator), &labels, err) &&
               source_check_labels(data, labels, err) && open_predictions(c, data, evaluator, &predictions, err) &&
               evaluator_run(evaluator, NULL, show_progress, &progress, &e, err);
     progress_clear(&progress);

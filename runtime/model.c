@@ -108,6 +108,7 @@ static void parse_param(const Model *m, ModelParam *p, const json_t *j, int64_t 
     p->offset = field_int(j, "offset", 0, max_bytes, p->name, err);
     p->bytes = field_int(j, "bytes", 4, max_bytes, p->name, err);
     p->frozen = field_bool_or(j, "frozen", false, p->name, err);
+    p->train = field_bool_or(j, "train", false, p->name, err);
     parse_init(p, j, err);
     if (err->code) return;
     check_param_size(p, region_bytes, err);
@@ -416,6 +417,7 @@ static void parse_all(Model *m, int64_t n_kernel, RtError *err) {
     parse_head(m, err);
     if (err->code) return;
     parse_layers(m, err);
+    m->spare = json_object_get(m->json, "spare");
     m->param = parse_params(m, "params", m->param_bytes, &m->n_param, err);
     m->state = parse_params(m, "state", m->state_bytes, &m->n_state, err);
     parse_programs(m, m->json, m->height, m->width, &m->infer, &m->train, n_kernel, err);

@@ -33,6 +33,7 @@ typedef struct ModelParam {
     InitKind init;
     double a, b;
     bool frozen;
+    bool train; /* only training has it */
 } ModelParam;
 
 typedef struct ModelArg {
@@ -117,6 +118,7 @@ typedef struct Model {
     int64_t param_bytes, state_bytes;
     int n_param, n_state, n_gradient;
     ModelParam *param, *state, *gradient;
+    const json_t *spare; /* names of parameters that the source has and the program has not; NULL: none */
     double ema;              /* settings.train.ema; below 0: none. Else, from state byte average_offset on, lies what looks */
     int64_t average_offset;  /* like the parameters: their averages, "<parameter>.ema" of the last n_param of `state` */
     ModelProgram infer, train; /* for pictures of `height` x `width` */

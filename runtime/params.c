@@ -19,11 +19,11 @@ char *params_path(const Context *c, const char *folder, const char *suffix, RtEr
     return path;
 }
 
-bool params_read(const Context *c, const char *path, const Globs *except, float *params, json_t **labels,
-                 RtError *err) {
+bool params_read(const Context *c, const char *path, const Globs *except, WeightsUse use, float *params,
+                 json_t **labels, RtError *err) {
     SafeFile *f = safe_open(path, err);
     if (!f) return false;
-    bool ok = weights_read(c->model, f, except, params, err);
+    bool ok = weights_read(c->model, f, except, use, params, err);
     if (ok && labels) *labels = weights_labels(c->model, f);
     safe_close(f);
     return ok;
@@ -40,17 +40,18 @@ static char *find_default(const Context *c, RtError *err) {
     return NULL;
 }
 
-static bool read_default(const Context *c, const char *path, float *params, json_t **labels, RtError *err) {
-    bool ok = params_read(c, path, NULL, params, labels, err);
+static bool read_default(const Context *c, const char *path, WeightsUse use, float *params, json_t **labels,
+                         RtError *err) {
+    bool ok = params_read(c, path, NULL, use, params, labels, err);
     if (ok) fprintf(stderr, "%s: weights from %s\n", c->program, path);
     return ok;
 }
 
-bool params_load(const Context *c, const char *weights, float *params, json_t **labels, RtError *err) {
+bool params_load(const Context *c, const char *weights, WeightsUse use, float *params, json_t **labels, RtError *err) {
     if (labels) *labels = NULL;
-    if (weights) return params_read(c, weights, NULL, params, labels, err);
+    if (weights) return params_read(c, weights, NULL, use, params, labels, err);
     char *path = find_default(c, err);
-    bool ok = path && read_default(c, path, params, labels, err);
+    bool ok = path && read_default(c, path, use, params, labels, err);
     if (!path)
         rt_fail(err, RT_NO_INPUT,
                 "no weights: there is no %s%s here or beside the program; --weights FILE names others", c->program,
@@ -59,11 +60,11 @@ bool params_load(const Context *c, const char *weights, float *params, json_t **
     return ok;
 }
 
-bool params_load_any(const Context *c, const char *weights, Pool *pool, float *params, RtError *err) {
+bool params_load_any(const Context *c, const char *weights, WeightsUse use, Pool *pool, float *params, RtError *err) {
     char *path = weights ? NULL : find_default(c, err);
     bool ok = !err->code;
     if (ok && (weights || path)) {
-        ok = params_load(c, weights, params, NULL, err);
+        ok = params_load(c, weights, use, params, NULL, err);
     } else if (ok) {
         fprintf(stderr, "%s: warning: no weights found: using initial (untrained) values; see --weights\n", c->program);
         ok = init_params(c->model, PARAMS_SEED, pool, params, err);

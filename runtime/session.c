@@ -13,7 +13,7 @@ static bool make_instance(InferSession *s, const Context *c, const Options *o, i
 }
 
 bool infer_open(InferSession *s, const Context *c, const Options *o, int64_t max_n, RtError *err) {
-    if (!make_instance(s, c, o, max_n, err) || !params_load(c, o->weights, exec_params(s->exec), &s->labels, err))
+    if (!make_instance(s, c, o, max_n, err) || !params_load(c, o->weights, WEIGHTS_TO_INFER, exec_params(s->exec), &s->labels, err))
         return false;
     if (!o->labels) return true;
     json_decref(s->labels);
@@ -21,7 +21,7 @@ bool infer_open(InferSession *s, const Context *c, const Options *o, int64_t max
 }
 
 bool infer_open_any(InferSession *s, const Context *c, const Options *o, int64_t max_n, RtError *err) {
-    return make_instance(s, c, o, max_n, err) && params_load_any(c, o->weights, s->pool, exec_params(s->exec), err);
+    return make_instance(s, c, o, max_n, err) && params_load_any(c, o->weights, WEIGHTS_TO_INFER, s->pool, exec_params(s->exec), err);
 }
 
 void infer_close(InferSession *s) {

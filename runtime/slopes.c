@@ -71,7 +71,7 @@ static bool probe_open(Probe *p, const Context *c, const Options *o, RtError *er
     p->state = block_alloc(m->state_bytes, err);
     if (!p->pool || !p->start || !p->params || !p->gradient || !p->way || !p->state) return false;
     p->exec = exec_new(m, &m->train, c->kernel, p->pool, p->params, p->state, p->n, err);
-    return p->exec && make_batch(p, err) && params_load_any(c, o->weights, p->pool, p->start, err);
+    return p->exec && make_batch(p, err) && params_load_any(c, o->weights, WEIGHTS_TO_TRAIN, p->pool, p->start, err);
 }
 
 static void probe_close(Probe *p) {

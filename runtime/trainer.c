@@ -100,7 +100,7 @@ bool trainer_initialise(Trainer *t, const Options *o, RtError *err) {
     const char *path = o->weights ? o->weights : t->settings.init_path;
     const Globs *except = o->weights ? NULL : &t->settings.init_except;
     if (!init_params(t->model, t->at.seed, t->pool, t->params, err)) return false;
-    return !path || params_read(t->context, path, except, t->params, NULL, err);
+    return !path || params_read(t->context, path, except, WEIGHTS_TO_TRAIN, t->params, NULL, err);
 }
 
 double trainer_lr(const Trainer *t) { return schedule_lr(t->schedule, t->at.step); }

@@ -92,12 +92,24 @@ static bool is_counter(const char *name) {
     return length >= sizeof counter - 1 && strcmp(name + length - (sizeof counter - 1), counter) == 0;
 }
 
-static bool belongs(const Model *m, const SafeFile *f, const Globs *except, RtError *err) {
+static bool is_spare(const Model *m, const char *name) {
+    for (size_t i = 0; i < json_array_size(m->spare); i++) {
+        const char *spare = json_string_value(json_array_get(m->spare, i));
+        if (spare && strcmp(spare, name) == 0) return true;
+    }
+    return false;
+}
+
+static bool is_wanted(const ModelParam *p, const Globs *except, WeightsUse use) {
+    return !(p->train && use == WEIGHTS_TO_INFER) && !globs_match(except, p->name);
+}
+
+static bool belongs(const Model *m, const SafeFile *f, const Globs *except, WeightsUse use, RtError *err) {
     Difference missing = {0}, extra = {0}, shape = {0}, type = {0};
     for (int i = 0; i < m->n_param; i++) {
         const ModelParam *p = &m->param[i];
         const SafeTensor *t = safe_find(f, p->name);
-        if (globs_match(except, p->name)) continue;
+        if (!is_wanted(p, except, use)) continue;
         if (!t)
             differ(&missing, "%.40s", p->name);
         else
@@ -106,7 +118,7 @@ static bool belongs(const Model *m, const SafeFile *f, const Globs *except, RtEr
     for (size_t i = 0; i < f->n; i++) {
         const char *name = f->tensor[i].name;
         bool known = find_param(m->param, m->n_param, name) || find_param(m->state, m->n_state, name);
-        if (!known && !is_counter(name) && !globs_match(except, name)) differ(&extra, "%.40s", name);
+        if (!known && !is_counter(name) && !is_spare(m, name) && !globs_match(except, name)) differ(&extra, "%.40s", name);
     }
     if (!missing.n && !extra.n && !shape.n && !type.n) return true;
     char text[460] = "";
@@ -191,12 +203,15 @@ static float *slice_buffer(const ModelParam *param, int n, RtError *err) {
     return rt_alloc((size_t)most, sizeof(float), err);
 }
 
-bool weights_read(const Model *m, const SafeFile *f, const Globs *except, float *params, RtError *err) {
-    if (!belongs(m, f, except, err) || !safe_check(f, err)) return false;
+bool weights_read(const Model *m, const SafeFile *f, const Globs *except, WeightsUse use, float *params, RtError *err) {
+    if (!belongs(m, f, except, use, err) || !safe_check(f, err)) return false;
     float *buffer = slice_buffer(m->param, m->n_param, err);
     bool ok = buffer != NULL;
     for (int i = 0; ok && i < m->n_param; i++)
-        if (!globs_match(except, m->param[i].name)) ok = read_param(&m->param[i], f, params, buffer, err);
+        if (m->param[i].train && use == WEIGHTS_TO_INFER)
+            memset((char *)params + m->param[i].offset, 0, (size_t)m->param[i].bytes);
+        else if (is_wanted(&m->param[i], except, use))
+            ok = read_param(&m->param[i], f, params, buffer, err);
     free(buffer);
     return ok;
 }

@@ -15,12 +15,16 @@ typedef struct Globs {
     int n;
 } Globs;
 
-/* Fills params (storage form) from the file. Every parameter must be in it with its shape (or one with equal first
- * extent and equal size), and every tensor of the file must be one of the net's parameters or its state: otherwise
+typedef enum WeightsUse { WEIGHTS_TO_TRAIN, WEIGHTS_TO_INFER } WeightsUse;
+
+/* Fills params (storage form) from the file: with WEIGHTS_TO_INFER those that inference has, the others may lack and
+ * become 0. Every parameter must be in it with its shape (or one with equal first
+ * extent and equal size), and every tensor of the file must be one of the net's parameters, also of those that
+ * the program leaves out, or its state: otherwise
  * RT_DATA and a list of the differences. Names that `except` (may be NULL) matches are left alone on both sides, and
  * PyTorch's "num_batches_tracked" in the file. NaN or
  * infinity: RT_NOT_FINITE. A wrong checksum: RT_DATA. On failure params may be partly filled. */
-bool weights_read(const Model *m, const SafeFile *f, const Globs *except, float *params, RtError *err);
+bool weights_read(const Model *m, const SafeFile *f, const Globs *except, WeightsUse use, float *params, RtError *err);
 /* The optimiser's state of a checkpoint, with averages if the training keeps some: all of it is needed. */
 bool weights_read_state(const Model *m, const SafeFile *f, float *state, RtError *err);
 

@@ -87,6 +87,13 @@ if check deploy/keys "$cnnc" keys.net -o keys; then
     "$cnnc" --emit=loops -o - keys.net >loops
     if grep -q fc3 loops; then fail deploy/outputs; else ok deploy/outputs; fi
     ./keys export --init --output=keys.safetensors >"$log" 2>&1
+    # Weights with the heads that this program lacks, and without the head that is for training alone.
+    net '' '' >all.net
+    sed '/only train/d; s/ + cross_entropy(aux)//' all.net >headless.net
+    for source in all headless; do
+        check "deploy/weights of $source.net" sh -c "'$cnnc' -march=x86-64-v3 $source.net -o $source &&
+            ./$source export --init --output=$source.safetensors && ./keys bench --weights=$source.safetensors --seconds=0.01"
+    done
     ./keys bench --seconds=0.01 2>"$log" | sed -n 's/^batch *\([0-9]*\).*/\1/p' | tr '\n' ' ' >sizes
     is 'deploy/batches in bench' "$(cat sizes)" '2 8 4 '
 fi

@@ -200,7 +200,7 @@ static void fill(const ModelParam *param, int n, float *region, float first) {
 static int read_code(const Model *m, const Globs *except, float *params) {
     RtError err = {.code = RT_OK};
     SafeFile *f = safe_open(path, &err);
-    if (f) weights_read(m, f, except, params, &err);
+    if (f) weights_read(m, f, except, WEIGHTS_TO_TRAIN, params, &err);
     safe_close(f);
     return err.code;
 }
@@ -225,7 +225,7 @@ static void test_round_trip(void) {
     CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(labels, 2)), "eel");
     memset(params2, 0xff, sizeof params2);
     memset(state2, 0xff, sizeof state2);
-    CU_ASSERT(weights_read(m, f, NULL, params2, &err) && weights_read_state(m, f, state2, &err));
+    CU_ASSERT(weights_read(m, f, NULL, WEIGHTS_TO_TRAIN, params2, &err) && weights_read_state(m, f, state2, &err));
     CU_ASSERT_EQUAL(memcmp(params, params2, (size_t)m->param_bytes), 0);
     CU_ASSERT_EQUAL(memcmp(state, state2, (size_t)m->state_bytes), 0);
     struct stat st;
@@ -326,6 +326,25 @@ static void test_other_net(void) {
     model_free(m);
 }
 
+/* A head that only training has: a file without it is one to infer with, and none to train with. */
+static void test_training_alone(void) {
+    static const char header[] = "{\"fc.weight\":" F32("[3,48]", 0, 576) "}";
+    Model *m = toy();
+    RtError err = {.code = RT_OK};
+    float params[208];
+    memset(params, 0xff, sizeof params);
+    for (int i = 0; i < m->n_param; i++) m->param[i].train = strcmp(m->param[i].name, "fc.bias") == 0;
+    write_file(sizeof header - 1, header, sizeof header - 1, 576);
+    CU_ASSERT_EQUAL(read_code(m, NULL, params), RT_DATA);
+    SafeFile *f = safe_open(path, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    CU_ASSERT(weights_read(m, f, NULL, WEIGHTS_TO_INFER, params, &err));
+    for (int i = 0; i < m->n_param; i++)
+        if (m->param[i].train) CU_ASSERT_EQUAL(params[m->param[i].offset / 4], 0);
+    safe_close(f);
+    model_free(m);
+}
+
 static void test_differences_are_named(void) {
     static const char header[] = "{\"fc.weight\":" F32("[48,3]", 0, 576) ",\"head\":" F32("[]", 576, 580) "}";
     Model *m = toy();
@@ -334,7 +353,7 @@ static void test_differences_are_named(void) {
     write_file(sizeof header - 1, header, sizeof header - 1, 580);
     SafeFile *f = safe_open(path, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    CU_ASSERT(!weights_read(m, f, NULL, params, &err));
+    CU_ASSERT(!weights_read(m, f, NULL, WEIGHTS_TO_TRAIN, params, &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "1 missing: fc.bias"));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "1 not of this net: head"));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "fc.weight (net [3,48], file [48,3])"));
@@ -391,6 +410,7 @@ int main(void) {
     CU_add_test(suite, "bit flips", test_bit_flips);
     CU_add_test(suite, "damaged", test_damaged);
     CU_add_test(suite, "other net", test_other_net);
+    CU_add_test(suite, "training alone", test_training_alone);
     CU_add_test(suite, "differences are named", test_differences_are_named);
     CU_add_test(suite, "not finite", test_not_finite);
     CU_add_test(suite, "cannot write", test_cannot_write);
