@@ -32,7 +32,7 @@ typedef struct Emission {
     int n_unit, parts;
     EmitKind kind;
     const KernelTable *kernels[TARGETS_MAX];
-    const char *plan[TARGETS_MAX], *model;
+    const char *plan[TARGETS_MAX], *training[TARGETS_MAX], *model;
     LLVMMemoryBufferRef bytes[TARGETS_MAX * PARTS];
     int n_bytes;
     atomic_int next; /* of bytes to make */
@@ -66,6 +66,7 @@ static LLVMValueRef variant(Module *m, Arena *a, const Emission *e, int i) {
         add_data(m, "isa", text(m, machine->isa), LLVMPrivateLinkage),
         add_data(m, "features", text(m, machine->features), LLVMPrivateLinkage),
         add_data(m, "plan", text(m, e->plan[i]), LLVMPrivateLinkage),
+        add_data(m, "training", text(m, e->training[i]), LLVMPrivateLinkage),
         add_data(m, "kernels", LLVMConstArray2(m->ptr, fn, (uint64_t)t->n), LLVMPrivateLinkage),
         LLVMConstInt(m->i64, (unsigned long long)t->n, 0),
     };
@@ -242,6 +243,7 @@ int emit_file(const EmitJob *job) {
     for (int i = 0; i < n; i++) {
         e->kernels[i] = kernel_table(unit[i]);
         e->plan[i] = emit_plan_json(unit[i], e->kernels[i]);
+        e->training[i] = emit_training_json(unit[i], e->kernels[i]);
     }
     generate_all(e);
     int code = to_stdout                    ? emit_text(e->bytes[0])

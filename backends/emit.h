@@ -7,10 +7,11 @@
 
 typedef enum EmitKind { EMIT_LLVM_IR, EMIT_ASM, EMIT_OBJECT, EMIT_EXE, EMIT_COUNT } EmitKind;
 
-/* The two JSON texts of runtime/abi.h for this unit, from its arena: what is so on every processor, and what is so on
- * its own. `kernels` numbers the kernels of the plan's steps. */
+/* The JSON texts of runtime/abi.h for this unit, from its arena: what is so on every processor, and what is so on its
+ * own, training apart. `kernels` numbers the kernels of the plan's steps. */
 const char *emit_model_json(const Unit *u);
 const char *emit_plan_json(const Unit *u, const KernelTable *kernels);
+const char *emit_training_json(const Unit *u, const KernelTable *kernels);
 
 /* Asked about a finished program at `path` before it takes its place; false: it is not wanted. */
 typedef bool EmitAccept(void *context, const char *path);

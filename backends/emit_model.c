@@ -1,4 +1,4 @@
-/* The model's and the plans' JSON: everything of runtime/abi.h's first comment, in its order. */
+/* The model's, the plans' and their trainings' JSON: everything of runtime/abi.h's first comment, in its order. */
 #include <string.h>
 
 #include "../runtime/abi.h"
@@ -52,7 +52,8 @@ static void head(Writer *w) {
              u->opt->max_batch);
     str_addf(w->s, "\"input\": {\"channels\": %d, \"height\": %d, \"width\": %d},\n", in->dim[1], in->dim[2], in->dim[3]);
     str_addf(w->s, "\"classes\": %d,\n", type_channels(&graph_node(infer, graph_scores(infer))->type));
-    str_addf(w->s, "\"params_total\": %lld, \"macs_total\": %lld,\n", (long long)params, (long long)macs);
+    str_addf(w->s, "\"trains\": %s, \"params_total\": %lld, \"macs_total\": %lld,\n",
+             u->program[ENTRY_TRAIN] ? "true" : "false", (long long)params, (long long)macs);
 }
 
 /* ---- layers: the net as written, nodes of one layer together ---- */
@@ -245,18 +246,13 @@ static void output(Writer *w, const Program *p, const Output *o) {
     str_add(w->s, written && graph_node(w->u->net, written)->op == OP_softmax ? ", \"softmax\": true}" : "}");
 }
 
-/* What the hungriest kernel needs. */
-static int64_t scratch_bytes(const Program *p) {
-    int64_t most = 0;
-    for (int32_t i = 0; i < p->n_kernel; i++) most = max_i64(most, kernel_scratch(p->kernel[i], p->kernel[i]->n_buf));
-    return most;
-}
-
+/* key: NULL in a list. */
 static void program(Writer *w, const char *key, const Program *p, const int32_t *number) {
     bool first = true;
-    str_addf(w->s, "\"%s\": {\"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"gradient_bytes\": %lld, \"update\": %d, \"at_once\": %d, \"scratch\": %lld, \"lower_bound\": %lld, \"once\": %d, \"once_bytes\": %lld, \"slices\": [",
-             key, (long long)p->region_bytes[REGION_BATCH], (long long)p->region_bytes[REGION_FIXED],
-             (long long)p->region_bytes[REGION_GRADIENT], program_update(p), w->u->train.at_once, (long long)scratch_bytes(p),
+    if (key) str_addf(w->s, "\"%s\": ", key);
+    str_addf(w->s, "{\"param_bytes\": %lld, \"batch_bytes\": %lld, \"fixed_bytes\": %lld, \"gradient_bytes\": %lld, \"update\": %d, \"at_once\": %d, \"scratch\": %lld, \"lower_bound\": %lld, \"once\": %d, \"once_bytes\": %lld, \"slices\": [",
+             (long long)p->region_bytes[REGION_PARAM], (long long)p->region_bytes[REGION_BATCH], (long long)p->region_bytes[REGION_FIXED],
+             (long long)p->region_bytes[REGION_GRADIENT], program_update(p), w->u->train.at_once, (long long)program_scratch(p),
              (long long)p->lower_bound_bytes, p->n_once,
              (long long)program_once_bytes(w->u->arena, p));
     for (int32_t i = 0; i < p->n_slice; i++)
@@ -275,16 +271,10 @@ static void program(Writer *w, const char *key, const Program *p, const int32_t 
     str_add(w->s, "}}");
 }
 
-/* Those of a unit; number: of its kernels. */
-static void programs(Writer *w, const Unit *u, int32_t *const number[ENTRY_COUNT]) {
-    static const char *const key[ENTRY_COUNT] = {"infer", "train"};
-    bool first = true;
+/* That of a unit; number: of its kernels. */
+static void inference(Writer *w, const Unit *u, int32_t *const number[ENTRY_COUNT]) {
     str_add(w->s, "\"programs\": {");
-    for (int e = 0; e < ENTRY_COUNT; e++) {
-        if (!u->program[e]) continue;
-        item(w, &first);
-        program(w, key[e], u->program[e], number[e]);
-    }
+    if (u->program[ENTRY_INFER]) program(w, "infer", u->program[ENTRY_INFER], number[ENTRY_INFER]);
     str_add(w->s, "}");
 }
 
@@ -297,8 +287,21 @@ static void sizes(Writer *w) {
         const Type *in = &graph_node(sized->net, sized->image)->type;
         item(w, &first);
         str_addf(w->s, "{\"height\": %d, \"width\": %d, ", in->dim[2], in->dim[3]);
-        programs(w, sized, w->kernels->number[i + 1]);
+        inference(w, sized, w->kernels->number[i + 1]);
         str_add(w->s, "}");
+    }
+    str_add(w->s, "]");
+}
+
+/* The programs of "sizes" that train, in its order. */
+static void training_sizes(Writer *w) {
+    bool first = true;
+    str_add(w->s, "\"sizes\": [");
+    for (int32_t i = 0; i < w->u->n_sized; i++) {
+        const Program *p = w->u->sized[i]->program[ENTRY_TRAIN];
+        item(w, &first);
+        if (p) program(w, NULL, p, w->kernels->number[i + 1][ENTRY_TRAIN]);
+        else str_add(w->s, "null");
     }
     str_add(w->s, "]");
 }
@@ -331,11 +334,23 @@ const char *emit_plan_json(const Unit *u, const KernelTable *kernels) {
              (long long)region_bytes(u, REGION_STATE));
     params(&w, "params", REGION_PARAM);
     params(&w, "state", REGION_STATE);
-    params(&w, "gradients", REGION_GRADIENT);
     spare(&w);
-    programs(&w, u, kernels->number[0]);
+    inference(&w, u, kernels->number[0]);
     str_add(&s, ",\n");
     sizes(&w);
+    str_add(&s, "}\n");
+    return str_text(&s);
+}
+
+const char *emit_training_json(const Unit *u, const KernelTable *kernels) {
+    Str s = STR(u->arena);
+    Writer w = {.u = u, .s = &s, .kernels = kernels};
+    if (!u->program[ENTRY_TRAIN]) return "";
+    str_add(&s, "{");
+    params(&w, "gradients", REGION_GRADIENT);
+    program(&w, "program", u->program[ENTRY_TRAIN], kernels->number[0][ENTRY_TRAIN]);
+    str_add(&s, ",\n");
+    training_sizes(&w);
     str_add(&s, "}\n");
     return str_text(&s);
 }

@@ -71,22 +71,3 @@ void deploy_build(Elab *e, Unit *u, Graph *graph, const SettingList *list, const
         d->memory_at = settings_value(list, "max_memory")->span;
     }
 }
-
-void deploy_check_memory(const Unit *u, int64_t rest, int64_t picture, int64_t once) {
-    const DeployConfig *d = &u->deploy;
-    int64_t pictures = d->max_batch > 0 ? d->max_batch : 1, most = d->max_memory;
-    int64_t bytes = max_i64(rest + pictures * picture, once);
-    if (most == 0 || bytes <= most) return;
-    diag_error(u->diags, d->memory_at, "E0432", "inference of %lld picture%s needs %s; `max_memory` is %s",
-               (long long)pictures, pictures == 1 ? "" : "s", number_bytes(u->arena, bytes),
-               number_bytes(u->arena, most));
-    diag_note(u->diags, (Span){0},
-              "%s for parameters and what all calls share, %s for each picture; %s while weights are prepared",
-              number_bytes(u->arena, rest), number_bytes(u->arena, picture), number_bytes(u->arena, once));
-    int64_t fit = once <= most && picture > 0 ? (most - rest) / picture : 0;
-    if (fit > 0)
-        diag_help(u->diags, (Span){0}, "calls of %lld picture%s fit: batches = [%lld]", (long long)fit,
-                  fit == 1 ? "" : "s", (long long)fit);
-    else
-        diag_help(u->diags, (Span){0}, "a smaller picture or net; weights = fp16 keeps those of fc in half the bytes");
-}

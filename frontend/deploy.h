@@ -8,8 +8,5 @@
 /* Fills u->deploy from the evaluated section `r` and its text, and takes outputs that `outputs` does not name out of
  * what is deployed: those of `graph`, which may be NULL if there is no net. */
 void deploy_build(Elab *e, Unit *u, Graph *graph, const SettingList *list, const Record *r);
-/* Compares max_memory with what calls of so many pictures need: rest bytes and `picture` for each, or `once` while
- * parameters are loaded. More is E0432. */
-void deploy_check_memory(const Unit *u, int64_t rest, int64_t picture, int64_t once);
 
 #endif

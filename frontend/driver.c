@@ -11,9 +11,11 @@
 #include "../backends/target.h"
 #include "../ir/files.h"
 #include "../ir/number.h"
+#include "../passes/figures.h"
 #include "../passes/pass.h"
 #include "../passes/report.h"
 #include "fit.h"
+#include "footprint.h"
 
 Diags *driver_diags(Arena *a, const CommandLine *c) {
     Diags *d = diag_new(a);
@@ -107,6 +109,17 @@ bool driver_targets(const CommandLine *c, const Unit *u, const char *usual, Targ
 const Machine *driver_machine(const CommandLine *c, const Unit *u) {
     Targets t;
     return driver_targets(c, u, target_default, &t) ? t.machine[0] : NULL;
+}
+
+void driver_check_footprint(Unit *u, const Targets *t, FigureCache *const *cache) {
+    const Machine *before = u->machine;
+    for (int i = 0; i < t->n && footprint_matters(u) && !u->diags->n_error; i++) {
+        Figures f;
+        u->machine = t->machine[i];
+        figures_of(u, cache ? cache[i] : NULL, &f);
+        footprint_check(u, &f.memory, t->n > 1 ? u->machine->cpu : NULL);
+    }
+    u->machine = before;
 }
 
 /* The loss terms point into the net, so they are copied with it. */

@@ -6,6 +6,7 @@
 #include "../ir/outline.h"
 #include "command.h"
 
+struct FigureCache;
 struct Targets;       /* backends/target.h */
 struct PassOptions;   /* passes/pass.h */
 
@@ -28,6 +29,9 @@ Unit *driver_unit(Arena *a, Diags *d, const CommandLine *c, const char *path, co
 bool driver_targets(const CommandLine *c, const Unit *u, const char *usual, struct Targets *t);
 /* The processor that figures are for: the first of those, with the default for programs. NULL likewise. */
 const Machine *driver_machine(const CommandLine *c, const Unit *u);
+/* footprint_check of the net as the front end left it, for each of the processors until one fails; cache: NULL, or one
+ * for each of them. Does nothing where the file says nothing of memory. */
+void driver_check_footprint(Unit *u, const struct Targets *t, struct FigureCache *const *cache);
 /* The same net, at all its sizes, for a processor of its own: passes change the net. */
 Unit *driver_unit_for(const Unit *u, const Machine *m);
 /* All passes on it and on its sizes; false if one reported an error. */

@@ -3,6 +3,7 @@
 
 #include "../backends/target.h"
 #include "../ir/number.h"
+#include "../passes/figures.h"
 #include "../passes/pass.h"
 #include "../runtime/abi.h"
 #include "driver.h"
@@ -11,11 +12,7 @@
 
 static int64_t block(int64_t bytes) { return cnnc_block_bytes(bytes); }
 
-static int64_t scratch_of(const Program *p) {
-    int64_t most = 0;
-    for (int32_t i = 0; i < p->n_kernel; i++) most = max_i64(most, kernel_scratch(p->kernel[i], p->kernel[i]->n_buf));
-    return round_up(most, 4096) * FIT_THREADS;
-}
+static int64_t scratch_of(const Program *p) { return cnnc_scratch_bytes(program_scratch(p)) * FIT_THREADS; }
 
 static int64_t picture_bytes(const Unit *u) {
     const Type *t = &graph_node(u->net, u->image)->type;
@@ -54,24 +51,37 @@ static int64_t most_labels(const Unit *u) {
     return most;
 }
 
-static int64_t prefetch(const Unit *u) { return u->prefetch ? u->prefetch : CNNC_PREFETCH; }
+static int64_t prefetch(const Unit *u) { return u->unnamed_data ? u->prefetch : max_i64(u->prefetch, CNNC_PREFETCH); }
 
-/* Evaluation has parameters of its own, and is at the input's size if no section says another. */
+/* Evaluation has parameters of its own. */
+static int64_t evaluation_at(const Unit *u, int64_t batch) {
+    const Program *p = u->program[ENTRY_INFER];
+    Memory m = figures_memory(u, p);
+    const CnncInference needs = {.param = m.param, .released = m.released, .fixed = m.fixed, .once = m.once,
+                                 .picture = m.picture, .scratch = m.scratch};
+    int64_t pictures = min_i64(batch ? batch : cnnc_eval_pictures(m.picture), u->opt->max_batch);
+    return cnnc_instance_bytes(&needs, pictures, FIT_THREADS) +
+           cnnc_loader_bytes(m.image, labels_for(p->graph, graph_scores(p->graph)), pictures, prefetch(u));
+}
+
+/* By the hungriest section eval, since the program is told only later which one holds, if any. */
 static int64_t evaluation_bytes(const Unit *u) {
-    const Unit *at = u;
-    for (int32_t i = 0; i < u->n_sized; i++)
-        if (u->sized[i]->program[ENTRY_INFER]) at = u->sized[i];
-    const Program *p = at->program[ENTRY_INFER];
-    int64_t each = p->region_bytes[REGION_BATCH], pictures = u->eval_batch ? u->eval_batch : cnnc_eval_pictures(each);
-    pictures = min_i64(pictures, u->opt->max_batch);
-    int64_t loader = cnnc_loader_bytes(picture_bytes(at), labels_for(p->graph, graph_scores(p->graph)), pictures, prefetch(u));
-    return block(most_of(u, ENTRY_INFER, REGION_PARAM)) + block(p->region_bytes[REGION_FIXED]) +
-           block(pictures * each) + block(scratch_of(p)) + loader;
+    int64_t most = u->unnamed_eval ? 0 : evaluation_at(u, 0);
+    for (int32_t i = 0; i < u->n_evaluation; i++) {
+        const Evaluation *e = &u->evaluation[i];
+        const Unit *at = u;
+        for (int32_t k = 0; k < u->n_sized; k++) {
+            const Type *t = &graph_node(u->sized[k]->net, u->sized[k]->image)->type;
+            if (t->dim[2] == e->h && t->dim[3] == e->w) at = u->sized[k];
+        }
+        most = max_i64(most, evaluation_at(at, e->batch));
+    }
+    return most;
 }
 
 /* Parameters and state of the optimiser. */
 static int64_t kept_bytes(const Unit *u) {
-    int64_t param = most_of(u, ENTRY_INFER, REGION_PARAM), state = most_of(u, ENTRY_TRAIN, REGION_STATE);
+    int64_t param = most_of(u, ENTRY_TRAIN, REGION_PARAM), state = most_of(u, ENTRY_TRAIN, REGION_STATE);
     return block(param) + block(round_up(state, 64) + (u->train.averages ? param : 0));
 }
 

@@ -22,9 +22,9 @@
 #include "codes.h"
 #include "command.h"
 #include "contract.h"
-#include "deploy.h"
 #include "driver.h"
 #include "fit.h"
+#include "footprint.h"
 #include "tune.h"
 
 /* ---- steps ---- */
@@ -139,19 +139,17 @@ static int print_dot(const CommandLine *c, const Outline *o) {
 static int print_page(const CommandLine *c, const Unit *u, const Outline *o) {
     Str s = STR(c->arena);
     PageNet p = {.path = c->input, .outline = o, .unit = u};
-    Memory memory = figures_memory(c->arena, u->program[ENTRY_INFER]);
-    p.memory = memory_for(&memory, 1);
+    Memory memory = figures_memory(u, u->program[ENTRY_INFER]);
+    p.memory = footprint(&memory, 1);
     page_print(&s, &p);
     return driver_write(c->arena, output_path(c), &s);
 }
 
 static void print_report(const Str *s) { fputs(str_text(s), stderr); }
 
-/* `p`: the compiled program of inference. */
-static void check_memory(const Unit *u, const Program *p) {
-    Memory m = figures_memory(u->arena, p);
-    contract_check(u, FIGURE_MEMORY, memory_for(&m, 1));
-    deploy_check_memory(u, m.rest, m.picture, m.once);
+static void check_memory(const Unit *u, bool several) {
+    Memory m = figures_memory(u, u->program[ENTRY_INFER]);
+    if (!u->diags->n_error) footprint_check(u, &m, several ? u->machine->cpu : NULL);
 }
 
 /* Passes for each processor, then what was asked for. */
@@ -172,7 +170,7 @@ static int compile(const CommandLine *c, const Unit *u, const Targets *t) {
         if (!driver_passes(unit[i], &o)) return driver_exit_code(u->diags);
         if (!c->stop_after) driver_reports(&reports, c, unit[i], outline);
         print_report(&reports);
-        if (!c->stop_after) check_memory(u, unit[i]->program[ENTRY_INFER]);
+        if (!c->stop_after) check_memory(unit[i], t->n > 1);
     }
     if (u->diags->n_error) return driver_exit_code(u->diags);
     fflush(stdout);

@@ -212,12 +212,22 @@ static void check_masks(Elab *e, const Record *r) {
                    wrong->key);
 }
 
-/* What sections data and eval without a name say of memory. */
-static void take_batches(Unit *u, const char *section, const Record *r) {
-    const Field *prefetch = !strcmp(section, "data") ? record_field(r, "prefetch") : NULL;
-    const Field *batch = !strcmp(section, "eval") ? record_field(r, "batch") : NULL;
-    if (prefetch) u->prefetch = (int32_t)value_whole(&prefetch->value);
-    if (batch && batch->value.kind != V_NONE) u->eval_batch = (int32_t)value_whole(&batch->value);
+/* What sections data and eval say of memory. The program is told only when it runs which ones hold. */
+static void take_batches(Unit *u, const Item *item, const Record *r) {
+    const Field *prefetch = !strcmp(item->section, "data") ? record_field(r, "prefetch") : NULL;
+    if (prefetch) {
+        u->prefetch = (int32_t)max_i64(u->prefetch, value_whole(&prefetch->value));
+        u->unnamed_data |= !item->name;
+    }
+    if (strcmp(item->section, "eval") != 0) return;
+    const Field *batch = record_field(r, "batch"), *size = record_field(r, "size");
+    Evaluation e = {.batch = batch->value.kind == V_NONE ? 0 : (int32_t)value_whole(&batch->value)};
+    if (size->value.kind == V_DIM) {
+        e.h = size->value.dim.h;
+        e.w = size->value.dim.w;
+    }
+    PUSH(u->arena, u->evaluation, u->n_evaluation, u->cap_evaluation, e);
+    u->unnamed_eval |= !item->name;
 }
 
 static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value *input) {
@@ -245,7 +255,7 @@ static Value build(Bundle *p, Unit *u, const Item *item, Scope *net, const Value
         check_best(e, v.record);
     }
     if (v.kind == V_RECORD && net && !strcmp(kind->name, "data")) check_sources(e, item->settings, v.record);
-    if (v.kind == V_RECORD && !item->name) take_batches(u, kind->name, v.record);
+    if (v.kind == V_RECORD) take_batches(u, item, v.record);
     if (v.kind != V_RECORD || !kind->compiled) return v;
     if (is_chosen(p, kind, item)) {
         apply(p, u, kind, item, v.record, net);

@@ -3,26 +3,21 @@
  * the front end. */
 #include <sysexits.h>
 
+#include "../backends/target.h"
 #include "../ir/number.h"
-#include "../passes/figures.h"
 #include "../passes/pass.h"
 #include "../passes/report.h"
-#include "contract.h"
-#include "deploy.h"
 #include "driver.h"
 #include "fit.h"
+#include "footprint.h"
 
-/* What the file says of the program's processor and memory. */
+/* What the file says of the program's processors and memory. */
 static void check_deployment(const CommandLine *c, Unit *u) {
-    Figures f;
-    bool memory = contract_mentions(u, FIGURE_MEMORY) || u->deploy.max_memory > 0;
-    if (!memory && !u->deploy.march && !u->train.max_memory) return;
-    u->machine = driver_machine(c, u);
-    if (u->machine) fit_training(u, &u->machine, 1);
-    if (!u->machine || !memory) return;
-    figures_of(u, NULL, &f);
-    contract_check(u, FIGURE_MEMORY, memory_for(&f.memory, 1));
-    deploy_check_memory(u, f.memory.rest, f.memory.picture, f.memory.once);
+    Targets t;
+    if (!footprint_matters(u) && !u->deploy.march && !u->train.max_memory) return;
+    if (!driver_targets(c, u, target_default, &t)) return;
+    u->machine = t.machine[0];
+    if (fit_training(u, t.machine, t.n)) driver_check_footprint(u, &t, NULL);
 }
 
 /* The reports that the command line asks for, of the processor that figures are for. */

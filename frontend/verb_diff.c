@@ -8,6 +8,7 @@
 #include "../ir/outline.h"
 #include "../passes/figures.h"
 #include "driver.h"
+#include "footprint.h"
 #include "table.h"
 
 enum { EX_DIFFERENT = 1, MOST_LISTED = 12, MOST_PAIRS = 4000000 };
@@ -175,7 +176,7 @@ static void add_totals(Page *o, const Side *x, const Side *y) {
     add_total(o, "parameters", number_thousands(a, f->parameters), number_thousands(a, g->parameters), f->parameters,
               g->parameters);
     add_total(o, "MACs", number_scaled(a, f->macs), number_scaled(a, g->macs), f->macs, g->macs);
-    int64_t m = memory_for(&f->memory, 1), n = memory_for(&g->memory, 1);
+    int64_t m = footprint(&f->memory, 1), n = footprint(&g->memory, 1);
     add_total(o, "memory", number_bytes(a, m), number_bytes(a, n), m, n);
 }
 

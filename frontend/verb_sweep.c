@@ -11,12 +11,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../backends/target.h"
 #include "../ir/number.h"
 #include "../passes/figures.h"
-#include "contract.h"
-#include "deploy.h"
 #include "driver.h"
 #include "fit.h"
+#include "footprint.h"
 
 enum { MOST_COMBINATIONS = 1000000, REASON_BYTES = 240, PATH_BYTES = 120 };
 
@@ -37,14 +37,14 @@ typedef struct Shared {
 typedef struct Sweep {
     const CommandLine *c;
     const char *path;
-    const Machine *machine;
+    Targets targets; /* figures are for the first */
     OptionSet *option; /* all options */
     int32_t n_option;
     OptionSet **swept; /* those with more than one value; the last one changes fastest */
     int32_t n_swept;
     int64_t n; /* combinations */
     Shared *shared;
-    FigureCache *cache; /* of this process */
+    FigureCache *cache[TARGETS_MAX]; /* of this process, one for each of the targets */
 } Sweep;
 
 /* ---- what to sweep ---- */
@@ -153,11 +153,10 @@ static void run_one(const Sweep *s, int64_t i) {
     Result *r = &s->shared->result[i];
     Unit *u = driver_unit(a, d, c, s->path, definition, n);
     if (u) {
-        u->machine = s->machine;
-        figures_of(u, s->cache, &r->figures);
-        contract_check(u, FIGURE_MEMORY, memory_for(&r->figures.memory, 1));
-        deploy_check_memory(u, r->figures.memory.rest, r->figures.memory.picture, r->figures.memory.once);
-        fit_training(u, &s->machine, 1);
+        u->machine = s->targets.machine[0];
+        figures_of(u, s->cache[0], &r->figures);
+        driver_check_footprint(u, &s->targets, s->cache);
+        fit_training(u, s->targets.machine, s->targets.n);
     }
     if (d->n_error) keep_reason(r, d);
     r->state = d->n_error ? STATE_ILLEGAL : STATE_LEGAL;
@@ -167,7 +166,7 @@ static void run_one(const Sweep *s, int64_t i) {
 static void run_share(Sweep *s) {
     mallopt(M_MMAP_THRESHOLD, 1 << 30);   /* what one arena gives back the next one gets, without page faults */
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
-    s->cache = figure_cache_new(s->c->arena);
+    for (int i = 0; i < s->targets.n; i++) s->cache[i] = figure_cache_new(s->c->arena);
     for (int64_t i; (i = atomic_fetch_add(&s->shared->next, 1)) < s->n;) run_one(s, i);
 }
 
@@ -245,7 +244,7 @@ static void print_table(const Sweep *s) {
         for (int32_t k = 0; k < s->n_swept; k++) printf("%-*s  ", width[k], s->swept[k]->value[value_index(s, i, k)]);
         if (r->state == STATE_LEGAL)
             printf("%15s %10s %11s", number_thousands(a, r->figures.parameters), number_scaled(a, r->figures.macs),
-                   number_bytes(a, memory_for(&r->figures.memory, 1)));
+                   number_bytes(a, footprint(&r->figures.memory, 1)));
         else
             print_reason(r);
         printf("\n");
@@ -277,7 +276,7 @@ static void print_json(const Sweep *s) {
     Str head = STR(s->c->arena);
     str_add(&head, "{\"file\": ");
     str_add_json(&head, s->path);
-    str_addf(&head, ", \"processor\": \"%s\", \"combinations\": [\n", s->machine->cpu);
+    str_addf(&head, ", \"processor\": \"%s\", \"combinations\": [\n", s->targets.machine[0]->cpu);
     fputs(str_text(&head), stdout);
     for (int64_t i = 0; i < s->n; i++) {
         const Result *r = &s->shared->result[i];
@@ -286,7 +285,7 @@ static void print_json(const Sweep *s) {
         add_options(&t, s, i);
         if (r->state == STATE_LEGAL)
             str_addf(&t, "\"parameters\": %lld, \"macs\": %lld, \"memory\": %lld", (long long)r->figures.parameters,
-                     (long long)r->figures.macs, (long long)memory_for(&r->figures.memory, 1));
+                     (long long)r->figures.macs, (long long)footprint(&r->figures.memory, 1));
         else
             add_error(&t, r);
         printf("%s}%s\n", str_text(&t), i + 1 < s->n ? "," : "");
@@ -313,8 +312,8 @@ static void settle(const Sweep *s, int failed) {
 }
 
 int verb_sweep(const CommandLine *c) {
-    Sweep s = {.c = c, .path = c->word[0].text, .machine = driver_machine(c, NULL)};
-    if (!s.machine) return EX_USAGE;
+    Sweep s = {.c = c, .path = c->word[0].text};
+    if (!driver_targets(c, NULL, target_default, &s.targets)) return EX_USAGE;
     Diags *d = driver_diags(c->arena, c);
     FrontendOptions o = c->frontend;
     o.definition = c->definition;

@@ -41,6 +41,12 @@ int64_t program_releases(const Program *p, int32_t step, int32_t k, int64_t *fro
     return max_i64((s->offset + s->bytes) / RELEASE_UNIT * RELEASE_UNIT - *from, 0);
 }
 
+int64_t program_scratch(const Program *p) {
+    int64_t most = 0;
+    for (int32_t i = 0; i < p->n_kernel; i++) most = max_i64(most, kernel_scratch(p->kernel[i], p->kernel[i]->n_buf));
+    return most;
+}
+
 int64_t program_once_bytes(Arena *a, const Program *p) {
     int64_t param = p->region_bytes[REGION_PARAM], fixed = 0, most = param;
     bool *seen = NEW_ARRAY(a, bool, p->n_storage + 1);

@@ -82,6 +82,8 @@ int32_t program_owner(const Program *p, int32_t s);
  * x86. 0 if there are none, and for all but the first of several arguments in one memory. */
 enum { RELEASE_UNIT = 2 << 20 };
 int64_t program_releases(const Program *p, int32_t step, int32_t k, int64_t *from);
+/* Scratch of a thread: what the hungriest kernel needs. */
+int64_t program_scratch(const Program *p);
 /* The most bytes of the regions param and fixed that are in use at a time while the once-steps run. */
 int64_t program_once_bytes(Arena *a, const Program *p);
 

@@ -88,6 +88,12 @@ typedef struct DeployConfig {
 
 typedef enum Entry { ENTRY_INFER, ENTRY_TRAIN, ENTRY_COUNT } Entry;
 
+/* A section eval, as far as memory goes. */
+typedef struct Evaluation {
+    int32_t h, w;              /* of pictures; 0: as the input is */
+    int32_t batch;             /* 0: not said */
+} Evaluation;
+
 /* A net for pictures of several sizes is one unit for the size of its input, and a unit for each other size among
  * `sized` of that. They share all parameters, and so where these lie, and become one program. */
 typedef struct Unit {
@@ -103,7 +109,10 @@ typedef struct Unit {
     int32_t n_clause, cap_clause;
     bool half_weights;         /* deploy { weights = fp16 } */
     DeployConfig deploy;
-    int32_t prefetch, eval_batch;   /* of sections data and eval; 0: not said */
+    int32_t prefetch;          /* the most batches that a section data says */
+    Evaluation *evaluation;    /* what each section eval says */
+    int32_t n_evaluation, cap_evaluation;
+    bool unnamed_data, unnamed_eval; /* one of them has no name; else none may hold */
     const char *settings_json; /* sections input, data, augment, train, eval: see runtime/abi.h */
     const char *options_json;  /* {"classes": 1000, ...}: option values that were in force */
     Graph *graph[ENTRY_COUNT]; /* made by `specialise`; [ENTRY_TRAIN] is NULL without a train section */

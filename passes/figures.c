@@ -3,15 +3,19 @@
 
 #include "pass.h"
 
-/* As in runtime/exec.c: after the steps that run once, which give back parameters that nobody reads again; or while
- * they run. */
-Memory figures_memory(Arena *a, const Program *p) {
-    int64_t released = 0, from;
+Memory figures_memory(const Unit *u, const Program *p) {
+    const Type *image = &graph_node(u->net, u->image)->type;
+    Memory m = {.param = p->region_bytes[REGION_PARAM],
+                .fixed = p->region_bytes[REGION_FIXED],
+                .once = program_once_bytes(u->arena, p),
+                .picture = p->region_bytes[REGION_BATCH],
+                .image = (int64_t)sizeof(float) * image->dim[1] * image->dim[2] * image->dim[3],
+                .scratch = program_scratch(p),
+                .steps = p->n_step};
+    int64_t from;
     for (int32_t i = 0; i < p->n_once; i++)
-        for (int32_t k = 0; k < p->step[i].n_arg; k++) released += program_releases(p, i, k, &from);
-    return (Memory){.rest = p->region_bytes[REGION_PARAM] - released + p->region_bytes[REGION_FIXED],
-                    .picture = p->region_bytes[REGION_BATCH],
-                    .once = program_once_bytes(a, p)};
+        for (int32_t k = 0; k < p->step[i].n_arg; k++) m.released += program_releases(p, i, k, &from);
+    return m;
 }
 
 /* ---- the cache ---- */
@@ -85,7 +89,7 @@ void figures_of(const Unit *u, FigureCache *cache, Figures *out) {
         run_some(&copy, makes_loops);
         pass_slice(&copy, ENTRY_INFER); /* it and plan change no loop, so that there is nothing to verify after them */
         pass_plan(&copy, ENTRY_INFER);
-        Known k = {{key[0], key[1]}, figures_memory(u->arena, copy.program[ENTRY_INFER])};
+        Known k = {{key[0], key[1]}, figures_memory(&copy, copy.program[ENTRY_INFER])};
         if (cache) PUSH(cache->arena, cache->item, cache->n, cache->cap, k);
         out->memory = k.memory;
     } else {

@@ -4,16 +4,14 @@
 
 #include "../ir/unit.h"
 
-/* Bytes of inference by the plan: parameters, activations, packed weights; not the program itself, nor what each thread
- * has for itself. */
+/* What inference takes, by its plan; fit.h of the front end makes one figure of it. */
 typedef struct Memory {
-    int64_t rest, picture;    /* what calls share; what each picture of a call adds */
-    int64_t once;             /* the peak while the steps run that prepare weights */
+    int64_t param, released; /* of parameters; of them what is given back when weights are prepared */
+    int64_t fixed, once;     /* what else calls share; the most of both while weights are prepared */
+    int64_t picture, image;  /* of a picture: what a call adds for it; as it is put in */
+    int64_t scratch;         /* of a thread */
+    int64_t steps;
 } Memory;
-
-static inline int64_t memory_for(const Memory *m, int64_t pictures) {
-    return m->rest + pictures * m->picture > m->once ? m->rest + pictures * m->picture : m->once;
-}
 
 typedef struct Figures {
     int64_t parameters;    /* trained numbers of what is deployed */
@@ -27,10 +25,10 @@ typedef struct FigureCache FigureCache;
 FigureCache *figure_cache_new(Arena *a);
 
 /* Figures of u->net as the front end left it, for u->machine; `u` stays as it is. Memory is what the plan of all passes
- * gives, since the passes that are left out (tiles, vectors, threads) neither add a tensor nor a step. `cache` may be
+ * gives, since the passes that are left out (tiles, vectors, threads) add neither a tensor nor a step, nor scratch. `cache` may be
  * NULL. */
 void figures_of(const Unit *u, FigureCache *cache, Figures *out);
-/* The memory of a planned program of inference. */
-Memory figures_memory(Arena *a, const Program *p);
+/* The memory of a planned program of inference, for pictures like that node of the net. */
+Memory figures_memory(const Unit *u, const Program *p);
 
 #endif

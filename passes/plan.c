@@ -240,7 +240,8 @@ static int64_t place_region(Planner *pl, Region region, int64_t bound) {
     return improve(p, order, n, end, top, bound, pl->u->arena);
 }
 
-/* Parameters of the other program first, at their places; new ones behind, of which a net at another size has none. */
+/* Parameters of the other program first, at their places; new ones behind, of which a net at another size has none. So
+ * what only training has lies behind all that inference reads, whose region ends before it. */
 static void place_named(Planner *pl, Region region, const Program *other) {
     Program *p = pl->p;
     int64_t end = other ? other->region_bytes[region] : 0;
@@ -287,5 +288,4 @@ void pass_plan(Unit *u, Entry entry) {
     p->region_bytes[REGION_BATCH] = place_region(&pl, REGION_BATCH, p->lower_bound_bytes);
     for (int32_t i = 0; i < p->n_storage; i++)
         if (p->storage[i].alias >= 0) p->storage[i].offset = p->storage[program_owner(p, i)].offset;
-    if (entry == ENTRY_TRAIN && !u->base) u->program[ENTRY_INFER]->region_bytes[REGION_PARAM] = p->region_bytes[REGION_PARAM];
 }

@@ -11,7 +11,7 @@
  *   "max_batch": 256,                      largest n for `infer`; `train` takes n <= settings.train.batch
  *   "input": {"channels": 3, "height": 227, "width": 227},
  *   "classes": 1000,                       channels of the output named "scores" or, without one, of the first output
- *   "params_total": 60965224, "macs_total": 724406816,       of inference: heads for training alone do not count
+ *   "trains": true, "params_total": 60965224, "macs_total": 724406816,       of inference: heads for training alone do not count
  *   "layers": [{"name": "conv1", "op": "conv", "shape": [96,55,55], "params": 34944, "macs": 105415200, "line": 22},
  *              ...],
  *   "settings": {"input": {...}, "data": {"": {...}, "cats": {...}}, "augment": {"": [...]}, "train": {"": {...}},
@@ -23,12 +23,17 @@
  *   "param_bytes": B, "state_bytes": B,
  *   "params": [PARAM...],                  in REGION_PARAM
  *   "state":  [PARAM...],                  of the optimiser, in REGION_STATE, like "<weight>.momentum"; zero at start
- *   "gradients": [PARAM...],               in region "gradient" of `train`, where it has that: "<weight>.gradient"
  *   "spare":  ["head.weight", ...],        parameters of the source that no program has: files may have them
- *   "programs": {"infer": PROGRAM, "train": PROGRAM or absent},
- *   "sizes": [{"height": 288, "width": 288, "programs": {"infer": PROGRAM or absent, "train": PROGRAM or absent}},
- *             ...] }                       the same for pictures of other sizes than "input": those that
+ *   "programs": {"infer": PROGRAM},
+ *   "sizes": [{"height": 288, "width": 288, "programs": {"infer": PROGRAM or absent}}, ...] }
+ *                                          the same for pictures of other sizes than "input": those that
  *                                          settings.augment and settings.eval name; on the same params and state
+ *
+ * CnncVariant.training: what only commands that train read, so that a prediction need not hold it. "" if the net is not
+ * trained.
+ * { "gradients": [PARAM...],               in region "gradient" of `train`, where it has that: "<weight>.gradient"
+ *   "program": PROGRAM,                    it is "train" of "programs",
+ *   "sizes": [PROGRAM or null, ...] }      and of the programs of "sizes", in their order
  *
  * PARAM = {"name": "conv1.weight", "role": "weight"|"buffer"|"momentum"|"gradient", "shape": [96,3,11,11],
  *          "block": [b0,b1], "offset": bytes, "bytes": bytes, "init": {"kind": "normal", "a": 0, "b": 0.01},
@@ -39,13 +44,14 @@
  *   sqrt(2/fan_in); xavier: uniform +-sqrt(6/(fan_in+fan_out)); torch: uniform +-1/sqrt(fan_in), or +-1/sqrt(a) if
  *   a > 0 (biases).
  *
- * PROGRAM = {"batch_bytes": per picture, "fixed_bytes": B, "gradient_bytes": B, "update": k, "at_once": n,
+ * PROGRAM = {"param_bytes": B, "batch_bytes": per picture, "fixed_bytes": B, "gradient_bytes": B, "update": k, "at_once": n,
  *            "scratch": bytes of a thread, "lower_bound": per picture,
  *            "once": k, "once_bytes": B, "slices": [[end, pictures]...], "steps": [STEP...],
  *            "outputs": {"scores": {"region": "batch", "offset": B, "shape": [1000], "block": [1,16],
  *                        "softmax": true or absent}, ...}}
- *   The first `once` steps must run after the parameters were set or changed, the others at each call. `infer` may
- *   overwrite REGION_PARAM in its once-steps (batch norm folded in place), so it needs a private copy of the
+ *   The program reads the first param_bytes of REGION_PARAM (absent: all): what lies behind is of layers that are only
+ *   trained. The first `once` steps must run after the parameters were set or changed, the others at each call. `infer`
+ *   may overwrite REGION_PARAM in its once-steps (batch norm folded in place), so it needs a private copy of the
  *   parameters; `train` updates them. While the once-steps run, at most once_bytes of the regions param and fixed are
  *   in use at a time. Outputs of `train`: "loss" (f32 per picture, shape []) and "logits"; if these are
  *   [classes, h, w], there is a label for each of h x w pixels; of `infer`: the net's own.
@@ -154,7 +160,7 @@ void cnnc_sgemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, 
 typedef struct CnncVariant {
     const char *isa;      /* what CNNC_ISA= calls it: "v3" */
     const char *features; /* "+avx2,+fma": what the processor must have, by LLVM's names; "-" in front: not used */
-    const char *plan;
+    const char *plan, *training;
     CnncKernel *const *kernel;
     int64_t n_kernel;
 } CnncVariant;
@@ -168,10 +174,10 @@ extern const int32_t cnnc_n_variant;
 
 /* ---- memory, as the runtime takes it and the compiler foresees it ---- */
 
-/* What a block of that size takes: whole pages, large ones if it is larger than one, and a page for itself. */
+/* What a block of that size takes: whole pages, and one for itself. Large pages are for as much as fills them. */
 static inline int64_t cnnc_block_bytes(int64_t bytes) {
-    int64_t page = 4096, huge_page = (int64_t)2 << 20, unit = bytes >= huge_page ? huge_page : page;
-    return (bytes + unit - 1) / unit * unit + page;
+    int64_t page = 4096;
+    return (bytes + page - 1) / page * page + page;
 }
 
 /* Pictures, of so many bytes and labels each, sample numbers and errors of the batches that a loader holds, each with
@@ -187,6 +193,41 @@ static inline int64_t cnnc_eval_pictures(int64_t bytes) {
     int64_t n = 32;
     while (n > 1 && n * bytes > (int64_t)1 << 30) n /= 2;
     return n;
+}
+
+/* What inference takes of each kind, by its plan. */
+typedef struct CnncInference {
+    int64_t param, released; /* of REGION_PARAM; of it what the once-steps give back */
+    int64_t fixed, once;     /* REGION_FIXED; the most of both regions at a time while once-steps run */
+    int64_t picture, image;  /* of a picture: in REGION_BATCH; as it is put in */
+    int64_t scratch;         /* of a thread */
+    int64_t steps;
+} CnncInference;
+
+enum { CNNC_SCALAR_BYTES = 64 };
+
+/* Scratch of each thread is on pages of its own. */
+static inline int64_t cnnc_scratch_bytes(int64_t scratch) { return (scratch + 4095) / 4096 * 4096; }
+
+/* Blocks of an instance for calls of n pictures that has its own parameters: what once-steps release is theirs before
+ * the batch is touched, and not there afterwards. INT64_MAX if that is no number. */
+static inline int64_t cnnc_instance_bytes(const CnncInference *p, int64_t n, int64_t threads) {
+    int64_t batch, others = cnnc_block_bytes(CNNC_SCALAR_BYTES) + cnnc_block_bytes(threads * cnnc_scratch_bytes(p->scratch));
+    if (__builtin_mul_overflow(p->picture, n, &batch) || batch > INT64_MAX / 4) return INT64_MAX;
+    int64_t after = cnnc_block_bytes(p->param) - p->released + cnnc_block_bytes(p->fixed) + cnnc_block_bytes(batch);
+    int64_t once = cnnc_block_bytes(p->once);
+    return others + (once > after ? once : after);
+}
+
+/* The process of a prediction but for these blocks: libraries, code that runs, the plan, stacks, a picture being read.
+ * Fitted to what `tests/bench/bench.sh cost` measures, for nets of 17 to 417 steps. */
+enum { CNNC_OWN_BYTES = 4200 << 10, CNNC_OWN_STEP = 17 << 10 };
+
+/* All that a process takes which predicts n pictures at a time. THE figure of memory: the program's `info` prints it,
+ * and the compiler wherever it speaks of memory. */
+static inline int64_t cnnc_infer_bytes(const CnncInference *p, int64_t n, int64_t threads) {
+    int64_t instance = cnnc_instance_bytes(p, n, threads);
+    return instance == INT64_MAX ? instance : instance + n * p->image + CNNC_OWN_BYTES + CNNC_OWN_STEP * p->steps;
 }
 
 enum { CNNC_PREFETCH = 3 }; /* batches, if section data does not say */

@@ -214,7 +214,7 @@ static bool make_pictures(Bench *b, int64_t n, RtError *err) {
 static bool fill_params(Bench *b, RtError *err) {
     const Options *o = b->options;
     if (o->train) exec_set_lr(b->exec, 0);
-    if (o->train && !o->weights) return init_params(b->context->model, PARAMS_SEED, b->pool, b->params, err);
+    if (o->train && !o->weights) return init_params(b->context->model, PARAMS_SEED, b->pool, b->params, b->context->model->param_bytes, err);
     return params_load_any(b->context, o->weights, o->train ? WEIGHTS_TO_TRAIN : WEIGHTS_TO_INFER, b->pool,
                            o->train ? b->params : exec_params(b->exec), err);
 }
@@ -232,7 +232,7 @@ static bool bench_open(Bench *b, int64_t most, RtError *err) {
         b->state = block_alloc(m->state_bytes, err);
         if (!b->params || !b->state) return false;
     }
-    b->exec = exec_new(m, b->program, b->context->kernel, b->pool, b->params, b->state, most, err);
+    b->exec = exec_new(b->program, b->context->kernel, b->pool, b->params, b->state, most, err);
     return b->exec && make_pictures(b, most, err) && fill_params(b, err);
 }
 

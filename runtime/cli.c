@@ -68,17 +68,18 @@ typedef struct CommandRow {
     const char *name;
     Command *run;
     const char *operands; /* NULL: takes none */
+    bool trains;          /* has to do with programs that train */
     const char *help;
 } CommandRow;
 
 static const CommandRow commands[] = {
-    {"train", train_command, NULL, "train on a folder of pictures for each class"},
-    {"eval", eval_command, NULL, "accuracy and loss on a set of pictures"},
-    {"predict", predict_command, "FILE...", "the most likely classes of pictures"},
-    {"bench", bench_command, NULL, "time the net"},
-    {"info", info_command, NULL, "layers, parameters, memory"},
-    {"export", export_command, NULL, "write weights to a safetensors file"},
-    {"test", test_command, "[FILE...]", "compare with the golden values that `test --update` wrote"},
+    {"train", train_command, NULL, true, "train on a folder of pictures for each class"},
+    {"eval", eval_command, NULL, false, "accuracy and loss on a set of pictures"},
+    {"predict", predict_command, "FILE...", false, "the most likely classes of pictures"},
+    {"bench", bench_command, NULL, true, "time the net"},
+    {"info", info_command, NULL, true, "layers, parameters, memory"},
+    {"export", export_command, NULL, false, "write weights to a safetensors file"},
+    {"test", test_command, "[FILE...]", true, "compare with the golden values that `test --update` wrote"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -254,7 +255,7 @@ static void print_help(const Context *c) {
     printf("usage: %s COMMAND [options]\nnet %s, compiled by cnnc %s from %s\n\n", c->program, c->model->name,
            c->model->version, c->model->file);
     for (int i = 0; i < N_COMMANDS; i++)
-        if (c->model->train.present || commands[i].run != train_command)
+        if (c->model->trains || commands[i].run != train_command)
             printf("  %-8s %s\n", commands[i].name, commands[i].help);
     printf("\n%s COMMAND --help says what a command takes. Exit codes: 1 `require` or a test is not kept;\n"
            "those of sysexits.h: 64 usage, 65 bad data, 66 missing file, 70 our bug, 71 memory, 73 and 74 output,\n"
@@ -273,6 +274,12 @@ static const CommandRow *find_command(const char *name, RtError *err) {
     rt_fail(err, RT_USAGE, "there is no command \"%.60s\"%s%s%s", name,
             g.best ? "; did you mean " : "; --help lists them", g.best ? g.best : "", g.best ? "?" : "");
     return NULL;
+}
+
+bool cli_trains(int argc, char **argv) {
+    RtError ignored = {0};
+    const CommandRow *command = argc > 1 ? find_command(argv[1], &ignored) : NULL;
+    return command && command->trains;
 }
 
 int cli_main(const Context *c, int argc, char **argv, RtError *err) {

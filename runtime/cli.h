@@ -29,6 +29,9 @@ typedef struct Options {
     int n_operand;
 } Options;
 
+/* Whether the command that the arguments name may need what is only there to train: Context.model has to have it. */
+bool cli_trains(int argc, char **argv);
+
 /* Runs the program: parses the arguments and calls the command. Returns the exit code; err holds the message if it is
  * not RT_OK. Help and version go to stdout. */
 int cli_main(const Context *c, int argc, char **argv, RtError *err);

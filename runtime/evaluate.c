@@ -62,7 +62,7 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, bool cro
     e->calibration.bins = e->map ? 0 : eval_bins(&settings, err);
     if (confusion && !e->map && !confusion_new(&e->confusion, (int)e->output->channels, err)) return false;
     if (!configure(e, settings.batch, pool_size(pool), err)) return false;
-    e->exec = exec_new(m, settings.program, kernel, pool, NULL, NULL, settings.batch, err);
+    e->exec = exec_new(settings.program, kernel, pool, NULL, NULL, settings.batch, err);
     return e->exec != NULL;
 }
 
@@ -98,6 +98,8 @@ void evaluator_watch(Evaluator *e, void (*seen)(void *context, uint32_t sample, 
 bool evaluator_gives_probabilities(const Evaluator *e) { return e->probabilities || e->crops > 1; }
 
 float *evaluator_params(Evaluator *e) { return exec_params(e->exec); }
+
+int64_t evaluator_param_bytes(const Evaluator *e) { return exec_param_bytes(e->exec); }
 
 static void count_map(Evaluator *e, const int32_t *labels, Metrics *metrics) {
     int classes = (int)e->output->channels;

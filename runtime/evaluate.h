@@ -17,6 +17,8 @@ Evaluator *evaluator_new(const Model *m, CnncKernel *const *kernel, Pool *pool, 
 void evaluator_free(Evaluator *e);
 /* Where parameters go in storage form before evaluator_run; they are used up by it (see abi.h on once-steps). */
 float *evaluator_params(Evaluator *e);
+/* Bytes of them: what only training has lies behind. */
+int64_t evaluator_param_bytes(const Evaluator *e);
 
 /* `seen` is told of each picture of the runs from now on that are not of maps: its number in the data set, its
  * scores, which are probabilities if evaluator_gives_probabilities. */

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE = 4096, SCALAR_BYTES = 64 };
-/* Scratch of each thread, on pages of its own. */
-static int64_t scratch_of(const ModelProgram *p) { return (p->scratch + PAGE - 1) / PAGE * PAGE; }
+enum { PAGE = 4096, SCALAR_BYTES = CNNC_SCALAR_BYTES };
+
+static int64_t scratch_of(const ModelProgram *p) { return cnnc_scratch_bytes(p->scratch); }
 
 static const int64_t huge_page = 2 << 20;
 
@@ -16,6 +16,7 @@ struct Exec {
     Pool *pool;
     char *base[RG_COUNT], *scratch;
     bool own_params;
+    int64_t param_bytes; /* of its own */
     bool changed;     /* the once-steps have to run */
     int64_t n, max_n; /* n: the one the addresses were worked out for, 0 for none */
     void **address;   /* [all arguments of all steps, in order] */
@@ -54,7 +55,7 @@ void *block_alloc(int64_t bytes, RtError *err) {
     }
     char *block = start + 2 * PAGE;
     memcpy(start + PAGE, &whole, sizeof whole);
-    if (large) madvise(block, usable, MADV_HUGEPAGE);
+    if (large) madvise(block, usable / (size_t)huge_page * (size_t)huge_page, MADV_HUGEPAGE);
     return block;
 }
 
@@ -70,7 +71,7 @@ void block_free(void *block) {
 
 /* What is enough for each of the programs. */
 typedef struct Needs {
-    int64_t batch_bytes, fixed_bytes, gradient_bytes, scratch; /* as ModelProgram has them; scratch in whole pages */
+    int64_t param_bytes, batch_bytes, fixed_bytes, gradient_bytes, scratch; /* as ModelProgram has them; scratch in whole pages */
     int64_t steps, args;
 } Needs;
 
@@ -81,7 +82,8 @@ static Needs needs_of(const ModelProgram *const *p, int n) {
     for (int i = 0; i < n; i++) {
         int64_t args = 0;
         for (int k = 0; k < p[i]->n_step; k++) args += p[i]->step[k].n_arg;
-        most = (Needs){larger(most.batch_bytes, p[i]->batch_bytes),
+        most = (Needs){larger(most.param_bytes, p[i]->param_bytes),
+                       larger(most.batch_bytes, p[i]->batch_bytes),
                        larger(most.fixed_bytes, p[i]->fixed_bytes),
                        larger(most.gradient_bytes, p[i]->gradient_bytes),
                        larger(most.scratch, scratch_of(p[i])),
@@ -99,23 +101,25 @@ int64_t exec_bytes_several(const ModelProgram *const *p, int n, int64_t max_n, i
            (needs.gradient_bytes ? block_bytes(needs.gradient_bytes) : 0) + block_bytes(threads * needs.scratch);
 }
 
-/* What the once-steps release is theirs before the batch is touched, and not there afterwards. */
-int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params, int threads) {
-    int64_t all = exec_bytes_several(&p, 1, max_n, threads);
-    if (!own_params || all == INT64_MAX) return all;
-    int64_t others = block_bytes(SCALAR_BYTES) + block_bytes(threads * scratch_of(p));
-    int64_t after = all + block_bytes(m->param_bytes) - p->released, once = others + block_bytes(p->once_bytes);
-    return once > after ? once : after;
+int64_t exec_bytes(const ModelProgram *p, int64_t max_n, int threads) {
+    CnncInference needs = exec_needs(p);
+    return cnnc_instance_bytes(&needs, max_n, threads);
 }
 
-static bool take_regions(Exec *e, const Model *m, const Needs *needs, float *params, float *state, RtError *err) {
+CnncInference exec_needs(const ModelProgram *p) {
+    return (CnncInference){.param = p->param_bytes, .released = p->released, .fixed = p->fixed_bytes,
+                           .once = p->once_bytes, .picture = p->batch_bytes, .scratch = p->scratch, .steps = p->n_step};
+}
+
+static bool take_regions(Exec *e, const Needs *needs, float *params, float *state, RtError *err) {
     int64_t batch;
     if (__builtin_mul_overflow(needs->batch_bytes, e->max_n, &batch)) {
         rt_fail(err, RT_LIMIT, "a batch of %lld is too large for this machine", (long long)e->max_n);
         return false;
     }
     e->own_params = !params;
-    e->base[RG_PARAM] = params ? (char *)params : block_alloc(m->param_bytes, err);
+    e->param_bytes = params ? 0 : needs->param_bytes;
+    e->base[RG_PARAM] = params ? (char *)params : block_alloc(e->param_bytes, err);
     e->base[RG_STATE] = (char *)state;
     e->base[RG_FIXED] = block_alloc(needs->fixed_bytes, err);
     e->base[RG_BATCH] = block_alloc(batch, err);
@@ -140,13 +144,13 @@ void exec_use(Exec *e, const ModelProgram *p) {
     for (int i = 0; i < p->n_step; n += p->step[i++].n_arg) e->first[i] = n;
 }
 
-Exec *exec_new_several(const Model *m, const ModelProgram *const *p, int n, CnncKernel *const *kernel, Pool *pool,
+Exec *exec_new_several(const ModelProgram *const *p, int n, CnncKernel *const *kernel, Pool *pool,
                        float *params, float *state, int64_t max_n, RtError *err) {
     Exec *e = rt_alloc(1, sizeof *e, err);
     Needs needs = needs_of(p, n);
     if (!e) return NULL;
     *e = (Exec){.kernel = kernel, .pool = pool, .max_n = max_n};
-    if (take_addresses(e, &needs, err) && take_regions(e, m, &needs, params, state, err)) {
+    if (take_addresses(e, &needs, err) && take_regions(e, &needs, params, state, err)) {
         exec_use(e, p[0]);
         return e;
     }
@@ -154,9 +158,9 @@ Exec *exec_new_several(const Model *m, const ModelProgram *const *p, int n, Cnnc
     return NULL;
 }
 
-Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params,
+Exec *exec_new(const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params,
                float *state, int64_t max_n, RtError *err) {
-    return exec_new_several(m, &p, 1, kernel, pool, params, state, max_n, err);
+    return exec_new_several(&p, 1, kernel, pool, params, state, max_n, err);
 }
 
 void exec_free(Exec *e) {
@@ -171,6 +175,8 @@ void exec_free(Exec *e) {
     free(e->first);
     free(e);
 }
+
+int64_t exec_param_bytes(const Exec *e) { return e->param_bytes; }
 
 float *exec_params(Exec *e) { return (float *)(void *)e->base[RG_PARAM]; }
 

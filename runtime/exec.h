@@ -20,25 +20,28 @@ int64_t block_bytes(int64_t bytes);
 
 /* params NULL: the instance has its own, see exec_params. state may be NULL for a program that has none. max_n: largest
  * n of exec_run. Everything passed in must outlive the instance. */
-Exec *exec_new(const Model *m, const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params,
+Exec *exec_new(const ModelProgram *p, CnncKernel *const *kernel, Pool *pool, float *params,
                float *state, int64_t max_n, RtError *err);
 /* One instance for n programs that take turns, of which the first is in use; its memory is that of the hungriest. They
  * share the parameters and the state. The array may go away. */
-Exec *exec_new_several(const Model *m, const ModelProgram *const *p, int n, CnncKernel *const *kernel, Pool *pool,
+Exec *exec_new_several(const ModelProgram *const *p, int n, CnncKernel *const *kernel, Pool *pool,
                        float *params, float *state, int64_t max_n, RtError *err);
 /* Takes another of them for the next runs; what the last one has put out is gone. */
 void exec_use(Exec *e, const ModelProgram *p);
 void exec_free(Exec *e);
-/* Bytes that exec_new takes for its own regions, params included if they would be its own, for a pool of so
- * many threads. */
-int64_t exec_bytes(const Model *m, const ModelProgram *p, int64_t max_n, bool own_params, int threads);
-/* The same of exec_new_several, but for params, which are not its own. */
+/* What an instance of that program takes, for memory.h; without pictures, which are not its own. */
+CnncInference exec_needs(const ModelProgram *p);
+/* Bytes that exec_new takes for its own regions, params included, for a pool of so many threads. */
+int64_t exec_bytes(const ModelProgram *p, int64_t max_n, int threads);
+/* The same of exec_new_several, whose params are not its own. */
 int64_t exec_bytes_several(const ModelProgram *const *p, int n, int64_t max_n, int threads);
 
 /* The parameters in storage form. After writing all of them call exec_params_changed, so that the once-steps run again;
  * these may overwrite the instance's own and give the memory of some back, so what is there after a run is not to be
  * read. */
 float *exec_params(Exec *e);
+/* Bytes of them, where they are its own. */
+int64_t exec_param_bytes(const Exec *e);
 void exec_params_changed(Exec *e);
 
 void exec_set_lr(Exec *e, float lr);

@@ -17,7 +17,8 @@ static json_t *labels_metadata(const json_t *labels) {
 static bool fill(const Context *c, const Options *o, Pool *pool, float *params, json_t **labels, RtError *err) {
     uint64_t seed = o->seed >= 0 ? (uint64_t)o->seed : PARAMS_SEED;
     if (o->init && o->weights) return rt_fail(err, RT_USAGE, "--init and --weights exclude each other"), false;
-    bool ok = o->init ? init_params(c->model, seed, pool, params, err) : params_load(c, o->weights, WEIGHTS_TO_TRAIN, params, labels, err);
+    bool ok = o->init ? init_params(c->model, seed, pool, params, c->model->param_bytes, err)
+                      : params_load(c, o->weights, WEIGHTS_TO_TRAIN, params, labels, err);
     if (!ok || !o->labels) return ok;
     json_decref(*labels);
     return (*labels = params_labels(c, o->labels, err));

@@ -57,7 +57,7 @@ static bool golden_open(Golden *g, const Context *c, const Options *o, int64_t n
     uint64_t digest;
     *g = (Golden){.model = c->model, .n = n, .most = c->model->max_batch < BATCH ? c->model->max_batch : BATCH};
     if (!infer_open_any(&g->session, c, o, g->most, err) || !take_room(g, err)) return false;
-    if (!weights_digest(g->model, exec_params(g->session.exec), &digest, err)) return false;
+    if (!weights_digest(g->model, exec_params(g->session.exec), g->model->infer.param_bytes, &digest, err)) return false;
     snprintf(g->weights, sizeof g->weights, "%016" PRIx64, digest);
     g->pipeline = pipeline_new(model_input_settings(g->model), NULL, err);
     return g->pipeline && (g->frame = frame_new(err));

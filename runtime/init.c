@@ -109,8 +109,8 @@ static bool init_param(const ModelParam *p, uint64_t seed, Pool *pool, float *pa
     return true;
 }
 
-bool init_params(const Model *m, uint64_t seed, Pool *pool, float *params, RtError *err) {
+bool init_params(const Model *m, uint64_t seed, Pool *pool, float *params, int64_t bytes, RtError *err) {
     for (int i = 0; i < m->n_param; i++)
-        if (!init_param(&m->param[i], seed, pool, params, err)) return false;
+        if (model_within(&m->param[i], bytes) && !init_param(&m->param[i], seed, pool, params, err)) return false;
     return true;
 }

@@ -10,7 +10,8 @@
 #include "model.h"
 #include "pool.h"
 
-/* Fills the parameter region (storage form, Model.param_bytes); pad lanes become zero. */
-bool init_params(const Model *m, uint64_t seed, Pool *pool, float *params, RtError *err);
+/* Fills the first `bytes` of the parameter region (storage form), as far as whole parameters lie in them; pad lanes
+ * become zero. */
+bool init_params(const Model *m, uint64_t seed, Pool *pool, float *params, int64_t bytes, RtError *err);
 
 #endif

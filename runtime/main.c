@@ -34,7 +34,7 @@ static void find_program(const char *argv0, char path[PATH_MAX], Context *c) {
 
 static int run(Context *c, int argc, char **argv, RtError *err) {
     const CnncVariant *v = cpu_choose(cnnc_variant, cnnc_n_variant, getenv("CNNC_ISA"), err);
-    Model *m = v ? model_parse(cnnc_model, v->plan, v->n_kernel, err) : NULL;
+    Model *m = v ? model_parse(cnnc_model, v->plan, cli_trains(argc, argv) ? v->training : NULL, v->n_kernel, err) : NULL;
     if (!m) return err->code;
     c->model = m;
     c->kernel = v->kernel;

@@ -24,7 +24,9 @@ static int64_t own_bytes(void) {
 }
 
 int64_t memory_infer(const Model *m, int64_t n) {
-    return own_bytes() + exec_bytes(m, &m->infer, n, true, usual_threads()) + n * model_image_bytes(m);
+    CnncInference needs = exec_needs(&m->infer);
+    needs.image = model_image_bytes(m);
+    return cnnc_infer_bytes(&needs, n, usual_threads());
 }
 
 int64_t memory_train(const Model *m, int64_t batch, int threads, RtError *err) {
@@ -41,7 +43,7 @@ int64_t memory_train(const Model *m, int64_t batch, int threads, RtError *err) {
     }
     return own_bytes() + block_bytes(m->param_bytes) + block_bytes(m->state_bytes) +
            exec_bytes_several(sizes.program, sizes.n, at_once, threads) +
-           cnnc_loader_bytes(image, labels, batch, data.prefetch) + exec_bytes(m, eval.program, eval.batch, true, threads) +
+           cnnc_loader_bytes(image, labels, batch, data.prefetch) + exec_bytes(eval.program, eval.batch, threads) +
            cnnc_loader_bytes(program_image_bytes(m, eval.program), program_scores(eval.program)->plane, eval.batch,
                              data.prefetch);
 }

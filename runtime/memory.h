@@ -1,6 +1,7 @@
 /* How much memory the commands take, worked out from the same numbers that they allocate by: regions as exec.c takes
- * them, and batches of pictures as loader.c holds them, on top of what the process has already. What it takes later
- * (thread stacks, one picture being decoded a thread) is a MiB or two and not counted. */
+ * them, and batches of pictures as loader.c holds them. Of inference it is the figure that the compiler foresees, too
+ * (cnnc_infer_bytes); of training it is on top of what the process has already, and what it takes later (thread stacks,
+ * one picture being decoded a thread) is a MiB or two and not counted. */
 #ifndef CNNC_RUNTIME_MEMORY_H
 #define CNNC_RUNTIME_MEMORY_H
 

@@ -146,7 +146,7 @@ typedef struct Limits {
 
 static Limits limits_of(const Model *m, const ModelProgram *p, int64_t n_kernel) {
     Limits l = {.n_kernel = n_kernel};
-    l.bytes[RG_PARAM] = m->param_bytes;
+    l.bytes[RG_PARAM] = p->param_bytes;
     l.bytes[RG_STATE] = m->state_bytes;
     l.bytes[RG_GRADIENT] = p->gradient_bytes;
     l.bytes[RG_FIXED] = p->fixed_bytes;
@@ -298,6 +298,7 @@ static void parse_program(const Model *m, ModelProgram *p, const json_t *program
     p->name = name;
     if (!j || json_is_null(j)) return;
     p->present = true;
+    p->param_bytes = field_int_or(j, "param_bytes", m->param_bytes, 0, m->param_bytes, name, err);
     p->batch_bytes = field_int(j, "batch_bytes", 0, max_bytes, name, err);
     p->fixed_bytes = field_int(j, "fixed_bytes", 0, max_bytes, name, err);
     p->gradient_bytes = field_int_or(j, "gradient_bytes", 0, 0, max_bytes, name, err);
@@ -347,6 +348,7 @@ static void parse_head(Model *m, RtError *err) {
     m->height = (int)field_int(input, "height", 1, 1 << 16, "input", err);
     m->width = (int)field_int(input, "width", 1, 1 << 16, "input", err);
     m->classes = (int)field_int(root, "classes", 1, MAX_COUNT, "the model", err);
+    m->trains = field_bool_or(root, "trains", json_object_get(json_object_get(root, "programs"), "train") != NULL, "the model", err);
     m->params_total = field_int_or(root, "params_total", 0, 0, max_bytes, "the model", err);
     m->macs_total = field_int_or(root, "macs_total", 0, 0, INT64_MAX, "the model", err);
     m->param_bytes = field_int(root, "param_bytes", 0, max_bytes, "the model", err);
@@ -377,6 +379,9 @@ static void check_programs(const Model *m, RtError *err) {
     }
     check_infer(m, &m->infer, err);
     check_train(m, &m->train, err);
+    for (int i = 0; i < m->n_param; i++)
+        if (!m->param[i].train && !model_within(&m->param[i], m->infer.param_bytes))
+            rt_fail(err, RT_INTERNAL, "parameter %s lies behind those of program \"infer\"", m->param[i].name);
     for (int i = 0; i < m->n_sized; i += 2) {
         check_infer(m, &m->sized[i], err);
         check_train(m, &m->sized[i + 1], err);
@@ -388,7 +393,7 @@ static void check_programs(const Model *m, RtError *err) {
 static void add_averages(Model *m, RtError *err) {
     const json_t *train = model_section(m, "train");
     m->ema = field_number_or(train, "ema", -1, "train", err);
-    if (err->code || m->ema < 0 || !m->train.present) return;
+    if (err->code || m->ema < 0 || !m->trains) return;
     ModelParam *state = rt_alloc((size_t)m->n_state + (size_t)m->n_param, sizeof *state, err);
     if (!state) return;
     json_t *names = json_array();
@@ -435,7 +440,20 @@ static json_t *parse_text(const char *text, RtError *err) {
     return j;
 }
 
-Model *model_parse(const char *text, const char *plan, int64_t n_kernel, RtError *err) {
+/* Where parse_programs and parse_sizes look for it. */
+static void add_program(json_t *to, json_t *program) {
+    if (json_is_object(program)) json_object_set(json_object_get(to, "programs"), "train", program);
+}
+
+static void add_training(Model *m, const char *text, RtError *err) {
+    json_t *j = parse_text(text, err), *sizes = json_object_get(j, "sizes"), *own = json_object_get(m->json, "sizes");
+    add_program(m->json, json_object_get(j, "program"));
+    for (size_t i = 0; i < json_array_size(sizes); i++) add_program(json_array_get(own, i), json_array_get(sizes, i));
+    if (json_object_get(j, "gradients")) json_object_set(m->json, "gradients", json_object_get(j, "gradients"));
+    json_decref(j);
+}
+
+Model *model_parse(const char *text, const char *plan, const char *training, int64_t n_kernel, RtError *err) {
     Model *m = rt_alloc(1, sizeof *m, err);
     if (!m) return NULL;
     m->json = parse_text(text, err);
@@ -443,6 +461,7 @@ Model *model_parse(const char *text, const char *plan, int64_t n_kernel, RtError
     if (!err->code && json_object_update(m->json, more))
         rt_fail(err, RT_INTERNAL, "the model's text or its plan is no JSON object");
     json_decref(more);
+    if (!err->code && training && *training) add_training(m, training, err);
     if (!err->code) parse_all(m, n_kernel, err);
     if (!err->code) return m;
     model_free(m);

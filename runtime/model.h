@@ -79,6 +79,7 @@ typedef struct ModelProgram {
     const char *name; /* "infer" or "train" */
     bool present;
     int height, width;   /* of the pictures */
+    int64_t param_bytes; /* of RG_PARAM, the first so many: what is behind is not of this program */
     int64_t batch_bytes; /* of RG_BATCH, per picture */
     int64_t fixed_bytes; /* of RG_FIXED */
     int64_t gradient_bytes; /* of RG_GRADIENT */
@@ -112,6 +113,7 @@ typedef struct Model {
     int64_t max_batch;
     int channels, height, width; /* of the picture the net reads */
     int classes;                 /* channels of the scores */
+    bool trains; /* the program can; whether `train` is there is for model_parse to say */
     int64_t params_total, macs_total;
     int n_layer;
     ModelLayer *layer;
@@ -126,9 +128,9 @@ typedef struct Model {
     ModelProgram *sized; /* for pictures of other sizes; two for each, of which one may not be present */
 } Model;
 
-/* Parses and checks both texts; the plan's members are added to the model's. NULL with RT_INTERNAL on any fault; err is
- * not NULL. */
-Model *model_parse(const char *text, const char *plan, int64_t n_kernel, RtError *err);
+/* Parses and checks the texts; the members of the others are added to the model's. training: NULL if nothing is to be
+ * trained, which leaves `train` and its like absent. NULL with RT_INTERNAL on any fault; err is not NULL. */
+Model *model_parse(const char *text, const char *plan, const char *training, int64_t n_kernel, RtError *err);
 void model_free(Model *m);
 
 /* Bytes of one f32 picture: channels * height * width * 4. */
@@ -141,6 +143,8 @@ const ModelProgram *model_program(const Model *m, const char *name, int height, 
 int64_t model_weights(const Model *m);
 /* The unnamed section of a kind ("data", "augment", "train", "eval"), or NULL. */
 const json_t *model_section(const Model *m, const char *kind);
+/* Whether a parameter lies in the first `bytes` of its region. */
+static inline bool model_within(const ModelParam *p, int64_t bytes) { return p->offset + p->bytes <= bytes; }
 /* All sections of a kind by name, or NULL. */
 const json_t *model_sections(const Model *m, const char *kind);
 /* From now on the section of that name is the one without a name; false if there is none. */

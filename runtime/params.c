@@ -1,5 +1,6 @@
 #include "params.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ bool params_read(const Context *c, const char *path, const Globs *except, Weight
     bool ok = weights_read(c->model, f, except, use, params, err);
     if (ok && labels) *labels = weights_labels(c->model, f);
     safe_close(f);
+    malloc_trim(0); /* what the file's head and slices took is of no use any more, and would count as the process's */
     return ok;
 }
 
@@ -67,7 +69,8 @@ bool params_load_any(const Context *c, const char *weights, WeightsUse use, Pool
         ok = params_load(c, weights, use, params, NULL, err);
     } else if (ok) {
         fprintf(stderr, "%s: warning: no weights found: using initial (untrained) values; see --weights\n", c->program);
-        ok = init_params(c->model, PARAMS_SEED, pool, params, err);
+        ok = init_params(c->model, PARAMS_SEED, pool, params,
+                         use == WEIGHTS_TO_INFER ? c->model->infer.param_bytes : c->model->param_bytes, err);
     }
     free(path);
     return ok;

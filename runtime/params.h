@@ -12,8 +12,8 @@ enum { PARAMS_SEED = 1 }; /* of initial values where nothing says another */
 /* The path of one of this program's files: FOLDER/PROGRAM<suffix>, to be freed. */
 char *params_path(const Context *c, const char *folder, const char *suffix, RtError *err);
 
-/* Fills params, those that `use` needs, from `weights`, else from PROGRAM.safetensors in the current folder or beside the program; RT_NO_INPUT if
- * there is none. *labels (to be released; may be NULL) becomes the class names that came with them, or NULL. */
+/* Fills params, those that `use` needs, from `weights`, else from PROGRAM.safetensors in the current folder or beside the
+ * program; RT_NO_INPUT if there is none. *labels (to be released; may be NULL) becomes the class names that came with them, or NULL. */
 bool params_load(const Context *c, const char *weights, WeightsUse use, float *params, json_t **labels, RtError *err);
 
 /* The same, where any values do, as for timing: if there is no file, initial values and a warning on stderr. */

@@ -184,7 +184,7 @@ int replay_predict(const Context *c, const Options *o, RtError *err) {
     if (!o->scores) return rt_fail(err, RT_USAGE, "--replay needs --scores FILE");
     int threads = pool_threads((int)o->threads, err);
     Pool *pool = threads ? pool_new(threads, err) : NULL;
-    Exec *e = pool ? exec_new(m, &m->infer, c->kernel, pool, NULL, NULL, most, err) : NULL;
+    Exec *e = pool ? exec_new(&m->infer, c->kernel, pool, NULL, NULL, most, err) : NULL;
     SafeFile *f = e && params_load(c, o->weights, WEIGHTS_TO_INFER, exec_params(e), NULL, err) ? safe_open(o->replay, err) : NULL;
     if (f) write_scores(m, e, f, o, most, err);
     safe_close(f);

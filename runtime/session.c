@@ -8,7 +8,7 @@ static bool make_instance(InferSession *s, const Context *c, const Options *o, i
     *s = (InferSession){.pool = NULL};
     int threads = pool_threads((int)o->threads, err);
     s->pool = threads ? pool_new(threads, err) : NULL;
-    s->exec = s->pool ? exec_new(c->model, &c->model->infer, c->kernel, s->pool, NULL, NULL, max_n, err) : NULL;
+    s->exec = s->pool ? exec_new(&c->model->infer, c->kernel, s->pool, NULL, NULL, max_n, err) : NULL;
     return s->exec != NULL;
 }
 

@@ -70,7 +70,7 @@ static bool probe_open(Probe *p, const Context *c, const Options *o, RtError *er
     p->way = block_alloc(m->param_bytes, err);
     p->state = block_alloc(m->state_bytes, err);
     if (!p->pool || !p->start || !p->params || !p->gradient || !p->way || !p->state) return false;
-    p->exec = exec_new(m, &m->train, c->kernel, p->pool, p->params, p->state, p->n, err);
+    p->exec = exec_new(&m->train, c->kernel, p->pool, p->params, p->state, p->n, err);
     return p->exec && make_batch(p, err) && params_load_any(c, o->weights, WEIGHTS_TO_TRAIN, p->pool, p->start, err);
 }
 

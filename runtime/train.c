@@ -239,7 +239,7 @@ static void judge(Session *s, double score, double loss) {
 /* Sets *score, or leaves it and sets at.evaluate if a signal came in between. */
 static bool evaluate(Session *s, double *score, RtError *err) {
     Evaluation e;
-    memcpy(evaluator_params(s->evaluator), trainer_result(&s->t), (size_t)s->t.model->param_bytes);
+    memcpy(evaluator_params(s->evaluator), trainer_result(&s->t), (size_t)evaluator_param_bytes(s->evaluator));
     if (!evaluator_run(s->evaluator, &signals_stop, show_evaluating, &s->progress, &e, err)) return false;
     s->t.at.evaluate = e.stopped;
     if (e.stopped) return true;

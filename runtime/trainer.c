@@ -53,7 +53,7 @@ static bool take_memory(Trainer *t, RtError *err) {
     if (!t->params || !t->state || !t->scores || !t->map || !t->partners || !t->shares) return false;
     unmix(t);
     if (m->ema >= 0) t->average = t->state + m->average_offset / 4;
-    t->exec = exec_new_several(m, t->sizes.program, t->sizes.n, t->context->kernel, t->pool, t->params, t->state,
+    t->exec = exec_new_several(t->sizes.program, t->sizes.n, t->context->kernel, t->pool, t->params, t->state,
                                t->at_once, err);
     return t->exec && gradients_open(&t->gradients, exec_gradients(t->exec), m->train.gradient_bytes / 4, err);
 }
@@ -99,7 +99,7 @@ bool trainer_schedule(Trainer *t, const Options *o, int64_t steps_per_epoch, RtE
 bool trainer_initialise(Trainer *t, const Options *o, RtError *err) {
     const char *path = o->weights ? o->weights : t->settings.init_path;
     const Globs *except = o->weights ? NULL : &t->settings.init_except;
-    if (!init_params(t->model, t->at.seed, t->pool, t->params, err)) return false;
+    if (!init_params(t->model, t->at.seed, t->pool, t->params, t->model->param_bytes, err)) return false;
     return !path || params_read(t->context, path, except, WEIGHTS_TO_TRAIN, t->params, NULL, err);
 }
 

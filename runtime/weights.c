@@ -208,9 +208,7 @@ bool weights_read(const Model *m, const SafeFile *f, const Globs *except, Weight
     float *buffer = slice_buffer(m->param, m->n_param, err);
     bool ok = buffer != NULL;
     for (int i = 0; ok && i < m->n_param; i++)
-        if (m->param[i].train && use == WEIGHTS_TO_INFER)
-            memset((char *)params + m->param[i].offset, 0, (size_t)m->param[i].bytes);
-        else if (is_wanted(&m->param[i], except, use))
+        if (is_wanted(&m->param[i], except, use))
             ok = read_param(&m->param[i], f, params, buffer, err);
     free(buffer);
     return ok;
@@ -289,12 +287,12 @@ static uint64_t add_words(uint64_t hash, const float *x, int64_t n) {
     return hash;
 }
 
-bool weights_digest(const Model *m, const float *params, uint64_t *digest, RtError *err) {
+bool weights_digest(const Model *m, const float *params, int64_t bytes, uint64_t *digest, RtError *err) {
     float *buffer = slice_buffer(m->param, m->n_param, err);
     *digest = 0xcbf29ce484222325u;
     for (int i = 0; buffer && i < m->n_param; i++) {
         const ModelParam *p = &m->param[i];
-        for (int64_t k = 0; k < form_slices(&p->form, SLICE); k++) {
+        for (int64_t k = 0; model_within(p, bytes) && k < form_slices(&p->form, SLICE); k++) {
             Slice s = form_slice(&p->form, SLICE, k);
             unpack(&s.form, params + p->offset / 4 + s.stored, buffer);
             *digest = add_words(*digest, buffer, form_elements(&s.form));

@@ -17,8 +17,8 @@ typedef struct Globs {
 
 typedef enum WeightsUse { WEIGHTS_TO_TRAIN, WEIGHTS_TO_INFER } WeightsUse;
 
-/* Fills params (storage form) from the file: with WEIGHTS_TO_INFER those that inference has, the others may lack and
- * become 0. Every parameter must be in it with its shape (or one with equal first
+/* Fills params (storage form) from the file: with WEIGHTS_TO_INFER those that inference has, which lie
+ * in the first infer.param_bytes; the others may lack and are not read. Every parameter must be in it with its shape (or one with equal first
  * extent and equal size), and every tensor of the file must be one of the net's parameters, also of those that
  * the program leaves out, or its state: otherwise
  * RT_DATA and a list of the differences. Names that `except` (may be NULL) matches are left alone on both sides, and
@@ -33,9 +33,9 @@ bool weights_read_state(const Model *m, const SafeFile *f, float *state, RtError
 bool weights_write(const Model *m, const float *params, const float *state, const char *path, json_t *extra,
                    RtError *err);
 
-/* A number that parameters of other values hardly share, the same for all layouts: FNV-1a over the words of the logical
+/* A number that parameters of other values, the first `bytes` of them, hardly share, the same for all layouts: FNV-1a over the words of the logical
  * form, Fowler, Noll, Vo, 1991. No protection against anybody. */
-bool weights_digest(const Model *m, const float *params, uint64_t *digest, RtError *err);
+bool weights_digest(const Model *m, const float *params, int64_t bytes, uint64_t *digest, RtError *err);
 
 /* The class names in a file's metadata, as a JSON array of Model.classes texts, to be released; NULL if it has none. */
 json_t *weights_labels(const Model *m, const SafeFile *f);

@@ -114,8 +114,8 @@ refused() {
 }
 
 net 'batches = [1, 50]
-max_memory = 1 MiB' '' >large.net
-refused deploy/max_memory 65 'large.net:15:14: error: inference of 50 pictures needs .*MiB; .max_memory. is 1.0 MiB .E0432' \
+max_memory = 6 MiB' '' >large.net
+refused deploy/max_memory 65 'large.net:15:14: error: inference of 50 pictures needs .*MiB; .max_memory. is 6.0 MiB .E0432' \
     "$cnnc" large.net -o refused
 refused 'deploy/max_memory in check' 65 'calls of [0-9]+ pictures fit: batches = \[[0-9]+\]' "$cnnc" check large.net
 fits=$(sed -n 's/.*batches = \[\([0-9]*\)\]$/\1/p' "$log" | head -n 1)
@@ -159,6 +159,70 @@ if check require/program "$cnnc" -march=x86-64-v3 run.net -o run && ./run export
     refused 'require/as JSON' 1 '"kept": false' ./run bench --seconds=0.01 --json
     check 'require/training is not measured' ./run bench --train --seconds=0.01
     check 'require/latency needs one picture' ./run bench --batch=4 --seconds=0.01
+fi
+
+# ---- memory: one figure, that of what is deployed ----
+
+# The head that is only trained has 64 MiB of weights, what is deployed 36 MiB.
+heads_net() {
+    cat <<NET
+cnnc 1
+input image {
+    size   = 32x32
+    resize = exact(32x32)
+}
+net n(image) {
+    x = image -> conv(16, 3, stride=2) -> relu -> flatten
+    output extra = x -> fc(4662) -> relu -> fc(10) only train
+    logits = x -> fc(2600) -> relu -> fc(10)
+    output scores = softmax(logits)
+}
+train {
+    loss      = cross_entropy(logits) + 0.3 * cross_entropy(extra)
+    optimizer = sgd()
+    batch     = 8
+    lr        = constant(0.1)
+    stop      = 1 epochs
+}
+require { memory <= $1 MiB }
+NET
+}
+heads_net 1 >heads.net
+"$cnnc" check -march=x86-64-v3 heads.net >"$log" 2>&1
+foreseen=$(sed -n 's/.*memory is \([0-9.]*\) MiB .E0420.*/\1/p' "$log")
+heads_net 64 >heads.net
+refused memory/refused 65 "memory is $foreseen MiB .E0420" sh -c "sed 's/64 MiB/1 MiB/' heads.net >less.net; '$cnnc' -march=x86-64-v3 less.net -o refused"
+check memory/kept "$cnnc" -march=x86-64-v3 heads.net -o heads && ./heads export --init --output=heads.safetensors >"$log" 2>&1
+is memory/info "$(CNNC_THREADS=2 ./heads info | sed -n 's/^memory *\([0-9.]*\) MiB for inference.*/\1/p')" "$foreseen"
+is memory/sweep "$("$cnnc" sweep -march=x86-64-v3 heads.net | sed -n 's/.* \([0-9.]*\) MiB$/\1/p')" "$foreseen"
+"$cnnc" --emit=html -march=x86-64-v3 heads.net -o heads.html >"$log" 2>&1
+if grep -q "$foreseen MiB" heads.html; then ok memory/page; else fail memory/page "$log"; fi
+peak() {
+    python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)' "$@"
+}
+measured=$(peak ./heads predict --threads=2 --weights=heads.safetensors "$(echo shapes/test/circle/* | cut -d ' ' -f 1)")
+if awk -v a="$foreseen" -v b="$measured" 'BEGIN { exit !(a > 36 && a < 1.04 * b && b < 1.04 * a) }'; then
+    ok 'memory/that of the process'
+else
+    echo "foreseen $foreseen MiB, measured $measured MiB" >"$log"
+    fail 'memory/that of the process' "$log"
+fi
+
+# What training is foreseen to take counts the sections data and eval that have names, which it may be told to use.
+trains() {
+    { sed 's/^    batch .*/&\n    max_memory = 4 GiB/; s/64 MiB/900 MiB/' heads.net && echo "$1"; } >trains.net
+    "$cnnc" check -march=x86-64-v3 --report=memory trains.net | sed -n 's/.*at a time, \([0-9]*\)[.].* MiB in all; .*/\1/p'
+}
+plain=$(trains '')
+data=$(trains 'data far { prefetch = 900 batches }')
+eval=$(trains 'eval wide { batch = 256 }')
+if [ "${plain:-0}" -gt 0 ] && [ "${data:-0}" -gt $((plain + 60)) ] && [ "${eval:-0}" -gt $((plain + 6)) ]; then
+    ok 'memory/sections with names'
+else
+    echo "$plain MiB, $data with prefetch, $eval with a batch" >"$log"
+    fail 'memory/sections with names' "$log"
 fi
 
 # ---- data: lists and shares ----

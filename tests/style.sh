@@ -12,10 +12,11 @@ verdict() {
 }
 
 # What each folder may include: folders, or single files. The driver with its verbs sees everything, and so does the
-# tuner, which times what passes and back ends make, and fit.c, which foresees what the runtime takes.
+# tuner, which times what passes and back ends make, and fit.c and footprint.c, which foresee
+# what the runtime takes.
 may_include() {
     case $1 in
-    frontend/main.c | frontend/driver.c | frontend/fit.c | frontend/verb_*.c | frontend/tune.c) echo 'frontend ir passes backends runtime' ;;
+    frontend/main.c | frontend/driver.c | frontend/fit.c | frontend/footprint.c | frontend/verb_*.c | frontend/tune.c) echo 'frontend ir passes backends runtime' ;;
     frontend/*) echo 'frontend ir' ;;
     passes/*) echo 'passes ir' ;;
     backends/*) echo 'backends ir runtime/abi.h' ;;

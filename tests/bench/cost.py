@@ -20,7 +20,8 @@ MIB = 1 << 20
 def arguments():
     p = argparse.ArgumentParser(prog="bench.sh cost", description=__doc__)
     p.add_argument("nets", nargs="*", metavar="NET", help="to compile (resnet50 vgg16)")
-    p.add_argument("--predict", default="resnet50", help="list of nets to predict with (resnet50), or none")
+    p.add_argument("--predict", default="alexnet,googlenet,resnet50,mobilenet_v2",
+                   help="list of nets to predict with (alexnet,googlenet,resnet50,mobilenet_v2), or none")
     p.add_argument("--flags", action="append", default=[],
                    help="options of cnnc; may be repeated (none, and -march=native)")
     p.add_argument("--threads", type=int, default=2, help="of prediction (2)")

@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "../../frontend/contract.h"
-#include "../../frontend/deploy.h"
+#include "../../frontend/footprint.h"
 #include "../../frontend/diag_format.h"
 #include "../../frontend/fmt.h"
 #include "../../frontend/frontend.h"
@@ -137,8 +137,7 @@ static void check_memory(Unit *u) {
     Figures f;
     u->machine = &avx2;
     figures_of(u, NULL, &f);
-    contract_check(u, FIGURE_MEMORY, memory_for(&f.memory, 1));
-    deploy_check_memory(u, f.memory.rest, f.memory.picture, f.memory.once);
+    footprint_check(u, &f.memory, NULL);
     Str s = STR(u->arena);
     report_summary(&s, u->arena, outline_of(u->net, u->arena), 0);
 }

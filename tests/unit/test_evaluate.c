@@ -85,12 +85,12 @@ static void check(const char *model, bool ask, bool crops, unsigned bad) {
     static float params[832 / sizeof(float)];
     RtError err = {.code = RT_OK};
     Evaluation result;
-    Model *m = model_parse(model, "{}", TOY_KERNELS, &err);
+    Model *m = model_parse(model, "{}", NULL, TOY_KERNELS, &err);
     Dataset *data = make_set(bad < ALL ? "bad" : "good", bad);
     Pool *pool = pool_new(2, &err);
     CU_ASSERT_FATAL(m && pool);
     Evaluator *e = evaluator_new(m, toy_kernel, pool, data, ask, &err);
-    CU_ASSERT_FATAL(e && init_params(m, 3, pool, evaluator_params(e), &err));
+    CU_ASSERT_FATAL(e && init_params(m, 3, pool, evaluator_params(e), m->param_bytes, &err));
     memcpy(params, evaluator_params(e), sizeof params);
     evaluator_watch(e, see, &seen);
     for (int run = 0; run < 2; run++) { /* nothing of the first stays for the second */
@@ -128,7 +128,7 @@ static void test_nothing_to_move(void) {
     static const char model[] = TOY_MODEL(TOY_PARAMS, TOY_STATE, TOY_INFER, TOY_TRAIN,
                                           "{\"input\": {\"size\": [4,4]}, \"eval\": {\"\": {\"crops\": 10}}}");
     RtError err = {.code = RT_OK};
-    Model *m = model_parse(model, "{}", TOY_KERNELS, &err);
+    Model *m = model_parse(model, "{}", NULL, TOY_KERNELS, &err);
     Dataset *data = make_set("good", ALL);
     Pool *pool = pool_new(1, &err);
     CU_ASSERT_FATAL(m && pool);

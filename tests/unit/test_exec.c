@@ -13,7 +13,7 @@ static const uint32_t no_key[2] = {0, 0};
 
 static Model *parse(const char *text) {
     RtError err = {.code = RT_OK};
-    Model *m = model_parse(text, "{}", TOY_KERNELS, &err);
+    Model *m = model_parse(text, "{}", NULL, TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     return m;
 }
@@ -32,10 +32,10 @@ static void infer(const char *model) {
     Model *m = parse(model);
     RtError err = {.code = RT_OK};
     Pool *pool = pool_new(3, &err);
-    Exec *e = exec_new(m, &m->infer, toy_kernel, pool, NULL, NULL, MOST, &err);
+    Exec *e = exec_new(&m->infer, toy_kernel, pool, NULL, NULL, MOST, &err);
     float *x = pictures(MOST), out[TOY_OUT];
     CU_ASSERT_PTR_NOT_NULL_FATAL(e);
-    CU_ASSERT(init_params(m, 3, pool, exec_params(e), &err));
+    CU_ASSERT(init_params(m, 3, pool, exec_params(e), m->param_bytes, &err));
     for (int n = 1; n <= MOST; n++) {
         exec_run(e, n, x, NULL, no_key);
         for (int i = 0; i < n; i++) {
@@ -82,7 +82,7 @@ static void test_slices_in_disorder(void) {
     };
     for (size_t i = 0; i < sizeof text / sizeof text[0]; i++) {
         RtError err = {.code = RT_OK};
-        CU_ASSERT_PTR_NULL(model_parse(text[i], "{}", TOY_KERNELS, &err));
+        CU_ASSERT_PTR_NULL(model_parse(text[i], "{}", NULL, TOY_KERNELS, &err));
         CU_ASSERT_EQUAL(err.code, RT_INTERNAL);
     }
 }
@@ -100,8 +100,8 @@ static void test_turns(void) {
     for (int k = 0; k < 2; k++) {
         params[k] = block_alloc(m->param_bytes, &err);
         state[k] = block_alloc(m->state_bytes, &err);
-        CU_ASSERT(init_params(m, 3, pool, params[k], &err));
-        e[k] = exec_new_several(m, k ? &train : both, k ? 1 : 2, toy_kernel, pool, params[k], state[k], N, &err);
+        CU_ASSERT(init_params(m, 3, pool, params[k], m->param_bytes, &err));
+        e[k] = exec_new_several(k ? &train : both, k ? 1 : 2, toy_kernel, pool, params[k], state[k], N, &err);
         CU_ASSERT_PTR_NOT_NULL_FATAL(e[k]);
         exec_set_lr(e[k], 0.05f);
     }
@@ -136,8 +136,8 @@ static void train(const Model *m, int threads, float *params) {
     RtError err = {.code = RT_OK};
     Pool *pool = pool_new(threads, &err);
     float *state = block_alloc(m->state_bytes, &err), *x = pictures(N);
-    CU_ASSERT(init_params(m, 3, pool, params, &err));
-    Exec *e = exec_new(m, &m->train, toy_kernel, pool, params, state, N, &err);
+    CU_ASSERT(init_params(m, 3, pool, params, m->param_bytes, &err));
+    Exec *e = exec_new(&m->train, toy_kernel, pool, params, state, N, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(e);
     float first = 0, last = 0;
     exec_set_lr(e, 0.05f);
@@ -185,7 +185,7 @@ static void test_once_steps(void) {
     RtError err = {.code = RT_OK};
     double seconds[2] = {0, 0};
     Pool *pool = pool_new(1, &err);
-    Exec *e = exec_new(m, &m->infer, kernel, pool, NULL, NULL, 2, &err);
+    Exec *e = exec_new(&m->infer, kernel, pool, NULL, NULL, 2, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(e);
     float *x = pictures(1);
     for (int i = 0; i < 3; i++) exec_run(e, 1, x, NULL, no_key);
@@ -209,7 +209,7 @@ static void test_release(void) {
     RtError err = {.code = RT_OK};
     Model *m = parse(toy_model);
     ModelProgram *p = &m->infer;
-    int64_t all = exec_bytes(m, p, 1, true, 1);
+    int64_t all = exec_bytes(p, 1, 1);
     m->param_bytes = 2 * PAGE_BYTES;
     p->n_once = p->slice[0].begin = 1;
     p->fixed_bytes = FIXED;
@@ -218,9 +218,9 @@ static void test_release(void) {
     p->step[0].release[0] = (ModelRange){PAGE_BYTES, PAGE_BYTES};
     p->released = PAGE_BYTES;
     p->once_bytes = 3 * PAGE_BYTES;
-    CU_ASSERT_EQUAL(exec_bytes(m, p, 1, true, 1), all + FIXED);
+    CU_ASSERT_EQUAL(exec_bytes(p, 1, 1), all + FIXED);
     Pool *pool = pool_new(2, &err);
-    Exec *e = exec_new(m, p, toy_kernel, pool, NULL, NULL, 1, &err);
+    Exec *e = exec_new(p, toy_kernel, pool, NULL, NULL, 1, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(e);
     float *x = pictures(1), *params = exec_params(e);
     for (int round = 0; round < 2; round++) {
@@ -272,7 +272,7 @@ static Model *one_param(const char *text) {
     memcpy(copy, text, (size_t)(at - text));
     memcpy(copy + (at - text), large, sizeof large);
     memcpy(copy + (at - text) + sizeof large - 1, at + sizeof small - 1, strlen(at) - sizeof small + 2);
-    Model *m = model_parse(copy, "{}", TOY_KERNELS, &err);
+    Model *m = model_parse(copy, "{}", NULL, TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     free(copy); /* nothing of the text is used by these tests */
     return m;
@@ -285,7 +285,7 @@ static float *initial(const char *text, uint64_t seed, int threads) {
     Pool *pool = pool_new(threads, &err);
     float *params = rt_alloc_aligned(1, (size_t)m->param_bytes, &err),
           *logical = rt_alloc(1, (size_t)m->param_bytes, &err);
-    CU_ASSERT_FATAL(params && logical && init_params(m, seed, pool, params, &err));
+    CU_ASSERT_FATAL(params && logical && init_params(m, seed, pool, params, m->param_bytes, &err));
     unpack(&m->param[0].form, params, logical);
     free(params);
     pool_free(pool);
@@ -324,7 +324,7 @@ static void test_initial_values_are_the_formula(void) {
     Model *m = parse(text);
     Pool *pool = pool_new(1, &err);
     float *value = rt_alloc_aligned(1, (size_t)m->param_bytes, &err);
-    CU_ASSERT_FATAL(value && init_params(m, 1ull << 32 | 5, pool, value, &err));
+    CU_ASSERT_FATAL(value && init_params(m, 1ull << 32 | 5, pool, value, m->param_bytes, &err));
     rng_philox(key, counter, word);
     double radius = sqrt(-2 * log((word[0] + 1.0) / 4294967296.0)), angle = 2 * M_PI * word[1] / 4294967296.0;
     CU_ASSERT_DOUBLE_EQUAL(value[16 + 4], radius * cos(angle), 1e-6);

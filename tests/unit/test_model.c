@@ -8,7 +8,7 @@
 
 static void test_good(void) {
     RtError err = {.code = RT_OK};
-    Model *m = model_parse(toy_model, "{}", TOY_KERNELS, &err);
+    Model *m = model_parse(toy_model, "{}", NULL, TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     CU_ASSERT_STRING_EQUAL(m->name, "toy");
     CU_ASSERT_EQUAL(model_image_bytes(m), 3 * 4 * 4 * 4);
@@ -32,7 +32,7 @@ static void test_sizes(void) {
     static const char *const bad[] = {SIZE("0", "\"infer\": " TOY_INFER), SIZE("8", "\"infer\": " TOY_TRAIN),
                                       SIZE("8", "\"train\": " TOY_INFER), SIZE("8", "\"train\": {}")};
     RtError err = {.code = RT_OK};
-    Model *m = model_parse(toy_model, SIZE("8", "\"infer\": " TOY_INFER), TOY_KERNELS, &err);
+    Model *m = model_parse(toy_model, SIZE("8", "\"infer\": " TOY_INFER), NULL, TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     const ModelProgram *p = model_program(m, "infer", 8, 6, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(p);
@@ -44,7 +44,7 @@ static void test_sizes(void) {
     model_free(m);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         err = (RtError){.code = RT_OK};
-        CU_ASSERT_PTR_NULL(model_parse(toy_model, bad[i], TOY_KERNELS, &err));
+        CU_ASSERT_PTR_NULL(model_parse(toy_model, bad[i], NULL, TOY_KERNELS, &err));
         CU_ASSERT_EQUAL(err.code, RT_INTERNAL);
     }
 }
@@ -117,14 +117,14 @@ static const char *const broken[] = {
 static void test_broken(void) {
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         RtError err = {.code = RT_OK};
-        Model *m = model_parse(broken[i], "{}", TOY_KERNELS, &err);
+        Model *m = model_parse(broken[i], "{}", NULL, TOY_KERNELS, &err);
         CU_ASSERT_PTR_NULL(m);
         CU_ASSERT_EQUAL(err.code, RT_INTERNAL);
         if (m) fprintf(stderr, "not refused: %zu\n", i);
         model_free(m);
     }
     RtError err = {.code = RT_OK};
-    Model *fine = model_parse(INFER("64", STEP("0", "[[\"batch\", 0]]", "1"), FINE), "{}", TOY_KERNELS, &err);
+    Model *fine = model_parse(INFER("64", STEP("0", "[[\"batch\", 0]]", "1"), FINE), "{}", NULL, TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL(fine); /* so that the texts above are refused for what they say they are */
     model_free(fine);
 }
@@ -141,7 +141,7 @@ static void test_damaged(void) {
             text[i] = '\0';
         else
             text[i] = text[i] == '0' ? '9' : '0';
-        model_free(model_parse(text, "{}", TOY_KERNELS, &err));
+        model_free(model_parse(text, "{}", NULL, TOY_KERNELS, &err));
     }
     CU_PASS("no crash");
     free(text);

@@ -459,7 +459,7 @@ static void check_agreement(const Unit *u) {
             if (a->region != REGION_PARAM || b->region != REGION_PARAM || a->name != b->name || a->alias >= 0) continue;
             CU_ASSERT(a->offset == b->offset && a->bytes == b->bytes && type_equal(&a->type, &b->type));
         }
-    CU_ASSERT_EQUAL(infer->region_bytes[REGION_PARAM], train->region_bytes[REGION_PARAM]);
+    CU_ASSERT(infer->region_bytes[REGION_PARAM] <= train->region_bytes[REGION_PARAM]);
 }
 
 static void test_plans_of_nets(void) {

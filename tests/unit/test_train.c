@@ -37,7 +37,7 @@ static void make_pictures(const char *part, int n) {
 
 static int set_up(void) {
     RtError err = {.code = RT_OK};
-    model = model_parse(toy_model, "{}", TOY_KERNELS, &err);
+    model = model_parse(toy_model, "{}", NULL, TOY_KERNELS, &err);
     if (!model || !pic_begin() || chdir(pic_root) != 0) return 1;
     make_pictures("train", 9); /* 27 pictures: 6 batches of 4, one of 3 */
     make_pictures("test", 4);

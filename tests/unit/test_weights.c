@@ -183,7 +183,7 @@ static void test_shrinking_file(void) {
 
 static Model *toy(void) {
     RtError err = {.code = RT_OK};
-    Model *m = model_parse(toy_model, "{}", TOY_KERNELS, &err);
+    Model *m = model_parse(toy_model, "{}", NULL, TOY_KERNELS, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     return m;
 }
@@ -340,7 +340,7 @@ static void test_training_alone(void) {
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
     CU_ASSERT(weights_read(m, f, NULL, WEIGHTS_TO_INFER, params, &err));
     for (int i = 0; i < m->n_param; i++)
-        if (m->param[i].train) CU_ASSERT_EQUAL(params[m->param[i].offset / 4], 0);
+        if (m->param[i].train) CU_ASSERT(isnan(params[m->param[i].offset / 4])); /* inference has no room for it */
     safe_close(f);
     model_free(m);
 }
