@@ -175,6 +175,18 @@ static Span inside(Span at, size_t i, size_t n) {
     return (Span){.file = at.file, .line = at.line, .col = at.col + 1 + (uint32_t)i, .len = (uint32_t)n};
 }
 
+/* "conv{}" and "conv{i:02d}" are of Python; reported. */
+static bool is_value_in_braces(Parse *p, const char *text, size_t n, Span at) {
+    size_t blank = 0;
+    while (blank < n && strchr(" \t", text[blank])) blank++;
+    const char *format = memchr(text, ':', n);
+    if (blank < n && !format) return true;
+    diag_error(p->diags, at, "E0006", blank == n ? "there is no value in these braces" : "a value in braces has no format");
+    if (blank == n) diag_help(p->diags, (Span){0}, "it stands in them: \"conv{i + 1}\"");
+    else diag_fix(p->diags, at, arena_printf(p->arena, "{%.*s}", (int)(format - text), text), "the value alone");
+    return false;
+}
+
 AstExpr *parse_string(Parse *p, Span at, const char *text, size_t n) {
     AstExpr *e = new_expr(p->arena, X_STRING, at, 0);
     e->string.text = arena_strndup(p->arena, text, n);
@@ -202,6 +214,7 @@ AstExpr *parse_string(Parse *p, Span at, const char *text, size_t n) {
                 i += length + 1;
                 continue;
             }
+            if (!is_value_in_braces(p, text + i + 1, length, inside(at, i, length + 2))) return NULL;
             AstExpr *value = parse_expr(p->arena, p->diags, text + i + 1, length, inside(at, i + 1, length));
             if (!value) return NULL;
             Part part = {.text = arena_strdup(p->arena, str_text(&literal)), .value = value};

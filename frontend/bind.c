@@ -107,6 +107,13 @@ bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v) {
     return false;
 }
 
+void help_waiting(Elab *e, const Value *v) {
+    const Function *f = v->kind == V_PIPE ? v->pipe->call.fn : NULL;
+    if (!f || f->kind != FN_BLOCK) return;
+    diag_help(e->diags, (Span){0}, "`%s` waits for its tensor; if its first parameter is a number, name it: %s(%s=...)",
+              f->name, f->name, f->block->param.item[0].name);
+}
+
 bool report_wants(Elab *e, Span at, const char *label, const char *wants, const Value *got) {
     static const char *const kind[] = {[V_TEXT] = "the string ", [V_DIM] = "the size ", [V_LIST] = "the list "};
     bool named = got->kind < ARRAY_LEN(kind) && kind[got->kind];
@@ -116,10 +123,7 @@ bool report_wants(Elab *e, Span at, const char *label, const char *wants, const 
                text, quote);
     bool quantity = got->kind == V_TEXT && strspn(got->text, "0123456789") > 0 && foreign_source(e->diags, at)[0] == '"';
     if (quantity) diag_fix(e->diags, at, got->text, "numbers, sizes and times stand without quotes");
-    const Function *f = got->kind == V_PIPE ? got->pipe->call.fn : NULL;
-    if (f && f->kind == FN_BLOCK)
-        diag_help(e->diags, (Span){0}, "`%s` waits for its tensor; if its first parameter is a number, name it: %s(%s=...)",
-                  f->name, f->name, f->block->param.item[0].name);
+    help_waiting(e, got);
     return false;
 }
 

@@ -85,6 +85,8 @@ static void assign_all(Elab *e, const NameList *names, Value v, Span at, const A
     if (apart && (v.kind != V_LIST || v.n != names->n)) {
         diag_error(e->diags, at, "E0120", "%d names need a list of as many; this is %s", names->n,
                    v.kind == V_LIST ? value_text_of(e->arena, &v) : value_kind_name(&v));
+        help_waiting(e, &v);
+        note_uses(e);
         if (loops && names->n == 2 && v.kind != V_LIST) propose_enumerate(e, at);
         v = v_error;
         apart = false;

@@ -106,6 +106,7 @@ static Value eval_index(Elab *e, const AstExpr *x) {
         const AstExpr *culprit = base.kind != V_LIST ? x->access.base : x->access.index;
         diag_error(e->diags, culprit->span, "E0109", "an index is a whole number into a list; this is %s",
                    value_kind_name(base.kind != V_LIST ? &base : &index));
+        if (base.kind == V_TENSOR) diag_help(e->diags, (Span){0}, "channels are taken apart by split(x, 2), planes by crop(x, 16)");
         return v_error;
     }
     int64_t i = value_whole(&index);

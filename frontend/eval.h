@@ -63,6 +63,8 @@ const ParamType *type_find(const char *name, size_t n);
 bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v);
 /* Reports a word or path without quotes that names nothing, where the setting wants a string, `what`; else false. */
 bool report_bare_text(Elab *e, const AstExpr *x, const char *label, const char *what);
+/* After an error about v: what to do if it is a block of numbers that waits for a tensor. */
+void help_waiting(Elab *e, const Value *v);
 /* `label` wants this, but got that; false. */
 bool report_wants(Elab *e, Span at, const char *label, const char *wants, const Value *got);
 

@@ -99,6 +99,8 @@ static bool not_callable(Elab *e, Span at, const AstExpr *callee, const Value *v
     if (v->kind == V_TEXT && layer_find(name_of(v->text)))
         diag_help(e->diags, (Span){0}, "layers are values themselves: %s without quotes", v->text);
     if (v->kind == V_TENSOR) diag_help(e->diags, (Span){0}, "data flow from left to right: the tensor stands first");
+    if (callee->kind == X_FIELD && value_is_number(v))
+        diag_help(e->diags, (Span){0}, "it is a number already: .%s without ( )", callee->access.field);
     if (v->kind == V_LIST) diag_help(e->diags, (Span){0}, "a list of layers is gone through by a loop: for f in list { x = x -> f }");
     return false;
 }

@@ -31,10 +31,23 @@ static void propose_braces(Elab *e, const AstExpr *x) {
     else diag_help(e->diags, (Span){0}, "a string holds values in braces: \"stage{i}\"");
 }
 
+/* x * 0.1 */
+static void propose_scale(Elab *e, const AstExpr *x, bool left) {
+    const AstExpr *tensor = left ? x->op.a : x->op.b, *number = left ? x->op.b : x->op.a;
+    bool plain = x->op.op == OPR_mul && x->span.len > 1 && tensor->kind == X_NAME;
+    if (plain)
+        diag_fix(e->diags, x->span,
+                 arena_printf(e->arena, "scale(%s, init=%s)@freeze()", expr_text(e, tensor), expr_text(e, number)),
+                 "a tensor is multiplied by numbers in a layer");
+    else diag_help(e->diags, (Span){0}, "numbers are in layers: scale(x, init=0.1)@freeze() is 0.1 * x");
+}
+
 static void advise_operator(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
     Operator op = x->op.op;
     bool tensors = a->kind == V_TENSOR && b->kind == V_TENSOR, numbers = value_is_number(a) && value_is_number(b);
     if (op == OPR_mul && tensors) propose_mul(e, x);
+    else if ((a->kind == V_TENSOR && value_is_number(b)) || (b->kind == V_TENSOR && value_is_number(a)))
+        propose_scale(e, x, a->kind == V_TENSOR);
     else if (tensors) diag_help(e->diags, (Span){0}, "tensors are added by + or add and multiplied by mul");
     else if (op == OPR_range && numbers)
         diag_fix(e->diags, x->span, arena_printf(e->arena, "[%s, %s]", expr_text(e, x->op.a), expr_text(e, x->op.b)),
@@ -54,6 +67,7 @@ static Value mismatch(Elab *e, const AstExpr *x, const Value *a, const Value *b)
     label_operand(e, x->op.b, b);
     note_uses(e);
     advise_operator(e, x, a, b);
+    help_waiting(e, a->kind == V_PIPE ? a : b);
     return a->kind == V_TENSOR || b->kind == V_TENSOR ? v_lost : v_error;
 }
 
@@ -153,6 +167,10 @@ static Value range(Elab *e, const AstExpr *x, const Value *a, const Value *b) {
     if (!add_ok(value_whole(b), -lo, &n) || n > MAX_LIST) {
         exceed(e, x->span, "E0908", "this range is too long", MAX_LIST);
         return v_error;
+    }
+    if (n < 0 && expr_is_literal(x->op.a) && expr_is_literal(x->op.b)) {
+        diag_warning(e->diags, x->span, "W0163", "this range is empty: ranges go upwards");
+        diag_help(e->diags, (Span){0}, "downwards is a list: [3, 2, 1]");
     }
     if (n < 0) n = 0;
     if (!spend(e, n)) return v_error;

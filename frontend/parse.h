@@ -97,6 +97,7 @@ AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at);
 AstStmt *parse_output_name(Parse *p, AstExpr *e, Place at);
 void parse_single_equals(Parse *p, Place at);
 void parse_type_before(Parse *p, Place type, Place name);   /* const int n = 3 */
+void parse_not_assigned(Parse *p, Place what, Place sign);   /* train = { ... } */
 void parse_lost_value(Parse *p, Item *item);   /* its name is known, its value is not */
 void parse_for_brackets(Parse *p, Place open, Place close);
 AstExpr *parse_question(Parse *p, AstExpr *test, Place a, AstExpr *yes, Place b, AstExpr *no, Place c);

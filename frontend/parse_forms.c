@@ -131,6 +131,13 @@ void parse_type_before(Parse *p, Place type, Place name) {
     diag_fix(p->diags, gone, "", "values have the type of what they are");
 }
 
+void parse_not_assigned(Parse *p, Place what, Place sign) {
+    Span all = end_of(p, what);
+    diag_error(p->diags, at_place(p, sign), "E0013", "nothing is assigned to a section");
+    all.len = sign.line == what.end_line ? sign.end_col - all.col : 0;
+    if (all.len) diag_fix(p->diags, all, "", "its { follows its name");
+}
+
 void parse_lost_value(Parse *p, Item *item) { item->value = ast_expr_error(p->arena, item->span); }
 
 void parse_single_equals(Parse *p, Place at) {
@@ -210,6 +217,11 @@ static void replace_brackets(Parse *p, Place open, Place close, const char *a, c
 
 AstExpr *parse_bracket_call(Parse *p, AstExpr *callee, Place open, AstExpr *first, const ExprList *rest, Place close) {
     ArgList list = {0};
+    if (callee->kind == X_LIST) {
+        diag_error(p->diags, at_place(p, open), "E0015", "a comma is missing before this `[`");
+        diag_help(p->diags, (Span){0}, "members of a list stand with commas between them, also on lines of their own");
+        return ast_expr_error(p->arena, callee->span);
+    }
     diag_error(p->diags, at_place(p, open), "E0013", "arguments stand in ( ); [ ] is an index into a list");
     replace_brackets(p, open, close, "(", ")", "this is written");
     for (int32_t i = -1; i < rest->n; i++) {

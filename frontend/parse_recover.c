@@ -86,6 +86,7 @@ static void replace_sign(Parse *p, Span at, const char *text, const char *here) 
 static const char *not_an_arrow(const Parse *p, const Foreign *f) {
     bool value = p->last == QTY || p->last == STR || p->last == DIM;
     if (!value || !f->here || strcmp(f->here, "->") != 0) return NULL;
+    if (!strcmp(f->written, "=>")) return "the channels of the input are known: conv(out, kernel)";
     if (!strcmp(f->written, ">>")) return "a half is a quotient: 64 / 2";
     return !strcmp(f->written, "|") ? "one of several values: option name = value in [value, value]" : NULL;
 }
@@ -471,7 +472,7 @@ bool parse_missing_equals(Parse *p) {
 
 /* The place where the bracket probably ends: before the first arrow in it, or behind all that was read. */
 static Span end_of_bracket(const Parse *p, const Bracket *b) {
-    return b->kind == '(' && b->arrow.line ? end_of(p, b->arrow) : end_of(p, p->last_at);
+    return b->kind == '(' && b->arrow.line == b->at.line ? end_of(p, b->arrow) : end_of(p, p->last_at);
 }
 
 bool parse_unclosed(Parse *p) {

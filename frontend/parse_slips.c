@@ -178,6 +178,52 @@ static bool annotation_before(Parse *p, int token, Place at) {
     return true;
 }
 
+/* in = image -> flatten, x = group -> relu */
+static bool word_of_language(Parse *p, int token, Place at) {
+    static const int words[] = {IN, ONLY, GROUP, OUTPUT, RETURN, FOR, AND, OR};
+    bool word = false, assigned = *rest(p) == '=' && rest(p)[1] != '=';
+    for (int i = 0; i < ARRAY_LEN(words); i++) word = word || token == words[i];
+    bool sign = p->last > 0 && p->last < 128 && strchr("=(,[+-*/", p->last);
+    bool value = (sign || p->last == ARROW) && p->last_at.end_line == at.line;
+    if (!word || ends_value(p->last) || (!assigned && !value)) return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "`%s` is a word of the language, and no name", source(p, at));
+    diag_help(p->diags, (Span){0}, "take another one");
+    return true;
+}
+
+/* dropout(.5) */
+static bool bare_fraction(Parse *p, int token, Place at) {
+    if (token != '.' || ends_value(p->last) || !isdigit((unsigned char)p->text[p->offset])) return false;
+    diag_error(p->diags, at_place(p, at), "E0004", "a number starts with a digit");
+    diag_fix(p->diags, start_of(p, at), "0", "this is written");
+    return true;
+}
+
+/* dropout(50 %) */
+static bool loose_percent(Parse *p, int token, Place at) {
+    size_t n;
+    const char *line = p->last == '%' ? code_of(p, p->last_at, &n) : NULL;
+    if (!line || (token != ')' && token != ',' && token != NL && token != ']')) return false;
+    Span blanks = at_place(p, p->last_at);
+    while (blanks.col > 1 && strchr(" \t", line[blanks.col - 2])) blanks.col--;
+    blanks.len = p->last_at.col - blanks.col;
+    diag_error(p->diags, at_place(p, p->last_at), "E0004", "a percent sign stands at its number, without a blank");
+    diag_fix(p->diags, blanks, "", "this is written");
+    (void)at;
+    return true;
+}
+
+/* optimizer { name = sgd } in train */
+static bool section_in_section(Parse *p, int token, Place at) {
+    const SectionKind *section = parse_section(p);
+    bool first = p->last_at.line == p->statement_at.line && p->last_at.col == p->statement_at.col;
+    if (token != '{' || p->last != IDENT || !first || !section || !section->keys) return false;
+    const char *key = source(p, p->last_at);
+    diag_error(p->diags, at_place(p, at), "E0013", "`%s` holds no settings of its own: a key has a value", section->name);
+    diag_help(p->diags, (Span){0}, "%s = ..., which may be a call with arguments", key);
+    return true;
+}
+
 /* group = "*.bias" { ... } */
 static bool group_assigned(Parse *p, int token, Place at) {
     if (p->statement != GROUP || p->last != GROUP || token != '=') return false;
@@ -376,12 +422,19 @@ static bool stepped_range(Parse *p, int token, Place at) {
     return true;
 }
 
-/* 4 threads, 10 epocs */
-static bool unknown_unit(Parse *p, int token, Place at) {
-    static const char *const unit[] = {
+static const char *const unit[] = {
 #define UNIT(text, num, den, measure) text,
 #include "words.def"
-    };
+};
+
+static bool is_unit(const char *word) {
+    for (int i = 0; i < ARRAY_LEN(unit); i++)
+        if (!strcmp(unit[i], word)) return true;
+    return false;
+}
+
+/* 4 threads, 10 epocs */
+static bool unknown_unit(Parse *p, int token, Place at) {
     if (token != IDENT || p->last != QTY || p->last_at.end_line != at.line) return false;
     if (in_list(p) && *rest(p) && strchr("=(", *rest(p))) return false; /* an argument, and its comma is missing */
     const char *word = source(p, at), *near = did_you_mean(word, unit, ARRAY_LEN(unit)), *many;
@@ -448,9 +501,19 @@ static bool call_without_brackets(Parse *p, int token, Place at) {
 
 /* Two values beside each other. */
 static bool no_operator(Parse *p, int token, Place at) {
-    bool list = in_list(p), name = token == IDENT;
-    if (!ends_value(p->last) || !starts_value(token) || p->last_at.end_line != at.line) return false;
+    bool list = in_list(p), name = token == IDENT, apart = p->last_at.end_line != at.line;
+    if (!ends_value(p->last) || !starts_value(token) || (apart && !list)) return false;
     const char *before = source(p, p->last_at), *here = source(p, at);
+    if (apart) {
+        diag_error(p->diags, at_place(p, p->last_at), "E0015", "a comma is missing behind this `%s`", before);
+        diag_fix(p->diags, end_of(p, p->last_at), ",", "this is written");
+        return true;
+    }
+    if (name && !list && is_unit(here)) {
+        diag_error(p->diags, at_place(p, at), "E0004", "a unit stands behind a number, and `%s` is none", before);
+        diag_help(p->diags, (Span){0}, "option %s = 90 %s has it, or %s * 1 %s gives it", before, here, before, here);
+        return true;
+    }
     const char *what = list ? "a comma" : name ? "`->`" : "an operator";
     diag_error(p->diags, at_place(p, at), "E0015", "%s is missing between `%s` and `%s`", what, before, here);
     if (list)
@@ -465,6 +528,7 @@ static bool (*const slip[])(Parse *p, int token, Place at) = {
     no_version,     for_of_c,       comprehension,         annotation_assigned, annotation_bare,
     in_channels,    braces_of_list, word_of_body,          longer_range,        nameless,
     annotation_before, group_assigned, set_before_value,   no_number_of_version, braces_of_call,
+    bare_fraction,  loose_percent,  section_in_section,    word_of_language,
     assigned_value, ends_early,     two_outputs,           bare_list,           bare_text,
     bare_path,      spread_in_list, after_arrow,           unknown_unit,
     step_or_clause, dictionary,     call_without_brackets, result_type,         stepped_range,

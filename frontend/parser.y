@@ -153,6 +153,9 @@ item   : NL
                                                       i->section = $1; i->settings = $2; }
        | SECTION IDENT attrs                        { Item *i = add_item(p, I_SECTION, AT(@2), $2);
                                                       i->section = $1; i->settings = $3; }
+       | SECTION '=' attrs                          { Item *i = add_item(p, I_SECTION, AT(@1), NULL);
+                                                      i->section = $1; i->settings = $3; parse_not_assigned(p, @1, @2); }
+       | INPUT IDENT '=' attrs                      { add_item(p, I_INPUT, AT(@2), $2)->settings = $4; parse_not_assigned(p, @2, @3); }
        | NET IDENT body                             { Item *i = add_item(p, I_NET, AT(@2), $2);
                                                       i->body = $3; parse_net_without_input(p, i, @2); }
        | BLOCK IDENT error body                     { Item *i = add_item(p, I_BLOCK, AT(@2), $2);

@@ -39,6 +39,24 @@ static bool names_param(const char *pattern, Name name) {
 
 typedef void Change(ParamAttr *param, const Record *group);
 
+/* A pattern like this one that names some: "*.bias" for "*.biases", "conv1" for "conv_1"; NULL if none is near. */
+static const char *near_pattern(const Elab *e, const char *pattern) {
+    enum { MOST = 1024 };
+    const char **known = NEW_ARRAY(e->arena, const char *, MOST);
+    bool any = !strncmp(pattern, "*.", 2);
+    const char *word = any ? pattern + 2 : pattern;
+    int n = 0;
+    for (int32_t i = 1; i < e->graph->n_node && !strpbrk(word, "*?"); i++) {
+        const Node *node = &e->graph->node[i];
+        if (node->op != OP_param) continue;
+        if (any && n < MOST) known[n++] = strrchr(node->name, '.') ? strrchr(node->name, '.') + 1 : node->name;
+        for (const char *dot = any ? NULL : strchr(node->name, '.'); dot && n < MOST; dot = strchr(dot + 1, '.'))
+            known[n++] = arena_strndup(e->arena, node->name, (size_t)(dot - node->name));
+    }
+    const char *near = did_you_mean(word, known, n);
+    return near && any ? arena_printf(e->arena, "*.%s", near) : near;
+}
+
 /* Applies `change` to the parameters that the pattern names; a pattern that names none is a mistake. */
 static void each_param(Elab *e, const char *pattern, Span at, Change *change, const Record *group) {
     Graph *g = e->graph;
@@ -49,7 +67,11 @@ static void each_param(Elab *e, const char *pattern, Span at, Change *change, co
         change(&n->attr.param, group);
         any = true;
     }
-    if (!any && !e->lost) diag_error(e->diags, at, "E0410", "the pattern \"%s\" matches no parameter", pattern);
+    if (any || e->lost) return;
+    const char *near = near_pattern(e, pattern);
+    diag_error(e->diags, at, "E0410", near ? "the pattern \"%s\" matches no parameter; did you mean \"%s\"?"
+                                           : "the pattern \"%s\" matches no parameter", pattern, near);
+    if (near && foreign_source(e->diags, at)[0] == '"') diag_fix(e->diags, at, arena_printf(e->arena, "\"%s\"", near), "%s", "");
 }
 
 static void freeze(ParamAttr *param, const Record *group) {

@@ -123,6 +123,45 @@ static void check_layers(const Bundle *p) {
     }
 }
 
+static void check_softmax(const Bundle *p) {
+    const Graph *g = p->elab->graph;
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *n = &g->node[i];
+        if ((n->op != OP_softmax && n->op != OP_log_softmax) || graph_node(g, n->in[0])->op != OP_softmax) continue;
+        diag_warning(p->elab->diags, n->span, "W0164", "`%s` is softmax of what went through softmax", n->name);
+        diag_note(p->elab->diags, graph_node(g, n->in[0])->span, "the first one");
+    }
+}
+
+/* Marks what the marked nodes are made of, too. */
+static void spread(const Graph *g, bool *need) {
+    for (Ref r = (Ref)g->n_node - 1; r > 0; r--)
+        for (int32_t k = 0; need[r] && k < graph_node(g, r)->n_in; k++) need[graph_node(g, r)->in[k]] = true;
+}
+
+/* Outputs for training alone with parameters that no loss reaches, and no other output has. */
+static void check_heads(const Bundle *p) {
+    const Graph *g = p->elab->graph;
+    bool *need = NEW_ARRAY(p->elab->arena, bool, g->n_node);
+    for (int32_t i = 0; i < p->n_wanted; i++) need[p->wanted[i]] = true;
+    for (int32_t i = 0; i < g->n_output; i++)
+        if (g->output[i].only != ONLY_TRAIN) need[g->output[i].ref] = true;
+    spread(g, need);
+    enum { MOST = 16 }; /* of very many, these are enough to see */
+    for (int32_t i = 0, n = 0; i < g->n_output && p->n_wanted > 0 && n < MOST; i++) {
+        if (g->output[i].only != ONLY_TRAIN) continue;
+        bool *own = NEW_ARRAY(p->elab->arena, bool, g->n_node), idle = false;
+        own[g->output[i].ref] = true;
+        n++;
+        spread(g, own);
+        for (int32_t k = 1; k < g->n_node; k++) idle |= own[k] && !need[k] && g->node[k].op == OP_param;
+        if (!idle) continue;
+        diag_warning(p->elab->diags, graph_node(g, g->output[i].ref)->span, "W0165",
+                     "no loss reads the output `%s`, which is for training only", g->output[i].name);
+        diag_help(p->elab->diags, (Span){0}, "in `train`: loss = ... + 0.3 * cross_entropy(%s)", g->output[i].name);
+    }
+}
+
 /* Of the file itself, like blocks: others may offer several. */
 static void check_inputs(const Bundle *p) {
     Name read = p->net && p->net->param.n > 0 ? p->net->param.item[0].name : NULL;
@@ -143,5 +182,8 @@ void bundle_check_unused(Bundle *p) {
         check_global(p, &read, ((const Global *)table_get(&e->globals, e->global_name[i]))->item);
     if (p->net) check_block(p, p->net);
     check_inputs(p);
-    if (e->graph && e->diags->n_error == 0) check_layers(p);
+    if (!e->graph || e->diags->n_error) return;
+    check_layers(p);
+    check_softmax(p);
+    check_heads(p);
 }
