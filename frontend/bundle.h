@@ -40,7 +40,7 @@ bool option_set_is_interval(const Value *set);
 /* {"name": value, ...} of all options. */
 const char *bundle_options_json(const Bundle *p);
 /* Reports what is assigned or offered and never used: variables of blocks and the net, options; in the file itself also
- * constants, blocks and inputs; layers of the net whose result nothing reads. Nothing if there are errors already. */
+ * constants, blocks and inputs; layers of the net whose result nothing reads, and those that change nothing. Nothing if there are errors already. */
 void bundle_check_unused(Bundle *p);
 
 #endif

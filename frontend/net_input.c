@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "idle.h"
 static Field *field(Record *r, const char *key) { return (Field *)(uintptr_t)record_field(r, key); }
 
 static void add_field(Elab *e, Record *r, const char *key, Value v) {
@@ -229,6 +230,7 @@ static void check_depth(Elab *e, const SettingList *list, const Value *steps, co
 
 void check_augment(Elab *e, const SettingList *list, const Value *steps, const Record *input) {
     check_mixes(e, list, steps);
+    idle_check_steps(e, list, steps);
     check_depth(e, list, steps, input);
     Value last = v_none, want = record_field(input, "size")->value;
     Span at = {0};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bundle.h"
+#include "idle.h"
 
 static void read_settings(Arena *a, Table *t, const SettingList *list) {
     for (int32_t i = 0; i < list->n; i++) {
@@ -123,16 +124,6 @@ static void check_layers(const Bundle *p) {
     }
 }
 
-static void check_softmax(const Bundle *p) {
-    const Graph *g = p->elab->graph;
-    for (int32_t i = 1; i < g->n_node; i++) {
-        const Node *n = &g->node[i];
-        if ((n->op != OP_softmax && n->op != OP_log_softmax) || graph_node(g, n->in[0])->op != OP_softmax) continue;
-        diag_warning(p->elab->diags, n->span, "W0164", "`%s` is softmax of what went through softmax", n->name);
-        diag_note(p->elab->diags, graph_node(g, n->in[0])->span, "the first one");
-    }
-}
-
 /* Marks what the marked nodes are made of, too. */
 static void spread(const Graph *g, bool *need) {
     for (Ref r = (Ref)g->n_node - 1; r > 0; r--)
@@ -184,6 +175,6 @@ void bundle_check_unused(Bundle *p) {
     check_inputs(p);
     if (!e->graph || e->diags->n_error) return;
     check_layers(p);
-    check_softmax(p);
     check_heads(p);
+    idle_check_layers(e);
 }

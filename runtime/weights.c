@@ -104,6 +104,24 @@ static bool is_wanted(const ModelParam *p, const Globs *except, WeightsUse use) 
     return !(p->train && use == WEIGHTS_TO_INFER) && !globs_match(except, p->name);
 }
 
+static bool names_something(const Model *m, const SafeFile *f, const char *glob) {
+    bool named = false;
+    for (int i = 0; i < m->n_param; i++) named = named || glob_match(glob, m->param[i].name);
+    for (size_t i = 0; i < f->n; i++) named = named || glob_match(glob, f->tensor[i].name);
+    return named;
+}
+
+/* What was to start afresh would not, and nobody would see it. The file may have what the net lacks: only both decide. */
+static bool check_except(const Model *m, const SafeFile *f, const Globs *except, RtError *err) {
+    for (int i = 0; except && i < except->n; i++) {
+        if (names_something(m, f, except->glob[i])) continue;
+        rt_fail(err, RT_DATA, "the pattern \"%.120s\" of `except` matches nothing, neither of net %s nor of %s", except->glob[i],
+                m->name, f->path);
+        return false;
+    }
+    return true;
+}
+
 static bool belongs(const Model *m, const SafeFile *f, const Globs *except, WeightsUse use, RtError *err) {
     Difference missing = {0}, extra = {0}, shape = {0}, type = {0};
     for (int i = 0; i < m->n_param; i++) {
@@ -204,7 +222,7 @@ static float *slice_buffer(const ModelParam *param, int n, RtError *err) {
 }
 
 bool weights_read(const Model *m, const SafeFile *f, const Globs *except, WeightsUse use, float *params, RtError *err) {
-    if (!belongs(m, f, except, use, err) || !safe_check(f, err)) return false;
+    if (!check_except(m, f, except, err) || !belongs(m, f, except, use, err) || !safe_check(f, err)) return false;
     float *buffer = slice_buffer(m->param, m->n_param, err);
     bool ok = buffer != NULL;
     for (int i = 0; ok && i < m->n_param; i++)

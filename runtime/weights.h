@@ -21,7 +21,7 @@ typedef enum WeightsUse { WEIGHTS_TO_TRAIN, WEIGHTS_TO_INFER } WeightsUse;
  * in the first infer.param_bytes; the others may lack and are not read. Every parameter must be in it with its shape (or one with equal first
  * extent and equal size), and every tensor of the file must be one of the net's parameters, also of those that
  * the program leaves out, or its state: otherwise
- * RT_DATA and a list of the differences. Names that `except` (may be NULL) matches are left alone on both sides, and
+ * RT_DATA and a list of the differences; RT_DATA, too, if a pattern of `except` matches nothing on either side. Names that `except` (may be NULL) matches are left alone on both sides, and
  * PyTorch's "num_batches_tracked" in the file. NaN or
  * infinity: RT_NOT_FINITE. A wrong checksum: RT_DATA. On failure params may be partly filled. */
 bool weights_read(const Model *m, const SafeFile *f, const Globs *except, WeightsUse use, float *params, RtError *err);

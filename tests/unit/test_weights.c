@@ -322,6 +322,7 @@ static void test_other_net(void) {
         const char *glob[] = {except[i].glob};
         CU_ASSERT_EQUAL(read_code(m, &(Globs){glob, 1}, params), except[i].code);
     }
+    CU_ASSERT_EQUAL(read_code(m, &(Globs){(const char *[]){"fc.*", "cf.*"}, 2}, params), RT_DATA); /* of no use, so a slip */
     CU_ASSERT_EQUAL(params[0], 42);
     model_free(m);
 }
