@@ -7,6 +7,7 @@
 static const double load_share = 0.12; /* of a load */
 static const double l2_share = 0.15;   /* of a line that comes from the second-level cache */
 static const double l3_share = 0.75;   /* of a line from beyond, where nothing says beforehand that it will be needed */
+static const double shared_line = 12;  /* cycles of a line that another core wrote */
 enum { TILE_START = 8, PRODUCT_REGISTERS = 2 };
 
 static double at_least(double a, double b) { return a > b ? a : b; }
@@ -61,6 +62,12 @@ static double points_again(const TileProblem *q, double bytes) {
     return lines(bytes) * l3_share * m->line_cycles[1];
 }
 
+/* Threads share out what is outermost. If that is tiles of blocks, each of two threads reads all points, of which the
+ * other wrote half; if it is bands, those that it wrote itself. */
+static double points_of_others(const TileProblem *q, bool by_blocks) {
+    return by_blocks && q->pixels ? lines(band_bytes(q, q->points[1])) * shared_line : 0;
+}
+
 /* Sizes of the tiles along a loop and how many there are of each; the rest is one more. */
 typedef struct Along {
     int64_t size[2], n[2];
@@ -74,10 +81,11 @@ static Along along(int64_t extent, int64_t size) {
 double tile_cost(const TileProblem *q, const Tile *t) {
     bool rows = t->points[1] > 1;
     int64_t band = t->band ? t->band : q->points[1], bands = q->points[1] / band;
-    Along b = along(q->blocks, t->blocks), p = along(rows ? q->points[1] : q->points[0], rows ? t->points[1] : t->points[0]);
+    Along b = along(q->blocks, t->blocks),
+          p = along(rows ? q->points[1] : q->points[0], rows ? t->points[1] : t->points[0]);
     int64_t across = rows ? q->points[0] : 1, times = rows ? 1 : q->points[1];
-    bool stays = (double)(q->blocks * q->vector_bytes) <= (double)q->machine->cache_bytes[1] / 2;
-    double cost = points_first(q, t->blocks);
+    bool stays = (double)(q->blocks * q->vector_bytes) <= (double)q->machine->cache_bytes[1] / 4;
+    double cost = points_first(q, t->blocks) + points_of_others(q, bands == 1 && b.n[0] + b.n[1] > 1);
     cost += (double)((b.n[0] + b.n[1] - 1) * bands) * points_again(q, band_bytes(q, band));
     for (int i = 0; i < 2; i++) {
         if (!b.n[i]) continue;

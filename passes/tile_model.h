@@ -14,6 +14,7 @@ typedef struct TileProblem {
     int64_t vector_bytes;    /* what one block reads in all */
     int64_t point_bytes[2];  /* what the points of one iteration of the outer loop read, and those of all */
     const Machine *machine;
+    bool pixels;             /* points are rows and columns of a picture, all of which a kernel before wrote */
 } TileProblem;
 
 typedef struct Tile {

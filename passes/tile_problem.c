@@ -133,6 +133,8 @@ TileProblem tile_problem(const Stmt *const *path, int32_t n, const Stmt *sum, co
     if (!product || n == 0) return p;
     p.steps = max_i64(products(sum, false), 1);
     for (int32_t i = 0; i < red.n; i++) loops->over_pictures |= red.at[i].pictures;
+    p.pixels = !loops->over_pictures && p.points[1] > 1;
+    for (int32_t i = loops->block + 1; i < n; i++) p.pixels = p.pixels && path[i]->u.loop.hi->kind != EX_batch;
     for (int i = 0; i < 2; i++) operand_bytes(&p, path, n, loops, product->a[i], red);
     return p;
 }

@@ -52,7 +52,7 @@ static void test_registers(void) {
         for (int32_t b = 1; b <= 40; b += b < 9 ? 1 : 5)
             for (int32_t w = 1; w <= 65; w++)
                 for (int h = 0; h < ARRAY_LEN(rows); h++) {
-                    TileProblem p = {b, {w == 65 ? TILE_UNKNOWN : w, rows[h]}, 576, 36864, {9000, 1 << 20}, &m};
+                    TileProblem p = {b, {w == 65 ? TILE_UNKNOWN : w, rows[h]}, 576, 36864, {9000, 1 << 20}, &m, h % 2};
                     Tile t = tile_choose(&p);
                     if (!valid(&p, &t)) CU_FAIL("a tile that is not allowed");
                 }
@@ -76,7 +76,7 @@ static void test_best(void) {
     for (int i = 0; i < 2; i++)
         for (int32_t b = 1; b <= 8; b++) /* the model looks no further */
             for (int32_t w = 1; w <= 60; w++) {
-                TileProblem p = {b, {w, 1}, 256, 16384, {0, 0}, i ? &narrow : &wide};
+                TileProblem p = {b, {w, 1}, 256, 16384, {0, 0}, i ? &narrow : &wide, false};
                 Tile t = tile_choose(&p);
                 CU_ASSERT(tile_cost(&p, &t) <= 1.02 * least_cost(&p));
             }
@@ -85,8 +85,13 @@ static void test_best(void) {
 /* A convolution of C to O channels with a KxK window on a plane, as tile_problem makes it. */
 static TileProblem layer(int32_t c, int32_t o, int32_t k, int32_t plane, const Machine *m) {
     int64_t steps = (int64_t)c * k * k, row = 4 * (int64_t)c * plane;
-    return (TileProblem){
-        o / m->vector_lanes, {plane, plane}, steps, steps * m->vector_lanes * 4, {k * row, (plane + k - 1) * row}, m};
+    return (TileProblem){o / m->vector_lanes,
+                         {plane, plane},
+                         steps,
+                         steps * m->vector_lanes * 4,
+                         {k * row, (plane + k - 1) * row},
+                         m,
+                         false};
 }
 
 /* Layers of ResNet-50 and what was fastest when all tiles were timed on a processor like `wide`. */
@@ -135,12 +140,17 @@ static void test_parts(void) {
     arena_free(a);
 }
 
-/* Where the picture exceeds the second-level cache and several tiles of blocks read it, rows come in bands. */
+/* Where the picture exceeds the second-level cache and several tiles of blocks read it, rows come in bands; likewise
+ * where threads would read all of a picture that they wrote parts of, and the weights can be read again. */
 static void test_bands(void) {
     TileProblem large = layer(512, 512, 1, 28, &wide), small = layer(64, 512, 1, 28, &wide);
+    TileProblem shared = small, heavy = layer(256, 8192, 1, 14, &wide);
+    shared.pixels = heavy.pixels = true;
     Tile a = tile_choose(&large), b = tile_choose(&small);
     CU_ASSERT(a.band > 0 && large.point_bytes[1] * a.band / 28 <= wide.cache_bytes[1] / 2);
     CU_ASSERT_EQUAL(b.band, 0);
+    CU_ASSERT(tile_choose(&shared).band > 0);
+    CU_ASSERT_EQUAL(tile_choose(&heavy).band, 0);
 }
 
 /* Two FMA units of four cycles' latency need eight accumulators, a row of seven less; two loads a cycle must nearly
@@ -150,12 +160,13 @@ static void test_busy(void) {
     for (int m = 0; m < 2; m++)
         for (int i = 0; i < ARRAY_LEN(blocks); i++) {
             int32_t rows = plane[i] == TILE_UNKNOWN ? 1 : plane[i];
-            TileProblem p = {blocks[i], {plane[i], rows}, 256, 16384, {0, 0}, m ? &narrow : &wide};
+            TileProblem p = {blocks[i], {plane[i], rows}, 256, 16384, {0, 0}, m ? &narrow : &wide, false};
             Tile t = tile_choose(&p);
             int32_t points = t.points[0] * t.points[1];
             CU_ASSERT(t.blocks * points >= 7 && t.blocks + points <= t.blocks * points + 1);
         }
-    TileProblem row = {1, {28, 28}, 256, 16384, {0, 0}, &wide}, one = {1, {1, 1}, 256, 16384, {0, 0}, &wide};
+    TileProblem row = {1, {28, 28}, 256, 16384, {0, 0}, &wide, false},
+                one = {1, {1, 1}, 256, 16384, {0, 0}, &wide, false};
     Tile r = tile_choose(&row), o = tile_choose(&one);
     CU_ASSERT(r.blocks == 1 && r.points[0] * r.points[1] >= 14);
     CU_ASSERT(o.blocks == 1 && o.points[0] == 1 && o.points[1] == 1);
