@@ -597,17 +597,61 @@ char *dataset_path(const Dataset *d, size_t sample, RtError *err) {
     return path;
 }
 
-bool dataset_same_classes(const Dataset *d, const char *const *names, size_t n, RtError *err) {
-    char *const *own = d->shown ? d->shown : d->class_name;
+/* names[n]: the one that is this name; n and an error if none is, or several are. */
+static size_t find_class(const Dataset *d, const char *own, const char *const *names, size_t n, RtError *err) {
     const char *where = d->list ? d->list : d->root;
-    size_t shorter = n < d->n_classes ? n : d->n_classes;
-    for (size_t i = 0; i < shorter; i++)
-        if (strcmp(own[i], names[i]))
-            return !rt_fail(err, RT_DATA, "%s: class %zu is `%s` here and `%s` in the net", where, i, own[i], names[i]);
-    if (n != d->n_classes)
-        return !rt_fail(err, RT_DATA, "%s: %zu classes here and %zu in the net; the first that only one has is `%s`",
-                        where, d->n_classes, n, n > shorter ? names[shorter] : own[shorter]);
-    return true;
+    size_t found = n, times = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(own, names[i])) found = i, times++;
+    if (times == 1) return found;
+    if (times)
+        rt_fail(err, RT_DATA, "%s: %zu classes of the net are called `%s`: which one is meant where some are missing?", where, times, own);
+    else
+        rt_fail(err, RT_DATA, "%s: the net has no class `%s`; of its %zu the first is `%s`, the last `%s`", where, own, n, names[0],
+                names[n - 1]);
+    return n;
+}
+
+static bool same_classes(const Dataset *d, const char *const *names, size_t n) {
+    size_t same = 0;
+    while (same < n && same < d->n_classes && !strcmp(dataset_class_name(d, (int32_t)same), names[same])) same++;
+    return same == n && same == d->n_classes;
+}
+
+/* What the classes are called, in two ways: folders keep their names, where paths begin. */
+static bool rename_classes(Dataset *d, const size_t *becomes, const char *const *names, size_t n, RtError *err) {
+    char **name = rt_alloc(n, sizeof *name, err), **shown = rt_alloc(n, sizeof *shown, err);
+    bool good = name && shown;
+    for (size_t i = 0; good && i < d->n_classes; i++) {
+        name[becomes[i]] = d->class_name[i];
+        d->class_name[i] = NULL;
+    }
+    for (size_t k = 0; good && k < n; k++)
+        good = (name[k] || (name[k] = rt_copy_text(names[k], err))) && (shown[k] = rt_copy_text(names[k], err));
+    free_names(d->class_name, d->n_classes);
+    free_names(d->shown, d->n_classes);
+    d->class_name = name;
+    d->shown = shown;
+    d->n_classes = name && shown ? n : 0;
+    return good;
+}
+
+bool dataset_match_classes(Dataset *d, const char *const *names, size_t n, RtError *err) {
+    if (same_classes(d, names, n)) return true;
+    size_t *becomes = rt_alloc(d->n_classes, sizeof *becomes, err);
+    bool good = becomes != NULL;
+    for (size_t i = 0; good && i < d->n_classes; i++)
+        good = (becomes[i] = find_class(d, dataset_class_name(d, (int32_t)i), names, n, err)) < n;
+    for (size_t i = 0; good && i < d->n_samples; i++) d->sample[i].label = (int32_t)becomes[d->sample[i].label];
+    good = good && rename_classes(d, becomes, names, n, err);
+    free(becomes);
+    return good;
+}
+
+bool dataset_has_class(const Dataset *d, int32_t label) {
+    for (size_t i = 0; i < d->n_samples; i++)
+        if (d->sample[i].label == label) return true;
+    return false;
 }
 
 /* Which stream of random numbers of an epoch. */

@@ -73,8 +73,11 @@ void dataset_paint(const Dataset *d, size_t sample, Image *out);
 /* The path of a sample in a new text, released with free; NULL and RT_OS. */
 char *dataset_path(const Dataset *d, size_t sample, RtError *err);
 
-/* True if d's classes are exactly names[0 .. n-1] in this order; else RT_DATA, saying the first difference. */
-bool dataset_same_classes(const Dataset *d, const char *const *names, size_t n, RtError *err);
+/* From now on the classes are names[0 .. n-1], n > 0, whatever their order was; those that the data lack have no pictures.
+ * RT_DATA if one of the data's is not among them, or, where there are fewer, two of them have its name. */
+bool dataset_match_classes(Dataset *d, const char *const *names, size_t n, RtError *err);
+/* Are there pictures of it? */
+bool dataset_has_class(const Dataset *d, int32_t label);
 
 /* order[0 .. count-1] = the samples in the order of this epoch: Fisher-Yates with Philox, a function of (seed, epoch,
  * count). */

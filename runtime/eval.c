@@ -115,14 +115,15 @@ static const struct {
     {"mean_iou", true, true, print_iou},
 };
 
-static void print_text(const Context *c, const Evaluation *e, const EvalSettings *s, const json_t *labels) {
+static void print_text(const Context *c, const Evaluation *e, const EvalSettings *s, const Dataset *data,
+                       const json_t *labels) {
     const Metrics *m = &e->metrics;
     long long n = (long long)m->pictures;
-    printf("net %s, %s, %lld pictures in %.1f s (%.1f img/s)", c->model->name,
-           s->crops > 1 ? "ten crops" : "one central crop", n, e->seconds,
+    printf("net %s, %s, %lld pictures in %.1f s (%.1f img/s)", c->model->name, e->view, n, e->seconds,
            e->seconds > 0 ? (double)n / e->seconds : 0);
     if (e->skipped) printf(", %lld left out", (long long)e->skipped);
     printf("\n");
+    source_show_absent(data);
     for (size_t i = 0; i < sizeof metric_table / sizeof metric_table[0]; i++)
         if (metric_table[i].map == (e->overlap != NULL) &&
             (s->metrics ? eval_wants(s, metric_table[i].word) : metric_table[i].usual))
@@ -178,7 +179,7 @@ static void add_calibration_json(json_t *j, const Calibration *c) {
 }
 
 /* Shares as parts of 1; of maps, "iou" has null for a class that is nowhere. */
-static json_t *as_json(const Context *c, const Evaluation *e, int crops) {
+static json_t *as_json(const Context *c, const Evaluation *e, const Dataset *data, int crops) {
     const Metrics *m = &e->metrics;
     json_t *j = json_pack("{s:s, s:i, s:I, s:I}", "net", c->model->name, "crops", crops, "pictures",
                           (json_int_t)m->pictures, "skipped", (json_int_t)e->skipped);
@@ -186,6 +187,7 @@ static json_t *as_json(const Context *c, const Evaluation *e, int crops) {
         add_map_json(j, e);
     else
         add_picture_json(j, m);
+    if (source_absent(data)) json_object_set_new(j, "classes_without_pictures", json_integer(source_absent(data)));
     if (e->calibration) add_calibration_json(j, e->calibration);
     if (e->confusion) add_confusion_json(j, e->confusion);
     json_object_set_new(j, "loss", json_real(metrics_loss(m)));
@@ -194,13 +196,14 @@ static json_t *as_json(const Context *c, const Evaluation *e, int crops) {
 }
 
 /* The result, and whether the net keeps what its file requires of pictures. */
-static void print(const Context *c, const Options *o, const Evaluation *e, const json_t *labels, RtError *err) {
+static void print(const Context *c, const Options *o, const Evaluation *e, const Dataset *data, const json_t *labels,
+                  RtError *err) {
     const Metrics *m = &e->metrics;
     EvalSettings settings;
     const Measured measured[] = {{"top1", metrics_percent(m, m->top1) / 100}, {"top5", metrics_percent(m, m->top5) / 100}};
     if (!eval_settings(c->model, &settings, err)) return;
-    json_t *j = o->json ? as_json(c, e, settings.crops) : NULL;
-    if (!j) print_text(c, e, &settings, labels);
+    json_t *j = o->json ? as_json(c, e, data, settings.crops) : NULL;
+    if (!j) print_text(c, e, &settings, data, labels);
     require_check(c->model, measured, e->overlap ? 0 : 2, j, err);
     if (!j) return;
     json_dumpf(j, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
@@ -215,13 +218,14 @@ static Dataset *open_data(const Context *c, const Options *o, RtError *err) {
 }
 
 /* A net whose loss or scores are not numbers has no accuracy that could be reported. */
-static void report(const Context *c, const Options *o, const Evaluation *e, const json_t *labels, RtError *err) {
+static void report(const Context *c, const Options *o, const Evaluation *e, const Dataset *data, const json_t *labels,
+                   RtError *err) {
     if (!e->metrics.pictures)
         rt_fail(err, RT_DATA, "not one picture could be read");
     else if (!(metrics_loss(&e->metrics) < 1e30))
         rt_fail(err, RT_NOT_FINITE, "the net's scores are not finite");
     else
-        print(c, o, e, labels, err);
+        print(c, o, e, data, labels, err);
 }
 
 /* Opens the table that the file asks for, if it does. */
@@ -244,12 +248,12 @@ int eval_command(const Context *c, const Options *o, RtError *err) {
     Evaluator *evaluator = data ? evaluator_new(c->model, c->kernel, pool, data, true, err) : NULL;
     progress_start(&progress);
     bool ok = evaluator && params_load(c, o->weights, WEIGHTS_TO_INFER, evaluator_params(evaluator), &labels, err) &&
-              source_check_labels(data, labels, err) && open_predictions(c, data, evaluator, &predictions, err) &&
+              source_match_labels(c->model, data, labels, err) && open_predictions(c, data, evaluator, &predictions, err) &&
               evaluator_run(evaluator, NULL, show_progress, &progress, &e, err);
     progress_clear(&progress);
     ok = predictions_close(&predictions, ok, err) && ok;
     if (ok && !labels) labels = source_labels(data); /* weights that were never trained know none */
-    if (ok) report(c, o, &e, labels, err);
+    if (ok) report(c, o, &e, data, labels, err);
     evaluator_free(evaluator);
     dataset_free(data);
     json_decref(labels);

@@ -17,6 +17,7 @@ struct Evaluator {
     Calibration calibration; /* without bins where nobody asks for it */
     bool probabilities; /* the net gives them */
     int crops;
+    const char *view;
     double *probability; /* [classes], of a picture or of a crop */
     double *sum;         /* [classes], with several crops: of those seen of `sample` */
     int n_summed;
@@ -51,6 +52,7 @@ static bool set_up(Evaluator *e, CnncKernel *const *kernel, Pool *pool, bool cro
     e->crops = crops ? settings.crops : 1;
     e->probability = rt_alloc((size_t)e->output->channels, sizeof *e->probability, err);
     json_t *input = eval_input(m);
+    e->view = e->crops > 1 ? "ten crops" : json_is_object(json_object_get(input, "crop")) ? "one central crop" : "whole pictures";
     bool made = e->scores && e->probability && make_pipelines(e, input, err);
     json_decref(input);
     if (!made) return false;
@@ -162,7 +164,8 @@ bool evaluator_run(Evaluator *e, const volatile sig_atomic_t *stop,
                    void (*progress)(void *context, int64_t done, int64_t all), void *context, Evaluation *result,
                    RtError *err) {
     double start = rt_now();
-    *result = (Evaluation){.overlap = e->map ? &e->overlap : NULL,
+    *result = (Evaluation){.view = e->view,
+                           .overlap = e->map ? &e->overlap : NULL,
                            .confusion = e->confusion.count ? &e->confusion : NULL,
                            .calibration = e->calibration.bins ? &e->calibration : NULL};
     e->calibration = (Calibration){.bins = e->calibration.bins};

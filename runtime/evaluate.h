@@ -31,6 +31,7 @@ typedef struct Evaluation {
     const Overlap *overlap; /* of maps; valid until the next run. Else NULL */
     const Confusion *confusion; /* of pictures where eval.metrics asks for it; likewise */
     const Calibration *calibration; /* likewise */
+    const char *view; /* what of each picture the net saw, for people */
     int64_t skipped;
     double seconds;
     bool stopped; /* *stop became non-zero; the figures are not complete */

@@ -84,6 +84,18 @@ static void warn_passed_over(const Dataset *d) {
     free(path);
 }
 
+/* With pixels, source_config says more. */
+static bool same_number(const Model *m, const Dataset *d, const char *help, RtError *err) {
+    int n = dataset_classes(d);
+    if (dataset_has_masks(d, NULL) || program_scores(&m->infer)->plane > 1 || n == m->classes) return true;
+    char *path = dataset_path(d, 0, NULL);
+    rt_fail(err, RT_DATA, "the data have %d class%s, net %s has %d outputs; the first picture is %s%s%s", n, n == 1 ? "" : "es",
+            m->name, m->classes, path ? path : "?",
+            n < m->classes ? "; with `labels = file(...)` in `data`, classes may lack pictures" : "", n < m->classes ? help : "");
+    free(path);
+    return false;
+}
+
 Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError *err) {
     Dataset *d = open_source(m, use, folder, err);
     if (d) warn_passed_over(d);
@@ -91,14 +103,7 @@ Dataset *source_open(const Model *m, SourceUse use, const char *folder, RtError 
         dataset_free(d);
         return NULL;
     }
-    bool pixels = d && (dataset_has_masks(d, NULL) || program_scores(&m->infer)->plane > 1); /* source_config says more */
-    if (!d || pixels || dataset_classes(d) == m->classes) return d;
-    char *path = dataset_path(d, 0, NULL);
-    int n = dataset_classes(d);
-    rt_fail(err, RT_DATA, "the data have %d class%s, net %s has %d outputs; the first picture is %s%s", n, n == 1 ? "" : "es", m->name,
-            m->classes, path ? path : "?",
-            n < m->classes ? "; with `labels = file(...)` in `data`, classes may lack pictures" : "");
-    free(path);
+    if (!d || use != SOURCE_TRAIN || same_number(m, d, "", err)) return d;
     dataset_free(d);
     return NULL;
 }
@@ -155,12 +160,32 @@ json_t *source_labels(const Dataset *data) {
     return labels;
 }
 
-bool source_check_labels(const Dataset *data, const json_t *labels, RtError *err) {
+bool source_match_labels(const Model *m, Dataset *data, const json_t *labels, RtError *err) {
     size_t n = json_array_size(labels);
-    if (!n) return true;
+    if (dataset_has_masks(data, NULL)) return true;
+    if (!n) return same_number(m, data, ", and so they may if the weights know the names: export --labels=FILE", err);
     const char **name = rt_alloc(n, sizeof *name, err);
     for (size_t i = 0; name && i < n; i++) name[i] = json_string_value(json_array_get(labels, i));
-    bool same = name && dataset_same_classes(data, name, n, err);
+    bool good = name && dataset_match_classes(data, name, n, err);
     free(name);
-    return same;
+    return good;
+}
+
+int32_t source_absent(const Dataset *data) {
+    int32_t absent = 0;
+    for (int32_t i = 0; i < dataset_classes(data); i++) absent += !dataset_has_class(data, i);
+    return absent;
+}
+
+void source_show_absent(const Dataset *data) {
+    enum { NAMED = 5 };
+    int32_t absent = source_absent(data), named = 0;
+    if (!absent) return;
+    printf("no pictures of %d of the %d classes:", absent, dataset_classes(data));
+    for (int32_t i = 0; i < dataset_classes(data) && named < NAMED; i++) {
+        if (dataset_has_class(data, i)) continue;
+        fputs(named++ ? ", " : " ", stdout);
+        rt_show(stdout, dataset_class_name(data, i));
+    }
+    puts(absent > NAMED ? ", ..." : "");
 }

@@ -94,7 +94,7 @@ static bool open_data(Session *s, RtError *err) {
     }
     s->labels = source_labels(s->data);
     s->held_out = source_open(m, SOURCE_VALIDATE, s->options->data, err);
-    if (err->code || (s->held_out && !source_check_labels(s->held_out, s->labels, err))) return false;
+    if (err->code || (s->held_out && !source_match_labels(m, s->held_out, s->labels, err))) return false;
     if (!open_sizes(s, err) || !mix_parse(&s->mixer, model_section(m, "augment"), err)) return false;
     s->partners = rt_alloc((size_t)s->t.batch, sizeof *s->partners, err);
     s->shares = rt_alloc((size_t)s->t.batch, sizeof *s->shares, err);
@@ -166,7 +166,8 @@ static void announce(const Session *s) {
     for (int k = 0; s->t.sizes.n > 1 && k < s->t.sizes.n; k++)
         printf("%s %d x %d%s", k ? "," : "each batch of pictures of", s->t.sizes.program[k]->width, s->t.sizes.program[k]->height,
                k == s->t.sizes.n - 1 ? " pixels, at random\n" : "");
-    if (!s->held_out) printf("no pictures to evaluate on\n");
+    if (s->held_out) source_show_absent(s->held_out);
+    else printf("no pictures to evaluate on\n");
     fflush(stdout);
 }
 

@@ -234,9 +234,25 @@ for file in shapes/test/*/*; do class=${file%/*}; echo "${file#shapes/} ${class#
 } >list.net
 check data/list "$cnnc" -march=x86-64-v3 list.net -o list && ./list export --init --output=list.safetensors >"$log" 2>&1
 ./list eval >"$log" 2>&1
-if grep -q 'one central crop, 4 pictures' "$log"; then ok 'data/half of a list'; else fail 'data/half of a list' "$log"; fi
+if grep -q 'whole pictures, 4 pictures' "$log"; then ok 'data/half of a list'; else fail 'data/half of a list' "$log"; fi
 ./list eval --data shapes >"$log" 2>&1
-if grep -q 'one central crop, 4 pictures' "$log"; then ok 'data/half of a folder'; else fail 'data/half of a folder' "$log"; fi
+if grep -q 'whole pictures, 4 pictures' "$log"; then ok 'data/half of a folder'; else fail 'data/half of a folder' "$log"; fi
+
+# ---- eval: folders are matched with the net's classes by their names ----
+
+mkdir part && cp -r shapes/test/cross shapes/test/star part
+printf 'star\ncircle\nheart\ncross\n' >names.txt
+if check eval/names ./list export --init --labels=names.txt --output=named.safetensors; then
+    check 'eval/some of the classes' ./list eval --data part --weights named.safetensors
+    if grep -q '^no pictures of 2 of the 4 classes: circle, heart$' "$log"; then ok 'eval/says which are absent'; else fail 'eval/says which are absent' "$log"; fi
+    ./list eval --json --data part --weights named.safetensors >"$log" 2>&1
+    if grep -q '"classes_without_pictures": 2' "$log"; then ok 'eval/as JSON'; else fail 'eval/as JSON' "$log"; fi
+    cp -r part more && cp -r part/star more/zebra
+    refused 'eval/a folder of no class' 65 'more: the net has no class .zebra.; of its 4 the first is .star., the last .cross.' \
+        ./list eval --data more --weights named.safetensors
+    refused 'eval/weights without names' 65 'the data have 2 classes, net n has 4 outputs.*export --labels=FILE' \
+        ./list eval --data part --weights list.safetensors
+fi
 
 # ---- eval: what a class is taken for ----
 

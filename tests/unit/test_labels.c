@@ -64,8 +64,8 @@ static void test_names(void) {
     for (int i = 0; i < 3; i++) CU_ASSERT_STRING_EQUAL(dataset_class_name(d, i), names[i]);
     char *file = dataset_path(d, 0, &err);
     CU_ASSERT(file && strstr(file, "order/B/y.png"));
-    CU_ASSERT(dataset_same_classes(d, names, 3, &err));
-    CU_ASSERT(!dataset_same_classes(d, others, 3, &err) && strstr(err.text, "class 1 is `tench, Tinca tinca` here and `crane`"));
+    CU_ASSERT(dataset_match_classes(d, names, 3, &err));
+    CU_ASSERT(!dataset_match_classes(d, others, 3, &err) && strstr(err.text, "the net has no class `tench, Tinca tinca`"));
     free(file);
     dataset_free(d);
 }
@@ -99,7 +99,7 @@ static void test_labels_order(void) {
     RtError err = {.code = RT_OK};
     Dataset *d = with_labels(open_order(), "\xC3\xA9\r\nB\n zebra \na\n\n", &err);
     if (!d) printf("\n%s\n", err.text);
-    CU_ASSERT_FATAL(d && dataset_same_classes(d, names, 4, &err));
+    CU_ASSERT_FATAL(d && dataset_match_classes(d, names, 4, &err));
     for (size_t i = 0; i < 7; i++) CU_ASSERT_EQUAL(dataset_label(d, i), labels[i]);
     char *file = dataset_path(d, 0, &err), *last = dataset_path(d, 6, &err);
     CU_ASSERT(file && strstr(file, "order/B/y.png") && last && strstr(last, "order/\xC3\xA9/x"));

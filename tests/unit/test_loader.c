@@ -90,10 +90,40 @@ static void test_order_is_by_bytes(void) {
     }
     RtError err = {.code = RT_OK};
     CU_ASSERT_EQUAL(dataset_classes(d), 3);
-    CU_ASSERT(dataset_same_classes(d, classes, 3, &err));
-    CU_ASSERT(!dataset_same_classes(d, others, 3, &err) && err.code == RT_DATA &&
-              strstr(err.text, "class 1 is `a` here and `b`"));
-    CU_ASSERT(!dataset_same_classes(d, classes, 2, NULL));
+    CU_ASSERT(dataset_match_classes(d, classes, 3, &err));
+    CU_ASSERT(!dataset_match_classes(d, others, 3, &err) && err.code == RT_DATA &&
+              strstr(err.text, "the net has no class `a`; of its 3 the first is `B`"));
+    CU_ASSERT(!dataset_match_classes(d, classes, 2, NULL));
+    dataset_free(d);
+}
+
+/* A net may know more classes than the data have, and in another order: names decide, and paths stay. */
+static void test_matched_classes(void) {
+    static const char *const names[] = {"\xC3\xA9", "none", "a", "B", "nobody"}, *const twice[] = {"B", "B", "a", "\xC3\xA9"};
+    static const int32_t present[] = {1, 0, 1, 1, 0};
+    RtError err = {.code = RT_OK};
+    Dataset *d = open_set(pic_path("order"));
+    size_t n = dataset_count(d);
+    int32_t before[16];
+    char *path[16];
+    CU_ASSERT_FATAL(n <= 16);
+    CU_ASSERT(!dataset_match_classes(d, twice, 4, &err) && strstr(err.text, "2 classes of the net are called `B`"));
+    for (size_t i = 0; i < n; i++) {
+        before[i] = dataset_label(d, i);
+        path[i] = dataset_path(d, i, NULL);
+    }
+    CU_ASSERT_FATAL(dataset_match_classes(d, names, 5, NULL) && dataset_classes(d) == 5);
+    for (int32_t k = 0; k < 5; k++) {
+        CU_ASSERT_STRING_EQUAL(dataset_class_name(d, k), names[k]);
+        CU_ASSERT_EQUAL(dataset_has_class(d, k), present[k]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        char *now = dataset_path(d, i, NULL);
+        CU_ASSERT(now && path[i] && !strcmp(now, path[i]));
+        CU_ASSERT_EQUAL(dataset_label(d, i), ((const int32_t[]){3, 2, 0})[before[i]]);
+        free(now);
+        free(path[i]);
+    }
     dataset_free(d);
 }
 
@@ -146,7 +176,7 @@ static void test_bad_lists(void) {
     RtError err = {.code = RT_OK}, other = {.code = RT_OK};
     Dataset *d = list_of("a.jpg cat\n", &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(d);
-    CU_ASSERT(!dataset_same_classes(d, (const char *const[]){"dog"}, 1, &other) && strstr(other.text, "lists/list.txt: class 0 is `cat`"));
+    CU_ASSERT(!dataset_match_classes(d, (const char *const[]){"dog"}, 1, &other) && strstr(other.text, "lists/list.txt: the net has no class `cat`"));
     dataset_free(d);
     CU_ASSERT_PTR_NULL(dataset_list(pic_path("lists/none.txt"), &err));
     CU_ASSERT(err.code == RT_NO_INPUT && strstr(err.text, "none.txt"));
@@ -677,6 +707,7 @@ int main(void) {
     CU_pSuite suite = CU_add_suite("loader", NULL, NULL);
     CU_add_test(suite, "folders that are no data set", test_bad_folders);
     CU_add_test(suite, "the order is by bytes", test_order_is_by_bytes);
+    CU_add_test(suite, "classes by their names", test_matched_classes);
     CU_add_test(suite, "links and loops", test_links);
     CU_add_test(suite, "sources", test_sources);
     CU_add_test(suite, "lists", test_lists);
