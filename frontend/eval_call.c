@@ -61,14 +61,33 @@ static bool is_foreign_word(Elab *e, const Arg *arg) {
     return arg->name && x->kind == X_NAME && foreign_find(FOREIGN_WORD, arg->name, x->name) && !name_value(e, x->name, &v);
 }
 
+/* avgpool(global): the name of an argument, as if that alone switched it on. */
+static bool is_bare_name(Elab *e, const Call *c, const Arg *arg) {
+    Value v;
+    const AstExpr *x = arg->value;
+    if (arg->name || arg->spread || x->kind != X_NAME || !c->fn || !c->fn->signature || name_value(e, x->name, &v))
+        return false;
+    const Signature *s = signature_of(e, c->fn->signature);
+    const ParamSpec *p = s->param, *end = p + s->n;
+    while (p < end && p->name != x->name) p++;
+    if (p == end) return false;
+    diag_error(e->diags, x->span, "E0101", "`%s` is an argument of `%s` and wants a value", x->name, c->fn->name);
+    if (!strcmp(p->type->name, "bool"))
+        diag_fix(e->diags, x->span, arena_printf(e->arena, "%s=true", x->name), "what it switches on");
+    else
+        diag_help(e->diags, (Span){0}, "%s=: %s", x->name, p->type->wants);
+    return true;
+}
+
 /* Evaluates all arguments, so that each reports its own mistakes. */
 static void push_args(Elab *e, Call *c, const AstExpr *call) {
     const ArgList *list = &call->call.arg;
     for (int32_t i = 0; i < list->n; i++) {
         const Arg *arg = &list->item[i];
         int32_t before = e->diags->n_error;
-        Actual a = {.name = arg->name, .span = arg->span, .at = arg->value->span,
-                    .value = is_foreign_word(e, arg) ? value_text(arg->value->name) : eval(e, arg->value), .text = arg->value};
+        Actual a = {.name = arg->name, .span = arg->span, .at = arg->value->span, .text = arg->value, .value = v_error};
+        if (is_foreign_word(e, arg)) a.value = value_text(arg->value->name);
+        else if (!is_bare_name(e, c, arg)) a.value = eval(e, arg->value);
         if (e->diags->n_error > before) foreign_drop_argument(e, call, i);
         if (!arg->spread) push_actual(e, c, a);
         else if (a.value.kind == V_ERROR || !push_spread(e, c, arg, a.value)) c->lost = true;
@@ -121,9 +140,10 @@ static bool prepare(Elab *e, const AstExpr *x, Call *c, const Pipe **pipe) {
     c->span = x->span;
     c->source = call ? x : NULL;
     bool wanted = call && !(f.kind == V_ERROR && foreign_drops_arguments(x->call.callee));
+    if (f.kind == V_FUNC) c->fn = f.func;
     if (wanted) push_args(e, c, x);
     if (f.kind == V_PIPE) *pipe = f.pipe;
-    else if (f.kind == V_FUNC) c->fn = f.func;
+    else if (c->fn) return true;
     else if (has_notes(&c->notes) && !call && f.kind != V_ERROR) no_notes(e, x->span, foreign_source(e->diags, x->span));
     else not_callable(e, x->span, callee, &f);
     return c->fn || *pipe;
