@@ -17,7 +17,7 @@ rows() {
         for macro in $macros; do printf '#define %s\n' "$macro"; done | grep -v "^#define $1("
         printf '#define %s(...) \nROW %s __VA_ARGS__\n' "$1" "$1" | tr -d '\n' | sed 's/$/\n/'
         cat "$2"
-    } | cc -E -P -x c - | sed 's/ROW /\n&/g' | grep '^ROW ' | sed 's/^ROW [A-Z]* *//; s/"  *"//g; s/[\\]"//g'
+    } | cc -E -P -x c - | sed 's/ROW /\n&/g' | grep '^ROW ' | sed 's/^ROW [A-Z]* *//; s/"  *"//g; s/[\\]"/~/g'
 }
 
 # From "name: type = default, ..." to what the page has: calls on one line, keys one a line.
@@ -49,6 +49,7 @@ function params(text, i, c, depth, start) {
     sub(/[ ,]*$/, "", name); sub(/.*[ ,]/, "", name)
     out = ""
     params(text)
+    gsub(/~/, "\"\"", out) # a quote of the source, as mdoc has it
     if (!keys) print name "(" out ")"
 }
 AWK
