@@ -94,11 +94,21 @@ static bool is_later_call(Elab *e, const ParamSpec *p, const AstExpr *x) {
     return true;
 }
 
+/* ema = ema(0.999) */
+static bool is_own_call(Elab *e, const ParamSpec *p, const AstExpr *x) {
+    Value v;
+    bool own = x->kind == X_CALL && x->call.callee->kind == X_NAME && !strcmp(x->call.callee->name, p->name);
+    if (!own || name_value(e, p->name, &v)) return false;
+    diag_error(e->diags, x->call.callee->span, "E0109", "`%s` is no call: it wants %s", p->name, p->type->wants);
+    if (x->call.arg.n == 1) diag_help(e->diags, (Span){0}, "its value stands alone");
+    return true;
+}
+
 bool param_eval(Elab *e, const ParamSpec *p, const AstExpr *x, Value *v) {
     if (x->kind == X_ERROR) return false;
     if (!strcmp(p->type->name, "text") && report_bare_text(e, x, p->name, "a path")) return false;
     if (p->type->from_expr) return p->type->from_expr(e, x, v, p->name, p->choice);
-    if (is_later_call(e, p, x)) return false;
+    if (is_later_call(e, p, x) || is_own_call(e, p, x)) return false;
     *v = eval(e, x);
     const Value before = *v;
     if (v->kind == V_ERROR) return false;
@@ -219,14 +229,28 @@ static void show_required(Elab *e, const Call *c, const Signature *s) {
     if (some) diag_help(e->diags, (Span){0}, "it is called as %s(%s)", c->fn->name, str_text(&text));
 }
 
+/* `loss`, `lr` and `stop`: what is missing from parameter i on. */
+static const char *missing_text(Elab *e, const Bound *b, int i) {
+    Str s = STR(e->arena);
+    int last = i;
+    for (int k = i; k < b->signature->n; k++)
+        if (!b->given[k] && !b->signature->param[k].optional) last = k;
+    for (int k = i; k <= last; k++) {
+        if (b->given[k] || b->signature->param[k].optional) continue;
+        str_addf(&s, "%s`%s`", k == i ? "" : k == last ? " and " : ", ", b->signature->param[k].name);
+    }
+    return str_text(&s);
+}
+
 static bool fill_defaults(Elab *e, const Call *c, Bound *b) {
-    bool good = true;
+    bool good = true, told = c->lost;
     for (int i = 0; i < b->signature->n; i++) {
         const ParamSpec *p = &b->signature->param[i];
         if (b->given[i]) continue;
-        if (!p->optional && !c->lost) {
-            diag_error(e->diags, c->span, "E0105", "`%s` needs `%s`", c->fn->name, p->name);
+        if (!p->optional && !told) {
+            diag_error(e->diags, c->span, "E0105", "`%s` needs %s", c->fn->name, missing_text(e, b, i));
             if (!section_find(c->fn->name)) show_required(e, c, b->signature);
+            told = true;
         }
         good = good && p->optional;
         b->value[i] = p->value;

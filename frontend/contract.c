@@ -37,6 +37,9 @@ static Figure find_figure(Elab *e, const AstExpr *x) {
     Suggestion better = foreign_suggest(FOREIGN_WORD, "require", x->name, known, FIGURE_COUNT);
     diag_error(e->diags, x->span, "E0101", "`require` knows no `%s`%s", x->name, foreign_question(e->arena, &better));
     foreign_fix_word(e->diags, x->span, &better);
+    Str all = STR(e->arena);
+    for (int i = 0; i < FIGURE_COUNT; i++) str_addf(&all, "%s%s", i ? ", " : "", known[i]);
+    if (!better.row && !better.name) diag_help(e->diags, (Span){0}, "it knows %s", str_text(&all));
     return FIGURE_COUNT;
 }
 

@@ -213,12 +213,57 @@ static bool loose_percent(Parse *p, int token, Place at) {
     return true;
 }
 
+/* if strong { hflip } in augment */
+static bool statement_in_section(Parse *p, int token, Place at) {
+    const SectionKind *section = parse_section(p);
+    if ((token != IF && token != FOR) || !section || in_list(p) || ends_value(p->last)) return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "there is no `%s` in sections", source(p, at));
+    diag_help(p->diags, (Span){0}, "a value may be a if c else b; several sections have names: %s strong { ... }", section->name);
+    return true;
+}
+
+/* augment = [ ... ] */
+static bool section_of_list(Parse *p, int token, Place at) {
+    bool named = p->last == IDENT && token == '=' && p->depth == 0;
+    if (p->statement != SECTION || (!named && (p->last != '=' || token == '{'))) return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "what a section holds stands in { }");
+    diag_help(p->diags, (Span){0}, "%s { ... }, with each on a line of its own", source(p, p->statement_at));
+    return true;
+}
+
+/* group "*.bias", "bn*" { ... } */
+static bool two_patterns(Parse *p, int token, Place at) {
+    if (p->statement != GROUP || p->last != STR || token != ',') return false;
+    diag_error(p->diags, at_place(p, at), "E0013", "a group has one pattern");
+    diag_help(p->diags, (Span){0}, "each has its own group \"pattern\" { ... }");
+    return true;
+}
+
+/* size = s x s */
+static bool size_of_names(Parse *p, int token, Place at) {
+    bool beside = ends_value(p->last) && p->last_at.end_line == at.line;
+    if (token != IDENT || !beside || strcmp(source(p, at), "x") != 0 || !is_word(*rest(p))) return false;
+    const char *height = source(p, p->last_at), *width = rest(p);
+    size_t n = 0;
+    while (is_word(width[n])) n++;
+    Span all = at_place(p, p->last_at);
+    all.len = (uint32_t)(width + n - (p->text + p->offset)) + at.end_col - p->last_at.col;
+    diag_error(p->diags, at_place(p, at), "E0013", "a size of computed numbers is a list");
+    diag_fix(p->diags, all, arena_printf(p->arena, "[%s, %.*s]", height, (int)n, width), "height and width");
+    return true;
+}
+
 /* optimizer { name = sgd } in train */
 static bool section_in_section(Parse *p, int token, Place at) {
     const SectionKind *section = parse_section(p);
     bool first = p->last_at.line == p->statement_at.line && p->last_at.col == p->statement_at.col;
-    if (token != '{' || p->last != IDENT || !first || !section || !section->keys) return false;
+    if (token != '{' || p->last != IDENT || !first || !section || section->contract) return false;
     const char *key = source(p, p->last_at);
+    if (!section->keys) {
+        diag_error(p->diags, at_place(p, at), "E0013", "arguments of a step stand in ( )");
+        diag_help(p->diags, (Span){0}, "%s(...), with commas between them", key);
+        return true;
+    }
     diag_error(p->diags, at_place(p, at), "E0013", "`%s` holds no settings of its own: a key has a value", section->name);
     diag_help(p->diags, (Span){0}, "%s = ..., which may be a call with arguments", key);
     return true;
@@ -443,8 +488,8 @@ static bool unknown_unit(Parse *p, int token, Place at) {
         many = unit[i];
         if (!strncmp(many, near, strlen(near)) && (!strcmp(many + strlen(near), "s") || !strcmp(many + strlen(near), "es"))) near = many;
     }
-    if (strlen(word) == 1 && strchr("kMG", *word)) {
-        const char *joined = arena_printf(p->arena, "%s%s", source(p, p->last_at), word);
+    if (strlen(word) == 1 && strchr("kMGK", *word)) {
+        const char *joined = arena_printf(p->arena, "%s%s", source(p, p->last_at), *word == 'K' ? "k" : word);
         Span all = at_place(p, p->last_at);
         all.len = at.end_col - p->last_at.col;
         diag_error(p->diags, all, "E0004", "`%s` stands at its number, without a blank", word);
@@ -525,14 +570,12 @@ static bool no_operator(Parse *p, int token, Place at) {
 
 /* In this order: the first that fits reports. */
 static bool (*const slip[])(Parse *p, int token, Place at) = {
-    no_version,     for_of_c,       comprehension,         annotation_assigned, annotation_bare,
-    in_channels,    braces_of_list, word_of_body,          longer_range,        nameless,
-    annotation_before, group_assigned, set_before_value,   no_number_of_version, braces_of_call,
-    bare_fraction,  loose_percent,  section_in_section,    word_of_language,
-    assigned_value, ends_early,     two_outputs,           bare_list,           bare_text,
-    bare_path,      spread_in_list, after_arrow,           unknown_unit,
-    step_or_clause, dictionary,     call_without_brackets, result_type,         stepped_range,
-    no_operator,
+    no_version, for_of_c, comprehension, annotation_assigned, annotation_bare, in_channels, braces_of_list,
+    word_of_body, longer_range, nameless, annotation_before, group_assigned, set_before_value, no_number_of_version,
+    braces_of_call, bare_fraction, loose_percent, section_in_section, word_of_language, statement_in_section,
+    two_patterns, size_of_names, section_of_list, assigned_value, ends_early, two_outputs, bare_list, bare_text,
+    bare_path, spread_in_list, after_arrow, unknown_unit, step_or_clause, dictionary, call_without_brackets,
+    result_type, stepped_range, no_operator,
 };
 
 bool parse_slip(Parse *p, int token, Place at) {

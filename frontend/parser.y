@@ -155,6 +155,7 @@ item   : NL
                                                       i->section = $1; i->settings = $3; }
        | SECTION '=' attrs                          { Item *i = add_item(p, I_SECTION, AT(@1), NULL);
                                                       i->section = $1; i->settings = $3; parse_not_assigned(p, @1, @2); }
+       | SECTION '=' error NL                       { yyerrok; }
        | INPUT IDENT '=' attrs                      { add_item(p, I_INPUT, AT(@2), $2)->settings = $4; parse_not_assigned(p, @2, @3); }
        | NET IDENT body                             { Item *i = add_item(p, I_NET, AT(@2), $2);
                                                       i->body = $3; parse_net_without_input(p, i, @2); }

@@ -104,6 +104,10 @@ static Value eval_steps(Elab *e, const SectionKind *kind, const SettingList *lis
             good = misplaced(e, kind->name, s, "steps, one call a line");
             propose_step(e, kind->name, s);
         }
+        else if (s->value->kind == X_ARROW) {
+            diag_error(e->diags, s->value->arrow.sign, "E0402", "steps of `%s` stand one a line, in their order, without `->`", kind->name);
+            good = false;
+        }
         else good = param_eval(e, &step, s->value, &item[i]) && good;
     }
     return good ? value_list(item, list->n) : v_error;

@@ -78,6 +78,7 @@ static bool from_word(Elab *e, const AstExpr *x, Value *v, const char *label, co
             return true;
         }
     if (got && !table_get(&e->globals, x->name)) return report_choice(e, x->span, "E0404", label, label, got, word, n);
+    if (x->kind == X_CALL && call && !name_value(e, call, v)) return report_choice(e, x->call.callee->span, "E0404", label, label, call, word, n);
     *v = eval(e, x);
     if (v->kind == V_ERROR) return false;
     got = v->kind == V_TEXT ? v->text : NULL;
@@ -194,8 +195,16 @@ static bool from_call(Elab *e, const AstExpr *x, Value *v, const char *label, co
     for (int i = 0; i < n && x->kind == X_STRING; i++) quoted = quoted || !strcmp(known[i], x->string.text);
     if (quoted) got = x->string.text;
     if (call && x->call.callee->kind == X_FIELD) got = x->call.callee->access.field;
+    if (x->kind == X_LIST) {
+        diag_error(e->diags, x->span, "E0405", "`%s` wants one call, not a list", label);
+        return false;
+    }
     bool bad = report_choice(e, call ? x->call.callee->span : x->span, "E0405", group, label, got, known, n);
+    int32_t before = e->diags->n_message;
     if (!got) wrap_value(e, x, group, known, n);
+    if (!got && n == 1 && e->diags->current >= 0 && e->diags->n_message == before)
+        diag_help(e->diags, (Span){0}, "it is written %s(%s=...)", known[0],
+                  signature_of(e, settings_call_find(group, known[0])->signature)->param[0].name);
     return bad;
 }
 
@@ -268,12 +277,14 @@ static bool from_workers(Elab *e, const AstExpr *x, Value *v, const char *label,
     *v = eval(e, x);
     if (v->kind == V_ERROR) return false;
     if (value_is_whole(v) && value_whole(v) >= 1 && value_whole(v) <= 1024) return true;
-    return report_wants(e, x->span, label, wants_of("workers"), v);
+    report_wants(e, x->span, label, wants_of("workers"), v);
+    if (x->kind == X_STRING && !strcmp(x->string.text, "auto")) diag_fix(e->diags, x->span, "auto", "a word has no quotes");
+    return false;
 }
 
 static bool to_time(Elab *e, Value *v, Span at, const char *label) {
     bool known = v->unit == UNIT_EPOCHS || v->unit == UNIT_STEPS || v->unit == UNIT_BATCHES || v->unit == UNIT_SECONDS;
-    if (value_is_number(v) && v->unit == UNIT_NONE) {
+    if (value_is_number(v) && v->unit == UNIT_NONE && value_double(v) >= 1) {
         const char *n = value_text_of(e->arena, v);
         diag_error(e->diags, at, "E0121", "`%s` needs a unit: %s steps, or %s epochs?", label, n, n);
         diag_fix(e->diags, at, arena_printf(e->arena, "%s epochs", n), "%s", "");

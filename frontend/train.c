@@ -346,10 +346,13 @@ static bool unknown_loss(Elab *e, const AstExpr *x, const AstExpr *callee) {
     Suggestion better = got ? foreign_suggest(FOREIGN_WORD, "loss", got, known, n) : (Suggestion){0};
     Str s = STR(e->arena);
     for (int i = 0; i < n; i++) str_addf(&s, "%s%s", i == 0 ? "" : i == n - 1 ? " and " : ", ", known[i]);
-    if (!better.row && !better.name)
-        return bad_loss(e, x->span, arena_printf(e->arena, "a loss is a sum of terms, and terms are %s", str_text(&s)));
+    bool known_text = callee->kind == X_STRING && settings_call_find("loss", got);
+    if (!got || known_text)
+        return bad_loss(e, x->span, known_text ? "a loss is a call, and takes values of the net"
+                                               : arena_printf(e->arena, "a loss is a sum of terms, and terms are %s", str_text(&s)));
     diag_error(e->diags, callee->span, "E0409", "there is no loss `%s`%s", got, foreign_question(e->arena, &better));
-    foreign_fix_word(e->diags, callee->span, &better);
+    if (better.row || better.name) foreign_fix_word(e->diags, callee->span, &better);
+    else diag_help(e->diags, (Span){0}, "losses are %s", str_text(&s));
     return false;
 }
 

@@ -211,7 +211,11 @@ static bool to_dim(Elab *e, Value *v, Span at, const char *label) {
     if (v->kind == V_DIM) return true;
     wants(e, at, label, "dim", v);
     const char *side = value_is_whole(v) && value_whole(v) >= 1 ? value_text_of(e->arena, v) : NULL;
-    return side && propose(e, at, arena_printf(e->arena, "%sx%s", side, side), "height and width");
+    const char *source = foreign_source(e->diags, at);
+    bool literal = *source >= '0' && *source <= '9';
+    if (side && *source && !literal)
+        diag_fix(e->diags, at, arena_printf(e->arena, "[%s, %s]", source, source), "height and width");
+    return side && literal && propose(e, at, arena_printf(e->arena, "%sx%s", side, side), "height and width");
 }
 
 /* `he` alone is he(). */
