@@ -6,15 +6,15 @@ import sys
 import time
 
 import peers as programs
-from common import (NETS, add_output_options, bandwidth, check_size, compile_net, describe, fail, fma_peak, geomean,
-                    machine, median, quiet, save, show, show_head, show_row)
+from common import (KNOWN, MORE, NETS, add_output_options, bandwidth, check_size, compile_net, describe, fail, fma_peak,
+                    geomean, machine, median, quiet, save, show, show_head, show_row)
 
 HALF = "cnnc16"    # cnnc with the weights of fully connected layers in half precision
 
 
 def arguments():
     p = argparse.ArgumentParser(prog="bench.sh nets", description=__doc__)
-    p.add_argument("nets", nargs="*", metavar="NET", help=f"of {' '.join(NETS)} (all)")
+    p.add_argument("nets", nargs="*", metavar="NET", help=f"of {' '.join(NETS)} (these), {' '.join(MORE)}")
     p.add_argument("--batch", default="", help="list of batches (1,16; with --train 16)")
     p.add_argument("--threads", default="1,2", help="list of numbers of threads (1,2)")
     p.add_argument("--peers", default="", help=f"list of {','.join(programs.ALL)} (all; with --train torch)")
@@ -31,7 +31,7 @@ def arguments():
     a.batch = [int(x) for x in (a.batch or ("16" if a.train else "1,16")).split(",")]
     a.threads = [int(x) for x in a.threads.split(",")]
     a.half = [x for x in a.half.split(",") if x]
-    for name, known in [(x, NETS) for x in a.nets + a.half] + [(x, programs.ALL) for x in a.peers]:
+    for name, known in [(x, KNOWN) for x in a.nets + a.half] + [(x, programs.ALL) for x in a.peers]:
         if name not in known:
             fail(64, f"unknown: {name}; known are {' '.join(known)}")
     return a
