@@ -37,7 +37,8 @@ typedef struct Bracket {        /* an open one */
     Place at;
     Place arrow;                /* where what stands before the first -> in it ends; line 0: nowhere */
     uint32_t indent;            /* of a `:` the column of its statement */
-    int32_t message;            /* of a `:` what was reported */
+    int32_t message;            /* of a `:` and of a word in place of a { what was reported */
+    bool word;                  /* a { that was written `do` or `then` */
 } Bracket;
 
 enum { MAX_GAPS = 8 };
@@ -73,6 +74,7 @@ typedef struct Parse {
     int questions;              /* ? that wait for their : */
     uint32_t skip_col;          /* of a statement that is skipped */
     bool skip_brace;            /* it has a { */
+    size_t swallow;             /* bytes that are passed over: they were reported, and stand for a value */
     uint32_t gap[MAX_GAPS];     /* lines before which a `}` is missing, ascending */
     int n_gap, next_gap;
     TokenList *tokens;          /* NULL: nobody wants them */
@@ -116,6 +118,12 @@ int parse_colon(Parse *p);
 /* The first word of a statement becomes what it stands for; *skip: leave out all that is indented deeper. -1: an
  * ordinary word. */
 int parse_lead(Parse *p, Name *word, bool *skip);
+/* The first word of a statement is `end`, or its like, of a body that a word opened, or `else` between two: the token that
+ * closes it; else -1. */
+int parse_close_by_word(Parse *p, const char *word);
+/* A { where a value is wanted, with a colon between the first two: a table of another language, which is reported. How many
+ * bytes of the text behind the { it has, with what picks a value of it; 0: it is something else. */
+size_t parse_dictionary(Parse *p);
 /* A word that is not the first one, as parse_lead; -1: an ordinary word. */
 int parse_inside(Parse *p, Name word);
 /* A word at the start of a line outside of everything that starts nothing; as parse_lead. */

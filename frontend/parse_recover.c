@@ -165,6 +165,41 @@ static int open_body(Parse *p) {
     return '{';
 }
 
+/* for x in list do, if a == b then: `end` or } closes it, or what is indented less. */
+static int open_by_word(Parse *p, const char *word) {
+    Span at = parse_span(p, p->here);
+    diag_error(p->diags, at, "E0013", "`%s` starts no body; a body stands in { }", word);
+    diag_fix(p->diags, at, "{", "{ and } stand around the body");
+    if (p->depth == MAX_NESTING) return NET_error;
+    Bracket b = {.kind = '{', .at = p->here, .message = p->diags->current, .word = true};
+    PUSH(p->arena, p->open, p->depth, p->cap_open, b);
+    return '{';
+}
+
+/* The word is that of the last message, too: what stands for a } there goes into its proposal. */
+static void edit_of(Parse *p, const Bracket *b, Span at, const char *text) {
+    int32_t current = p->diags->current;
+    diag_resume(p->diags, b->message);
+    diag_edit(p->diags, at, text);
+    diag_resume(p->diags, current);
+}
+
+int parse_close_by_word(Parse *p, const char *word) {
+    Bracket b = p->depth > 0 ? p->open[p->depth - 1] : (Bracket){0};
+    static const char *const ends[] = {"end", "done", "fi", "endif", "endfor"};
+    bool end = false, other = !strcmp(word, "else");
+    for (int i = 0; i < ARRAY_LEN(ends); i++) end = end || !strcmp(word, ends[i]);
+    if (!b.word || (!end && !other) || !ends_line(blanks(rest(p)))) return -1;
+    edit_of(p, &b, parse_span(p, p->here), end ? "}" : "} else {");
+    if (end) {
+        p->depth--;
+        return '}';
+    }
+    make_due(p, ELSE);
+    make_due(p, '{');
+    return '}';
+}
+
 int parse_colon(Parse *p) {
     Span at = parse_span(p, p->here);
     if (p->questions > 0) {
@@ -581,6 +616,9 @@ int parse_lead(Parse *p, Name *word, bool *skip) {
 }
 
 int parse_inside(Parse *p, Name word) {
+    bool body = !strcmp(word, "do") || !strcmp(word, "then");
+    bool head = (p->statement == FOR || p->statement == IF) && newline_counts(p) && ends_value(p->last);
+    if (body && head && ends_line(blanks(rest(p)))) return open_by_word(p, word);
     const Foreign *f = foreign_find(FOREIGN_LEAD, "inside", word);
     if (!f || strcmp(f->written, word) != 0) return -1;
     bool gone = f->here, fits = gone ? *blanks(rest(p)) == '{' : isalpha((unsigned char)*blanks(rest(p)));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval.h"
 #include "parse.h"
 #include "parser.h"
 #include "settings.h"
@@ -139,16 +140,6 @@ static bool braces_of_list(Parse *p, int token, Place at) {
     diag_error(p->diags, at_place(p, at), "E0013", "a list stands in [ ]");
     diag_fix(p->diags, at_place(p, at), "[", "this is written");
     diag_edit(p->diags, end, "]");
-    return true;
-}
-
-/* for i in 0..3 do */
-static bool word_of_body(Parse *p, int token, Place at) {
-    const char *word = source(p, at), *end = rest(p);
-    bool head = p->statement == FOR || p->statement == IF, last = *end == '\n' || *end == '#' || !*end;
-    if (!head || token != IDENT || !last || (strcmp(word, "do") != 0 && strcmp(word, "then") != 0)) return false;
-    diag_error(p->diags, at_place(p, at), "E0013", "`%s` starts no body; a body stands in { }", word);
-    diag_fix(p->diags, at_place(p, at), "{", "and } stands behind it");
     return true;
 }
 
@@ -544,6 +535,18 @@ static bool call_without_brackets(Parse *p, int token, Place at) {
     return true;
 }
 
+/* len widths */
+static bool function_without_brackets(Parse *p, int token, Place at) {
+    if (token != IDENT || p->last != IDENT || p->last_at.end_line != at.line || *rest(p) == '(') return false;
+    const char *function = source(p, p->last_at), *of = source(p, at);
+    if (!builtin_find(name_of(function))) return false;
+    Span blanks = {.file = p->file, .line = at.line, .col = p->last_at.end_col, .len = at.col - p->last_at.end_col};
+    diag_error(p->diags, at_place(p, at), "E0015", "`(` is missing between `%s` and `%s`", function, of);
+    diag_fix(p->diags, blanks, "(", "arguments stand in brackets");
+    diag_edit(p->diags, end_of(p, at), ")");
+    return true;
+}
+
 /* Two values beside each other. */
 static bool no_operator(Parse *p, int token, Place at) {
     bool list = in_list(p), name = token == IDENT, apart = p->last_at.end_line != at.line;
@@ -571,11 +574,11 @@ static bool no_operator(Parse *p, int token, Place at) {
 /* In this order: the first that fits reports. */
 static bool (*const slip[])(Parse *p, int token, Place at) = {
     no_version, for_of_c, comprehension, annotation_assigned, annotation_bare, in_channels, braces_of_list,
-    word_of_body, longer_range, nameless, annotation_before, group_assigned, set_before_value, no_number_of_version,
+    longer_range, nameless, annotation_before, group_assigned, set_before_value, no_number_of_version,
     braces_of_call, bare_fraction, loose_percent, section_in_section, word_of_language, statement_in_section,
     two_patterns, size_of_names, section_of_list, assigned_value, ends_early, two_outputs, bare_list, bare_text,
     bare_path, spread_in_list, after_arrow, unknown_unit, step_or_clause, dictionary, call_without_brackets,
-    result_type, stepped_range, no_operator,
+    function_without_brackets, result_type, stepped_range, no_operator,
 };
 
 bool parse_slip(Parse *p, int token, Place at) {

@@ -609,9 +609,6 @@ data again {
 data nine {
     test  = masks("discs/images/test", "discs/masks/test", ignore=9)
 }
-data classes {
-    test  = folder("data/test")
-}
 augment {
     random_crop(64x64, pad=4)
     hflip
@@ -661,7 +658,8 @@ check_bad_masks() {
     mask=discs/masks/test/0007.png
     refuses 'e2e/masks: no weights' 66 'there is no discs-net.safetensors' ./discs-net eval --data discs
     cp masked/discs-net.safetensors .
-    refuses 'e2e/masks: a folder a class instead' 65 'so its data are pictures with masks' ./discs-net eval --data classes
+    { cat discs.net && printf 'data classes {\n    test = folder("data/test")\n}\n'; } >classes.net
+    refuses 'e2e/masks: a folder a class instead' 65 'the net has scores for each pixel .E0455' "$cnnc" check classes.net
     refuses 'e2e/masks: two maps, one file' 64 'need a folder' ./discs-net predict --out map.png discs/images/test/000[12].png
     refuses 'e2e/masks: two maps of one name' 64 'both be written' ./discs-net predict --out predicted discs/images/t*/0001.png
     refuses 'e2e/masks: a map of a net without' 64 'not for its pixels' ./shapes predict --out map.png data/unseen/star.jpg
