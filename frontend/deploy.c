@@ -44,7 +44,10 @@ static void keep_outputs(Elab *e, Graph *g, const AstExpr *x, const Value *list)
         if (!check_output(e, g, list->item[i].text, itself ? x->list.item[i]->span : x->span)) return;
     }
     for (int i = 0; i < g->n_output; i++)
-        if (!is_listed(list, g->output[i].name)) g->output[i].only = ONLY_TRAIN;
+        if (!is_listed(list, g->output[i].name)) {
+            g->output[i].left_out = g->output[i].only != ONLY_TRAIN;
+            g->output[i].only = ONLY_TRAIN;
+        }
 }
 
 /* ---- the section ---- */

@@ -140,7 +140,7 @@ static void check_heads(const Bundle *p) {
     spread(g, need);
     enum { MOST = 16 }; /* of very many, these are enough to see */
     for (int32_t i = 0, n = 0; i < g->n_output && p->n_wanted > 0 && n < MOST; i++) {
-        if (g->output[i].only != ONLY_TRAIN) continue;
+        if (g->output[i].only != ONLY_TRAIN || g->output[i].left_out) continue;
         bool *own = NEW_ARRAY(p->elab->arena, bool, g->n_node), idle = false;
         own[g->output[i].ref] = true;
         n++;

@@ -41,6 +41,7 @@ typedef struct Output {
     Name name;           /* "scores", "logits", "loss" */
     Ref ref;
     OutputOnly only;
+    bool left_out;       /* it is only for training because deploy { outputs } does not name it */
 } Output;
 
 typedef struct BlockUse {   /* a use of a block of the .net text */
