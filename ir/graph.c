@@ -141,6 +141,21 @@ bool graph_reads_before(const Graph *g, Ref r, Ref e) {
     return false;
 }
 
+bool *graph_constants(const Graph *g, Arena *a) {
+    bool *changed = NEW_ARRAY(a, bool, g->n_node), *constant = NEW_ARRAY(a, bool, g->n_node);
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *n = &g->node[i];
+        if (op_info[n->op].effect || n->op == OP_accumulate) changed[n->in[0]] = true;
+    }
+    for (int32_t i = 1; i < g->n_node; i++) {
+        const Node *n = &g->node[i];
+        ParamRole role = n->op == OP_param ? n->attr.param.role : PARAM_WEIGHT;
+        constant[i] = !changed[i] && (n->op == OP_param ? role == PARAM_WEIGHT || role == PARAM_BUFFER : n->n_in > 0);
+        for (int32_t k = 0; k < n->n_in; k++) constant[i] = constant[i] && constant[n->in[k]];
+    }
+    return constant;
+}
+
 bool graph_gathers(const Graph *g) {
     for (int32_t i = 1; i < g->n_node; i++)
         if (g->node[i].op == OP_accumulate) return true;

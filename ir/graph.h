@@ -90,6 +90,9 @@ typedef struct Readers {
 Readers graph_readers(const Graph *g, Arena *a);
 /* Does r come before effect e, because it reads the param that e changes (and is not such an effect itself)? */
 bool graph_reads_before(const Graph *g, Ref r, Ref e);
+/* Which nodes are the same in every run: made of weights and running statistics alone that no effect changes. In training
+ * these are what is made of frozen layers' parameters. From `a`. */
+bool *graph_constants(const Graph *g, Arena *a);
 /* Are gradients kept until the updates of a step (accumulate)? */
 bool graph_gathers(const Graph *g);
 /* Is r one of those updates: an effect on a weight or the optimiser's state, not on running statistics; or does it read

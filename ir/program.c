@@ -33,7 +33,7 @@ static int32_t first_touch(const Program *p, const Step *s, int32_t memory) {
 int64_t program_releases(const Program *p, int32_t step, int32_t k, int64_t *from) {
     int32_t memory = program_owner(p, p->step[step].arg[k]);
     const Storage *s = &p->storage[memory];
-    if (s->region != REGION_PARAM || s->dies == INT32_MAX || step >= p->n_once) return 0;
+    if (!p->owns || s->region != REGION_PARAM || s->dies == INT32_MAX || step >= p->n_once) return 0;
     if (first_touch(p, &p->step[step], memory) != k) return 0;
     for (int32_t i = step + 1; i < p->n_step; i++)
         if (first_touch(p, &p->step[i], memory) >= 0) return 0;

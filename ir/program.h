@@ -58,6 +58,7 @@ typedef struct Program {
     int32_t n_kernel, cap_kernel;
     Step *step;
     int32_t n_step, cap_step, n_once;
+    bool owns;                /* an instance has its own copy of the parameters, which steps that run once may use up */
     Slice *slice;             /* of the steps from n_once on, if n_slice is not 0 */
     int32_t n_slice;
     Storage *storage;

@@ -17,6 +17,7 @@ typedef struct Fuse {
     int32_t *next; /* node -> next member of its group, a ring */
     int32_t n_group;
     bool *constant; /* depends on parameters only: never in one group with what does not */
+    const bool *once; /* runs once: nor this */
     int32_t *seen;  /* marks of the present search */
     int32_t mark;
     Ref *stack;
@@ -132,7 +133,7 @@ static const char *refuses(Fuse *f, Ref user, Ref operand) {
     if (p->op == OP_input || p->op == OP_param) return no_kernel;
     if (!info->heads && !info->elementwise) return no_head;
     if (!type_same_dims(&n->type, &p->type)) return other_shape;
-    if (f->constant[user] != f->constant[operand]) return constant;
+    if (f->constant[user] != f->constant[operand] || f->once[user] != f->once[operand]) return constant;
     if (n->type.layout.b0 != p->type.layout.b0 || n->type.layout.b1 != p->type.layout.b1) return other_layout;
     if (arguments(f, operand) + n->n_in + 1 > KERNEL_ARGUMENTS) return many;
     for (int32_t i = 0; i < n->n_in; i++)
@@ -204,6 +205,7 @@ void pass_fuse(Unit *u, Entry entry) {
     f.uses = graph_uses(g, u->arena);
     f.next = NEW_ARRAY(u->arena, int32_t, g->n_node);
     f.constant = NEW_ARRAY(u->arena, bool, g->n_node);
+    f.once = once_nodes(u, g);
     f.seen = NEW_ARRAY(u->arena, int32_t, g->n_node);
     f.stack = NEW_ARRAY(u->arena, Ref, g->n_node);
     for (int32_t i = 1; i < g->n_node; i++) {

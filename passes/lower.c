@@ -479,23 +479,12 @@ static void collect_group(Lower *l, Ref root) {
     l->tail = l->n_member;
 }
 
-/* A program with effects changes its parameters from step to step: nothing in it is constant. */
-static bool has_effects(const Graph *g) {
-    for (int32_t i = 1; i < g->n_node; i++)
-        if (op_info[graph_node(g, (Ref)i)->op].effect) return true;
-    return false;
-}
-
-/* True if the node depends on parameters only: such steps run once. */
-static bool *find_constant(Lower *l) {
-    bool *constant = NEW_ARRAY(l->arena, bool, l->g->n_node);
-    if (has_effects(l->g)) return constant;
-    for (int32_t i = 1; i < l->g->n_node; i++) {
-        const Node *n = graph_node(l->g, (Ref)i);
-        constant[i] = n->op == OP_param || n->n_in > 0;
-        for (int32_t j = 0; j < n->n_in; j++) constant[i] = constant[i] && constant[n->in[j]];
-    }
-    return constant;
+/* What is made of frozen parameters alone is made once, too, and kept: Winograd weights and weights for gradients, of which
+ * there may be more bytes than of all else. With max_memory they are made anew in each step. */
+const bool *once_nodes(const Unit *u, const Graph *g) {
+    bool effects = false;
+    for (int32_t i = 1; i < g->n_node; i++) effects = effects || op_info[graph_node(g, (Ref)i)->op].effect;
+    return effects && u->train.max_memory ? NEW_ARRAY(u->arena, bool, g->n_node) : graph_constants(g, u->arena);
 }
 
 /* The plain copy of the picture, which is the only kernel on plain pictures that is not a sum. */
@@ -571,6 +560,7 @@ void pass_lower(Unit *u, Entry entry) {
     Program *p = NEW(u->arena, Program);
     p->name = g->name;
     p->graph = g;
+    p->owns = entry == ENTRY_INFER;
     p->storage_of = NEW_ARRAY(u->arena, int32_t, g->n_node);
     for (int32_t i = 0; i < g->n_node; i++) p->storage_of[i] = -1;
     u->program[entry] = p;
@@ -585,7 +575,7 @@ void pass_lower(Unit *u, Entry entry) {
     l.home = NEW_ARRAY(u->arena, Ref, g->n_node);
     find_homes(&l);
     find_stored(&l);
-    bool *constant = find_constant(&l);
+    const bool *constant = once_nodes(u, g);
     for (int32_t i = 1; i < g->n_node; i++) {
         const Node *n = graph_node(g, (Ref)i);
         if (n->op == OP_param) storage_for(&l, (Ref)i);

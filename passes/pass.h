@@ -35,6 +35,8 @@ typedef struct PassOptions {
     FILE *dump;
 } PassOptions;
 
+/* Which nodes of a graph are lowered to steps that run once: graph_constants, but for training under max_memory. */
+const bool *once_nodes(const Unit *u, const Graph *g);
 /* Runs the table. False if a pass reported errors to u->diags. Broken invariants are an ICE naming pass and rule. */
 bool pipeline_run(Unit *u, const PassOptions *o);
 /* The same for another table: pipeline_run is this on pass_table. */

@@ -137,7 +137,7 @@ static bool joined(const Planner *pl, const Storage *s) {
 /* Inference may fold a parameter in place in the steps that run once, since it owns a copy of the parameters. */
 static bool may_replace(const Planner *pl, int32_t step, int32_t result, int32_t operand) {
     const Storage *r = &pl->p->storage[result], *o = &pl->p->storage[operand];
-    bool folds = o->region == REGION_PARAM && r->region == REGION_FIXED && step < pl->p->n_once;
+    bool folds = pl->p->owns && o->region == REGION_PARAM && r->region == REGION_FIXED && step < pl->p->n_once;
     bool older = o->region == r->region && planned(o) && o->born < r->born;
     return (folds || older) && type_equal(&r->type, &o->type) && o->dies == r->born &&
            pl->p->storage[program_owner(pl->p, operand)].dies == r->born &&

@@ -276,6 +276,36 @@ CHECK
         '^bn1.bias bn1.running_mean bn1.running_var bn1.weight conv1.weight conv2.weight$'
 }
 
+# What is made of frozen weights is made once, but for max_memory: the weights are the same, of the checkpoint, too.
+check_frozen() {
+    for key in 'seed = 1' 'max_memory = 64 GiB'; do
+        folder=${key%% *}
+        mkdir -p "$folder"
+        cat >"$folder/frozen.net" <<NET
+cnnc 1
+use "shapes.net"
+train {
+    loss      = cross_entropy(logits)
+    optimizer = sgd(momentum=0.9)
+    freeze    = all(except="fc*")
+    batch     = 16
+    lr        = 0.1
+    stop      = 6 steps
+    evaluate  = every(3 steps)
+    $key
+}
+NET
+        check "e2e/frozen: compile, $key" "$cnnc" -march=native -I "$root/examples" "$folder/frozen.net" -o "$folder/frozen" || return
+        check "e2e/frozen: train, $key" "$folder/frozen" train --data data --out "$folder"
+    done
+    for folder in seed max_memory; do
+        "$folder/frozen" info --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["programs"]["train"]["once"] > 0)'
+    done >"$log"
+    says 'e2e/frozen: some steps run once' '^True$'
+    says 'e2e/frozen: none with max_memory' '^False$'
+    same 'e2e/frozen: same weights' seed/frozen.safetensors max_memory/frozen.safetensors
+}
+
 # The same of other optimizers, with all the state that they may have, on mixed pictures.
 check_optimizers() {
     for call in 'rmsprop(momentum=0.5, centred=true, eps_inside=true)' 'lars(trust=0.1)'; do
@@ -807,6 +837,7 @@ check_blas
 check_sections
 check_sizes
 check_adamw
+check_frozen
 check_optimizers
 check_accumulate
 check_max_memory

@@ -226,7 +226,7 @@ static int32_t share(Arena *a, const char *text, int64_t tasks[8]) {
     const char *error = NULL;
     Unit *u = new_unit(a, 16);
     Program *p = NEW(a, Program);
-    *p = (Program){.name = name_of("infer"), .n_kernel = 1, .n_step = 1, .n_once = 1};
+    *p = (Program){.name = name_of("infer"), .n_kernel = 1, .n_step = 1, .n_once = 1, .owns = true};
     p->kernel = NEW_ARRAY(a, Kernel *, 1);
     p->step = NEW_ARRAY(a, Step, 1);
     p->step[0].macs = 7;
@@ -261,7 +261,7 @@ static void test_releases(void) {
                           {.region = REGION_FIXED, .offset = 4 * MIB}};
     int32_t arg[3][3] = {{0, 3, 3}, {1, 4, 4}, {2, 3, 4}};
     Step step[3] = {{.arg = arg[0], .n_arg = 2}, {.arg = arg[1], .n_arg = 2}, {.arg = arg[2], .n_arg = 3}};
-    Program p = {.step = step, .n_step = 3, .n_once = 2, .storage = storage, .n_storage = 5};
+    Program p = {.step = step, .n_step = 3, .n_once = 2, .owns = true, .storage = storage, .n_storage = 5};
     for (int i = 0; i < 5; i++) {
         storage[i].bytes = 4 * MIB;
         storage[i].alias = -1;
