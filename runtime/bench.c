@@ -284,7 +284,7 @@ int bench_command(const Context *c, const Options *o, RtError *err) {
     int n = choose_sizes(&b, size, err);
     if (n && bench_open(&b, largest_of(size, n), err)) {
         if (o->layers) b.peak = find_peak(&b);
-        if (!o->json) printf("net %s, %s, %d threads", c->model->name, b.program->name, pool_size(b.pool));
+        if (!o->json) printf("net %s, %s, %d thread%s", c->model->name, b.program->name, pool_size(b.pool), pool_size(b.pool) == 1 ? "" : "s");
         if (!o->json) printf(o->layers ? ", peak %.1f GFLOP/s\n" : "\n", b.peak);
         for (int i = 0; i < n && !err->code; i++) bench_size(&b, size[i], err);
         if (!err->code) print_results(&b, err);

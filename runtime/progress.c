@@ -95,6 +95,7 @@ void progress_epoch(Progress *p, const ProgressTrain *t, double seconds) {
     epoch_text(t, epoch);
     time_text(seconds, took);
     printf("%s", epoch);
+    if (t->done < t->all) printf("  %d %%", percent(t->done, t->all));
     print_figures(stdout, t);
     printf("  %s\n", took);
     fflush(stdout);

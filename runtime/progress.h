@@ -29,7 +29,7 @@ typedef struct ProgressTrain {
 
 /* Called after every step; shows something when it is time to. */
 void progress_train(Progress *p, const ProgressTrain *t);
-/* The line of a finished epoch. */
+/* The line of a finished epoch, or of what there was of the last one, with its share. */
 void progress_epoch(Progress *p, const ProgressTrain *t, double seconds);
 void progress_evaluate(Progress *p, int64_t done, int64_t all);
 /* Takes the moving line away, before something else is printed. */

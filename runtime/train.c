@@ -162,7 +162,8 @@ static void announce(const Session *s) {
     if (s->t.settings.accumulate > 1) printf("%d x ", s->t.settings.accumulate);
     printf("%d, ", s->t.batch);
     if (s->t.at_once < s->t.batch) printf("%lld at a time, ", (long long)s->t.at_once);
-    printf("%lld steps an epoch, %d threads, %s\n", (long long)s->steps_per_epoch, pool_size(s->t.pool), memory);
+    printf("%lld step%s an epoch, %d thread%s, %s\n", (long long)s->steps_per_epoch, s->steps_per_epoch == 1 ? "" : "s",
+           pool_size(s->t.pool), pool_size(s->t.pool) == 1 ? "" : "s", memory);
     for (int k = 0; s->t.sizes.n > 1 && k < s->t.sizes.n; k++)
         printf("%s %d x %d%s", k ? "," : "each batch of pictures of", s->t.sizes.program[k]->width, s->t.sizes.program[k]->height,
                k == s->t.sizes.n - 1 ? " pixels, at random\n" : "");
@@ -290,15 +291,14 @@ static bool after_step(Session *s, const Loader *loader, int64_t done, RtError *
     TrainState *at = &s->t.at;
     ProgressTrain p = figures(s, loader, done);
     at->batch = done;
-    if (p.done < p.all) {
-        progress_train(&s->progress, &p);
-    } else {
-        progress_epoch(&s->progress, &p, rt_now() - s->epoch_start);
+    s->finished = (s->t.last >= 0 && at->step >= s->t.last) || rt_now() >= s->deadline;
+    if (p.done < p.all && !s->finished) progress_train(&s->progress, &p);
+    else progress_epoch(&s->progress, &p, rt_now() - s->epoch_start);
+    if (p.done >= p.all) {
         at->epoch++;
         at->batch = 0;
         at->running = (Metrics){0};
     }
-    s->finished = (s->t.last >= 0 && at->step >= s->t.last) || rt_now() >= s->deadline;
     if (timer_due(&s->evaluate, at->step) || s->finished) {
         at->evaluate = true;
         if (!signals_stop && !evaluate_and_save(s, err)) return false;

@@ -515,7 +515,7 @@ import re
 for memory in (34, 400):
     text = open(f"foreseen{memory}").read()
     at_once, foreseen = max((float(mib), int(n)) for n, mib in re.findall(r"^training on .*: (\d+) of .*, ([0-9.]+) MiB in", text, re.M))[::-1]
-    said, = re.findall(r"threads, ([0-9.]+) MiB$", text, re.M)
+    said, = re.findall(r"threads?, ([0-9.]+) MiB$", text, re.M)
     peak, = re.findall(r"^peak ([0-9.]+)", text, re.M)
     print(f"at once {at_once}, foreseen {foreseen}, said {said}, peak {peak}")
     own = 8 # FIT_OWN: what is allowed for the program itself and for the scratch of threads that are not there
