@@ -186,9 +186,9 @@ static int target(Elab *e, const Call *c, const Signature *s, const Actual *a, i
                    s->param[i].name, c->fn->name, s->param[i].name, value_text_of(e->arena, &a->value));
         return -1;
     }
-    if (i < 0) diag_error(e->diags, a->span, "E0108", "`%s` takes at most %d argument%s", c->fn->name, s->n,
+    if (i < 0 && !has_failed(a)) diag_error(e->diags, a->span, "E0108", "`%s` takes at most %d argument%s", c->fn->name, s->n,
                               s->n == 1 ? "" : "s");
-    else if (!s->param[i].rest) ++*next;
+    if (i >= 0 && !s->param[i].rest) ++*next;
     return i;
 }
 

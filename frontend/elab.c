@@ -50,6 +50,8 @@ Name layer_name(Elab *e, const char *kind, const Notes *notes, Span at, const Bo
         if (notes->label && e->scope->loop)
             diag_help(e->diags, (Span){0}, "a loop gives each its own name by a value in braces: \"%s{%s}\"", notes->label,
                       e->scope->loop->names->item[0]);
+        else if (notes->label)
+            diag_help(e->diags, (Span){0}, "each layer has parameters of its own, and so its own name");
         return NULL;
     }
     Site *site = NEW(e->arena, Site);

@@ -45,7 +45,25 @@ int known_names(const Elab *e, const char **out, int cap) {
     return n + collect_globals(e, out + n, cap - n);
 }
 
-void report_unknown_name(Elab *e, const AstExpr *x) { foreign_report_callee(e, x, x); }
+/* Where the body gives the name a value, NULL if it does not. */
+static const AstStmt *assignment_of(const Body *body, Name name) {
+    for (int32_t i = 0; body && i < body->n; i++)
+        for (const AstStmt *s = body->item[i]; s; s = s->else_if) {
+            for (int32_t k = 0; s->kind == S_ASSIGN && k < s->names.n; k++)
+                if (s->names.item[k] == name) return s;
+            const AstStmt *inside = assignment_of(s->body, name);
+            if (!inside) inside = assignment_of(s->other, name);
+            if (inside) return inside;
+        }
+    return NULL;
+}
+
+void report_unknown_name(Elab *e, const AstExpr *x) {
+    foreign_report_callee(e, x, x);
+    const AstStmt *s = e->scope ? assignment_of(e->scope->item->body, x->name) : NULL;
+    if (!s || e->diags->current < 0 || s == e->scope->stmt) return;
+    diag_note(e->diags, s->span, s->span.line > x->span.line ? "it has a value only from here on" : "it would have a value from here, which does not run");
+}
 
 static Value function_value(const Function *f) { return (Value){.kind = V_FUNC, .func = f}; }
 

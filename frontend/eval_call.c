@@ -196,7 +196,8 @@ static bool add_note(Elab *e, const AstExpr *x, Notes *notes) {
     Suggestion better = foreign_suggest(FOREIGN_WORD, "annotation", label, known, ARRAY_LEN(known));
     diag_error(e->diags, x->span, "E0123", "there is no annotation `@%s`%s", label, foreign_question(e->arena, &better));
     foreign_fix_word(e->diags, x->span, &better);
-    if (!better.name) diag_help(e->diags, (Span){0}, "annotations are @name(\"...\"), @freeze() and @nofuse()");
+    if (layer_find(name_of(label))) diag_help(e->diags, (Span){0}, "a tensor is given to a layer by ->");
+    else if (!better.name) diag_help(e->diags, (Span){0}, "annotations are @name(\"...\"), @freeze() and @nofuse()");
     return false;
 }
 
@@ -348,7 +349,7 @@ Value eval_call(Elab *e, const AstExpr *x) {
     const Pipe *pipe = NULL;
     bool good = true;
     const AstExpr *call = take_notes(e, x, &c.notes, &good);
-    if (!prepare(e, call, &c, &pipe) || !good) return v_error;
+    if ((!good && call->kind != X_CALL) || !prepare(e, call, &c, &pipe) || !good) return v_error;
     if (!pipe) return call_run(e, &c);
     if (has_notes(&c.notes)) return no_notes(e, c.span, "pipeline");
     if (x->kind == X_CALL && c.n == 1 && value_is_tensorish(&c.actual[0].value))

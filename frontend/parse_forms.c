@@ -91,6 +91,15 @@ static bool ends_block(const Parse *p) {
     return line && !strncmp(line, "block ", 6) && (p->now == '}' || next[strspn(next, " \t\n")] == '}');
 }
 
+/* A call that is indented deeper than the line before it, which opens nothing. */
+static bool goes_on(const Parse *p, const AstExpr *e, Place at) {
+    size_t n;
+    while (e->kind == X_ARROW) e = e->arrow.from;
+    const char *line = at.line > 1 ? diag_line(p->diags, (Span){.file = p->file, .line = at.line - 1, .col = 1, .len = 1}, &n) : NULL;
+    size_t indent = line ? strspn(line, " \t") : 0;
+    return line && e->kind == X_CALL && indent < n && line[indent] != '#' && !memchr(line, '{', n) && indent + 1 < at.col;
+}
+
 AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at) {
     bool lost = parse_value(p, e) != e;
     Name name = flows_from(e);
@@ -105,6 +114,8 @@ AstStmt *parse_no_effect(Parse *p, AstExpr *e, Place at) {
     diag_error(p->diags, at_place(p, at), "E0016", "nothing takes the result of this");
     if (ends_block(p))
         diag_fix(p->diags, start_of(p, at), "return ", "a block gives its result by return");
+    else if (goes_on(p, e, at))
+        diag_fix(p->diags, start_of(p, at), "-> ", "with an arrow the line goes on with the one before it");
     else if (name)
         diag_fix(p->diags, start_of(p, at), arena_printf(p->arena, "%s = ", name),
                  "layers do not change their input: give the result a name");

@@ -220,15 +220,19 @@ int parse_colon(Parse *p) {
     }
     bool named = p->statement == OPTION || p->statement == CONST || p->statement == OUTPUT;
     size_t type = strspn(blanks(rest(p)), NAME_BYTES);
-    bool typed =
-        (p->statement == OPTION || p->statement == CONST) && type > 0 && *blanks(blanks(rest(p)) + type) == '=';
+    bool variable = p->last == IDENT && p->depth > 0 && newline_counts(p) && !parse_section(p) &&
+                    p->last_at.line == p->statement_at.line && p->last_at.col == p->statement_at.col;
+    bool typed = (p->statement == OPTION || p->statement == CONST || variable) && type > 0 &&
+                 *blanks(blanks(rest(p)) + type) == '=';
     bool key = p->last == IDENT && (!newline_counts(p) || named || p->last_at.col == p->statement_at.col);
     if (typed || (!newline_counts(p) && (p->statement == BLOCK || p->statement == NET))) {
         size_t n = strcspn(rest(p), ",)=\n#");
         while (n > 0 && rest(p)[n - 1] == ' ') n--;
         at.len += (uint32_t)n;
         diag_error(p->diags, at, "E0013",
-                   typed ? "options and constants have the type of their value" : "parameters have no types");
+                   variable ? "values have no other type than their own"
+                   : typed  ? "options and constants have the type of their value"
+                            : "parameters have no types");
         diag_fix(p->diags, at, "", typed ? "this is written" : "a block takes what its layers take");
         p->typed = true;
         return 0;
@@ -663,6 +667,8 @@ int parse_outside(Parse *p, Name *out, bool *skip) {
         diag_help(p->diags, (Span){0}, "a constant is: const %s = ...; layers stand in net name(image) { ... }", word);
     } else if (!again) {
         diag_error(p->diags, at, "E0017", "nothing starts with `%s`", word);
+        bool of_body = token_of(word, strlen(word)) > 0;
+        if (p->closed.line && of_body) diag_note(p->diags, parse_span(p, p->closed), "what stands before it ends here");
         diag_help(
             p->diags, (Span){0},
             "a file has use, const, option, input, block, net, data, augment, train, eval, deploy, require and test");

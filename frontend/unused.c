@@ -78,6 +78,21 @@ static void check_params(Bundle *p, const Item *item) {
 }
 
 /* What a file that others use offers need not be used by all of them; but an option says that it may be set. */
+/* What stands behind a return. */
+static void check_ends(Diags *d, const Body *body) {
+    for (int32_t i = 0; body && i < body->n; i++) {
+        const AstStmt *s = body->item[i];
+        for (const AstStmt *branch = s; branch; branch = branch->else_if) {
+            check_ends(d, branch->body);
+            check_ends(d, branch->other);
+        }
+        if (s->kind != S_RETURN || i + 1 == body->n) continue;
+        diag_warning(d, body->item[i + 1]->span, "W0166", "this never runs: the block ends before it");
+        diag_note(d, s->span, "by this `return`");
+        return;
+    }
+}
+
 static void check_global(Bundle *p, const Table *read, const Item *item) {
     static const struct {
         ItemKind kind;
@@ -89,6 +104,7 @@ static void check_global(Bundle *p, const Table *read, const Item *item) {
             report_unused(p->elab->diags, item, row[i].code, row[i].what);
     if (item->kind == I_BLOCK && ours && table_get(read, item->name)) check_params(p, item);
     if (item->kind == I_BLOCK) check_block(p, item);
+    if (item->kind == I_BLOCK && ours) check_ends(p->elab->diags, item->body);
 }
 
 /* Where data enters a chain of arrows. */
