@@ -210,7 +210,7 @@ static void test_release(void) {
     Model *m = parse(toy_model);
     ModelProgram *p = &m->infer;
     int64_t all = exec_bytes(p, 1, 1);
-    m->param_bytes = 2 * PAGE_BYTES;
+    p->param_bytes = 2 * PAGE_BYTES;
     p->n_once = p->slice[0].begin = 1;
     p->fixed_bytes = FIXED;
     p->step[0].release = rt_alloc(1, sizeof *p->step[0].release, &err);
