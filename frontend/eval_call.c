@@ -58,7 +58,8 @@ static bool push_spread(Elab *e, Call *c, const Arg *arg, Value v) {
 static bool is_foreign_word(Elab *e, const Arg *arg) {
     Value v;
     const AstExpr *x = arg->value;
-    return arg->name && x->kind == X_NAME && foreign_find(FOREIGN_WORD, arg->name, x->name) && !name_value(e, x->name, &v);
+    bool pad = arg->name && !strcmp(arg->name, "pad") && x->kind == X_NAME;
+    return pad && foreign_find(FOREIGN_WORD, "pad", x->name) && !name_value(e, x->name, &v);
 }
 
 /* avgpool(global): the name of an argument, as if that alone switched it on. */

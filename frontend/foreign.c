@@ -179,7 +179,8 @@ static const char *half_kernel(Elab *e, const Call *c) {
 
 /* What the string stands for as the value of the parameter; NULL if that is not known. */
 static const char *meaning(Elab *e, const Call *c, const char *param, const Value *v, const Foreign **row) {
-    *row = v->kind == V_TEXT && c->fn->kind == FN_LAYER ? foreign_find(FOREIGN_WORD, param, v->text) : NULL;
+    bool words = c->fn->kind == FN_LAYER && !strcmp(param, "pad"); /* of layers; others are of sections */
+    *row = v->kind == V_TEXT && words ? foreign_find(FOREIGN_WORD, param, v->text) : NULL;
     return !*row ? NULL : !strcmp((*row)->here, "half") ? half_kernel(e, c) : (*row)->here;
 }
 
