@@ -23,6 +23,12 @@ bool frontend_print_ast(Arena *a, Diags *d, const char *path, Str *out) {
 
 /* ---- the net and its input ---- */
 
+static bool is_mentioned(const Bundle *p, Name name) {
+    Table names = {0};
+    ast_body_names(p->elab->arena, &names, p->net->body);
+    return table_get(&names, name);
+}
+
 static const Item *find_input(Bundle *p) {
     Diags *d = p->elab->diags;
     const ParamList *list = &p->net->param;
@@ -43,6 +49,7 @@ static const Item *find_input(Bundle *p) {
     Suggestion near = {.name = did_you_mean(name, known, n)};
     diag_error(d, list->item[0].span, "E0203", "there is no `input %s`%s", name, foreign_question(p->elab->arena, &near));
     if (near.name) foreign_fix_word(d, list->item[0].span, &near);
+    else if (p->inputs.n == 1 && !is_mentioned(p, name)) diag_fix(d, list->item[0].span, known[0], "the parameter has the name of the input");
     else if (p->inputs.n == 1) diag_fix(d, p->inputs.item[0]->span, name, "the input and the parameter have one name");
     else diag_help(d, (Span){0}, "input %s { size = 224x224 } says how pictures become a tensor", name);
     return NULL;

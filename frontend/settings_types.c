@@ -314,7 +314,22 @@ static bool to_list_of(Elab *e, Value *v, Span at, const char *label, const char
     return true;
 }
 
+/* at=[30, 60] */
+static bool lacks_units(Elab *e, const Value *v, Span at, const char *label) {
+    Str s = STR(e->arena);
+    for (int32_t i = 0; v->kind == V_LIST && i < v->n; i++) {
+        if (!value_is_whole(&v->item[i]) || v->item[i].unit != UNIT_NONE || value_whole(&v->item[i]) < 1) return false;
+        str_addf(&s, "%s%lld epochs", i ? ", " : "[", (long long)value_whole(&v->item[i]));
+    }
+    if (v->kind != V_LIST || v->n == 0) return false;
+    const char *first = value_text_of(e->arena, &v->item[0]);
+    diag_error(e->diags, at, "E0121", "`%s` needs units: %s steps, or %s epochs?", label, first, first);
+    if (foreign_source(e->diags, at)[0] == '[') diag_fix(e->diags, at, arena_printf(e->arena, "%s]", str_text(&s)), "%s", "");
+    return true;
+}
+
 static bool to_times(Elab *e, Value *v, Span at, const char *label) {
+    if (lacks_units(e, v, at, label)) return false;
     return to_list_of(e, v, at, label, "times", to_time);
 }
 
