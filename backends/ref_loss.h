@@ -18,16 +18,21 @@ static void REF(softmax)(const RefRun *r, const Node *n, REAL *y) {
         }
 }
 
+static void REF(log_softmax_row)(REAL *y, const REAL *x, int64_t length, int64_t step) {
+    REAL largest = x[0], sum = 0;
+    for (int64_t k = 1; k < length; k++) largest = x[k * step] > largest ? x[k * step] : largest;
+    for (int64_t k = 0; k < length; k++) sum += exp(x[k * step] - largest);
+    for (int64_t k = 0; k < length; k++) y[k * step] = x[k * step] - largest - log(sum);
+}
+
 static void REF(log_softmax)(const RefRun *r, const Node *n, REAL *y) {
     const REAL *x = r->value[n->in[0]];
     View v = view_of(r, &n->type);
-    for (int64_t e = 0; e < v.outer * v.channels * v.inner; e++) {
-        const REAL *row = x + e - e / v.inner % v.channels * v.inner;
-        REAL largest = row[0], sum = 0;
-        for (int64_t k = 1; k < v.channels; k++) largest = row[k * v.inner] > largest ? row[k * v.inner] : largest;
-        for (int64_t k = 0; k < v.channels; k++) sum += exp(row[k * v.inner] - largest);
-        y[e] = x[e] - largest - log(sum);
-    }
+    for (int64_t o = 0; o < v.outer; o++)
+        for (int64_t i = 0; i < v.inner; i++) {
+            int64_t at = o * v.channels * v.inner + i;
+            REF(log_softmax_row)(y + at, x + at, v.channels, v.inner);
+        }
 }
 
 static void REF(log_softmax_grad)(const RefRun *r, const Node *n, REAL *dx) {
