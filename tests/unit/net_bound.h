@@ -350,20 +350,25 @@ static inline void bound_group_norm(Bound *b, const BoundNode *x) {
     b->unit[x->ref] = 0;
 }
 
-/* y = x - top - log(sum of exponentials), whose relative error is a bound of the logarithm's. */
-static inline void bound_log_softmax(Bound *b, const BoundNode *x) {
-    int64_t channels = type_channels(&x->n->type), inner = (int64_t)type_height(&x->n->type) * type_width(&x->n->type);
-    for (int64_t i = 0; i < x->count; i++) {
-        int64_t first = i - i / inner % channels * inner;
-        double moved = 0, far = 0, largest = -INFINITY;
-        for (int64_t k = first; k < first + channels * inner; k += inner) largest = fmax(largest, x->v[0][k]);
-        for (int64_t k = first; k < first + channels * inner; k += inner) {
-            moved = fmax(moved, x->e[0][k]);
-            far = fmax(far, exp(x->y[k]) * (largest - x->v[0][k]));
-        }
+/* One line of channels, `inner` apart: y = x - top - log(sum of exponentials), whose relative error is a bound of the
+ * logarithm's. */
+static inline void bound_log_softmax_line(const BoundNode *x, int64_t first, int64_t channels, int64_t inner) {
+    double moved = 0, far = 0, largest = -INFINITY;
+    for (int64_t i = first; i < first + channels * inner; i += inner) largest = fmax(largest, x->v[0][i]);
+    for (int64_t i = first; i < first + channels * inner; i += inner) {
+        moved = fmax(moved, x->e[0][i]);
+        far = fmax(far, exp(x->y[i]) * (largest - x->v[0][i]));
+    }
+    for (int64_t i = first; i < first + channels * inner; i += inner) {
         double size = 2 * (fabs(x->v[0][i]) + fabs(largest)) + 4 * fabs(x->y[i]) + (double)channels * (far + 2) + 16;
         x->err[i] = x->e[0][i] + 2 * moved + size * BOUND_ROUND;
     }
+}
+
+static inline void bound_log_softmax(Bound *b, const BoundNode *x) {
+    int64_t channels = type_channels(&x->n->type), inner = (int64_t)type_height(&x->n->type) * type_width(&x->n->type);
+    for (int64_t i = 0; i < x->count; i++)
+        if (i / inner % channels == 0) bound_log_softmax_line(x, i, channels, inner);
     b->unit[x->ref] = 0;
 }
 

@@ -30,7 +30,7 @@
 #include "passes/slice.h"
 #include "runtime/pool.h"
 
-enum { CI_NETS = 2000, MAX_WORKERS = 16, MAX_FAILED = 1000, SHOWN = 3, SECONDS = 600, RUNS = 2 };
+enum { CI_NETS = 2000, MAX_WORKERS = 16, MAX_FAILED = 1000, SHOWN = 3, SECONDS = 120, RUNS = 2 };
 enum { PAIRS_EACH = 5 };
 static const int thread_counts[] = {1, 2, 3, 4, 7};
 enum { N_THREAD_COUNTS = ARRAY_LEN(thread_counts) };
