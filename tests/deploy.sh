@@ -44,14 +44,20 @@ if grep -q '^relu1\|^bn2\|^head1.relu1' steps.fused; then fail 'deploy/fused oth
 
 # ---- deploy { } ----
 
-# net DEPLOY REQUIRE: a net with three outputs, two of them deployed, and these lines in its sections.
-net() {
+small_input() {
     cat <<NET
 cnnc 1
 input image {
     size   = 32x32
     resize = exact(32x32)
 }
+NET
+}
+
+# net DEPLOY REQUIRE: a net with three outputs, two of them deployed, and these lines in its sections.
+net() {
+    small_input
+    cat <<NET
 net n(image) {
     x = image -> conv(16, 3, pad=1) -> bn -> relu -> avgpool(global=true) -> flatten
     logits = x -> fc(4)
@@ -165,12 +171,8 @@ fi
 
 # The head that is only trained has 64 MiB of weights, what is deployed 36 MiB.
 heads_net() {
+    small_input
     cat <<NET
-cnnc 1
-input image {
-    size   = 32x32
-    resize = exact(32x32)
-}
 net n(image) {
     x = image -> conv(16, 3, stride=2) -> relu -> flatten
     output extra = x -> fc(4662) -> relu -> fc(10) only train

@@ -1,7 +1,6 @@
 /* What one core reaches in a register tile whose operands stay in the first-level cache, beside the same multiply-adds
  * on registers alone, and its clock after each. Processors that set their clock by the instructions that run have a
- * lower one where operands are loaded: no layer comes nearer to the loop on registers than the tile does. In turn,
- * medians:
+ * lower one where operands are loaded, by how much changes with the load of the host. In turn, medians:
  *     cc -O3 -march=native -o tile_peak tests/bench/tile_peak.c && ./tile_peak */
 #include <stdint.h>
 #include <stdio.h>
