@@ -1,11 +1,12 @@
 #!/bin/sh
-# sh tests/bench/bench.sh [nets|layers|cost] [OPTION...]: cnnc against other engines on this machine, in one run.
+# sh tests/bench/bench.sh [nets|layers|cost|page] [OPTION...]: cnnc against other engines on this machine, in one run.
 #
 #   nets    whole nets against onnxruntime, PyTorch and ncnn: milliseconds, median pairwise ratios, geometric means
 #   layers  convolutions against oneDNN and the FMA loop, fully connected layers against OpenBLAS and the memory
 #   cost    time and memory of the compiler, memory of prediction
+#   page    the tables of docs/performance.md again, each by the arguments that stand above it
 #
-# Each prints a table and takes --help and --json=FILE. CNNC_PEERS names the folder of the peers: models/NET_bN.onnx and
+# The first three print a table and takes --help and --json=FILE. CNNC_PEERS names the folder of the peers: models/NET_bN.onnx and
 # node_modules/onnxruntime-node, and ncnn where setup_ncnn.sh built it; python3-torch and libdnnl-dev are Debian's. What
 # is absent is left out. CNNC is the compiler (build/release/cnnc), CNNC_BUILD the build folder, where all output goes.
 set -eu
@@ -13,7 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 what=nets
 case ${1:-} in
-nets | layers | cost) what=$1 && shift ;;
+nets | layers | cost | page) what=$1 && shift ;;
 esac
 if ! command -v python3 >/dev/null; then
     echo 'bench: nothing measured: there is no python3'

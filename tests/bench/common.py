@@ -25,7 +25,7 @@ NETS = {
     "mobilenet_v2": (["mobilenet_v2.net"], 3_504_872),
 }
 
-# Those that are measured where they are named; export_onnx.py makes their models.
+# Those that are measured where they are named, or `more` is; export_onnx.py makes their models.
 MORE = {
     "vgg11": (["vgg.net", "-Ddepth=11"], 132_863_336),
     "vgg16_bn": (["vgg.net", "-Ddepth=16", "-Dnorm=true"], 138_365_992),
@@ -123,11 +123,7 @@ def describe(facts):
     return ", ".join(f"{key} {value}" for key, value in facts.items())
 
 
-shown = []    # every line of the result
-
-
 def show(line):
-    shown.append(line)
     print(line, flush=True)
 
 
@@ -140,27 +136,23 @@ def show_head(columns):
     show("|" + "---|" * len(columns))
 
 
+BUSY = "The FMA rate moved by more than a tenth: the machine was busy, do not quote these figures."
+
+
 def quiet(before, after):
     """Says whether the machine was; returns it too."""
     still = max(before, after) <= 1.1 * min(before, after)
     show(f"FMA loop, one core: {before:.1f} GFLOP/s before, {after:.1f} after")
     if not still:
-        show("The FMA rate moved by more than a tenth: the machine was busy, do not quote these figures.")
+        show(BUSY)
     return still
 
 
 def add_output_options(parser):
     parser.add_argument("--json", metavar="FILE", help="write everything, every sample too, to FILE")
-    parser.add_argument("--page", action="store_true", help="put the result into docs/performance.md")
 
 
-def save(options, section, result):
-    """Writes what --json and --page ask for; the section of the page stands between two comments."""
+def save(options, result):
+    """Writes what --json asks for."""
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    if options.page:
-        page = ROOT / "docs/performance.md"
-        before, rest = page.read_text(encoding="utf-8").split(f"<!-- {section} -->\n", 1)
-        after = rest.split("<!-- end -->\n", 1)[1]
-        text = "\n".join([f"<!-- {section} -->", *shown, "<!-- end -->", ""])
-        page.write_text(before + text + after, encoding="utf-8")

@@ -122,7 +122,7 @@ def main():
     result = {"machine": facts, "options": vars(a), "compile": compiling(a)}
     result["predict"] = predicting(a) if a.predict else []
     show("\n" + describe(facts))
-    save(a, "cost", result)
+    save(a, result)
 
 
 main()

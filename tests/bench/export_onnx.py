@@ -1,13 +1,15 @@
-"""export_onnx.py DIR NET...: nets of torchvision with random weights as DIR/NET_b1.onnx and DIR/NET_b16.onnx, as the
-peers of bench.sh read them."""
+"""export_onnx.py DIR [NET...]: nets of torchvision with random weights as DIR/NET_b1.onnx and DIR/NET_b16.onnx, as the
+peers of bench.sh read them; those that `bench.sh nets more` measures, where none is named."""
 import sys
 import warnings
 
 import torch
 import torchvision.models as models
 
+from common import MORE
+
 warnings.filterwarnings("ignore")
-for name in sys.argv[2:]:
+for name in sys.argv[2:] or MORE:
     torch.manual_seed(0)
     net = getattr(models, name)().eval()
     for batch in (1, 16):

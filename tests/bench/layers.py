@@ -180,7 +180,7 @@ def summary(title, rows, peak):
     if not rates:
         return None
     mean = sum(rates) / len(rates)
-    show(f"{title}: {len(rates)} layers, mean {mean:.3f} of the FMA loop, least {min(rates):.3f}")
+    show(f"* {title}: {len(rates)} layers, mean {mean:.3f} of the FMA loop, least {min(rates):.3f}")
     return {"what": title, "layers": len(rates), "mean": mean, "least": min(rates)}
 
 
@@ -196,7 +196,7 @@ def summaries(rows, peak, memory, threads):
         out.append(summary(f"{net} batch {batch}: Winograd", [r for r in inner if r["winograd"]], peak))
         for r in mine if batch == 1 else []:
             if r["kind"] == "fc":
-                show(f"{net} batch 1: {text_of(r)} reads {r['gb_per_s']:.1f} GB/s, {r['gb_per_s'] / memory:.3f} of "
+                show(f"* {net} batch 1: {text_of(r)} reads {r['gb_per_s']:.1f} GB/s, {r['gb_per_s'] / memory:.3f} of "
                      f"the memory's with {threads} thread{'s' * (threads > 1)}")
     return [x for x in out if x]
 
@@ -235,8 +235,8 @@ def main():
     show(describe(facts))
     after = fma_peak(a.avx2)
     still = quiet(before, after)
-    save(a, "layers", {"machine": facts, "options": vars(a), "fma": {"before": before, "after": after, "quiet": still},
-                  "memory": memory, "rows": rows, "means": means})
+    save(a, {"machine": facts, "options": vars(a), "fma": {"before": before, "after": after, "quiet": still},
+             "memory": memory, "rows": rows, "means": means})
 
 
 main()

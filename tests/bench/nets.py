@@ -14,7 +14,7 @@ HALF = "cnnc16"    # cnnc with the weights of fully connected layers in half pre
 
 def arguments():
     p = argparse.ArgumentParser(prog="bench.sh nets", description=__doc__)
-    p.add_argument("nets", nargs="*", metavar="NET", help=f"of {' '.join(NETS)} (these), {' '.join(MORE)}")
+    p.add_argument("nets", nargs="*", metavar="NET", help=f"of {' '.join(NETS)} (these); more: all of {' '.join(MORE)}")
     p.add_argument("--batch", default="", help="list of batches (1,16; with --train 16)")
     p.add_argument("--threads", default="1,2", help="list of numbers of threads (1,2)")
     p.add_argument("--peers", default="", help=f"list of {','.join(programs.ALL)} (all; with --train torch)")
@@ -26,7 +26,7 @@ def arguments():
     p.add_argument("--flags", default="", help="more options of cnnc, as --flags='-O3 -march=native'")
     add_output_options(p)
     a = p.parse_args()
-    a.nets = a.nets or list(NETS)
+    a.nets = [net for x in a.nets or NETS for net in (MORE if x == "more" else [x])]
     a.peers = [x for x in (a.peers or ("torch" if a.train else ",".join(programs.ALL))).split(",") if x != "none"]
     a.batch = [int(x) for x in (a.batch or ("16" if a.train else "1,16")).split(",")]
     a.threads = [int(x) for x in a.threads.split(",")]
@@ -161,9 +161,8 @@ def main():
     show(f"\n{describe(facts)}; {a.pairs} rounds, {time.time() - begin:.0f} s")
     show("; ".join(sorted({form for r in rows for form in r["forms"].values()})))
     still = quiet(before, after)
-    section = "train" if a.train else "avx2" if a.avx2 else "nets"
-    save(a, section, {"machine": facts, "options": vars(a), "fma": {"before": before, "after": after, "quiet": still},
-                      "rows": rows, "geometric_means": means})
+    save(a, {"machine": facts, "options": vars(a), "fma": {"before": before, "after": after, "quiet": still},
+             "rows": rows, "geometric_means": means})
 
 
 main()
