@@ -110,11 +110,13 @@ def geomean(values):
 
 
 def machine():
-    """Model of the processor and how many there are."""
+    """Model of the processor and how many there are; what is measured, which the page that says it does not change."""
     lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
-    commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], stdout=subprocess.PIPE,
-                            stderr=subprocess.DEVNULL, text=True, check=False).stdout.strip()
+    git, silent = ["git", "-C", str(ROOT)], {"stderr": subprocess.DEVNULL, "text": True, "check": False}
+    commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, **silent).stdout.strip()
+    if commit and subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ".", ":!docs"], **silent).returncode:
+        commit += "-dirty"
     return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "kernel": os.uname().release,
             "commit": commit or "unknown"}
 
