@@ -24,10 +24,10 @@
 #include <string.h>
 
 enum {
-    STREAM_AHEAD = 2560, /* bytes between a stream's prefetch and its use */
-    STREAM_SHARE = 8,    /* a stream, or what is fetched by panels, is larger than this part of the second cache */
-    POINTS_SHARE = 4,    /* and a picture that is fetched by tiles of points, than this */
-    PANEL_TILES = 16,    /* more than so many tiles hide the first one's wait anyway */
+    STREAM_AHEAD = 10240, /* bytes that a loop reads between a stream's prefetch and its use */
+    STREAM_SHARE = 8,     /* a stream, or what is fetched by panels, is larger than this part of the second cache */
+    POINTS_SHARE = 4,     /* and a picture that is fetched by tiles of points, than this */
+    PANEL_TILES = 16,     /* more than so many tiles hide the first one's wait anyway */
     CACHE_LINE = 64,
     DEPTH_MAX = 32,
     STREAMS_MAX = 4 /* of one loop */
@@ -35,9 +35,10 @@ enum {
 
 typedef struct Nesting {
     Kernel *k;
-    int64_t least_bytes;              /* of an argument that is a stream, or is fetched by panels */
-    int64_t point_bytes;              /* of one picture that is fetched by tiles of points */
-    Stmt *loop[DEPTH_MAX];            /* open ones, outermost first */
+    int64_t least_bytes;   /* of an argument that is a stream, or is fetched by panels */
+    int64_t point_bytes;   /* of one picture that is fetched by tiles of points */
+    double cache_bytes;    /* what the second-level cache keeps of a stream */
+    Stmt *loop[DEPTH_MAX]; /* open ones, outermost first */
     int32_t n;
     struct {
         const Expr *load;
@@ -70,11 +71,29 @@ static int64_t stride(const Nesting *t, const Expr *load, const Affine *at, cons
     return affine_coef(at, loop->u.loop.var) * dtype_bytes[t->k->buf[load->buf].dtype];
 }
 
-/* Read again by another iteration of a loop of known length around it: from the cache, if that loop is long. */
-static bool read_again(const Nesting *t, const Affine *at, int32_t sum) {
+/* Bytes that the loops inside loop[outer] read. */
+static double bytes_inside(const Nesting *t, const Expr *load, const Affine *at, int32_t outer) {
+    double bytes = dtype_bytes[t->k->buf[load->buf].dtype];
+    int64_t extent;
+    for (int32_t i = outer + 1; i < t->n; i++)
+        if (affine_coef(at, t->loop[i]->u.loop.var) && constant_extent(t->loop[i], &extent)) bytes *= (double)extent;
+    return bytes;
+}
+
+/* The innermost loop from there outwards that moves the place and is no reduction; -1 if there is none. */
+static int32_t outward(const Nesting *t, const Affine *at, int32_t from) {
+    while (from >= 0 && (!runs(t->loop[from]) || t->loop[from]->u.loop.role == ROLE_REDUCE ||
+                         affine_coef(at, t->loop[from]->u.loop.var) <= 0))
+        from--;
+    return from;
+}
+
+/* Read again by another iteration of a loop of known length around it, from the cache if that holds it all. */
+static bool read_again(const Nesting *t, const Expr *load, const Affine *at, int32_t sum) {
     int64_t extent;
     for (int32_t i = 0; i < sum; i++)
-        if (affine_coef(at, t->loop[i]->u.loop.var) == 0 && constant_extent(t->loop[i], &extent) && extent > 1)
+        if (affine_coef(at, t->loop[i]->u.loop.var) == 0 && constant_extent(t->loop[i], &extent) && extent > 1 &&
+            bytes_inside(t, load, at, i) <= t->cache_bytes)
             return true;
     return false;
 }
@@ -123,12 +142,12 @@ static bool is_stream(const Nesting *t, const Expr *load, int32_t sum) {
     if (!is_large(t, load, false, t->least_bytes)) return false;
     if (!affine_of(load->a[0], &at) || lane->u.loop.mode != LOOP_VECTOR) return false;
     return affine_coef(&at, lane->u.loop.var) == 1 && stride(t, load, &at, t->loop[sum]) > 0 &&
-           !read_again(t, &at, sum) && !read_before(t, load->buf);
+           !read_again(t, load, &at, sum) && !read_before(t, load->buf);
 }
 
 /* Weights that several tiles of pixels read one after the other come from the cache for all but the first tile: while
  * one panel of them (the blocks of a tile) is at work, the next is fetched, a part by each tile. next: the loop whose
- * next iteration reads on where the panel ends; block: the unrolled loop over its blocks. */
+ * next iteration reads on where the panel ends; block: the unrolled loop over its blocks, -1 if there is one. */
 typedef struct Panel {
     int32_t next, block;
     int64_t blocks, tiles; /* tiles that read the panel */
@@ -136,13 +155,14 @@ typedef struct Panel {
 } Panel;
 
 static bool find_panel(const Nesting *t, const Expr *load, const Affine *at, int32_t sum, Panel *p) {
-    *p = (Panel){.next = -1, .block = -1, .tiles = 1, .tile = ex_int(t->k, 0)};
+    *p = (Panel){.next = -1, .block = -1, .blocks = 1, .tiles = 1, .tile = ex_int(t->k, 0)};
     for (int32_t i = sum + 1; i < t->n; i++)
         if (t->loop[i]->u.loop.role == ROLE_BLOCK && affine_coef(at, t->loop[i]->u.loop.var) > 0) p->block = i;
-    if (p->block < 0 || !constant_extent(t->loop[p->block], &p->blocks)) return false;
-    int64_t bytes = p->blocks * stride(t, load, at, t->loop[p->block]);
+    int64_t bytes =
+        p->block < 0 ? (int64_t)bytes_inside(t, load, at, outward(t, at, sum)) : stride(t, load, at, t->loop[p->block]);
+    if (p->block >= 0 && !constant_extent(t->loop[p->block], &p->blocks)) return false;
     for (int32_t i = 0; i < sum; i++)
-        if (runs(t->loop[i]) && stride(t, load, at, t->loop[i]) == bytes) p->next = i;
+        if (runs(t->loop[i]) && stride(t, load, at, t->loop[i]) == p->blocks * bytes) p->next = i;
     for (int32_t i = p->next + 1; i < sum; i++) {
         int64_t extent;
         if (affine_coef(at, t->loop[i]->u.loop.var) || !constant_extent(t->loop[i], &extent)) continue;
@@ -156,8 +176,8 @@ static bool find_panel(const Nesting *t, const Expr *load, const Affine *at, int
 static bool is_panel(const Nesting *t, const Expr *load, int32_t sum) {
     Affine at;
     Panel p;
-    return is_large(t, load, false, t->least_bytes) && affine_of(load->a[0], &at) && affine_coef(&at, t->loop[t->n - 1]->u.loop.var) == 1 &&
-           find_panel(t, load, &at, sum, &p);
+    return is_large(t, load, false, t->least_bytes) && affine_of(load->a[0], &at) &&
+           affine_coef(&at, t->loop[t->n - 1]->u.loop.var) == 1 && find_panel(t, load, &at, sum, &p);
 }
 
 /* A panel that lies in one piece, read by a body of unrolled steps at a time. */
@@ -180,7 +200,7 @@ static bool find_spread(const Nesting *t, const Affine *at, int32_t sum, int32_t
         if (!runs(t->loop[i]) || by % s->body || !constant_extent(t->loop[i], &extent)) return false;
         s->bodies *= extent;
     }
-    return affine_coef(at, t->loop[p->block]->u.loop.var) == s->bodies * s->body;
+    return affine_coef(at, t->loop[p->block < 0 ? p->next : p->block]->u.loop.var) == s->bodies * s->body;
 }
 
 static Stmt *fetch_spread(const Nesting *t, const Expr *load, const Affine *at, int32_t step, const Panel *p,
@@ -220,7 +240,8 @@ static Stmt *fetch_blocks(const Nesting *t, const Expr *load, const Panel *p) {
     Stmt *seq = st_seq(t->k);
     for (int64_t i = 0; i < share; i++) {
         const Expr *block = ex2(t->k, EX_add, ex2(t->k, EX_mul, p->tile, ex_int(t->k, share)), ex_int(t->k, i));
-        map[t->loop[p->block]->u.loop.var] = p->tiles > p->blocks ? ex2(t->k, EX_mod, block, blocks) : block;
+        if (p->block >= 0)
+            map[t->loop[p->block]->u.loop.var] = p->tiles > p->blocks ? ex2(t->k, EX_mod, block, blocks) : block;
         st_append(t->k, seq, st_prefetch(t->k, load->buf, ex_subst(t->k, load->a[0], map)));
     }
     return seq;
@@ -233,7 +254,8 @@ static Stmt *fetch_panel(const Nesting *t, const Expr *load, int32_t sum, int32_
     Spread s;
     affine_of(load->a[0], &at);
     find_panel(t, load, &at, sum, &p);
-    return find_spread(t, &at, sum, step, &p, &s) ? fetch_spread(t, load, &at, step, &p, &s) : fetch_blocks(t, load, &p);
+    return find_spread(t, &at, sum, step, &p, &s) ? fetch_spread(t, load, &at, step, &p, &s)
+                                                  : fetch_blocks(t, load, &p);
 }
 
 /* A prefetch of the first lane, `ahead` iterations of loop[sum] later, around it those of the loops inside loop[from]
@@ -241,7 +263,7 @@ static Stmt *fetch_panel(const Nesting *t, const Expr *load, int32_t sum, int32_
 static Stmt *fetch_stream(const Nesting *t, const Expr *load, int32_t sum, int32_t from) {
     Affine at;
     affine_of(load->a[0], &at);
-    int64_t vector = 1, step = stride(t, load, &at, t->loop[sum]), size = dtype_bytes[t->k->buf[load->buf].dtype];
+    int64_t vector = 1, step = (int64_t)bytes_inside(t, load, &at, sum), size = dtype_bytes[t->k->buf[load->buf].dtype];
     constant_extent(t->loop[t->n - 1], &vector);
     const Expr **map = NEW_ARRAY(t->k->arena, const Expr *, t->k->n_var);
     map[t->loop[t->n - 1]->u.loop.var] = ex_int(t->k, 0);
@@ -276,13 +298,6 @@ typedef struct Points {
     int64_t tiles, steps, points; /* tiles in a row, steps of a body, points of a tile */
 } Points;
 
-static int32_t outward(const Nesting *t, const Affine *at, int32_t from) {
-    while (from >= 0 && (!runs(t->loop[from]) || t->loop[from]->u.loop.role == ROLE_REDUCE ||
-                         affine_coef(at, t->loop[from]->u.loop.var) <= 0))
-        from--;
-    return from;
-}
-
 /* Only sums whose terms lie in other places for each step of the run-time loops: in windows, neighbours share them. */
 static bool find_points(const Nesting *t, const Expr *load, const Affine *at, int32_t sum, int32_t step, Points *p) {
     int64_t extent, span = 0;
@@ -303,8 +318,8 @@ static bool find_points(const Nesting *t, const Expr *load, const Affine *at, in
 static bool is_points(const Nesting *t, const Expr *load, int32_t sum) {
     Affine at;
     Points p;
-    return is_large(t, load, true, t->point_bytes) && affine_of(load->a[0], &at) && affine_coef(&at, t->loop[t->n - 1]->u.loop.var) == 0 &&
-           find_points(t, load, &at, sum, place(t, sum), &p);
+    return is_large(t, load, true, t->point_bytes) && affine_of(load->a[0], &at) &&
+           affine_coef(&at, t->loop[t->n - 1]->u.loop.var) == 0 && find_points(t, load, &at, sum, place(t, sum), &p);
 }
 
 /* Each point's line of the next tile, evenly over the steps of a body. */
@@ -435,7 +450,8 @@ void pass_prefetch(Unit *u, Entry entry) {
     for (int32_t i = 0; i < u->program[entry]->n_kernel; i++) {
         Nesting t = {.k = u->program[entry]->kernel[i],
                      .least_bytes = u->machine->cache_bytes[1] / STREAM_SHARE,
-                     .point_bytes = u->machine->cache_bytes[1] / POINTS_SHARE};
+                     .point_bytes = u->machine->cache_bytes[1] / POINTS_SHARE,
+                     .cache_bytes = (double)u->machine->cache_bytes[1] / 2};
         walk(&t, t.k->body);
     }
 }
