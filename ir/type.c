@@ -80,8 +80,11 @@ static int32_t stored_extent(const Type *t) { return t->layout.whole ? t->layout
 /* Channels as stored before blocks round them up: those of the tensor that t is a part of, or its own. */
 static int32_t whole_channels(const Type *t) { return t->layout.whole ? t->layout.whole : type_channels(t); }
 
+int64_t type_row_vectors(const Type *t) { return div_up(t->dim[1], t->layout.b1) * t->dim[3] | 1; }
+
 int64_t type_stored(const Type *t) {
     int64_t d0 = type_batched(t) ? 1 : extent(t, 0);
+    if (t->layout.rows) return times(times(d0 * type_height(t), type_row_vectors(t)), t->layout.b1);
     int64_t n = times(round_up(d0, t->layout.b0), round_up(stored_extent(t), t->layout.b1));
     return times(times(n, stored_height(t)), stored_width(t));
 }
@@ -97,9 +100,8 @@ int64_t type_offset(const Type *t, const int64_t *index) {
     int64_t b0 = t->layout.b0, b1 = t->layout.b1;
     i[1] += t->layout.from;
     int64_t blocks = div_up(stored_extent(t), b1), height = stored_height(t), row = i[2] + t->layout.halo.top;
-    int64_t plane = i[0] / b0 * blocks * height;
-    int64_t at = plane + (t->layout.rows ? row * blocks + i[1] / b1 : i[1] / b1 * height + row);
-    at = at * stored_width(t) + i[3] + t->layout.halo.left;
+    int64_t at = ((i[0] / b0 * blocks + i[1] / b1) * height + row) * stored_width(t) + i[3] + t->layout.halo.left;
+    if (t->layout.rows) at = (i[0] * height + row) * type_row_vectors(t) + i[1] / b1 * type_width(t) + i[3];
     return (at * b1 + i[1] % b1) * b0 + i[0] % b0;
 }
 

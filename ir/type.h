@@ -10,7 +10,8 @@
  * plain NCHW is b0 = b1 = 1, convolution weights are OIhw{v}i{v}o (b0 = b1 = v), a channel vector has b0 = v. A rank-2
  * activation [N,K] with b1 = v is plain [N,K] with K rounded up to v. A batched rank-4 tensor may carry a halo: rows
  * and columns of zeros around each plane, so that a convolution reads its padding like any other pixel. One that is
- * stored by rows has dim2 outside dim1/b1: each row of all channels lies in one piece.
+ * stored by rows has dim2 outside dim1/b1 (and b0 = 1): each row of all channels lies in one piece, and the next begins an
+ * odd number of vectors of b1 elements after it, so that a column of rows is spread over the sets of a cache.
  *
  * Parts. A batched tensor may be a part of another one's memory: channels [from, from + channels) of one that has
  * `whole` channels. Then everything about memory (bytes stored, offsets) is the whole's; so joining channels moves
@@ -67,6 +68,8 @@ bool type_equal(const Type *a, const Type *b);        /* layout too */
 int64_t type_elements(const Type *t);
 /* Elements as stored, block padding and halo included; of one picture for a batched tensor. */
 int64_t type_stored(const Type *t);
+/* Of a tensor stored by rows: vectors from one row to the next. */
+int64_t type_row_vectors(const Type *t);
 /* Bytes as stored, rounded up to 64. */
 int64_t type_bytes(const Type *t);
 /* Where the logical element index[0..rank-1] is stored, in elements from the start of the tensor. */

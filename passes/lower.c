@@ -249,14 +249,20 @@ const Expr *index_at(Lower *l, const Type *t, const Coord *c) {
     const int32_t around[MAX_RANK] = {0, 0, t->layout.halo.top + t->layout.halo.bottom,
                                       t->layout.halo.left + t->layout.halo.right};
     const int by_rows[MAX_RANK] = {0, 2, 1, 3};
-    const Expr *i = ex_int(l->k, 0);
+    const Expr *i = ex_int(l->k, 0), *row = NULL;
     for (int k = 0; k < t->rank; k++) {
         int d = t->layout.rows ? by_rows[k] : k;
+        if (t->layout.rows && d == 1) {
+            row = mul_i(l, i, type_row_vectors(t));
+            i = c->outer[d];
+            continue;
+        }
         int64_t extent = d < 2 ? div_up(t->dim[d], b[d]) : t->dim[d] + around[d];
         if (d == 1 && t->layout.whole) extent = div_up(t->layout.whole, b[1]);
         if (d > 0) i = mul_i(l, i, extent);
         i = add_e(l, i, add_i(l, c->outer[d], before[d]));
     }
+    if (row) i = add_e(l, row, i);
     for (int d = t->rank < 2 ? t->rank - 1 : 1; d >= 0; d--)
         if (b[d] > 1) i = add_e(l, mul_i(l, i, b[d]), c->lane[d]);
     return i;
